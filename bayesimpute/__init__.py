@@ -1,0 +1,1 @@
+"""Bayesian multiple imputation of incomplete multilevel data."""

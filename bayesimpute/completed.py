@@ -1,0 +1,154 @@
+"""The current completed data of one chain: every column that a formula reads, as arrays and as a frame.
+
+A :class:`Completed` belongs to one leg of one chain and is the only thing that changes in place while it runs. Setting a
+variable recomputes at once whatever is derived from it, in dependency order: passive variables and cluster means never lag.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from bayesimpute.formulas import evaluate_expression
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.targets import DerivedColumn, Resolved, Target
+
+
+class Completed:
+    """Completed columns of the data.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    resolved : Resolved
+        What is imputed and what is derived.
+    values : mapping of str to ndarray
+        For each target, the values of its missing units.
+    """
+
+    def __init__(self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray]) -> None:
+        self._incomplete = incomplete
+        self._derived = resolved.derived
+        self._targets = {target.name: target for target in resolved.targets}
+        self._keys: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        read = {name for target in resolved.targets for name in target.columns}
+        read |= {name for column in resolved.derived for name in column.expression.names}
+        read |= {column.name for column in resolved.derived if column.fills}
+        self.values: dict[str, np.ndarray] = {}
+        self._series: dict[str, pd.Series] = {}
+        for name in incomplete.columns:
+            if name in read or name in self._targets:
+                self._put(name, resolved.filled.get(name, incomplete.columns[name].values))
+        for name, cells in values.items():
+            self._put(name, self._full(self._targets[name], cells))
+        self._recompute(self._derived)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The columns as formulas read them: numbers as floats, labels as categories."""
+        return pd.DataFrame(self._series, copy=False)
+
+    @property
+    def columns(self) -> "Columns":
+        """The same without the cost of a frame: what design matrices are evaluated on."""
+        return Columns(self._series)
+
+    def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
+        """Put new values into the missing units of a target; returns the names of all columns that changed."""
+        self._put(target.name, self._full(target, cells))
+        changed = {target.name}
+        for column in self._derived:
+            if changed & column.expression.needs:
+                self._recompute([column])
+                changed.add(column.name)
+        return frozenset(changed)
+
+    def cells(self, target: Target) -> np.ndarray:
+        """The values of the missing units of a target."""
+        return self.values[target.name][target.missing_rows]
+
+    def _full(self, target: Target, cells: np.ndarray) -> np.ndarray:
+        by_unit = self.values[target.name][target.rows]
+        by_unit[~target.observed] = cells
+        return by_unit[target.unit_of_row]
+
+    def _put(self, name: str, values: np.ndarray) -> None:
+        self.values[name] = values
+        column = self._incomplete.columns.get(name)
+        if column is not None and column.kind in ("category", "mixed", "date"):
+            codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+            self._series[name] = pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
+        else:
+            self._series[name] = pd.Series(values, copy=False)
+
+    def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
+        extra = {"cluster_mean": self._cluster_mean, "observed": self._observed}
+        for column in columns:
+            result = evaluate_expression(column.expression, self._series, extra)
+            if column.fills:
+                given = self._incomplete.columns[column.name].values
+                result = np.where(np.isnan(given), result, given)
+            self._put(column.name, result)
+
+    def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
+        if key not in self._keys:
+            codes = self._incomplete.codes(key)
+            self._keys[key] = codes, np.bincount(codes)
+        codes, counts = self._keys[key]
+        return (np.bincount(codes, weights=values) / counts)[codes]
+
+    def _observed(self, name: str) -> np.ndarray:
+        return (~self._incomplete.columns[name].missing).astype(float)
+
+
+class Columns:
+    """Columns by name, with the index and the length that evaluating a matrix asks for."""
+
+    def __init__(self, series: Mapping[str, pd.Series]) -> None:
+        self._series = series
+        self.index = next(iter(series.values())).index
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self._series[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._series
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._series)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def fill(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator, *, spread: float) -> dict[str, np.ndarray]:
+    """A start: missing units drawn from the observed ones, and shifted.
+
+    Parameters
+    ----------
+    incomplete, resolved
+        The data and what is imputed in them.
+    rng : Generator
+        Of the chain.
+    spread : float
+        Each variable is shifted by a uniform draw between -spread and +spread standard deviations (numbers), or on the
+        logit scale (binary), so that chains start apart and R-hat can see them meet.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For each target, the values of its missing units.
+    """
+    return {t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread) for t in resolved.targets}
+
+
+def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
+    known = values[target.fit_rows]
+    missing = int((~target.observed).sum())
+    shift = rng.uniform(-spread, spread)
+    if target.kind == "binary":
+        share = np.clip(known.mean(), 0.02, 0.98)
+        return (rng.random(missing) < expit(logit(share) + shift)).astype(float)
+    return rng.choice(known, missing) + shift * known.std()

@@ -1,0 +1,313 @@
+"""Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
+
+bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the priors. In
+that frame the right side of each ``|`` is a two-level stand-in, because formulae builds one column per cluster
+(quadratic in time and memory) and neither terms nor priors depend on their number; the true cluster codes are kept in the design.
+
+bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
+``(1 + x | g)`` independent.
+
+Priors of parameters other than ``mu`` that have a formula (``sigma``) are bambi's Normal(0, 1) and HalfNormal(1), but for
+the standardised target and columns: on the raw scale they would not survive a change of units.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.completed import Completed, fill
+from bayesimpute.design import Block, Design, Predictor, Units
+from bayesimpute.families import Parameter
+from bayesimpute.formulas import Formula, Group, Matrix, build, namespace
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import PlanError, Problem, did_you_mean
+from bayesimpute.priors import Prior
+from bayesimpute.targets import Resolved, Target
+
+SEED = 20260101
+"""Of the completed frame on which models are described, whatever the user's seed."""
+LKJ_ETA = 2.0
+"""Keeps the correlations of tiny clusters off -1 and 1."""
+
+
+def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Design:
+    """The design of one target.
+
+    Raises
+    ------
+    PlanError
+        If a prior is given for a parameter that the model does not have, or cannot be that parameter's.
+    FormulaError
+        If a formula cannot be computed on the data.
+    """
+    start = fill(incomplete, resolved, np.random.default_rng(SEED), spread=0.0)
+    completed = Completed(incomplete, resolved, start)
+    return _Describer(target, incomplete, completed).design()
+
+
+@dataclass
+class _Describer:
+    """The steps of :func:`describe`, on one completed frame."""
+
+    target: Target
+    incomplete: Incomplete
+    completed: Completed
+
+    def __post_init__(self) -> None:
+        rows = self.target.fit_rows
+        self.frame = self.completed.frame.iloc[rows].reset_index(drop=True)
+        self.y = self.completed.values[self.target.name][rows]
+        scaled = self.target.family.standardise
+        self.centre = float(self.y.mean()) if scaled else 0.0
+        self.scale = float(self.y.std()) if scaled else 1.0
+        self.used: set[str] = set()
+        self.described: Any = None
+        self.two = ""
+
+    def design(self) -> Design:
+        family = self.target.family
+        predictors = tuple(self.predictor(p) for p in family.parameters)
+        blocks: list[Block] = []
+        for p in family.parameters:
+            formula = self.target.formulas.get(p.name)
+            for group in formula.groups if formula else ():
+                blocks.append(self.block(p, group, f"block{len(blocks)}"))
+        design = Design(
+            target=self.target, predictors=predictors, blocks=tuple(blocks), centre=self.centre, scale=self.scale
+        )
+        self.check_priors(design)
+        return design
+
+    def units(self, p: Parameter) -> Units:
+        if p.unit == "location":
+            return Units(shift=self.centre, unit=self.scale)
+        return Units(shift=float(np.log(self.scale))) if p.unit == "scale" else Units()
+
+    def predictor(self, p: Parameter) -> Predictor:
+        formula = self.target.formulas.get(p.name)
+        units = self.units(p)
+        if formula is None:
+            return self.constant(p, units)
+        matrix = build(formula.common, self.frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
+        columns = matrix.evaluate(self.frame)
+        intercept = "Intercept" in matrix.names
+        centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
+        scale = columns.std(axis=0)
+        free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
+        centre[free] = 0.0
+        scale[free | (scale == 0)] = 1.0
+        automatic = self.automatic(p, formula, matrix, scale, units)
+        names = tuple(prefixed(p, name) for name in matrix.names)
+        priors = []
+        for name, term, prior, s, first in zip(names, column_terms(matrix), automatic, scale, free, strict=True):
+            user = self.own(name, prefixed(p, term), prior)
+            priors.append(user.affine(shift=units.shift if first else 0.0, unit=units.unit / s))
+        return Predictor(
+            parameter=p,
+            matrix=matrix,
+            names=names,
+            centre=centre,
+            scale=scale,
+            units=units,
+            offset=0.0 if intercept else -units.shift / units.unit,
+            priors=tuple(priors),
+        )
+
+    def constant(self, p: Parameter, units: Units) -> Predictor:
+        unit = self.scale if p.unit == "scale" else 1.0
+        assert p.prior is not None
+        prior = self.own(p.name, p.name, p.prior.affine(unit=1 / unit)).affine(unit=unit)
+        none = np.zeros(0)
+        return Predictor(
+            parameter=p, matrix=None, names=(p.name,), centre=none, scale=none, units=units, offset=0.0, priors=(prior,)
+        )
+
+    def own(self, name: str, term: str, automatic: Prior) -> Prior:
+        """The user's prior for a coefficient or for its whole term, else the automatic one."""
+        for key in (name, term):
+            if key in self.target.priors:
+                self.used.add(key)
+                return self.target.priors[key]
+        return automatic
+
+    def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
+        """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
+        if p.name != "mu":
+            locations = [units.shift if name == "Intercept" else 0.0 for name in matrix.names]
+            return [Prior.of("Normal", at, 1.0 / s) for at, s in zip(locations, scale, strict=True)]
+        described = self.bambi(formula)
+        priors: list[Prior] = []
+        for term, place in matrix.terms:
+            given = described.intercept_term if term == "Intercept" else described.common_terms[term]
+            width = place.stop - place.start
+            mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
+            priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
+        return priors
+
+    def bambi(self, formula: Formula) -> Any:
+        """bambi's description of the main formula, with stand-ins for the cluster keys."""
+        import bambi
+
+        if self.described is not None:
+            return self.described
+        y = unused("response", self.frame)
+        frame = self.frame.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
+        self.two = unused("two", frame)
+        frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
+        groups = [f"({group.expression} | {self.two})" for group in _distinct(formula.groups)]
+        text = f"{y} ~ {' + '.join([formula.common, *groups])}"
+        family = self.target.family
+        link = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of deprecations inside bambi
+            model = bambi.Model(text, frame, family=family.bambi, extra_namespace=namespace({}), **link)
+        self.described = next(iter(model.parameters.values()))
+        return self.described
+
+    def block(self, p: Parameter, group: Group, key: str) -> Block:
+        path = f"conditional[{self.target.name}].formulas.{p.name}"
+        matrix = build(group.expression, self.frame, path=path)
+        columns = matrix.evaluate(self.frame)
+        scale = columns.std(axis=0)
+        scale[(scale == 0) | np.array([n == "Intercept" for n in matrix.names])] = 1.0
+        units = self.units(p)
+        automatic = self.automatic_sds(p, group, matrix, scale)
+        effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
+        names = tuple(f"{effect}|{group.factor}" for effect in effects)
+        terms = [prefixed(p, "1" if term == "Intercept" else term) for term in column_terms(matrix)]
+        priors = []
+        for name, term, prior, s in zip(names, terms, automatic, scale, strict=True):
+            user = self.own(f"{name}_sigma", f"{term}|{group.factor}_sigma", prior)
+            priors.append(user.affine(unit=units.unit / s))
+        codes = self.incomplete.codes(group.factor)
+        return Block(
+            key=key,
+            factor=group.factor,
+            codes=codes,
+            size=self.incomplete.n_clusters(group.factor),
+            parts=((p.name, matrix),),
+            names=names,
+            scale=scale,
+            units=(units,) * len(names),
+            priors=tuple(priors),
+            eta=self.own_eta(p, group),
+            centred=self.informative(p, codes),
+        )
+
+    def own_eta(self, p: Parameter, group: Group) -> float:
+        prior = self.own(prefixed(p, f"{group.factor}_corr"), "", Prior.of("LKJ", LKJ_ETA))
+        return prior.args[0]
+
+    def automatic_sds(self, p: Parameter, group: Group, matrix: Matrix, scale: np.ndarray) -> list[Prior]:
+        if p.name != "mu":
+            return [Prior.of("HalfNormal", 1.0 / s) for s in scale]
+        formula = self.target.formulas[p.name]
+        described = self.bambi(formula).group_specific_terms
+        priors: list[Prior] = []
+        for term, place in matrix.terms:
+            prior = described[f"{'1' if term == 'Intercept' else term}|{self.two}"].prior.args["sigma"]
+            sigma = np.broadcast_to(prior.args["sigma"], place.stop - place.start)
+            priors += [Prior.of("HalfNormal", s) for s in sigma]
+        return priors
+
+    def informative(self, p: Parameter, codes: np.ndarray) -> bool:
+        """Whether a typical cluster says more about its own effect than the population does: n ICC / (1 - ICC) > 1."""
+        codes = codes[self.target.fit_rows]
+        counts = np.bincount(codes)
+        typical = float(np.median(counts[counts > 0]))
+        if p.name != "mu" or not self.target.family.standardise:
+            return typical > 30
+        icc = float(np.clip(_icc(self.y, codes), 0.0, 0.95))
+        return typical * icc / (1 - icc) > 1
+
+    def check_priors(self, design: Design) -> None:
+        """Every prior that was given must have found its parameter, and must fit it."""
+        path = f"conditional[{self.target.name}].priors"
+        known = [*design.names, *(prefixed(p.parameter, t) for p in design.predictors if p.matrix for t, _ in p.matrix.terms)]
+        known += [correlations(p, group) for p, group in _groups(self.target)]
+        problems = [
+            Problem(
+                path=f'{path}."{name}"',
+                finding="the model has no such parameter",
+                remedy=did_you_mean(name, known, f"use one of {', '.join(dict.fromkeys(known))}"),
+            )
+            for name in self.target.priors
+            if name not in self.used
+        ]
+        problems += [
+            Problem(
+                path=f'{path}."{name}"',
+                finding=f"{prior} cannot be the prior of {wanted}",
+                remedy=f"use {example}",
+            )
+            for name, prior in self.target.priors.items()
+            for wanted, example in [_mismatch(name, prior, design)]
+            if wanted
+        ]
+        if problems:
+            raise PlanError(problems)
+
+
+def _mismatch(name: str, prior: Prior, design: Design) -> tuple[str, str]:
+    constants = {p.names[0] for p in design.predictors if p.matrix is None}
+    if name.endswith("_corr"):
+        return ("", "") if prior.name == "LKJ" else ("correlations", "LKJ(2)")
+    if name.endswith("_sigma") and "|" in name or name in constants:
+        return ("", "") if prior.positive() else ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)")
+    return ("", "") if prior.support in ("real", "interval") else ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)")
+
+
+def unused(name: str, frame: pd.DataFrame) -> str:
+    """A name that no column has."""
+    while name in frame:
+        name += "_"
+    return name
+
+
+def prefixed(p: Parameter, name: str) -> str:
+    """Names of ``mu`` stand alone, those of other parameters carry its name: ``sigma_Intercept``, as in bambi."""
+    return name if p.name == "mu" else f"{p.name}_{name}"
+
+
+def correlations(p: Parameter, group: Group) -> str:
+    """The name under which the prior of a group's correlations is given: ``school_corr``."""
+    return prefixed(p, f"{group.factor}_corr")
+
+
+def column_terms(matrix: Matrix) -> list[str]:
+    """The term that each column belongs to."""
+    return [term for term, place in matrix.terms for _ in range(place.stop - place.start)]
+
+
+def _groups(target: Target) -> list[tuple[Parameter, Group]]:
+    by_name: Mapping[str, Parameter] = {p.name: p for p in target.family.parameters}
+    return [(by_name[k], group) for k, formula in target.formulas.items() for group in formula.groups]
+
+
+def _distinct(groups: tuple[Group, ...]) -> list[Group]:
+    """One group for each set of effects: with stand-in keys, two factors with the same effects would be the same term."""
+    seen: dict[tuple[str, ...], Group] = {}
+    for group in groups:
+        fresh = tuple(t for t in group.terms if not any(t in g.terms for g in seen.values()))
+        if fresh:
+            seen[group.terms] = group
+    return list(seen.values())
+
+
+def _icc(y: np.ndarray, codes: np.ndarray) -> float:
+    """One-way analysis of variance, ICC(1)."""
+    counts = np.bincount(codes)
+    sums = np.bincount(codes, weights=y)
+    used = counts > 0
+    n, k = len(y), int(used.sum())
+    if k < 2 or n <= k:
+        return 0.0
+    means = sums[used] / counts[used]
+    between = float((counts[used] * (means - y.mean()) ** 2).sum()) / (k - 1)
+    within = float(((y - (sums / np.maximum(counts, 1))[codes]) ** 2).sum()) / (n - k)
+    size = (n - (counts**2).sum() / n) / (k - 1)
+    return (between - within) / (between + (size - 1) * within) if between + within > 0 else 0.0

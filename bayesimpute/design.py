@@ -1,0 +1,254 @@
+"""What a conditional model is made of, as numbers: matrices, priors and units; predictions from a draw.
+
+:mod:`bayesimpute.describe` makes a :class:`Design` from formulas, :mod:`bayesimpute.graph` a PyMC model from a design.
+
+**Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m) / s_y
+for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With eta = h + U eta_s (U and h say how a parameter follows
+the target's units) the coefficients are beta = U beta_s / s, and the intercept that carries the prior is bambi's, at the centre
+of the columns. Priors are moved to that scale, draws are moved back by :meth:`Design.posterior`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.completed import Columns
+from bayesimpute.families import Family, Parameter
+from bayesimpute.families.links import LINKS
+from bayesimpute.formulas import Matrix
+from bayesimpute.priors import Prior
+from bayesimpute.targets import Target
+
+Draw = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Units:
+    """eta = shift + unit * eta_s: how a linear predictor follows the target's units."""
+
+    shift: float = 0.0
+    unit: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """The common part of one parameter's linear predictor.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        Whose it is.
+    matrix : Matrix or None
+        The columns on any data; None for a parameter without a formula, which has one coefficient.
+    names : tuple of str
+        Of the coefficients, as the posterior has them.
+    centre, scale : ndarray, shape (column,)
+        x_s = (x - centre) / scale.
+    units : Units
+        Of the linear predictor.
+    offset : float
+        Added to eta_s where there is no intercept to absorb the shift.
+    priors : tuple of Prior
+        Of the standardised coefficients.
+    """
+
+    parameter: Parameter
+    matrix: Matrix | None
+    names: tuple[str, ...]
+    centre: np.ndarray
+    scale: np.ndarray
+    units: Units
+    offset: float
+    priors: tuple[Prior, ...]
+
+    @property
+    def key(self) -> str:
+        """Its name in draws."""
+        return self.parameter.name
+
+    @property
+    def intercept(self) -> int | None:
+        """The place of the intercept among the columns."""
+        columns = self.matrix.names if self.matrix else ()
+        return columns.index("Intercept") if "Intercept" in columns else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Group-specific effects of one cluster key that have one covariance matrix; they may belong to several parameters.
+
+    Parameters
+    ----------
+    key : str
+        Its name in draws.
+    factor : str
+        The cluster key.
+    codes : ndarray of int, shape (row,)
+        The cluster of each row of the data.
+    size : int
+        Number of clusters.
+    parts : tuple of (str, Matrix)
+        The columns, by parameter.
+    names : tuple of str
+        Of the effects: ``1|school``, ``sex|school``.
+    scale : ndarray, shape (effect,)
+        z_s = z / scale.
+    units : tuple of Units
+        Of the predictor that each effect belongs to.
+    priors : tuple of Prior
+        Of the standardised standard deviations.
+    eta : float
+        LKJ parameter of their correlations.
+    centred : bool
+        Whether the sampler works with the effects themselves (clusters that say much about their own effect) or with
+        standard normals (clusters that say little, where the effects' scale makes a funnel).
+    """
+
+    key: str
+    factor: str
+    codes: np.ndarray
+    size: int
+    parts: tuple[tuple[str, Matrix], ...]
+    names: tuple[str, ...]
+    scale: np.ndarray
+    units: tuple[Units, ...]
+    priors: tuple[Prior, ...]
+    eta: float
+    centred: bool
+
+    @property
+    def width(self) -> int:
+        """Number of effects of a cluster."""
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Design:
+    """Everything about a conditional model that does not change during a run.
+
+    Parameters
+    ----------
+    target : Target
+        The variable.
+    predictors : tuple of Predictor
+        One for each parameter of the family, in its order.
+    blocks : tuple of Block
+        The group-specific effects.
+    centre, scale : float
+        y_s = (y - centre) / scale.
+    """
+
+    target: Target
+    predictors: tuple[Predictor, ...]
+    blocks: tuple[Block, ...]
+    centre: float
+    scale: float
+
+    @property
+    def family(self) -> Family:
+        """The target's family."""
+        return self.target.family
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The columns that the matrices are computed from."""
+        matrices = [p.matrix for p in self.predictors if p.matrix] + [m for b in self.blocks for _, m in b.parts]
+        return frozenset().union(*(m.columns for m in matrices)) if matrices else frozenset()
+
+    def matrices(self, columns: Columns) -> dict[str, np.ndarray]:
+        """The standardised matrices of all rows, by predictor and block: ``mu`` (row, column), ``block0`` (row, effect)."""
+        made = {}
+        for p in self.predictors:
+            if p.matrix is not None:
+                made[p.key] = (p.matrix.evaluate(columns) - p.centre) / p.scale
+        for b in self.blocks:
+            made[b.key] = np.hstack([matrix.evaluate(columns) for _, matrix in b.parts]) / b.scale
+        return made
+
+    def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
+        """What the graph's data containers hold: the matrices and cluster codes at the fitted rows, and y_s, (row,)."""
+        rows = self.target.fit_rows
+        data = {f"X_{key}": np.ascontiguousarray(matrix[rows]) for key, matrix in matrices.items()}
+        data |= {f"codes_{b.key}": b.codes[rows].astype(np.int32) for b in self.blocks}
+        return data | {"y_data": (y[rows] - self.centre) / self.scale}
+
+    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at `rows`, each of shape (row,), given one draw."""
+        etas = {}
+        for p in self.predictors:
+            if p.matrix is None:
+                etas[p.key] = np.broadcast_to(draw[p.key], rows.shape)
+            else:
+                etas[p.key] = matrices[p.key][rows] @ draw[p.key] + p.offset
+        for b in self.blocks:
+            terms = matrices[b.key][rows] * draw[b.key][b.codes[rows]]
+            for parameter, place in places(b):
+                etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
+        return etas
+
+    def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
+        eta = self.eta(draw, matrices, rows)
+        return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
+
+    def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
+        value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)
+        if p.parameter.unit == "location":
+            return self.centre + self.scale * value
+        return self.scale * value if p.parameter.unit == "scale" else value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scalar parameters, as the posterior names them."""
+        names = [name for p in self.predictors for name in p.names]
+        for b in self.blocks:
+            names += [f"{name}_sigma" for name in b.names]
+            names += [correlation_name(b.names[i], b.names[j]) for i, j in pairs(b.width)]
+        return tuple(names)
+
+    def posterior(self, draw: Draw) -> np.ndarray:
+        """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
+        parts = [self._coefficients(p, draw[p.key]) for p in self.predictors]
+        for b in self.blocks:
+            parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
+        return np.concatenate(parts)
+
+    def effects(self, draw: Draw) -> dict[str, np.ndarray]:
+        """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
+        return {
+            name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)
+        }
+
+    def _coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+        if p.matrix is None:
+            return np.atleast_1d(value * (self.scale if p.parameter.unit == "scale" else 1.0))
+        beta = value * p.units.unit / p.scale
+        if p.intercept is not None:
+            beta[p.intercept] += p.units.shift - beta @ p.centre
+        return beta
+
+
+def effect_units(block: Block) -> np.ndarray:
+    """What turns standardised effects into the user's units, shape (effect,)."""
+    return np.array([u.unit for u in block.units]) / block.scale
+
+
+def pairs(width: int) -> list[tuple[int, int]]:
+    """The places below the diagonal of a matrix, row by row, as (column, row)."""
+    return [(j, i) for i in range(width) for j in range(i)]
+
+
+def correlation_name(first: str, second: str) -> str:
+    """``1|school`` and ``sex|school`` give ``1~~sex|school_corr``."""
+    effect, factor = first.rsplit("|", 1)
+    return f"{effect}~~{second.rsplit('|', 1)[0]}|{factor}_corr"
+
+
+def places(block: Block) -> list[tuple[str, slice]]:
+    """The parameters of a block with the places of their effects."""
+    found, start = [], 0
+    for parameter, matrix in block.parts:
+        found.append((parameter, slice(start, start + len(matrix.names))))
+        start += len(matrix.names)
+    return found

@@ -1,0 +1,191 @@
+"""Plans as TOML documents.
+
+A document is read leniently: what does not fit the schema is a :class:`~bayesimpute.outcome.Problem` with its path, and the
+rest is still read, so that a user sees every problem at once. The fields of the dataclasses in :mod:`bayesimpute.plan` are the
+schema; a family's own options stand beside ``family`` under the names of its fields.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from bayesimpute.families import FAMILIES, Family
+from bayesimpute.outcome import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.plan import Analysis, Conditional, Derived, Plan, Run, family_name
+from bayesimpute.priors import Prior
+
+SCHEMA = 1
+
+
+def write(plan: Plan) -> str:
+    """The plan as a TOML document; ``read`` gives an equal plan."""
+    import tomli_w
+
+    return tomli_w.dumps(as_document(plan))
+
+
+def set_path(document: dict[str, Any], path: str, text: str) -> dict[str, Any]:
+    """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML (else the text itself).
+
+    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do.
+    """
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    keys = [part for part in path.replace("[", ".[").split(".") if part]
+    return _set(document, keys, value, path)
+
+
+def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
+    if not keys:
+        return value
+    head, rest = keys[0], keys[1:]
+    if head.startswith("[") and isinstance(node, list):
+        at = [i for i, x in enumerate(node) if head[1:-1] in (x.get("target"), x.get("name"))]
+        if at:
+            return [_set(x, rest, value, path) if i == at[0] else x for i, x in enumerate(node)]
+    elif isinstance(node, dict) and not head.startswith("["):
+        return {**node, head: _set(node.get(head, {}), rest, value, path)}
+    raise one(PlanError, path, "there is no such place in the plan", "use a path such as run.m or conditional[y].family")
+
+
+def read(text: str) -> tuple[Plan, list[Problem]]:
+    """What can be read of a TOML document, and what does not fit the schema."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return Plan(), [Problem(path="plan", finding=f"the TOML cannot be read: {error}", remedy="mend it there")]
+    return read_document(document)
+
+
+def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
+    """What can be read of a parsed document, and what does not fit the schema."""
+    reader = _Reader()
+    schema = document.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
+        reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
+    reader.known("", document, ["schema", "title", "run", "conditional", "derived", "analysis"])
+    run = reader.table("run", document.get("run", {}))
+    reader.known("run.", run, [f.name for f in fields(Run)])
+    if isinstance(run.get("visit_sequence"), list):
+        run = {**run, "visit_sequence": tuple(map(str, run["visit_sequence"]))}
+    plan = Plan(
+        title=str(document.get("title", "")),
+        run=Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
+        conditionals=tuple(filter(None, map(reader.conditional, reader.tables("conditional", document)))),
+        derived=tuple(filter(None, (reader.simple("derived", Derived, x) for x in reader.tables("derived", document)))),
+        analyses=tuple(filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))),
+    )
+    return plan, reader.problems
+
+
+class _Reader:
+    """Collects problems while it reads."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def add(self, path: str, finding: str, remedy: str) -> None:
+        self.problems.append(Problem(path=path, finding=finding, remedy=remedy))
+
+    def known(self, prefix: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
+        for key in table:
+            if key not in keys:
+                self.add(f"{prefix}{key}", f'unknown key "{key}"', did_you_mean(key, keys, f"use one of {', '.join(keys)}"))
+
+    def table(self, path: str, value: Any) -> Mapping[str, Any]:
+        if isinstance(value, Mapping):
+            return value
+        self.add(path, f"{value!r} is not a table", f"write [{path}]")
+        return {}
+
+    def tables(self, key: str, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        value = document.get(key, [])
+        if isinstance(value, list) and all(isinstance(x, Mapping) for x in value):
+            return value
+        self.add(key, "it is not a list of tables", f"write [[{key}]]")
+        return []
+
+    def texts(self, path: str, table: Any) -> dict[str, str]:
+        table = self.table(path, table)
+        for key, value in table.items():
+            if not isinstance(value, str):
+                self.add(f"{path}.{key}", f"{value!r} is not a text", "put it in quotes")
+        return {k: v for k, v in table.items() if isinstance(v, str)}
+
+    def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
+        names = [f.name for f in fields(cls)]
+        path = f"{key}[{table.get('name', '?')}]"
+        self.known(f"{path}.", table, names)
+        required = [n for n in names if n != "family"]
+        values = {k: v for k, v in table.items() if k in names and isinstance(v, str)}
+        for name in required:
+            if name not in values:
+                self.add(f"{path}.{name}", "a text is needed here", f'write {name} = "…"')
+        return cls(**values) if all(n in values for n in required) else None
+
+    def conditional(self, table: Mapping[str, Any]) -> Conditional | None:
+        formula, target = table.get("formula"), table.get("target")
+        formulas = self.texts(f"conditional[{target}].formulas", table.get("formulas", {}))
+        if isinstance(formula, str):
+            formulas = {"mu": formula, **formulas}
+        if target is None and "~" in formulas.get("mu", ""):
+            target = formulas["mu"].partition("~")[0].strip().strip("`")
+        path = f"conditional[{target}]"
+        if formula is not None and not isinstance(formula, str):
+            self.add(f"{path}.formula", f"{formula!r} is not a text", "put it in quotes")
+        if not isinstance(target, str) or not target:
+            self.add(f"{path}.target", "the target is missing or not a text", 'write target = "y"')
+            return None
+        return Conditional(
+            target=target,
+            family=self.family(path, table),
+            formulas=formulas,
+            level=table.get("level"),
+            priors=self.priors(f"{path}.priors", table.get("priors", {})),
+        )
+
+    def priors(self, path: str, table: Any) -> dict[str, Prior]:
+        found = {}
+        for name, text in self.texts(path, table).items():
+            try:
+                found[name] = Prior.parse(text, f'{path}."{name}"')
+            except InputError as error:
+                self.problems += error.problems
+        return found
+
+    def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
+        own = {"target", "family", "formula", "formulas", "level", "priors"}
+        name = table.get("family", "auto")
+        cls = FAMILIES.get(name) if isinstance(name, str) else None
+        options = {f.name: f for f in fields(cls)} if cls else {}
+        self.known(f"{path}.", table, sorted(own | set(options)))
+        given = {k: v for k, v in table.items() if k in options and k not in own}
+        return cls(**given) if cls and given else name
+
+
+def as_document(plan: Plan) -> dict[str, Any]:
+    """The plan as plain dicts and lists, in the order of the schema; defaults of the run are written out."""
+    run = {f.name: getattr(plan.run, f.name) for f in fields(Run) if getattr(plan.run, f.name) is not None}
+    run = {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
+    document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
+    document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
+    document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
+    document["analysis"] = [{f.name: getattr(a, f.name) for f in fields(a)} for a in plan.analyses]
+    return {k: v for k, v in document.items() if v not in ("", [])}
+
+
+def _conditional_document(conditional: Conditional) -> dict[str, Any]:
+    family = conditional.family
+    document: dict[str, Any] = {"target": conditional.target, "family": family_name(family)}
+    if isinstance(family, Family):
+        document |= {f.name: getattr(family, f.name) for f in fields(family) if getattr(family, f.name) is not None}
+    document |= {"formulas": dict(conditional.formulas)}
+    if conditional.level is not None:
+        document["level"] = conditional.level
+    if conditional.priors:
+        document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
+    return document

@@ -1,0 +1,46 @@
+"""Yes/no variables, with a logit or a probit link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+from scipy.special import xlog1py, xlogy
+
+from bayesimpute.families.base import Family, Parameter, Theta
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Bernoulli(Family):
+    """P(y = 1) = mu, where y is coded 0 and 1; of two labels the second counts as 1."""
+
+    name: ClassVar[str] = "bernoulli"
+    kinds: ClassVar[frozenset[str]] = frozenset({"binary"})
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "bernoulli"
+
+    link: Literal["logit", "probit"] = "logit"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (Parameter(name="mu", link=self.link),)
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+        import pymc as pm
+        from pymc.distributions.dist_math import normal_lcdf
+
+        del observed
+        if self.link == "logit":
+            pm.Bernoulli("y", logit_p=eta["mu"], observed=y)
+        else:  # log Phi of the signed predictor: log(p) and log(1 - p) lose all digits beyond |eta| = 8
+            pm.Potential("y", normal_lcdf(0.0, 1.0, (2 * y - 1) * eta["mu"]))
+
+    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+        return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])
+
+    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+        return (rng.random(np.shape(theta["mu"])) < theta["mu"]).astype(float)
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        return theta["mu"], theta["mu"] * (1 - theta["mu"])

@@ -1,0 +1,44 @@
+"""The normal distribution."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from bayesimpute.families.base import Family, Parameter, Theta
+from bayesimpute.priors import Prior
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Family):
+    """y ~ Normal(mu, sigma); a formula for ``sigma`` is for log(sigma)."""
+
+    name: ClassVar[str] = "gaussian"
+    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    standardise: ClassVar[bool] = True
+    bambi: ClassVar[str] = "gaussian"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter(name="mu", link="identity", unit="location"),
+            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
+        )
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+        import pymc as pm
+
+        del observed
+        pm.Normal("y", eta["mu"], pm.math.exp(eta["sigma"]), observed=y)
+
+    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+        z = (y - theta["mu"]) / theta["sigma"]
+        return -0.5 * z**2 - np.log(theta["sigma"]) - 0.5 * np.log(2 * np.pi)
+
+    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+        return theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        return theta["mu"], theta["sigma"] ** 2

@@ -1,0 +1,51 @@
+"""Student's t distribution, for targets with outliers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import gammaln
+
+from bayesimpute.families.base import Family, Parameter, Theta
+from bayesimpute.priors import Prior
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class StudentT(Family):
+    """y ~ mu + sigma * t(nu); formulas for ``sigma`` and ``nu`` are for their logarithms."""
+
+    name: ClassVar[str] = "student_t"
+    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    standardise: ClassVar[bool] = True
+    bambi: ClassVar[str] = "t"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter(name="mu", link="identity", unit="location"),
+            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(name="nu", link="log", prior=Prior.of("Gamma", 2, 0.1)),
+        )
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+        import pymc as pm
+
+        del observed
+        pm.StudentT("y", nu=pm.math.exp(eta["nu"]), mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]), observed=y)
+
+    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+        nu, z = theta["nu"], (y - theta["mu"]) / theta["sigma"]
+        normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(theta["sigma"])
+        return normaliser - (nu + 1) / 2 * np.log1p(z**2 / nu)
+
+    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+        return theta["mu"] + theta["sigma"] * rng.standard_t(theta["nu"], np.shape(theta["mu"]))
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        nu = theta["nu"]
+        mean = np.where(nu > 1, theta["mu"], np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.where(nu > 2, theta["sigma"] ** 2 * nu / (nu - 2), np.inf)
+        return mean, variance

@@ -1,0 +1,257 @@
+"""Expressions of derived variables: ``sex * texp``, ``wgt / (hgt / 100)**2``, ``cluster_mean(x, g)``, ``age > 50``.
+
+They are evaluated here, on arrays, without formulae or Python's ``eval``. Everything is a float: yes/no values are 0 and 1, a
+comparison gives 0 or 1, and whatever follows from a missing value is missing (also a comparison, as in R). Division by zero
+and overflow give infinity or NaN, silently: what that means for the data is for the caller to say.
+
+A category can only be compared with a text or another category; where more is needed, derive one indicator a label.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.formulas.functions import FUNCTIONS, GIVEN
+from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, read_expression, render
+from bayesimpute.formulas.usage import Usage, mean_key
+from bayesimpute.outcome import FormulaError, did_you_mean, one
+
+Value = np.ndarray | float | pd.Categorical | str
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_CALCULATE: dict[str, Callable[[Any, Any], Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "%": np.mod,
+    "**": np.power,
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression that has been read and found harmless.
+
+    Attributes
+    ----------
+    source : str
+        As written.
+    names : frozenset of str
+        All columns in it.
+    needs : frozenset of str
+        Those whose values are used, cluster keys among them; not those that are only ``observed()``.
+    cluster_means : frozenset of (str, str)
+        Columns and keys of every ``cluster_mean``.
+    observed : frozenset of str
+        Columns whose missingness indicator is used.
+    tree : Node
+        What was read.
+    path : str
+        Where it stands, for messages.
+    """
+
+    source: str
+    names: frozenset[str]
+    needs: frozenset[str]
+    cluster_means: frozenset[tuple[str, str]]
+    observed: frozenset[str]
+    tree: Node
+    path: str
+
+    def __str__(self) -> str:
+        return render(self.tree)
+
+
+def parse_expression(source: str, path: str = "expression") -> Expression:
+    """Read an expression.
+
+    Parameters
+    ----------
+    source : str
+        ``"wgt / (hgt / 100)**2"``.
+    path : str
+        Where it stands in the plan, for messages.
+
+    Returns
+    -------
+    Expression
+
+    Raises
+    ------
+    FormulaError
+        If it cannot be read, contains something that is not allowed, or no column.
+    """
+    tree = read_expression(source, path)
+    usage = Usage(path, "expression")
+    if tree is None:
+        raise one(FormulaError, path, "the expression is empty", "write a calculation with columns: sex * texp")
+    usage.visit(tree)
+    if isinstance(tree, Text | Constant):
+        usage.add(f"{render(tree)} is not a calculation", "write a calculation with columns: sex * texp")
+    elif not usage.names and not usage.problems:
+        usage.add(f"{render(tree)} contains no column", "write a calculation with columns: sex * texp")
+    if usage.problems:
+        raise FormulaError(usage.problems)
+    means, observed = frozenset(usage.cluster_means), frozenset(usage.observed)
+    return Expression(source, usage.names, frozenset(usage.needs), means, observed, tree, path)
+
+
+def evaluate_expression(
+    expression: Expression | str,
+    columns: Mapping[str, np.ndarray | pd.Series],
+    extra: Mapping[str, Callable[..., np.ndarray]] | None = None,
+) -> np.ndarray:
+    """The values of an expression.
+
+    Parameters
+    ----------
+    expression : Expression or str
+        As read by :func:`parse_expression`, or the text.
+    columns : mapping of str to array or Series, shape (unit,)
+        The columns by name: numbers, yes/no values, categories or texts. A data frame will do.
+    extra : mapping of str to callable, optional
+        ``cluster_mean(values, key)``, of an array of shape (unit,) and the name of a key (``school`` or ``a:b``), and
+        ``observed(name)``; each returns an array of shape (unit,).
+
+    Returns
+    -------
+    ndarray, shape (unit,)
+        Float64, NaN where an operand is missing.
+
+    Raises
+    ------
+    FormulaError
+        If a column is not there, or text is calculated with.
+    """
+    if isinstance(expression, str):
+        expression = parse_expression(expression)
+    for name in sorted(expression.names):
+        if name not in columns:
+            remedy = did_you_mean(name, columns, "use a column of the data")
+            raise one(FormulaError, expression.path, f'column "{name}" is not in the data', remedy)
+    evaluator = _Evaluator(expression.path, columns, extra or {})
+    with np.errstate(all="ignore"):
+        result = evaluator.number(expression.tree)
+    length = len(columns[min(expression.names)])
+    return np.broadcast_to(np.asarray(result, dtype=np.float64), (length,)).copy()
+
+
+@dataclass(frozen=True)
+class _Evaluator:
+    """Walks a tree that :class:`.usage.Usage` has let through."""
+
+    path: str
+    columns: Mapping[str, np.ndarray | pd.Series]
+    extra: Mapping[str, Callable[..., np.ndarray]]
+
+    def value(self, node: Node) -> Value:
+        match node:
+            case Name(name):
+                return _column(self.columns[name])
+            case Number(value):
+                return float(value)
+            case Text(value):
+                return value
+            case Constant(value):
+                return float(value) if value is not None else float("nan")
+            case Call():
+                return self.call(node)
+            case Operation():
+                return self.operation(node)
+
+    def number(self, node: Node) -> np.ndarray | float:
+        value = self.value(node)
+        if isinstance(value, pd.Categorical | str):
+            finding = f"{render(node)} is text, which cannot be calculated with"
+            raise one(FormulaError, self.path, finding, f'compare it with a label: ({render(node)} == "a")')
+        return value
+
+    def call(self, node: Call) -> np.ndarray | float:
+        if node.function in GIVEN:
+            return self.given(node)
+        function = FUNCTIONS[node.function]
+        values: list[Any] = [self.number(argument) for argument in node.arguments]
+        if node.function == "round" and len(values) == 2:
+            values[1] = int(values[1])
+        assert function.apply is not None
+        return function.apply(*values)
+
+    def given(self, node: Call) -> np.ndarray:
+        if node.function not in self.extra:
+            finding = f"{node.function} cannot be computed here"
+            raise one(FormulaError, self.path, finding, "use it in a formula or a derived variable of a plan")
+        function = self.extra[node.function]
+        if node.function == "observed":
+            return np.asarray(function(render(node.arguments[0], faithful=False)), dtype=np.float64)
+        keys = mean_key(node.arguments[1]) or ()
+        return np.asarray(function(self.number(node.arguments[0]), ":".join(keys)), dtype=np.float64)
+
+    def operation(self, node: Operation) -> np.ndarray | float:
+        symbol = node.symbols[0]
+        if symbol in _COMPARE:
+            return self.compare(node)
+        values = [self.number(operand) for operand in node.operands]
+        if node.unary:
+            return _not(values[0]) if symbol == "not" else np.multiply(-1.0 if symbol == "-" else 1.0, values[0])
+        if symbol in ("or", "|"):
+            return _not(reduce(_and, map(_not, values)))
+        if symbol in ("and", "&"):
+            return reduce(_and, values)
+        result = values[0]
+        for step, value in zip(node.symbols, values[1:], strict=True):
+            result = _CALCULATE[step](result, value)
+        return result
+
+    def compare(self, node: Operation) -> np.ndarray | float:
+        symbol = node.symbols[0]
+        left, right = (self.value(operand) for operand in node.operands)
+        texts = [isinstance(value, pd.Categorical | str) for value in (left, right)]
+        if any(texts) and (not all(texts) or symbol not in ("==", "!=")):
+            remedy = "compare text with text, by == or !="
+            raise one(FormulaError, self.path, f"{render(node)} compares text with a number or by size", remedy)
+        missing = _missing(left) | _missing(right)
+        result = _COMPARE[symbol](_plain(left), _plain(right))
+        return np.where(missing, np.nan, np.asarray(result, dtype=np.float64))
+
+
+def _column(column: np.ndarray | pd.Series) -> np.ndarray | pd.Categorical:
+    series = pd.Series(column) if not isinstance(column, pd.Series) else column
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return pd.Categorical(series)
+    if pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Categorical(series)
+
+
+def _plain(value: Value) -> Any:
+    return np.asarray(value, dtype=object) if isinstance(value, pd.Categorical) else value
+
+
+def _missing(value: Value) -> Any:
+    if isinstance(value, str):
+        return np.False_
+    return value.isna() if isinstance(value, pd.Categorical) else np.isnan(value)
+
+
+def _not(value: np.ndarray | float) -> np.ndarray:
+    return np.where(np.isnan(value), np.nan, np.equal(value, 0))
+
+
+def _and(left: np.ndarray | float, right: np.ndarray | float) -> np.ndarray:
+    """False if either is false, whatever is missing; missing if the answer depends on what is missing."""
+    false = np.equal(left, 0) | np.equal(right, 0)
+    return np.where(false, 0.0, np.where(np.isnan(left) | np.isnan(right), np.nan, 1.0))

@@ -1,0 +1,101 @@
+"""The functions that a formula or an expression may call: a fixed list, and nothing else.
+
+A plan is data, perhaps somebody else's, so a name in it can never reach Python: a call is looked up here, with its number of
+arguments (``numpy.log(x, y)`` would write into `y`) and, where an argument sets the size of what is made, its range.
+
+To allow another function, add a line to :data:`FUNCTIONS`. One without `apply` is known to formulae (or, as
+``cluster_mean`` and ``observed``, given by the caller).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LARGEST_SETTING = 100
+"""No degree, df or number of digits above this: such a number decides how much memory a formula takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """What may stand in the parentheses of a call, and where the call may stand.
+
+    Parameters
+    ----------
+    least, most : int
+        How many arguments without a keyword it takes.
+    data : int
+        How many of them, from the first, are made of columns; the others are settings, written out as values.
+    keywords : tuple of str
+        The settings that may be given by keyword.
+    formula, expression : bool
+        Whether it may be used in formulas, and in expressions of derived variables.
+    apply : callable, optional
+        The elementwise function on arrays that does it.
+    """
+
+    least: int = 1
+    most: int = 1
+    data: int = 1
+    keywords: tuple[str, ...] = ()
+    formula: bool = True
+    expression: bool = True
+    apply: Callable[..., Any] | None = None
+
+
+def _elementwise(apply: Callable[..., Any], arguments: int = 1) -> Function:
+    return Function(least=arguments, most=arguments, data=arguments, apply=apply)
+
+
+def _coding(most: int, *keywords: str, least: int = 1) -> Function:
+    return Function(least=least, most=most, keywords=keywords, expression=False)
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where the condition holds, `no` where it does not, missing where it is not known."""
+    condition = np.asarray(condition, dtype=np.float64)
+    return np.where(np.isnan(condition), np.nan, np.where(condition != 0, yes, no))
+
+
+ENCODINGS = {
+    "Treatment": Function(least=0, most=1, data=0, keywords=("reference",), expression=False),
+    "Sum": Function(least=0, most=1, data=0, keywords=("omit",), expression=False),
+}
+"""Codings of a category: they stand only inside ``C``."""
+
+GIVEN = {"cluster_mean": Function(least=2, most=2, data=2), "observed": Function()}
+"""Functions that only the caller can compute, because they look beyond the row."""
+
+FUNCTIONS: dict[str, Function] = {
+    "C": _coding(2, "contrast"),
+    "T": _coding(2, "ref"),
+    "S": _coding(2, "omit"),
+    "I": Function(apply=lambda x: x),
+    "bs": _coding(2, "df", "degree", "intercept", "lower_bound", "upper_bound"),
+    "poly": _coding(2, "degree", "raw"),
+    "scale": _coding(1),
+    "standardize": _coding(1),
+    "center": _coding(1),
+    "log": _elementwise(np.log),
+    "log2": _elementwise(np.log2),
+    "log10": _elementwise(np.log10),
+    "log1p": _elementwise(np.log1p),
+    "exp": _elementwise(np.exp),
+    "expm1": _elementwise(np.expm1),
+    "sqrt": _elementwise(np.sqrt),
+    "abs": _elementwise(np.abs),
+    "sign": _elementwise(np.sign),
+    "sin": _elementwise(np.sin),
+    "cos": _elementwise(np.cos),
+    "tan": _elementwise(np.tan),
+    "tanh": _elementwise(np.tanh),
+    "floor": _elementwise(np.floor),
+    "ceil": _elementwise(np.ceil),
+    "round": Function(most=2, apply=np.round),
+    "minimum": _elementwise(np.minimum, 2),
+    "maximum": _elementwise(np.maximum, 2),
+    "where": _elementwise(_where, 3),
+    **ENCODINGS,
+    **GIVEN,
+}

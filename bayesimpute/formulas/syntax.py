@@ -1,0 +1,378 @@
+"""Text to tree: the grammar that formulas and expressions share.
+
+The reader is our own, and small, because what it lets through reaches formulae, which looks names up in Python. It
+knows names, numbers, texts, a fixed list of operators and calls by name; there is no token for an attribute, a
+subscript or a statement, so none can be written. What an operator means is not decided here: ``*`` is an interaction
+in a formula (:mod:`.language`) and a product inside a call or in an expression (:mod:`.expressions`).
+
+To add an operator, give it a level in ``LEVELS`` and a meaning where the trees are used.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bayesimpute.outcome import FormulaError, one
+
+LONGEST = 10_000
+"""Characters in a formula; a longer one is an accident."""
+DEEPEST = 100
+"""Levels of nesting; far below where Python's own stack ends."""
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+      | (?P<name>[^\W\d]\w*)
+      | `(?P<quoted>[^`\n]+)`
+      | (?P<text>"[^"\n]*"|'[^'\n]*')
+      | (?P<operator>\|\||\*\*|//|==|!=|<=|>=|[-+*/%:~|&!()=,<>])""",
+    re.VERBOSE,
+)
+
+LEVELS = {
+    **dict.fromkeys(("|", "||", "or"), 1),
+    **dict.fromkeys(("and", "&"), 2),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4),
+    **dict.fromkeys(("+", "-"), 5),
+    **dict.fromkeys(("*", "/", "//", "%"), 6),
+    ":": 7,
+    "**": 8,
+}
+_NOT = 3
+_COLON = 7
+_POWER = 8
+_CONSTANTS = {"True": True, "False": False, "None": None}
+_WORDS = ("and", "or", "not")
+_HINTS = {
+    ".": "attributes and methods cannot be used; write a column whose name has a dot in backticks: `hgt.z`",
+    "[": "subscripts and lists cannot be used",
+    "{": "write I(...) for arithmetic",
+    "^": "write ** for a power",
+    "`": "close the backtick",
+    '"': "close the quotation mark",
+    "'": "close the quotation mark",
+}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of a formula: `kind` is name, quoted, number, text, operator or end; `at` counts characters from 1."""
+
+    kind: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Name:
+    """A column, with or without backticks."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as written, whole or not."""
+
+    value: int | float
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in quotation marks; `mark` is the mark that was used."""
+
+    value: str
+    mark: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """True, False or None."""
+
+    value: bool | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function by name, with arguments and settings."""
+
+    function: str
+    arguments: tuple["Node", ...]
+    keywords: tuple[tuple[str, "Node"], ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Operators of one level and their operands, from left to right: ``a + b - c`` is one node.
+
+    With as many symbols as operands it is a sign or a negation, ``-a``.
+    """
+
+    symbols: tuple[str, ...]
+    operands: tuple["Node", ...]
+
+    @property
+    def unary(self) -> bool:
+        """Whether the operator stands before its only operand."""
+        return len(self.symbols) == len(self.operands)
+
+
+Node = Name | Number | Text | Constant | Call | Operation
+
+
+def tokens(source: object, path: str) -> list[Token]:
+    """Cut a formula into tokens, the last of which is of kind "end".
+
+    Raises
+    ------
+    FormulaError
+        If it is not a text, is too long, or holds a character that has no meaning in a formula.
+    """
+    if not isinstance(source, str):
+        raise one(FormulaError, path, f"{type(source).__name__} is not a formula", 'write it as a text: "y ~ x + (1 | g)"')
+    if len(source) > LONGEST:
+        raise one(FormulaError, path, f"the formula has {len(source)} characters", f"use at most {LONGEST}")
+    found, position = [], 0
+    while position < len(source):
+        match = _TOKEN.match(source, position)
+        if match is None or match.lastgroup is None:
+            raise _misplaced(source, position, path)
+        if match.lastgroup != "space":
+            found.append(Token(match.lastgroup, match[match.lastgroup], position + 1))
+        position = match.end()
+    return [*found, Token("end", "", len(source) + 1)]
+
+
+def _misplaced(source: str, position: int, path: str) -> Exception:
+    character = source[position]
+    finding = f"{character!r} at character {position + 1} of {_shown(source)} has no place in a formula"
+    return one(FormulaError, path, finding, _HINTS.get(character, "write a column with such a name in backticks"))
+
+
+def _shown(source: str) -> str:
+    return f'"{source}"' if len(source) <= 80 else f'"{source[:77]}..."'
+
+
+def read_formula(source: str, path: str) -> tuple[Node | None, Node | None, bool]:
+    """The trees of the left and the right side of ``~``, and whether there is a ``~``; None for an empty side."""
+    pieces = tokens(source, path)
+    tildes = [k for k, token in enumerate(pieces) if token.text == "~" and token.kind == "operator"]
+    if len(tildes) > 1:
+        raise one(FormulaError, path, f"{_shown(source)} has {len(tildes)} signs ~", "write one: response ~ terms")
+    if _bare_bar(pieces):
+        raise one(FormulaError, path, f"{_shown(source)} has a | outside parentheses", "write ... + (1 + x | g)")
+    if not tildes:
+        return None, _Reader(source, path, pieces).whole(), False
+    cut = tildes[0]
+    left = [*pieces[:cut], Token("end", "~", pieces[cut].at)]
+    return _Reader(source, path, left).whole(), _Reader(source, path, pieces[cut + 1 :]).whole(), True
+
+
+def _bare_bar(pieces: list[Token]) -> bool:
+    depth = 0
+    for token in pieces:
+        if token.kind == "operator":
+            depth += (token.text == "(") - (token.text == ")")
+            if depth == 0 and token.text in ("|", "||"):
+                return True
+    return False
+
+
+def read_expression(source: str, path: str) -> Node | None:
+    """The tree of an expression, None if there is nothing in it."""
+    return _Reader(source, path, tokens(source, path)).whole()
+
+
+class _Reader:
+    """Precedence climbing over a list of tokens; its only state is where it stands and how deep."""
+
+    def __init__(self, source: str, path: str, pieces: list[Token]) -> None:
+        self.source, self.path, self.pieces = source, path, pieces
+        self.position = self.depth = 0
+
+    def whole(self) -> Node | None:
+        if self.token.kind == "end":
+            return None
+        node = self.expression(0)
+        if self.token.kind != "end":
+            raise self.unexpected()
+        return node
+
+    @property
+    def token(self) -> Token:
+        return self.pieces[self.position]
+
+    def advance(self) -> Token:
+        token = self.token
+        self.position += 1
+        return token
+
+    def at(self, text: str) -> bool:
+        return self.token.kind == "operator" and self.token.text == text
+
+    def level(self) -> int:
+        operator = self.token.kind == "operator" or (self.token.kind == "name" and self.token.text in _WORDS)
+        return LEVELS.get(self.token.text, -1) if operator else -1
+
+    def unexpected(self) -> Exception:
+        token = self.token
+        finding = "it ends too early" if token.kind == "end" else f'"{token.text}" at character {token.at} is not expected'
+        return one(FormulaError, self.path, f"{_shown(self.source)}: {finding}", "write terms joined by operators: x + z")
+
+    def expression(self, least: int) -> Node:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise one(FormulaError, self.path, f"it is nested more than {DEEPEST} levels deep", "write it more simply")
+        node = self.prefix()
+        while (level := self.level()) >= max(least, 0):
+            node = self.power(node) if level == _POWER else self.chain(node, level)
+        self.depth -= 1
+        return node
+
+    def chain(self, left: Node, level: int) -> Node:
+        symbols, operands = [], [left]
+        while self.level() == level:
+            symbols.append(self.advance().text)
+            operands.append(self.expression(level + 1))
+        return Operation(tuple(symbols), tuple(operands))
+
+    def power(self, base: Node) -> Node:
+        # Powers group from the right, and a sign before one applies to the power: -x**2 is -(x**2).
+        self.advance()
+        return Operation(("**",), (base, self.expression(_POWER)))
+
+    def prefix(self) -> Node:
+        if self.at("-") or self.at("+"):
+            return Operation((self.advance().text,), (self.expression(_COLON),))
+        if self.at("!") or (self.token.kind == "name" and self.token.text == "not"):
+            self.advance()
+            return Operation(("not",), (self.expression(_NOT),))
+        return self.atom()
+
+    def atom(self) -> Node:
+        token = self.token
+        if self.at("("):
+            return self.parenthesis()
+        if token.kind == "name":
+            return self.word()
+        if token.kind not in ("number", "text", "quoted"):
+            raise self.unexpected()
+        self.advance()
+        if token.kind == "number":
+            return Number(self.number(token))
+        return Name(token.text) if token.kind == "quoted" else Text(token.text[1:-1], token.text[0])
+
+    def parenthesis(self) -> Node:
+        self.advance()
+        node = self.expression(0)
+        self.close()
+        return node
+
+    def close(self) -> None:
+        if not self.at(")"):
+            raise self.unexpected()
+        self.advance()
+
+    def word(self) -> Node:
+        token = self.advance()
+        if token.text in _CONSTANTS:
+            return Constant(_CONSTANTS[token.text])
+        if keyword.iskeyword(token.text) or token.text.startswith("__"):
+            finding = f'"{token.text}" at character {token.at} cannot be used as a name'
+            raise one(FormulaError, self.path, finding, f"if it is a column, write `{token.text}` in backticks")
+        if not self.at("("):
+            return Name(token.text)
+        self.advance()
+        return self.call(token.text)
+
+    def call(self, function: str) -> Node:
+        arguments: list[Node] = []
+        keywords: list[tuple[str, Node]] = []
+        while not self.at(")"):
+            if arguments or keywords:
+                if not self.at(","):
+                    raise self.unexpected()
+                self.advance()
+            if self.token.kind == "name" and self.pieces[self.position + 1].text == "=":
+                name = self.advance().text
+                self.advance()
+                keywords.append((name, self.expression(0)))
+            elif keywords:
+                raise self.unexpected()
+            else:
+                arguments.append(self.expression(0))
+        self.close()
+        return Call(function, tuple(arguments), tuple(keywords))
+
+    def number(self, token: Token) -> int | float:
+        value = float(token.text)
+        if value == float("inf"):
+            raise one(FormulaError, self.path, f"the number {token.text[:20]} is too large", "use a number below 1e308")
+        # Above 2**53 Python's whole numbers would go on for ever where floats do not.
+        return int(value) if token.text.isdigit() and value < 2**53 else value
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, from left to right."""
+    yield node
+    below: tuple[Node, ...] = ()
+    if isinstance(node, Operation):
+        below = node.operands
+    elif isinstance(node, Call):
+        below = (*node.arguments, *(value for _, value in node.keywords))
+    for child in below:
+        yield from walk(child)
+
+
+def quote(name: str) -> str:
+    """A column's name as a formula writes it: in backticks unless it is plain."""
+    plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name) and _TOKEN.fullmatch(name)
+    reserved = name in _CONSTANTS or keyword.iskeyword(name)
+    return name if plain and not reserved else f"`{name}`"
+
+
+def render(node: Node, *, faithful: bool = True) -> str:
+    """A tree as text, in one normal form.
+
+    Parameters
+    ----------
+    node : Node
+        What to write.
+    faithful : bool
+        Whether the text means what the tree means. If not, it is the name that formulae, and so bambi, prints for it:
+        without backticks and without the parentheses of operations.
+    """
+    match node:
+        case Name(name):
+            return quote(name) if faithful else name
+        case Number(value):
+            return _number(value) if faithful else str(value)
+        case Text(value, mark):
+            return f"{mark}{value}{mark}"
+        case Constant(value):
+            return str(value)
+        case Call(function, arguments, keywords):
+            inside = [render(argument, faithful=faithful) for argument in arguments]
+            inside += [f"{key}={render(value, faithful=faithful)}" for key, value in keywords]
+            return f"{function}({', '.join(inside)})"
+        case Operation():
+            return _operation(node, faithful=faithful)
+
+
+def _operation(node: Operation, *, faithful: bool) -> str:
+    parts = [render(operand, faithful=faithful) for operand in node.operands]
+    if faithful:
+        nested = [isinstance(operand, Operation) for operand in node.operands]
+        parts = [f"({part})" if inner else part for part, inner in zip(parts, nested, strict=True)]
+    if node.unary:
+        return f"{node.symbols[0]}{parts[0]}"
+    rest = zip(node.symbols, parts[1:], strict=True)
+    return parts[0] + "".join(f" {symbol} {part}" for symbol, part in rest)
+
+
+def _number(value: int | float) -> str:
+    # formulae's scanner knows digits and a point, but no exponents.
+    return str(value) if isinstance(value, int) else np.format_float_positional(value, trim="0")

@@ -1,0 +1,229 @@
+"""One visit: refresh the design, step the sampler, impute; and how many inner steps a visit needs.
+
+A :class:`Workspace` holds what one thread has compiled; a :class:`ChainState` is all that distinguishes a chain, as plain
+arrays. ``visit`` is a function of its arguments: the random numbers come from the address (chain, sweep, place).
+
+**Inner steps.** A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each visit, or
+the between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So the number of
+transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar parameter (standard
+deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bayesimpute.completed import Completed, fill
+from bayesimpute.describe import describe
+from bayesimpute.design import Design, Draw
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.plan import Plan
+from bayesimpute.samplers import ConditionalModel, Posterior, SamplerState, Stats, choose
+from bayesimpute.targets import Event, Resolved, Target, resolve
+
+TARGET_AUTOCORRELATION = 0.1
+CALIBRATION = 500
+"""Transitions at fixed data from which the number of inner steps is found."""
+MOST_STEPS = 50
+WARMUP_STEPS = 3
+"""Transitions a visit during warm-up, before their number is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChainState:
+    """Where a chain stands.
+
+    Parameters
+    ----------
+    chain, sweep : int
+        Which one, and how many sweeps it has made.
+    cells : mapping of str to ndarray, shape (missing unit,)
+        The current values of each target.
+    samplers : mapping of str to SamplerState
+        Of each target; empty before the first sweep.
+    steps : mapping of str to int
+        Inner steps of each target; empty until they are settled.
+    """
+
+    chain: int
+    sweep: int = 0
+    cells: Mapping[str, np.ndarray] = field(default_factory=dict)
+    samplers: Mapping[str, SamplerState] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+
+
+class Workspace:
+    """What one thread needs to run legs of a job: the settled plan, the designs and the compiled samplers.
+
+    Parameters
+    ----------
+    plan : Plan
+        Checked.
+    incomplete : Incomplete
+        The data.
+    """
+
+    def __init__(self, plan: Plan, incomplete: Incomplete) -> None:
+        self.plan, self.incomplete = plan, incomplete
+        self.resolved: Resolved = resolve(plan, incomplete)
+        self.designs: dict[str, Design] = {t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets}
+        self.posteriors: dict[str, Posterior] = {}
+        self.samplers: dict[str, str] = {}
+        self.compilations = 0
+
+    def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:
+        """The compiled sampler of a target, compiled on first use."""
+        if target.name not in self.posteriors:
+            model = ConditionalModel(self.designs[target.name], data)
+            sampler = choose(self.plan.run.sampler, model)
+            self.posteriors[target.name] = sampler.compile(model)
+            self.compilations += 1
+        return self.posteriors[target.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What one visit leaves behind."""
+
+    draw: Draw
+    stats: Stats
+    seconds: float
+    changed: frozenset[str]
+
+
+class Bench:
+    """The completed data and current design matrices of one chain during a leg.
+
+    Matrices are kept until a column that they read changes.
+    """
+
+    def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray]) -> None:
+        self.workspace = workspace
+        self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
+        self._matrices: dict[str, dict[str, np.ndarray]] = {}
+        self._data: dict[str, dict[str, np.ndarray]] = {}
+
+    def matrices(self, target: Target) -> dict[str, np.ndarray]:
+        """The design matrices of a target on the current data."""
+        if target.name not in self._matrices:
+            design = self.workspace.designs[target.name]
+            self._matrices[target.name] = design.matrices(self.completed.columns)
+        return self._matrices[target.name]
+
+    def data(self, target: Target) -> dict[str, np.ndarray]:
+        """What the graph of a target holds, given the current data."""
+        if target.name not in self._data:
+            design = self.workspace.designs[target.name]
+            fresh = design.data(self.matrices(target), self.completed.values[target.name])
+            self._data[target.name] = fresh
+        return self._data[target.name]
+
+    def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
+        """Put imputed values in; matrices that read what changed are forgotten."""
+        changed = self.completed.set(target, cells)
+        for name, design in self.workspace.designs.items():
+            if changed & design.inputs:
+                self._matrices.pop(name, None)
+                self._data.pop(name, None)
+        return changed
+
+
+def generator(seed: int, chain: int, sweep: int, place: int) -> np.random.Generator:
+    """The random numbers of an address: chain, sweep, and place in the visit sequence."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chain, sweep, place)))
+
+
+def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:
+    """A chain's own fill, before anything is compiled."""
+    rng = generator(seed, chain, 0, 0)
+    return ChainState(chain=chain, cells=fill(workspace.incomplete, workspace.resolved, rng, spread=1.0))
+
+
+def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
+    """The chain's own parameter starts and first adaptation, on its fill."""
+    samplers = {}
+    for place, target in enumerate(bench.workspace.resolved.targets, start=1):
+        data = bench.data(target)
+        rng = generator(seed, state.chain, 0, place)
+        samplers[target.name] = bench.workspace.posterior(target, data).init(data, rng)
+    return replace(state, samplers=samplers)
+
+
+def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
+    """Draw one target's parameters from where its sampler stood, then its missing cells given them."""
+    started = time.perf_counter()
+    workspace = bench.workspace
+    target = workspace.resolved.targets[place]
+    rng = generator(seed, state.chain, state.sweep + 1, place)
+    data = bench.data(target)
+    moved, draw, stats = workspace.posterior(target, data).step(
+        state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
+    )
+    cells = impute(bench, target, draw, rng)
+    changed = bench.set(target, cells)
+    state = replace(
+        state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved}
+    )
+    return state, Visit(draw, stats, time.perf_counter() - started, changed)
+
+
+def impute(bench: Bench, target: Target, draw: Draw, rng: np.random.Generator) -> np.ndarray:
+    """One draw of the missing cells of a target given one draw of its parameters, shape (missing unit,)."""
+    design = bench.workspace.designs[target.name]
+    theta = design.predict(draw, bench.matrices(target), target.missing_rows)
+    return target.family.impute(rng, theta)
+
+
+def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
+    """Choose the number of inner steps of a target, with its data held fixed and its adaptation frozen."""
+    workspace = bench.workspace
+    target = workspace.resolved.targets[place]
+    asked = workspace.plan.run.steps
+    where = {"chain": state.chain, "sweep": state.sweep, "target": target.name}
+    if asked != "auto":
+        steps, why = int(asked), "run.steps says so"
+    elif len(workspace.resolved.targets) == 1:
+        steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
+    else:
+        rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
+        state, chain = _explore(bench, state, target, rng)
+        steps, left = shortest_lag(chain)
+        why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
+    event = Event(**where, what=f"{steps} inner steps a visit", why=why)
+    return replace(state, steps={**state.steps, target.name: steps}), event
+
+
+def _explore(
+    bench: Bench, state: ChainState, target: Target, rng: np.random.Generator
+) -> tuple[ChainState, np.ndarray]:
+    design, data = bench.workspace.designs[target.name], bench.data(target)
+    posterior, sampler = bench.workspace.posterior(target, data), state.samplers[target.name]
+    chain = np.empty((CALIBRATION, len(design.names)))
+    for t in range(CALIBRATION):
+        sampler, draw, _ = posterior.step(sampler, data, rng)
+        chain[t] = design.posterior(draw)
+    return replace(state, samplers={**state.samplers, target.name: sampler}), chain
+
+
+def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
+    """The smallest lag at which no column of `chain`, shape (draw, parameter), is autocorrelated above the target.
+
+    Returns
+    -------
+    int
+        The lag, at most :data:`MOST_STEPS`.
+    float
+        The largest autocorrelation there.
+    """
+    centred = chain - chain.mean(axis=0)
+    variance = (centred**2).mean(axis=0)
+    centred = centred[:, variance > 0]
+    variance = variance[variance > 0]
+    largest = 1.0
+    for lag in range(1, MOST_STEPS + 1):
+        largest = float(((centred[lag:] * centred[:-lag]).mean(axis=0) / variance).max(initial=0.0))
+        if largest < TARGET_AUTOCORRELATION:
+            return lag, largest
+    return MOST_STEPS, largest

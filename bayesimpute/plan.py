@@ -1,0 +1,197 @@
+"""A plan: what is to be imputed from what, as frozen values that can be printed, compared and written as TOML.
+
+Nothing is built here and nothing about the data is known; :mod:`bayesimpute.check` holds a plan against a data set.
+:mod:`bayesimpute.document` reads and writes TOML.
+
+To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from bayesimpute.families import Family
+from bayesimpute.outcome import FormulaError, PlanError, one
+from bayesimpute.priors import Prior
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How long and how often.
+
+    Parameters
+    ----------
+    m : int
+        Completed datasets.
+    chains : int
+        FCS chains.
+    warmup, sweeps : int
+        Sweeps of each chain before and after its adaptation is frozen; the m datasets are spaced evenly over ``sweeps``.
+    steps : int or "auto"
+        Transitions of the sampler a visit; "auto" lets warm-up choose them (lag-1 autocorrelation below .1).
+    visit_sequence : tuple of str or None
+        The order in which the targets are visited; None: by the number of missing cells, fewest first.
+    sampler : str
+        A key of ``SAMPLERS`` or "auto".
+    """
+
+    m: int = 20
+    chains: int = 4
+    warmup: int = 100
+    sweeps: int = 500
+    steps: int | str = "auto"
+    visit_sequence: tuple[str, ...] | None = None
+    sampler: str = "auto"
+
+    @property
+    def thin(self) -> int:
+        """Kept sweeps between two imputations of one chain."""
+        return self.sweeps // -(-self.m // self.chains)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditional:
+    """The conditional model of one incomplete variable.
+
+    Parameters
+    ----------
+    target : str
+        The incomplete variable.
+    family : str or Family
+        A key of ``FAMILIES`` or an instance; "auto": bernoulli for yes/no variables (also 0/1 numbers and two labels),
+        gaussian for other numbers.
+    formulas : mapping of str to str
+        lme4 formulas by parameter: ``{"mu": "y ~ x + (1 | g)", "sigma": "(1 | g)"}``.
+    level : str or None
+        The cluster variable of a level-2 target; None: found from the data.
+    priors : mapping of str to Prior
+        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``.
+    """
+
+    target: str
+    family: str | Family = "auto"
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    level: str | None = None
+    priors: Mapping[str, Prior | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("formulas", "priors"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.level, *self.formulas.items()))
+
+    def __reduce__(self) -> tuple:
+        return _restore, ({f.name: _plain(getattr(self, f.name)) for f in fields(self)},)
+
+    @classmethod
+    def of(cls, formula: str, **options: Any) -> "Conditional":
+        """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields."""
+        return cls(target=left_side(formula, "conditional"), formulas={"mu": formula}, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A variable computed from others: ``Derived(name="bmi", expression="wgt / (hgt / 100)**2")``."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """A model of interest, fitted to each completed dataset by ``pool``."""
+
+    name: str
+    formula: str
+    family: str = "gaussian"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A whole imputation plan.
+
+    Parameters
+    ----------
+    conditionals : tuple of Conditional
+        One for each incomplete variable that is to be imputed.
+    derived : tuple of Derived
+        Variables computed from others, kept up to date.
+    analyses : tuple of Analysis
+        What ``pool`` runs when given no formula.
+    run : Run
+        Numbers of chains, sweeps and imputations.
+    title : str
+        For people.
+    """
+
+    conditionals: tuple[Conditional, ...] = ()
+    derived: tuple[Derived, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+    run: Run = Run()
+    title: str = ""
+
+    @classmethod
+    def of(cls, formulas: "str | Conditional | Sequence[str | Conditional]", **options: Any) -> "Plan":
+        """A plan from formulas and conditionals; options are the other fields."""
+        items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
+        made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
+        return cls(conditionals=made, **options)
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Plan":
+        """Read a TOML document.
+
+        Raises
+        ------
+        PlanError
+            With every key and value that does not fit the schema.
+        """
+        from bayesimpute.document import read
+
+        plan, problems = read(text)
+        if problems:
+            raise PlanError(problems)
+        return plan
+
+    def to_toml(self) -> str:
+        """The plan as a TOML document; ``Plan.from_toml`` gives an equal plan."""
+        from bayesimpute.document import write
+
+        return write(self)
+
+    def with_run(self, **settings: Any) -> "Plan":
+        """The same plan with other run settings; those that are None stay."""
+        return replace(self, run=replace(self.run, **{k: v for k, v in settings.items() if v is not None}))
+
+    def __str__(self) -> str:
+        lines = [self.title] if self.title else []
+        for c in self.conditionals:
+            lines += [f"{c.target} ({family_name(c.family)})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
+            lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
+        lines += [f"{d.name} := {d.expression}" for d in self.derived]
+        r = self.run
+        lines.append(f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}")
+        return "\n".join(lines)
+
+
+def left_side(formula: str, path: str) -> str:
+    """The name on the left of ``~``, without back-quotes."""
+    if not isinstance(formula, str):
+        raise one(PlanError, path, f"{formula!r} is not a formula", 'write "y ~ x + (1 | g)"')
+    left, tilde, _ = formula.partition("~")
+    if not tilde or not left.strip():
+        raise one(FormulaError, path, f'"{formula}" has no left side', 'write the target first: "y ~ x + (1 | g)"')
+    return left.strip().strip("`")
+
+
+def family_name(family: str | Family) -> str:
+    return family.name if isinstance(family, Family) else str(family)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, MappingProxyType) else value
+
+
+def _restore(values: dict[str, Any]) -> Conditional:
+    return Conditional(**values)

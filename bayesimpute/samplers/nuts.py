@@ -1,0 +1,141 @@
+"""PyMC's NUTS for any conditional model, one explicit state a chain. The only import of PyMC's step methods.
+
+A compiled step serves all chains: what distinguishes them (position, step size, mass matrix and the running sums of their
+adaptation) is read out into a :class:`SamplerState` after each visit and put back before the next. Data containers are set
+only when their arrays are other objects than last time. The random numbers come from the visit's own generator.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.design import Draw
+from bayesimpute.graph import Layout
+from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats
+
+ADAPTATION = 500
+"""Transitions of the first adaptation of a chain."""
+SPREAD = 1.0
+"""Half the width of the starts on the unconstrained scale."""
+_STEP = ("_log_step", "_log_bar", "_hbar", "_count", "_mu")
+_SUMS = ("n_samples", "mean", "raw_var")
+
+
+@dataclass(frozen=True)
+class Nuts:
+    """The no-U-turn sampler (Hoffman & Gelman 2014) with a diagonal mass matrix."""
+
+    def supports(self, model: ConditionalModel) -> bool:
+        """Every model."""
+        del model
+        return True
+
+    def compile(self, model: ConditionalModel) -> "NutsPosterior":
+        """Compile the log-density and its gradient: once."""
+        import pymc as pm
+        import pytensor
+        from pymc.blocking import DictToArrayBijection
+
+        pytensor.config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
+        with model.pymc as pymc_model:
+            point = DictToArrayBijection.map(pymc_model.initial_point())
+            step = pm.NUTS(compile_kwargs={"mode": "NUMBA"}, target_accept=0.8)
+        parts, start = [], 0
+        by_value = {value.name: rv.name for rv, value in pymc_model.rvs_to_values.items()}
+        for name, _, size, _ in point.point_map_info:
+            parts.append((by_value[name], slice(start, start + size)))
+            start += size
+        layout = Layout(design=model.design, parts=tuple(parts))
+        containers = {name: pymc_model[name] for name in model.data}
+        return NutsPosterior(layout=layout, engine=step, info=point.point_map_info, containers=containers)
+
+
+@dataclass(kw_only=True, eq=False)
+class NutsPosterior:
+    """A compiled NUTS step with the data containers of its model; not for two threads at a time."""
+
+    layout: Layout
+    engine: Any
+    info: Any
+    containers: dict[str, Any]
+    held: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
+        """A dispersed start and the first adaptation."""
+        self._set(data)
+        self.engine.reset_tuning()
+        self.engine.potential.adaptation_window = 101
+        fresh = self._export(self._start(rng))
+        state, _, _ = self.step(fresh, data, rng, transitions=ADAPTATION, tune=True)
+        return state
+
+    def step(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
+    ) -> tuple[SamplerState, Draw, Stats]:
+        """Some transitions of the Markov chain."""
+        self._set(data)
+        q = self._restore(state)
+        engine = self.engine
+        engine.rng = rng
+        engine.potential.set_rng(rng.spawn(1)[0])
+        engine.tune = tune
+        divergences, acceptance, depth = 0, 0.0, 0
+        for _ in range(transitions):
+            q, (stats,) = engine.astep(q)
+            divergences += stats["diverging"]
+            acceptance += stats["mean_tree_accept"]
+            depth = max(depth, stats["depth"])
+        summary = Stats(transitions, divergences, acceptance / transitions, depth)
+        return self._export(q.data, tuning=tune, before=state), self.layout.unpack(q.data), summary
+
+    def _set(self, data: Data) -> None:
+        for name, values in data.items():
+            if self.held.get(name) is not values:
+                self.containers[name].set_value(values)
+                self.held[name] = values
+
+    def _start(self, rng: np.random.Generator) -> np.ndarray:
+        """The first of ten starts, ever nearer to the middle, at which density and gradient are finite."""
+        function = self.engine._logp_dlogp_func
+        for attempt in range(10):
+            q = self.layout.start(rng, SPREAD * 0.5**attempt)
+            logp, gradient = function(self._raveled(q))
+            if np.isfinite(logp) and np.isfinite(gradient).all():
+                return q
+        raise FloatingPointError("no start with a finite density was found")
+
+    def _raveled(self, q: np.ndarray) -> Any:
+        from pymc.blocking import RaveledVars
+
+        return RaveledVars(q, self.info)
+
+    def _export(self, q: np.ndarray, *, tuning: bool = True, before: SamplerState | None = None) -> SamplerState:
+        q = np.array(q)
+        if not tuning and before is not None:  # frozen: only the position moves
+            return SamplerState({**before.arrays, "q": q})
+        engine, potential = self.engine, self.engine.potential
+        arrays = {"q": q, "variance": np.array(potential._var)}
+        arrays |= {f"step{name}": np.array(float(getattr(engine.step_adapt, name))) for name in _STEP}
+        arrays |= {"n_samples": np.array(potential._n_samples), "window": np.array(potential.adaptation_window)}
+        for side in ("foreground", "background"):
+            sums = getattr(potential, f"_{side}_var")
+            arrays |= {f"{side}_{name}": np.array(getattr(sums, name), dtype=float) for name in _SUMS}
+        return SamplerState(arrays)
+
+    def _restore(self, state: SamplerState) -> Any:
+        engine, potential, a = self.engine, self.engine.potential, state.arrays
+        for name in _STEP:
+            setattr(engine.step_adapt, name, float(a[f"step{name}"]))
+        engine.step_adapt._tuned_stats = []
+        potential._var = np.array(a["variance"])
+        potential._stds = np.sqrt(potential._var)
+        potential._inv_stds = 1.0 / potential._stds
+        potential._n_samples = int(a["n_samples"])
+        potential.adaptation_window = int(a["window"])
+        for side in ("foreground", "background"):
+            sums = getattr(potential, f"_{side}_var")
+            sums.n_samples = float(a[f"{side}_n_samples"])
+            sums.mean = np.array(a[f"{side}_mean"])
+            sums.raw_var = np.array(a[f"{side}_raw_var"])
+        return self._raveled(np.array(a["q"]))

@@ -1,0 +1,53 @@
+"""The null sampler: independent draws from the prior, whatever the data. The loop is tested with it, without MCMC."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.design import Design, Draw
+from bayesimpute.graph import assemble, vectors
+from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats
+
+
+@dataclass(frozen=True)
+class PriorSampler:
+    """Draws from the prior."""
+
+    def supports(self, model: ConditionalModel) -> bool:
+        """Every model."""
+        del model
+        return True
+
+    def compile(self, model: ConditionalModel) -> "PriorPosterior":
+        """Nothing is compiled."""
+        return PriorPosterior(model.design)
+
+
+@dataclass(frozen=True, eq=False)
+class PriorPosterior:
+    """The prior in the form of a posterior."""
+
+    design: Design
+
+    def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
+        """There is nothing to adapt."""
+        del data, rng
+        return SamplerState({"visits": np.array(0)})
+
+    def step(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
+    ) -> tuple[SamplerState, Draw, Stats]:
+        """One draw; transitions are independent, so their number does not matter."""
+        del data, tune
+        moved = SamplerState({"visits": state.arrays["visits"] + 1})
+        return moved, prior_draw(self.design, rng), Stats(transitions, 0, 1.0, 0)
+
+
+def prior_draw(design: Design, rng: np.random.Generator) -> Draw:
+    """One draw of every parameter and effect from the prior, on the standardised scale."""
+    values = {
+        name: np.array([prior.draw(rng, 1)[0] for prior in priors]) for name, priors in vectors(design).items()
+    }
+    for block in design.blocks:
+        values[f"{block.key}_raw"] = rng.standard_normal((block.size, block.width))
+    return assemble(design, values)

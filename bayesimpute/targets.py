@@ -1,0 +1,298 @@
+"""What a checked plan means for a data set: the targets with their units and rows, and what follows from what.
+
+A :class:`Target` is a conditional with everything settled that depends on the data: its family, its level, the rows it is
+fitted to and the units that are to be imputed. :class:`Resolved` holds the targets in their visit sequence, the derived
+columns in dependency order (``cluster_mean`` and ``observed`` calls of formulas are derived columns too), and the events.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+
+from bayesimpute.columns import Column
+from bayesimpute.families import FAMILIES, Family
+from bayesimpute.formulas import Expression, Formula, parse, parse_expression, quote
+from bayesimpute.formulas.lift import column_name, lift
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import PlanError, one
+from bayesimpute.plan import Conditional, Plan
+from bayesimpute.priors import Prior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """An automatic action: who did what to which variable, and why; chain and sweep are -1 before the run."""
+
+    chain: int = -1
+    sweep: int = -1
+    target: str = ""
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """An incomplete variable with its conditional model.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    family : Family
+        Settled.
+    formulas : mapping of str to Formula
+        By parameter; calls that look beyond the row are lifted into columns.
+    priors : mapping of str to Prior
+        The user's, by the posterior's names.
+    level : str or None
+        The cluster key of a level-2 variable.
+    unit_of_row : ndarray of int, shape (row,)
+        The unit that each row belongs to: the row itself, or its cluster.
+    rows : ndarray of int, shape (unit,)
+        A row of each unit.
+    observed : ndarray of bool, shape (unit,)
+        Whether the unit's value is known, from itself or from a member of its cluster.
+    kind : {"number", "binary"}
+        What values it takes.
+    """
+
+    name: str
+    family: Family
+    formulas: Mapping[str, Formula]
+    priors: Mapping[str, Prior]
+    level: str | None
+    unit_of_row: np.ndarray
+    rows: np.ndarray
+    observed: np.ndarray
+    kind: str
+
+    @property
+    def fit_rows(self) -> np.ndarray:
+        """A row of each observed unit."""
+        return self.rows[self.observed]
+
+    @property
+    def missing_rows(self) -> np.ndarray:
+        """A row of each unit that is imputed."""
+        return self.rows[~self.observed]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that its formulas read."""
+        return frozenset().union(*(f.names for f in self.formulas.values()))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DerivedColumn:
+    """A column computed from others.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    expression : Expression
+        How it is computed.
+    fills : bool
+        Whether the column is in the data, so that only its missing cells are computed.
+    """
+
+    name: str
+    expression: Expression
+    fills: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resolved:
+    """A plan on its data: see the module.
+
+    Parameters
+    ----------
+    targets : tuple of Target
+        In the order of the visit sequence.
+    derived : tuple of DerivedColumn
+        In dependency order.
+    filled : mapping of str to ndarray, shape (row,)
+        Level-2 variables in which members of a cluster filled each other in.
+    events : tuple of Event
+        What was done automatically.
+    """
+
+    targets: tuple[Target, ...]
+    derived: tuple[DerivedColumn, ...]
+    filled: Mapping[str, np.ndarray]
+    events: tuple[Event, ...]
+
+
+def kind_of(column: Column) -> str | None:
+    """``number`` or ``binary`` (yes/no, 0/1 numbers, two labels), or None if no family can impute it."""
+    values = column.values[~column.missing]
+    if column.kind == "yes/no" or (column.kind == "category" and len(column.labels) == 2):
+        return "binary"
+    if column.kind == "number":
+        return "binary" if len(values) and np.isin(values, (0.0, 1.0)).all() else "number"
+    return None
+
+
+def kinds_of(column: Column) -> frozenset[str]:
+    """All the ways in which a column can be a target: a 0/1 number is a number too."""
+    kind = kind_of(column)
+    return frozenset() if kind is None else frozenset({kind} | ({"number"} if column.kind == "number" else set()))
+
+
+def settle_family(conditional: Conditional, column: Column) -> Family:
+    """The family of a conditional: an instance, a name, or the one that the column suggests."""
+    if isinstance(conditional.family, Family):
+        return conditional.family
+    if conditional.family == "auto":
+        return FAMILIES["bernoulli" if kind_of(column) == "binary" else "gaussian"]()
+    return FAMILIES[conditional.family]()
+
+
+def read_formulas(conditional: Conditional) -> tuple[dict[str, Formula], set[str]]:
+    """The formulas with lifted calls, and the calls."""
+    read, calls = {}, set()
+    for parameter, text in conditional.formulas.items():
+        path = f"conditional[{conditional.target}].formulas.{parameter}"
+        formula, found = lifted(parse(text, response="optional", path=path), path)
+        read[parameter], calls = formula, calls | found
+    return read, calls
+
+
+def lifted(formula: Formula, path: str) -> tuple[Formula, set[str]]:
+    """A formula in which columns stand for the calls that look beyond the row, and those calls."""
+    common, calls = lift(formula.common, path)
+    groups = []
+    for group in formula.groups:
+        expression, inner = lift(group.expression, path)
+        groups.append(replace(group, expression=expression))
+        calls += inner
+    whole = parse(" + ".join([common, *map(str, groups)]), response="forbidden", path=path)
+    # (a + b | g) written by hand keeps what was written together: parse would not know || any more
+    groups = [replace(new, correlated=old.correlated) for new, old in zip(whole.groups, groups, strict=True)]
+    return replace(whole, source=formula.source, response=formula.response, groups=tuple(groups)), set(calls)
+
+
+def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
+    """Settle a plan that has passed ``check``."""
+    targets, calls, events = [], set(), []
+    filled: dict[str, np.ndarray] = {}
+    for name in incomplete.columns:
+        events += _deduce(incomplete, name, None, filled)
+    for conditional in plan.conditionals:
+        name = conditional.target
+        if conditional.level is not None:
+            events += _deduce(incomplete, name, conditional.level, filled)
+        if not incomplete.columns[name].missing.any() or _complete(filled.get(name)):
+            why = "every missing cell was filled in from its cluster" if name in filled else "it has no missing values"
+            events.append(Event(target=name, what="no model fitted", why=why))
+            continue
+        target, found = _target(conditional, incomplete, filled)
+        targets.append(target)
+        calls |= found
+        events += _notes(conditional, target, incomplete)
+    derived = _ordered(plan, incomplete, calls)
+    events += _left_missing(plan, incomplete, filled)
+    return Resolved(
+        targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
+    )
+
+
+def _complete(values: np.ndarray | None) -> bool:
+    return values is not None and not np.isnan(values).any()
+
+
+def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[str, np.ndarray]) -> list[Event]:
+    variable = incomplete.variables[name]
+    if not variable.n_missing or (level or variable.level) is None:
+        return []
+    values, cells = incomplete.deductive(name, key=level)
+    if not cells.any():
+        return []
+    filled[name] = values
+    what = f"{int(cells.sum())} cells filled in from members of the same {level or variable.level}"
+    return [Event(target=name, what=what, why="it is constant within clusters")]
+
+
+def _target(
+    conditional: Conditional, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
+) -> tuple[Target, set[str]]:
+    name = conditional.target
+    column = incomplete.columns[name]
+    level = conditional.level or incomplete.variables[name].level
+    n = len(incomplete.frame)
+    unit_of_row = np.arange(n) if level is None else incomplete.codes(level)
+    rows = np.arange(n) if level is None else incomplete.level_rows(level)
+    family = settle_family(conditional, column)
+    formulas, calls = read_formulas(conditional)
+    target = Target(
+        name=name,
+        family=family,
+        formulas=formulas,
+        priors={k: Prior.parse(v) for k, v in conditional.priors.items()},
+        level=level,
+        unit_of_row=unit_of_row,
+        rows=rows,
+        observed=~np.isnan(filled.get(name, column.values)[rows]),
+        kind=next(iter(family.kinds & kinds_of(column))),
+    )
+    return target, calls
+
+
+def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
+    notes = []
+    if conditional.family == "auto":
+        notes.append(Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable"))
+    if target.kind == "number" and incomplete.columns[target.name].integral:
+        what = "whole numbers become decimal numbers"
+        notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
+    return notes
+
+
+def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[DerivedColumn, ...]:
+    columns: dict[str, DerivedColumn] = {}
+    waiting = set(calls)
+    for derived in plan.derived:
+        text, inner = lift(derived.expression, f"derived[{derived.name}].expression")
+        waiting |= set(inner) if text != derived.expression else set()
+        expression = parse_expression(text, f"derived[{derived.name}].expression")
+        fills = derived.name in incomplete.columns
+        columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills)
+    for call in sorted(waiting):
+        name = column_name(call)
+        columns[name] = DerivedColumn(name=name, expression=parse_expression(call, name))
+    graph = {name: {n for n in column.expression.needs if n in columns} for name, column in columns.items()}
+    try:
+        order = TopologicalSorter(graph).static_order()
+        return tuple(columns[name] for name in order)
+    except CycleError as error:
+        raise one(PlanError, "derived", f"{' -> '.join(error.args[1])} is a cycle", "break it") from error
+
+
+def _sequence(plan: Plan, targets: list[Target]) -> tuple[Target, ...]:
+    if plan.run.visit_sequence is not None:
+        place = {name: i for i, name in enumerate(plan.run.visit_sequence)}
+        return tuple(sorted(targets, key=lambda t: place.get(t.name, len(place))))
+    return tuple(sorted(targets, key=lambda t: int((~t.observed[t.unit_of_row]).sum())))
+
+
+def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
+    """The columns of the data that some formula or derived variable reads the values of."""
+    names: set[str] = set()
+    for conditional in plan.conditionals:
+        for parameter, text in conditional.formulas.items():
+            names |= parse(text, path=f"conditional[{conditional.target}].formulas.{parameter}").needs
+    for derived in plan.derived:
+        names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
+    return names & set(incomplete.columns)
+
+
+def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
+    handled = {c.target for c in plan.conditionals} | {d.name for d in plan.derived}
+    left = [
+        name
+        for name, variable in incomplete.variables.items()
+        if variable.n_missing and name not in handled and not _complete(filled.get(name))
+    ]
+    return [Event(target=name, what="left missing", why=f"no conditional has it: add one for {quote(name)}") for name in left]
