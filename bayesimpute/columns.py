@@ -63,9 +63,9 @@ class Column:
     def decode(self, values: np.ndarray, index: pd.Index | None = None) -> pd.Series:
         """Floats or codes as a Series of the dtype that was given.
 
-        A whole-number column that now holds fractions comes back as floats (nullable ``Float64`` if it was nullable), as
-        does a yes/no column that holds anything but 0 and 1. Where the dtype has no missing value, whole numbers come back
-        as floats and yes/no values as nullable ``boolean``. An object column of numbers comes back as floats.
+        A whole-number column that now holds fractions comes back as floats (nullable ``Float64`` if it was nullable),
+        as does a yes/no column that holds anything but 0 and 1. Where the dtype has no missing value, whole numbers
+        come back as floats and yes/no values as nullable ``boolean``. An object column of numbers comes back as floats.
 
         Parameters
         ----------
@@ -86,7 +86,9 @@ class Column:
             array = _yes_no(values, self.dtype)
         else:
             array = _labelled(_codes(values, len(self.labels), self.name), self.labels, self.dtype)
-        return pd.Series(array, index=index, name=self.name)
+        # With its dtype: pandas would make text of an object array of texts.
+        series = pd.Series(array, dtype=array.dtype, name=self.name)
+        return series if index is None else series.set_axis(index)
 
 
 def encode(series: pd.Series, name: str) -> Column:
@@ -121,8 +123,7 @@ def encode(series: pd.Series, name: str) -> Column:
 
 
 def _floats(series: pd.Series, name: str, kind: Kind) -> Column:
-    values = series.astype(object) if kind == "yes/no" and series.dtype == object else series
-    floats = values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    floats = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     return Column(name=name, kind=kind, values=floats, dtype=str(series.dtype))
 
 
@@ -162,7 +163,13 @@ def _text(series: pd.Series, name: str) -> Column:
     codes, labels = pd.factorize(series, sort=True)
     labels = tuple(map(str, labels))
     kind: Kind = "date" if labels and all(map(_is_iso_date, labels)) else "category"
-    return _coded(codes, labels, name, kind, str(series.dtype))
+    return _coded(codes, labels, name, kind, _text_dtype(series.dtype))
+
+
+def _text_dtype(dtype: Any) -> str:
+    # Two dtypes write themselves as "string[pyarrow]"; reading it gives the other one.
+    arrow = isinstance(dtype, pd.ArrowDtype) and str(dtype) == "string[pyarrow]"
+    return "utf8[pyarrow]" if arrow else str(dtype)
 
 
 def _is_iso_date(text: str) -> bool:
@@ -229,7 +236,9 @@ def _yes_no(values: np.ndarray, dtype: str) -> Any:
     if not np.isin(values[~missing], (0, 1)).all():
         return values.copy()
     if dtype == "object":
-        yes_no = np.array([None if gap else bool(value) for value, gap in zip(values, missing, strict=True)], dtype=object)
+        yes_no = np.array(
+            [None if gap else bool(value) for value, gap in zip(values, missing, strict=True)], dtype=object
+        )
         return yes_no
     if dtype == "bool":
         return _with_dtype(values, "boolean") if missing.any() else values.astype(bool)
@@ -255,4 +264,4 @@ def _labelled(codes: np.ndarray, labels: tuple[Any, ...], dtype: str) -> Any:
     for code, label in enumerate(labels):
         table[code] = label
     # Code -1, missing, is the last element: None.
-    return pd.Series(table[codes], dtype=dtype).array
+    return pd.Series(table[codes], dtype=dtype)

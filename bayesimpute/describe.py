@@ -12,19 +12,18 @@ the standardised target and columns: on the raw scale they would not survive a c
 """
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesimpute.check.priors import column_terms, correlations, prefixed
 from bayesimpute.completed import Completed, fill
 from bayesimpute.design import Block, Design, Predictor, Units
 from bayesimpute.families import Parameter
 from bayesimpute.formulas import Formula, Group, Matrix, build, namespace
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import PlanError, Problem, did_you_mean
 from bayesimpute.priors import Prior
 from bayesimpute.targets import Resolved, Target
 
@@ -39,8 +38,6 @@ def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Desi
 
     Raises
     ------
-    PlanError
-        If a prior is given for a parameter that the model does not have, or cannot be that parameter's.
     FormulaError
         If a formula cannot be computed on the data.
     """
@@ -64,7 +61,6 @@ class _Describer:
         scaled = self.target.family.standardise
         self.centre = float(self.y.mean()) if scaled else 0.0
         self.scale = float(self.y.std()) if scaled else 1.0
-        self.used: set[str] = set()
         self.described: Any = None
         self.two = ""
 
@@ -76,11 +72,9 @@ class _Describer:
             formula = self.target.formulas.get(p.name)
             for group in formula.groups if formula else ():
                 blocks.append(self.block(p, group, f"block{len(blocks)}"))
-        design = Design(
+        return Design(
             target=self.target, predictors=predictors, blocks=tuple(blocks), centre=self.centre, scale=self.scale
         )
-        self.check_priors(design)
-        return design
 
     def units(self, p: Parameter) -> Units:
         if p.unit == "location":
@@ -130,7 +124,6 @@ class _Describer:
         """The user's prior for a coefficient or for its whole term, else the automatic one."""
         for key in (name, term):
             if key in self.target.priors:
-                self.used.add(key)
                 return self.target.priors[key]
         return automatic
 
@@ -199,7 +192,7 @@ class _Describer:
         )
 
     def own_eta(self, p: Parameter, group: Group) -> float:
-        prior = self.own(prefixed(p, f"{group.factor}_corr"), "", Prior.of("LKJ", LKJ_ETA))
+        prior = self.own(correlations(p, group), "", Prior.of("LKJ", LKJ_ETA))
         return prior.args[0]
 
     def automatic_sds(self, p: Parameter, group: Group, matrix: Matrix, scale: np.ndarray) -> list[Prior]:
@@ -224,68 +217,12 @@ class _Describer:
         icc = float(np.clip(_icc(self.y, codes), 0.0, 0.95))
         return typical * icc / (1 - icc) > 1
 
-    def check_priors(self, design: Design) -> None:
-        """Every prior that was given must have found its parameter, and must fit it."""
-        path = f"conditional[{self.target.name}].priors"
-        known = [*design.names, *(prefixed(p.parameter, t) for p in design.predictors if p.matrix for t, _ in p.matrix.terms)]
-        known += [correlations(p, group) for p, group in _groups(self.target)]
-        problems = [
-            Problem(
-                path=f'{path}."{name}"',
-                finding="the model has no such parameter",
-                remedy=did_you_mean(name, known, f"use one of {', '.join(dict.fromkeys(known))}"),
-            )
-            for name in self.target.priors
-            if name not in self.used
-        ]
-        problems += [
-            Problem(
-                path=f'{path}."{name}"',
-                finding=f"{prior} cannot be the prior of {wanted}",
-                remedy=f"use {example}",
-            )
-            for name, prior in self.target.priors.items()
-            for wanted, example in [_mismatch(name, prior, design)]
-            if wanted
-        ]
-        if problems:
-            raise PlanError(problems)
-
-
-def _mismatch(name: str, prior: Prior, design: Design) -> tuple[str, str]:
-    constants = {p.names[0] for p in design.predictors if p.matrix is None}
-    if name.endswith("_corr"):
-        return ("", "") if prior.name == "LKJ" else ("correlations", "LKJ(2)")
-    if name.endswith("_sigma") and "|" in name or name in constants:
-        return ("", "") if prior.positive() else ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)")
-    return ("", "") if prior.support in ("real", "interval") else ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)")
-
 
 def unused(name: str, frame: pd.DataFrame) -> str:
     """A name that no column has."""
     while name in frame:
         name += "_"
     return name
-
-
-def prefixed(p: Parameter, name: str) -> str:
-    """Names of ``mu`` stand alone, those of other parameters carry its name: ``sigma_Intercept``, as in bambi."""
-    return name if p.name == "mu" else f"{p.name}_{name}"
-
-
-def correlations(p: Parameter, group: Group) -> str:
-    """The name under which the prior of a group's correlations is given: ``school_corr``."""
-    return prefixed(p, f"{group.factor}_corr")
-
-
-def column_terms(matrix: Matrix) -> list[str]:
-    """The term that each column belongs to."""
-    return [term for term, place in matrix.terms for _ in range(place.stop - place.start)]
-
-
-def _groups(target: Target) -> list[tuple[Parameter, Group]]:
-    by_name: Mapping[str, Parameter] = {p.name: p for p in target.family.parameters}
-    return [(by_name[k], group) for k, formula in target.formulas.items() for group in formula.groups]
 
 
 def _distinct(groups: tuple[Group, ...]) -> list[Group]:

@@ -1,8 +1,8 @@
 """The data as given: a frame, its missing cells, its clusters, and what each variable is.
 
-A variable's level is found from the data: it is of level 2 of a cluster key if it is constant in every cluster of that key,
-and at least two values are observed in some cluster (one value a cluster proves nothing). Where several keys qualify it
-belongs to the coarsest. Everything here is computed by sorting once per key, so that a million rows take a second.
+A variable's level is found from the data: it is of level 2 of a cluster key if it is constant in every cluster of that
+key, and at least two values are observed in some cluster (one value a cluster proves nothing). Where several keys
+qualify it belongs to the coarsest. All is computed by sorting once per key, so that a million rows take a second.
 
 A key is the name of a column, or ``a:b`` for the interaction of two; clusters are coded by first appearance, so
 nothing depends on their labels. To describe variables by something more, add a field to :class:`Variable`.
@@ -10,7 +10,7 @@ nothing depends on their labels. To describe variables by something more, add a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -38,12 +38,12 @@ class Variable:
     n_observed, n_missing : int
         Cells.
     pattern : {"complete", "sporadic", "systematic", "both"}
-        Systematic: whole clusters are missing and every other cluster is wholly observed. Sporadic: cells are missing in
-        clusters that have observed ones. Judged by the variable's own key at level 2, and at level 1 by the key with the
-        fewest clusters; without clusters, whatever is missing is sporadic.
+        Systematic: whole clusters are missing and every other cluster is wholly observed. Sporadic: cells are missing
+        in clusters that have observed ones. Judged by the variable's own key at level 2, and at level 1 by the key with
+        the fewest clusters; without clusters, whatever is missing is sporadic.
     icc : float or None
-        The intraclass correlation of the observed values by the first key; None for level 2, for categories, and where it is
-        not defined.
+        The intraclass correlation of the observed values by the first key; None for level 2, for categories, and
+        where it is not defined.
     """
 
     name: str
@@ -122,12 +122,12 @@ class Incomplete:
         Raises
         ------
         DataError
-            With every problem: no or no proper frame, no rows, names that are not texts or not unique, infinite values, a
-            cluster key that is not there or has missing values.
+            With every problem: no or no proper frame, no rows, names that are not texts or not unique, infinite
+            values, a cluster key that is not there or has missing values.
         """
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
         _require_frame(frame)
-        columns = {name: encode(frame[name], name) for name in frame.columns}
+        columns = {str(name): encode(series, str(name)) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:
             raise DataError(problems)
@@ -207,7 +207,15 @@ class Incomplete:
         """
         keyed = {part for key in self.clusters for part in _parts(self.frame, key)}
         rows = [
-            (v.name, v.kind, v.level or ("key" if v.name in keyed else "1"), v.n_observed, v.n_missing, v.pattern, v.icc)
+            (
+                v.name,
+                v.kind,
+                v.level or ("key" if v.name in keyed else "1"),
+                v.n_observed,
+                v.n_missing,
+                v.pattern,
+                v.icc,
+            )
             for v in self.variables.values()
         ]
         table = pd.DataFrame(rows, columns=["variable", "type", "level", "observed", "missing", "pattern", "icc"])
@@ -220,22 +228,23 @@ class Incomplete:
         -------
         DataFrame
             One row a pattern, indexed by the number of rows ``n`` that have it: 1 where a variable is observed, 0 where
-            it is missing, and ``n_missing`` variables missing. Variables stand in the order of their missing cells, patterns by
-            the number of missing variables, then the most frequent first. The last row, ``missing``, has the missing cells.
+            it is missing, and ``n_missing`` variables missing. Variables stand in the order of their missing cells,
+            patterns by the number of missing variables, then the most frequent first. The last row, ``missing``, has
+            the missing cells.
         """
         missing = self.missing
         missing = missing[missing.sum().sort_values(kind="stable").index]
-        codes = np.zeros(len(missing), dtype=np.int64)
-        for name in missing.columns:
-            if missing[name].any():
-                codes, _ = pd.factorize(2 * codes + missing[name].to_numpy())
+        cells = missing.to_numpy()
+        codes = np.zeros(len(cells), dtype=np.int64)
+        for column in cells.T[cells.any(axis=0)]:
+            codes, _ = pd.factorize(2 * codes + column)
         _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-        distinct = missing.to_numpy()[first]
+        distinct = cells[first]
         order = np.lexsort((first, -counts, distinct.sum(axis=1)))
-        cells = np.vstack([1 - distinct[order].astype(np.int64), missing.to_numpy().sum(axis=0)])
-        totals = [*distinct[order].sum(axis=1), int(missing.to_numpy().sum())]
+        rows = np.vstack([1 - distinct[order].astype(np.int64), cells.sum(axis=0)])
+        totals = [*distinct[order].sum(axis=1), int(cells.sum())]
         index = pd.Index([*counts[order].tolist(), "missing"], dtype=object, name="n")
-        table = pd.DataFrame(cells, index=index, columns=missing.columns)
+        table = pd.DataFrame(rows, index=index, columns=missing.columns)
         table.insert(len(table.columns), "n_missing", totals, allow_duplicates=True)
         return table
 
@@ -297,9 +306,9 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
 
 
 def _key(frame: pd.DataFrame, parts: tuple[str, ...]) -> _Key:
-    codes, labels = _factorize(frame[parts[0]])
+    codes, labels = _factorize(frame, parts[0])
     for part in parts[1:]:
-        more, _ = _factorize(frame[part])
+        more, _ = _factorize(frame, part)
         codes, _ = pd.factorize(codes * (int(more.max()) + 1) + more)
     codes = codes.astype(np.int64)
     order = np.argsort(codes, kind="stable")
@@ -310,9 +319,9 @@ def _key(frame: pd.DataFrame, parts: tuple[str, ...]) -> _Key:
     return _Key(codes=codes, labels=labels, order=order, starts=starts)
 
 
-def _factorize(series: pd.Series) -> tuple[np.ndarray, tuple[Any, ...]]:
+def _factorize(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[Any, ...]]:
     # From the column as given: as floats, whole numbers above 2**53 would run together.
-    codes, labels = pd.factorize(series)
+    codes, labels = pd.factorize(cast(pd.Series, frame[name]))
     return codes.astype(np.int64), tuple(labels.tolist())
 
 
@@ -359,8 +368,8 @@ def _pattern(missing: np.ndarray, key: _Key | None) -> Pattern:
 def _icc(values: np.ndarray, key: _Key) -> float | None:
     """ICC(1) from a one-way analysis of variance of the observed values.
 
-    (MSB - MSW) / (MSB + (n - 1) MSW) with the mean observed cluster size n; Bartko (1976, Psychological Bulletin 83:762),
-    as in R's multilevel::ICC1.
+    (MSB - MSW) / (MSB + (n - 1) MSW) with the mean observed cluster size n; Bartko (1976, Psychological Bulletin
+    83:762), as in R's multilevel::ICC1.
     """
     observed = ~np.isnan(values)
     codes, y = key.codes[observed], values[observed]

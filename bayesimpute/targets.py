@@ -254,9 +254,10 @@ def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[
     columns: dict[str, DerivedColumn] = {}
     waiting = set(calls)
     for derived in plan.derived:
-        text, inner = lift(derived.expression, f"derived[{derived.name}].expression")
-        waiting |= set(inner) if text != derived.expression else set()
-        expression = parse_expression(text, f"derived[{derived.name}].expression")
+        path = f"derived[{derived.name}].expression"
+        text, inner = lift(f"({derived.expression})", path)  # in parentheses: | is a logical or here
+        waiting |= set(inner)
+        expression = parse_expression(text, path)
         fills = derived.name in incomplete.columns
         columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills)
     for call in sorted(waiting):

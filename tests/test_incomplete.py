@@ -18,7 +18,7 @@ def read(folder, name):
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    """Two schools of two classes of three; `size` is of the school, `room` of the class, `tested` systematic in school."""
+    """Two schools of two classes of three; `size` is of the school, `room` of the class."""
     return pd.DataFrame(
         {
             "school": list("bbbbbbaaaaaa"),
@@ -140,7 +140,13 @@ def test_the_pattern_table_counts_rows(frame):
     table = Incomplete.from_frame(frame[["x", "size", "tested", "sex"]]).patterns()
     assert table.columns.tolist() == ["sex", "x", "size", "tested", "n_missing"]
     assert table.index.tolist() == [4, 6, 1, 1, "missing"]
-    assert table.to_numpy().tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 0, 1], [1, 1, 0, 1, 1], [1, 0, 1, 1, 1], [0, 1, 1, 6, 8]]
+    assert table.to_numpy().tolist() == [
+        [1, 1, 1, 1, 0],
+        [1, 1, 1, 0, 1],
+        [1, 1, 0, 1, 1],
+        [1, 0, 1, 1, 1],
+        [0, 1, 1, 6, 8],
+    ]
 
 
 def test_the_intraclass_correlation_is_that_of_the_analysis_of_variance(frame):
@@ -185,7 +191,10 @@ def test_the_frame_is_copied_and_the_whole_can_be_pickled(frame):
         (pd.DataFrame({"a": []}), "0 rows, 1 columns"),
         (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), '2 columns are called "a"'),
         (pd.DataFrame([[1, 2]], columns=["a", 7]), "column name 7 is not a text"),
-        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])), r"\('a', 'b'\) is not a text"),
+        (
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
+            r"\('a', 'b'\) is not a text",
+        ),
     ],
 )
 def test_what_is_no_frame_is_said(bad, finding):
@@ -253,4 +262,10 @@ def test_popncr_gets_texp_from_classmates(shared_data):
     patterns = data.patterns()
     counts = patterns.index[:-1].to_numpy(dtype=int)
     assert counts.sum() == 2000
-    assert patterns.loc["missing", ["extrav", "sex", "texp", "popular", "popteach"]].tolist() == [516, 496, 976, 510, 528]
+    assert patterns.loc["missing", ["extrav", "sex", "texp", "popular", "popteach"]].tolist() == [
+        516,
+        496,
+        976,
+        510,
+        528,
+    ]

@@ -1,15 +1,18 @@
 """lme4 formulas and the expressions of derived variables: what may be written, what it means, and its matrix.
 
-A plan is data, and must not be able to run code, while formulae looks up in Python whatever a formula calls. So a formula takes
-this way, and nothing goes around it:
+A plan is data, and must not be able to run code, while formulae looks up in Python whatever a formula calls. So a
+formula takes this way, and nothing goes around it:
 
-* :mod:`.syntax` reads it into a tree; its grammar has no attributes, subscripts or statements;
+* :mod:`.tokens` and :mod:`.syntax` read it into a tree; the grammar has no attributes, subscripts or statements;
 * :mod:`.usage` lets through columns, arithmetic and the calls listed in :mod:`.functions`, and lists the columns used;
-* :mod:`.language` expands it into terms and random effects (:func:`parse`), and writes it out in one normal form;
+* :mod:`.language` expands it, by :mod:`.algebra`, into terms and random effects, and writes it out in
+  one normal form (:func:`parse`);
 * :mod:`.matrices` has formulae code the terms on data (:func:`build`);
+* :mod:`.lift` takes out of a formula what looks beyond the row;
 * :mod:`.expressions` evaluates derived variables (:func:`parse_expression`, :func:`evaluate_expression`).
 
-Names with other characters than letters, digits and ``_`` stand in backticks. A new function is one line in :data:`FUNCTIONS`.
+Names with other characters than letters, digits and ``_`` stand in backticks. A new function is one line in
+:data:`FUNCTIONS`.
 """
 
 from bayesimpute.formulas.expressions import Expression, evaluate_expression, parse_expression

@@ -1,8 +1,8 @@
 """Expressions of derived variables: ``sex * texp``, ``wgt / (hgt / 100)**2``, ``cluster_mean(x, g)``, ``age > 50``.
 
-They are evaluated here, on arrays, without formulae or Python's ``eval``. Everything is a float: yes/no values are 0 and 1, a
-comparison gives 0 or 1, and whatever follows from a missing value is missing (also a comparison, as in R). Division by zero
-and overflow give infinity or NaN, silently: what that means for the data is for the caller to say.
+They are evaluated here, on arrays, without formulae or Python's ``eval``. Everything is a float: yes/no values are 0
+and 1, a comparison gives 0 or 1, and whatever follows from a missing value is missing (also a comparison, as in R).
+Division by zero and overflow give infinity or NaN, silently: what that means for the data is for the caller to say.
 
 A category can only be compared with a text or another category; where more is needed, derive one indicator a label.
 """

@@ -1,7 +1,8 @@
 """The functions that a formula or an expression may call: a fixed list, and nothing else.
 
-A plan is data, perhaps somebody else's, so a name in it can never reach Python: a call is looked up here, with its number of
-arguments (``numpy.log(x, y)`` would write into `y`) and, where an argument sets the size of what is made, its range.
+A plan is data, perhaps somebody else's, so a name in it can never reach Python: a call is looked up here, with its
+number of arguments (``numpy.log(x, y)`` would write into `y`) and, where an argument sets the size of what is made, its
+range.
 
 To allow another function, add a line to :data:`FUNCTIONS`. One without `apply` is known to formulae (or, as
 ``cluster_mean`` and ``observed``, given by the caller).

@@ -1,27 +1,21 @@
 """lme4's formulas, read into terms.
 
-A formula is expanded here, by the algebra of Wilkinson and Rogers (1973, Applied Statistics 22:392) in the order that
-formulae uses, and written out again in one normal form, a plain sum of terms. So what reaches formulae and bambi never depends
-on their precedence or their handling of parentheses, and contains nothing that :mod:`.usage` has not let through.
+A formula is expanded by :mod:`.algebra` and written out again in one normal form, a plain sum of terms. So what reaches
+formulae and bambi never depends on their precedence or their handling of parentheses, and contains nothing that
+:mod:`.usage` has not let through.
 
-Random effects keep lme4's meaning (Bates et al. 2015, Journal of Statistical Software 67(1), section 2.2): those written
-together in one ``(1 + x | g)`` are correlated; ``||`` and separate parentheses make them independent.
+Random effects keep lme4's meaning (Bates et al. 2015, Journal of Statistical Software 67(1), section 2.2): those
+written together in one ``(1 + x | g)`` are correlated; ``||`` and separate parentheses make them independent.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Literal
 
-from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, quote, read_formula, render
+from bayesimpute.formulas.algebra import Term, expand, is_bar, term_name, term_text
+from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, quote, read_formula, render
 from bayesimpute.formulas.usage import Usage, key_names
-from bayesimpute.outcome import FormulaError, one
-
-Term = tuple[Name | Call, ...]
-
-MOST_TERMS = 1000
-MOST_FACTORS = 10
-"""Variables in one interaction; coding the categories of one takes a time that doubles with each."""
+from bayesimpute.outcome import FormulaError
 
 
 @dataclass(frozen=True)
@@ -139,8 +133,8 @@ def parse(
         response=target,
         common=_written(common),
         groups=groups,
-        terms=tuple(map(_name, common)),
-        common_terms=tuple(map(_text, common)),
+        terms=tuple(map(term_name, common)),
+        common_terms=tuple(map(term_text, common)),
         names=usage.names,
         needs=frozenset(usage.needs),
         factors=frozenset(group.factor for group in groups),
@@ -179,7 +173,7 @@ class _Side:
                 self.read(operand, adding=adding == (sign == "+"))
         elif isinstance(node, Number):
             self._number(node.value, adding=adding)
-        elif _is_bar(node):
+        elif isinstance(node, Operation) and is_bar(node):
             self._bar(node, adding=adding)
         elif adding:
             for term in expand(node, self.usage):
@@ -191,7 +185,9 @@ class _Side:
         if value in (0, 1):
             self.intercept = adding == (value == 1)
         else:
-            self.usage.add(f"the number {value} is not a term", "1 is the intercept, 0 leaves it out; write I(...) to calculate")
+            self.usage.add(
+                f"the number {value} is not a term", "1 is the intercept, 0 leaves it out; write I(...) to calculate"
+            )
 
     def _bar(self, node: Operation, *, adding: bool) -> None:
         if not self.random:
@@ -204,7 +200,9 @@ class _Side:
     def _remove(self, node: Node) -> None:
         for term in expand(node, self.usage):
             if self.terms.pop(frozenset(term), None) is None:
-                self.usage.add(f'"- {_name(term)}" removes a term that is not there', "remove only what was added before it")
+                self.usage.add(
+                    f'"- {term_name(term)}" removes a term that is not there', "remove only what was added before it"
+                )
 
     def common(self) -> list[Term]:
         """The terms, the intercept as the empty one, first; notes what they use."""
@@ -213,84 +211,11 @@ class _Side:
         return terms
 
 
-def expand(node: Node, usage: Usage) -> list[Term]:
-    """The terms that a tree without numbers stands for, in formulae's order; problems go to `usage`."""
-    match node:
-        case Name() | Call():
-            return [(node,)]
-        case Operation(("**",), (base, exponent)):
-            return _power(expand(base, usage), exponent, usage)
-        case Operation(symbols, operands) if not node.unary and set(symbols) <= {"+", "-", "*", "/", ":"}:
-            terms = expand(operands[0], usage)
-            for symbol, operand in zip(symbols, operands[1:], strict=True):
-                terms = _few(_combine(symbol, terms, expand(operand, usage)), usage)
-            return terms
-        case Number() | Text() | Constant():
-            usage.add(f"{render(node)} is not a variable", "combine columns and functions of columns")
-        case _:
-            usage.add(f"{render(node)} is not a term", _remedy(node))
-    return []
-
-
-def _remedy(node: Node) -> str:
-    if _is_bar(node):
-        return "add random effects in parentheses of their own: ... + (1 + x | g)"
-    return "write I(...) around a calculation or comparison of columns"
-
-
-def _combine(symbol: str, left: list[Term], right: list[Term]) -> list[Term]:
-    if symbol == "+":
-        return _distinct([*left, *right])
-    if symbol == "-":
-        removed = set(map(frozenset, right))
-        return [term for term in left if frozenset(term) not in removed]
-    if symbol == "/":
-        whole = tuple(dict.fromkeys(atom for term in left for atom in term))
-        return _distinct([*left, *(_join(whole, term) for term in right)])
-    # More than the limit need not be made to be refused.
-    products = [_join(a, b) for a in left[: MOST_TERMS + 1] for b in right[: MOST_TERMS + 1]]
-    return _distinct(products if symbol == ":" else [*left, *right, *products])
-
-
-def _power(terms: list[Term], exponent: Node, usage: Usage) -> list[Term]:
-    if not (isinstance(exponent, Number) and isinstance(exponent.value, int) and exponent.value >= 1):
-        usage.add(f"the power {render(exponent)} is not a whole number from 1", "write (a + b)**2, or I(x**2) to calculate")
-        return terms
-    if len(terms) == 1 and exponent.value > 1:
-        usage.add(f"{_name(terms[0])}**{exponent.value} is the term itself", f"write I({_name(terms[0])}**{exponent.value})")
-    found = list(terms)
-    for size in range(2, min(exponent.value, len(terms), MOST_FACTORS + 1) + 1):
-        for chosen in combinations(terms, size):
-            found.append(_join(*chosen))
-            if len(found) > 2 * MOST_TERMS:
-                return _few(found, usage)
-    return _few(_distinct(found), usage)
-
-
-def _join(*terms: Term) -> Term:
-    return tuple(dict.fromkeys(atom for term in terms for atom in term))
-
-
-def _distinct(terms: Iterable[Term]) -> list[Term]:
-    found: dict[frozenset[Node], Term] = {}
-    for term in terms:
-        found.setdefault(frozenset(term), term)
-    return list(found.values())
-
-
-def _few(terms: list[Term], usage: Usage) -> list[Term]:
-    if len(terms) > MOST_TERMS:
-        usage.add(f"the formula has more than {MOST_TERMS} terms", "use fewer interactions")
-    if any(len(term) > MOST_FACTORS for term in terms):
-        usage.add(f"an interaction of more than {MOST_FACTORS} variables", "use smaller interactions")
-    return [term for term in terms[:MOST_TERMS] if len(term) <= MOST_FACTORS]
-
-
 def _record(terms: Iterable[Term], usage: Usage) -> None:
     """Note what the terms use; two that formulae would print alike are a problem, as it would drop one of them."""
     seen: dict[str, Term] = {}
     for term in terms:
-        name = _name(term)
+        name = term_name(term)
         if seen.setdefault(name, term) != term:
             usage.add(f'two different terms are both called "{name}"', "compute one of them as a derived variable")
         for atom in term:
@@ -306,10 +231,6 @@ def _use(atom: Name | Call, usage: Usage) -> None:
     usage.merge(alone)
 
 
-def _is_bar(node: Node) -> bool:
-    return isinstance(node, Operation) and node.symbols[0] in ("|", "||")
-
-
 def _groups(bars: Iterable[Operation], usage: Usage) -> tuple[Group, ...]:
     groups: list[Group] = []
     seen: set[tuple[str, frozenset[str]]] = set()
@@ -318,13 +239,15 @@ def _groups(bars: Iterable[Operation], usage: Usage) -> tuple[Group, ...]:
             groups.append(group)
             for effect in group.terms:
                 if (effect, frozenset(group.keys)) in seen:
-                    usage.add(f"the effect {effect} by {group.factor} is there twice", "write it in one parenthesis only")
+                    usage.add(
+                        f"the effect {effect} by {group.factor} is there twice", "write it in one parenthesis only"
+                    )
                 seen.add((effect, frozenset(group.keys)))
     return tuple(groups)
 
 
 def _group(bar: Operation, usage: Usage) -> list[Group]:
-    if len(bar.symbols) > 1:
+    if bar.symbols not in (("|",), ("||",)):
         usage.add(f"{render(bar)} has more than one bar", "write one parenthesis for each grouping factor")
         return []
     effects, factor = bar.operands
@@ -335,20 +258,22 @@ def _group(bar: Operation, usage: Usage) -> list[Group]:
         usage.add(f"({render(bar)}) has no effects", "write at least (1 | g)")
     factors = _nested(factor, usage)
     usage.needs.update(name for keys in factors for name in keys)
-    together = bar.symbols[0] == "|"
+    together = bar.symbols == ("|",)
     blocks = [terms] if together else [[term] for term in terms]
     return [_make_group(block, keys, correlated=together) for keys in factors for block in blocks]
 
 
 def _make_group(terms: list[Term], keys: tuple[str, ...], *, correlated: bool) -> Group:
-    names = tuple(map(_name, terms))
+    names = tuple(map(term_name, terms))
     return Group(_written(terms), ":".join(keys), correlated, names, keys)
 
 
 def _nested(factor: Node, usage: Usage) -> list[tuple[str, ...]]:
     """``a/b`` is ``a`` and ``a:b``."""
-    nested = isinstance(factor, Operation) and not factor.unary and set(factor.symbols) == {"/"}
-    parts = [key_names(part) for part in (factor.operands if nested else (factor,))]
+    within: tuple[Node, ...] = (factor,)
+    if isinstance(factor, Operation) and not factor.unary and set(factor.symbols) == {"/"}:
+        within = factor.operands
+    parts = list(map(key_names, within))
     if any(part is None for part in parts):
         usage.add(f'"{render(factor)}" is not a grouping factor', "write a column, a:b or a/b on the right of |")
         return []
@@ -359,26 +284,5 @@ def _nested(factor: Node, usage: Usage) -> list[tuple[str, ...]]:
 
 
 def _written(terms: Iterable[Term]) -> str:
-    texts = list(map(_text, terms))
+    texts = list(map(term_text, terms))
     return " + ".join(texts if "1" in texts else ["0", *texts])
-
-
-def _text(term: Term) -> str:
-    return ":".join(render(_keyed(atom)) for atom in term) or "1"
-
-
-def _name(term: Term) -> str:
-    return ":".join(render(_keyed(atom), faithful=False) for atom in term) or "1"
-
-
-def _keyed(node: Node) -> Node:
-    """The tree with interacting keys as texts, ``cluster_mean(x, "a:b")``: formulae has no ``:`` inside calls."""
-    if isinstance(node, Call):
-        arguments = tuple(map(_keyed, node.arguments))
-        if node.function == "cluster_mean" and len(arguments) == 2 and isinstance(arguments[1], Operation):
-            keys = key_names(node.arguments[1])
-            arguments = (arguments[0], Text(":".join(keys), '"')) if keys else arguments
-        return Call(node.function, arguments, tuple((key, _keyed(value)) for key, value in node.keywords))
-    if isinstance(node, Operation):
-        return Operation(node.symbols, tuple(map(_keyed, node.operands)))
-    return node

@@ -4,14 +4,14 @@ formulae codes the categories, finds the parameters of ``scale``, ``poly`` and `
 of it is what bambi does. It is handed terms that have been read and written out by :mod:`.language`, a frame of only
 the columns that they name, and a namespace of only the functions that they may call: no Python scope is captured.
 
-New data do not go through formulae's own evaluation where a term is made of plain columns, since it compares labels one by
-one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecond.
+New data do not go through formulae's own evaluation where a term is made of plain columns, since it compares labels
+one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecond.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ class Matrix:
             If a column is not there, or holds a label that it did not hold before, or a category is missing.
         """
         _require(self.columns, frame, self.path)
-        data = _Data({name: _column(frame[name]) for name in self.columns}, frame.index)
+        data = _Data({name: _column(cast(pd.Series, frame[name])) for name in self.columns}, frame.index)
         result = np.empty((len(frame), len(self.names)))
         with np.errstate(all="ignore"):
             for term, (name, place) in zip(self._parts, self.terms, strict=True):
@@ -120,7 +120,7 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
     names = tuple(sorted(formula.names))
     _check(formula, frame, extra or {}, path)
     coded = _coded_only(formula, path)
-    columns = {name: frame[name] if name in coded else _column(frame[name]) for name in names}
+    columns = {name: frame[name] if name in coded else _column(cast(pd.Series, frame[name])) for name in names}
     data = pd.DataFrame(columns, index=frame.index)
     try:
         with np.errstate(all="ignore"):
@@ -157,8 +157,8 @@ def _check(formula: Formula, frame: pd.DataFrame, extra: Given, path: str) -> No
         if uses and name not in extra
     ]
     for name in sorted(formula.needs):
-        if frame[name].isna().any():
-            finding = f'column "{name}" has {int(frame[name].isna().sum())} missing values'
+        if missing := int(np.sum(np.asarray(frame[name].isna()))):
+            finding = f'column "{name}" has {missing} missing values'
             problems.append(Problem(path=path, finding=finding, remedy="build the matrix on completed data"))
     problems += _references(formula, frame, path)
     if problems:
@@ -169,7 +169,9 @@ def _require(names: Any, frame: pd.DataFrame, path: str) -> None:
     absent = [name for name in names if name not in frame]
     if absent:
         known = list(map(str, frame.columns))
-        findings = [(f'column "{n}" is not in the data', did_you_mean(n, known, "use a column of the data")) for n in absent]
+        findings = [
+            (f'column "{n}" is not in the data', did_you_mean(n, known, "use a column of the data")) for n in absent
+        ]
         raise FormulaError([Problem(path=path, finding=finding, remedy=remedy) for finding, remedy in findings])
 
 
@@ -206,13 +208,17 @@ def _references(formula: Formula, frame: pd.DataFrame, path: str) -> list[Proble
 
 def _values(call: Call) -> list[Any]:
     settings: list[Node] = [*call.arguments[1:], *(value for _, value in call.keywords)]
-    values = [part.value for setting in settings for part in walk(setting) if isinstance(part, Text | Number | Constant)]
+    values = [
+        part.value for setting in settings for part in walk(setting) if isinstance(part, Text | Number | Constant)
+    ]
     return [value for value in values if value is not None]
 
 
 def _column(column: pd.Series) -> pd.Series:
     """A column as formulae takes it: floats, yes/no values, or categories."""
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "fb" and isinstance(column.dtype, np.dtype):
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fb":
         return column
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return column.astype(np.float64)
@@ -220,7 +226,7 @@ def _column(column: pd.Series) -> pd.Series:
 
 
 def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[..., Any]]) -> list[Any]:
-    """formulae's terms, evaluated on the data.
+    """The terms as formulae has them, evaluated on the data.
 
     They are resolved one at a time: its resolver would go as deep as there are terms, and compares them by a hash that
     texts and numbers in calls do not have.
@@ -280,8 +286,8 @@ def _coded(component: Any, column: pd.Series) -> np.ndarray:
     found, values = pd.factorize(column)
     codes = np.array([*(place.get(value, -1) for value in values), -1])[found]
     if (codes < 0).any():
-        unknown = column[codes < 0]
-        finding = "it has missing values" if unknown.isna().any() else f'the label "{unknown.iloc[0]}" is new'
+        unknown = found[codes < 0].max()
+        finding = "it has missing values" if unknown < 0 else f'the label "{values[unknown]}" is new'
         raise ValueError(f'column "{column.name}": {finding}')
     return component.contrast_matrix.matrix[codes]
 

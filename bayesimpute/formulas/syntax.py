@@ -9,28 +9,16 @@ To add an operator, give it a level in ``LEVELS`` and a meaning where the trees 
 """
 
 import keyword
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from bayesimpute.formulas.tokens import Token, is_token, shown, tokens
 from bayesimpute.outcome import FormulaError, one
 
-LONGEST = 10_000
-"""Characters in a formula; a longer one is an accident."""
 DEEPEST = 100
 """Levels of nesting; far below where Python's own stack ends."""
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-      | (?P<name>[^\W\d]\w*)
-      | `(?P<quoted>[^`\n]+)`
-      | (?P<text>"[^"\n]*"|'[^'\n]*')
-      | (?P<operator>\|\||\*\*|//|==|!=|<=|>=|[-+*/%:~|&!()=,<>])""",
-    re.VERBOSE,
-)
 
 LEVELS = {
     **dict.fromkeys(("|", "||", "or"), 1),
@@ -46,24 +34,6 @@ _COLON = 7
 _POWER = 8
 _CONSTANTS = {"True": True, "False": False, "None": None}
 _WORDS = ("and", "or", "not")
-_HINTS = {
-    ".": "attributes and methods cannot be used; write a column whose name has a dot in backticks: `hgt.z`",
-    "[": "subscripts and lists cannot be used",
-    "{": "write I(...) for arithmetic",
-    "^": "write ** for a power",
-    "`": "close the backtick",
-    '"': "close the quotation mark",
-    "'": "close the quotation mark",
-}
-
-
-@dataclass(frozen=True)
-class Token:
-    """A piece of a formula: `kind` is name, quoted, number, text, operator or end; `at` counts characters from 1."""
-
-    kind: str
-    text: str
-    at: int
 
 
 @dataclass(frozen=True)
@@ -123,47 +93,14 @@ class Operation:
 Node = Name | Number | Text | Constant | Call | Operation
 
 
-def tokens(source: object, path: str) -> list[Token]:
-    """Cut a formula into tokens, the last of which is of kind "end".
-
-    Raises
-    ------
-    FormulaError
-        If it is not a text, is too long, or holds a character that has no meaning in a formula.
-    """
-    if not isinstance(source, str):
-        raise one(FormulaError, path, f"{type(source).__name__} is not a formula", 'write it as a text: "y ~ x + (1 | g)"')
-    if len(source) > LONGEST:
-        raise one(FormulaError, path, f"the formula has {len(source)} characters", f"use at most {LONGEST}")
-    found, position = [], 0
-    while position < len(source):
-        match = _TOKEN.match(source, position)
-        if match is None or match.lastgroup is None:
-            raise _misplaced(source, position, path)
-        if match.lastgroup != "space":
-            found.append(Token(match.lastgroup, match[match.lastgroup], position + 1))
-        position = match.end()
-    return [*found, Token("end", "", len(source) + 1)]
-
-
-def _misplaced(source: str, position: int, path: str) -> Exception:
-    character = source[position]
-    finding = f"{character!r} at character {position + 1} of {_shown(source)} has no place in a formula"
-    return one(FormulaError, path, finding, _HINTS.get(character, "write a column with such a name in backticks"))
-
-
-def _shown(source: str) -> str:
-    return f'"{source}"' if len(source) <= 80 else f'"{source[:77]}..."'
-
-
 def read_formula(source: str, path: str) -> tuple[Node | None, Node | None, bool]:
     """The trees of the left and the right side of ``~``, and whether there is a ``~``; None for an empty side."""
     pieces = tokens(source, path)
     tildes = [k for k, token in enumerate(pieces) if token.text == "~" and token.kind == "operator"]
     if len(tildes) > 1:
-        raise one(FormulaError, path, f"{_shown(source)} has {len(tildes)} signs ~", "write one: response ~ terms")
+        raise one(FormulaError, path, f"{shown(source)} has {len(tildes)} signs ~", "write one: response ~ terms")
     if _bare_bar(pieces):
-        raise one(FormulaError, path, f"{_shown(source)} has a | outside parentheses", "write ... + (1 + x | g)")
+        raise one(FormulaError, path, f"{shown(source)} has a | outside parentheses", "write ... + (1 + x | g)")
     if not tildes:
         return None, _Reader(source, path, pieces).whole(), False
     cut = tildes[0]
@@ -219,8 +156,12 @@ class _Reader:
 
     def unexpected(self) -> Exception:
         token = self.token
-        finding = "it ends too early" if token.kind == "end" else f'"{token.text}" at character {token.at} is not expected'
-        return one(FormulaError, self.path, f"{_shown(self.source)}: {finding}", "write terms joined by operators: x + z")
+        finding = (
+            "it ends too early" if token.kind == "end" else f'"{token.text}" at character {token.at} is not expected'
+        )
+        return one(
+            FormulaError, self.path, f"{shown(self.source)}: {finding}", "write terms joined by operators: x + z"
+        )
 
     def expression(self, least: int) -> Node:
         self.depth += 1
@@ -329,7 +270,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 def quote(name: str) -> str:
     """A column's name as a formula writes it: in backticks unless it is plain."""
-    plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name) and _TOKEN.fullmatch(name)
+    plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name) and is_token(name)
     reserved = name in _CONSTANTS or keyword.iskeyword(name)
     return name if plain and not reserved else f"`{name}`"
 
@@ -368,9 +309,9 @@ def _operation(node: Operation, *, faithful: bool) -> str:
         nested = [isinstance(operand, Operation) for operand in node.operands]
         parts = [f"({part})" if inner else part for part, inner in zip(parts, nested, strict=True)]
     if node.unary:
-        return f"{node.symbols[0]}{parts[0]}"
+        return f"{node.symbols[0]}{' ' if node.symbols[0] in _WORDS else ''}{parts[0]}"
     rest = zip(node.symbols, parts[1:], strict=True)
-    return parts[0] + "".join(f" {symbol} {part}" for symbol, part in rest)
+    return parts[0] + "".join(f":{part}" if symbol == ":" else f" {symbol} {part}" for symbol, part in rest)
 
 
 def _number(value: int | float) -> str:

@@ -123,7 +123,9 @@ class Usage:
     def _setting(self, setting: Node, node: Call) -> None:
         bare = setting.operands[0] if isinstance(setting, Operation) and setting.unary else setting
         if not isinstance(bare, Number | Text | Constant) or (bare is not setting and not isinstance(bare, Number)):
-            self.add(f"{_text(node)}: {_text(setting)} is not a plain value", "write out a number, a text, True or False")
+            self.add(
+                f"{_text(node)}: {_text(setting)} is not a plain value", "write out a number, a text, True or False"
+            )
         elif node.function in ("bs", "poly", "round") and isinstance(bare, Number) and isinstance(bare.value, int):
             bound = any(key.endswith("_bound") and value is setting for key, value in node.keywords)
             if bare.value > LARGEST_SETTING and not bound:
@@ -162,13 +164,17 @@ class Usage:
     def _operation(self, node: Operation) -> None:
         for symbol in dict.fromkeys(node.symbols):
             if symbol not in OPERATORS[self.where]:
-                remedy = "compute it as a derived variable" if self.where == "formula" else "write a sum, product or power"
+                remedy = (
+                    "compute it as a derived variable" if self.where == "formula" else "write a sum, product or power"
+                )
                 self.add(f'"{symbol}" cannot be used in the calculation {_text(node)}', remedy)
         compares = node.symbols[0] in _COMPARISONS
         if compares and len(node.symbols) > 1:
             self.add(f"{_text(node)} compares more than two values", "compare two at a time: (a < b) * (b < c)")
         for operand in node.operands:
-            if (isinstance(operand, Text) and not compares) or (isinstance(operand, Constant) and operand.value is None):
+            if (isinstance(operand, Text) and not compares) or (
+                isinstance(operand, Constant) and operand.value is None
+            ):
                 self.add(f"{_text(operand)} cannot be calculated with", "use a column or a number")
             self.visit(operand)
         # Two whole numbers would be raised by Python itself: 9**9**9 never ends.

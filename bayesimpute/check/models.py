@@ -1,0 +1,238 @@
+"""Each conditional's formulas, coded on a completed frame: what only their matrices show.
+
+The frame is made as for a model's description, with a fixed seed: targets start from draws of their observed values, and so do
+incomplete columns that the plan forgot, so that one omission does not hide what else is wrong with a formula.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.check import clusters, matrices, priors
+from bayesimpute.check.derived import calls_computable, closure, computable
+from bayesimpute.check.names import key_columns
+from bayesimpute.check.reading import Notes, Read, Reading, Use
+from bayesimpute.check.targets import filled, settled, suitable
+from bayesimpute.completed import Completed, fill
+from bayesimpute.formulas import Formula, Matrix, build, parse, quote
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import FormulaError, Problem
+from bayesimpute.plan import Plan, Run
+from bayesimpute.targets import Resolved, Target, resolve
+
+SEED = 20260102
+"""Of the completed frame: a check says the same each time."""
+
+
+def problems(read: Read, data: Incomplete) -> list[Problem]:
+    """What is wrong with the matrices of all formulas that can be coded."""
+    notes = Notes()
+    resolved = resolve(_sound(read, data), data)
+    resolved = replace(resolved, filled={**resolved.filled, **_draws(resolved, data)})
+    start = fill(data, resolved, np.random.default_rng(SEED), spread=0.0)
+    completed = Completed(data, resolved, start)
+    _numbers(read, resolved, completed, data, notes)
+    readings = {reading.target: reading for reading in read.conditionals}
+    for target in resolved.targets:
+        _Model(readings[target.name], target, read, data, completed, notes).check()
+    return notes.problems
+
+
+def _sound(read: Read, data: Incomplete) -> Plan:
+    """The part of a plan that can be built."""
+    derived = _derived(read, data)
+    conditionals = []
+    for reading in read.conditionals:
+        column = data.columns.get(reading.target)
+        formulas = {k: reading.conditional.formulas[k] for k, u in reading.uses.items() if _codable(u, derived, read, data)}
+        if column is None or not suitable(column) or reading.target in read.derived or not formulas:
+            continue
+        level = reading.level
+        if level is not None and (not _keyed(level, data) or data.disagreements(reading.target, level)):
+            continue
+        family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
+        conditionals.append(replace(reading.conditional, family=family, formulas=formulas, priors={}))
+    kept = tuple({d.name: d for d in read.plan.derived if d.name in derived}.values())
+    return Plan(conditionals=tuple(conditionals), derived=kept, run=Run())
+
+
+def _derived(read: Read, data: Incomplete) -> frozenset[str]:
+    """The derived variables that can be computed, those that they depend on included."""
+    good = {name for name, definition in read.derived.items() if computable(definition, read, data)}
+    while True:
+        kept = {name for name in good if _codable(read.derived[name].use, frozenset(good), read, data)}
+        if kept == good:
+            return frozenset(good)
+        good = kept
+
+
+def _codable(use: Use, derived: frozenset[str], read: Read, data: Incomplete) -> bool:
+    plain = closure(use.names, read)
+    known = all(name in derived if name in read.derived else name in data.columns for name in plain)
+    values = [data.columns[name] for name in use.values if name in data.columns]
+    return (
+        known
+        and all(_keyed(key, data) for key in use.keys)
+        and use.observed <= set(data.columns)
+        and calls_computable(use, read, data)
+        and all(column.kind in ("number", "yes/no", "category") and not column.missing.all() for column in values)
+        and not any(column.kind == "category" and matrices.crowded(column) for column in values)
+    )
+
+
+def _keyed(key: str, data: Incomplete) -> bool:
+    return all(name in data.columns for name in key_columns(key, data.columns)) and clusters.usable(key, data)
+
+
+def _draws(resolved: Resolved, data: Incomplete) -> dict[str, np.ndarray]:
+    """Incomplete columns that nothing imputes, with draws from their observed values; one a cluster at level 2."""
+    rng = np.random.default_rng(SEED)
+    done = {t.name for t in resolved.targets} | {d.name for d in resolved.derived}
+    found = {}
+    for name, variable in data.variables.items():
+        values = np.array(resolved.filled.get(name, filled(data, name)), dtype=np.float64)
+        gaps = np.isnan(values)
+        if name not in done and gaps.any() and not gaps.all():
+            drawn = rng.choice(values[~gaps], len(values))
+            codes = np.arange(len(values)) if variable.level is None else data.codes(variable.level)
+            values[gaps] = drawn[codes[gaps]]
+            found[name] = values
+    return found
+
+
+def _numbers(read: Read, resolved: Resolved, completed: Completed, data: Incomplete, notes: Notes) -> None:
+    """Derived variables that are not numbers in some row: divisions by zero, roots of negative numbers."""
+    for column in resolved.derived:
+        values = completed.values[column.name]
+        wrong = ~np.isfinite(values)
+        inputs = [completed.values[n] for n in column.expression.needs if n in completed.values]
+        wrong &= np.all([np.isfinite(v) for v in inputs], axis=0) if inputs else True
+        if column.name in read.derived and wrong.any():
+            rows = data.frame.index[wrong].tolist()
+            finding = f"it has no finite value in {len(rows)} rows, the first {rows[0]!r}"
+            notes.add(read.derived[column.name].path, finding, "mend these rows, or write where(condition, x, y)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """One target's formulas on its completed rows."""
+
+    reading: Reading
+    target: Target
+    read: Read
+    data: Incomplete
+    completed: Completed
+    notes: Notes
+
+    @property
+    def fit(self) -> pd.DataFrame:
+        return self.completed.frame.iloc[self.target.fit_rows].reset_index(drop=True)
+
+    def check(self) -> None:
+        coded: dict[str, priors.Coded] = {}
+        fit = self.fit
+        for name, formula in self.target.formulas.items():
+            path = f"{self.reading.path}.formulas.{name}"
+            known = self.columns(formula, path)
+            common = self.code(formula.common, formula, fit, path, known)
+            groups = [(g, self.code(g.expression, formula, fit, path, known)) for g in formula.groups]
+            if common is not None:
+                self.counts(name, common, path)
+            for group, matrix in groups:
+                self.group(group.factor, matrix, path)
+            if common is not None and all(matrix is not None for _, matrix in groups):
+                coded[name] = priors.Coded(common=common, groups=[(g, m) for g, m in groups if m is not None])
+            self.level(formula, path)
+        self.priors(coded)
+
+    def columns(self, formula: Formula, path: str) -> frozenset[str]:
+        """Data columns without variation or with new labels; returns their names, so that nothing is said twice."""
+        said = set()
+        for name in sorted(formula.names & set(self.data.columns) - self.keys(formula)):
+            found = matrices.column_problems(self.data.columns[name], self.target, path)
+            self.notes.problems += found
+            said |= {name} if found else set()
+        return frozenset(said)
+
+    @staticmethod
+    def keys(formula: Formula) -> set[str]:
+        """Columns that are grouping factors and nothing else."""
+        factors = {name for group in formula.groups for name in group.keys}
+        return factors - {n for text in (formula.common, *(g.expression for g in formula.groups)) for n in _names(text)}
+
+    def code(
+        self, text: str, formula: Formula, fit: pd.DataFrame, path: str, known: frozenset[str]
+    ) -> Matrix | None:
+        """The matrix of some terms, after noting what is wrong with its columns."""
+        try:
+            matrix = build(text, fit, path=path)
+        except FormulaError as error:
+            self.notes.problems += [p for p in error.problems if p not in self.notes.problems]
+            return None
+        try:
+            everywhere = matrix.evaluate(self.completed.frame)
+        except FormulaError as error:
+            self.notes.problems += [] if known else error.problems
+            everywhere = matrix.evaluate(fit)
+        self.finite(everywhere, matrix, path)
+        rows = self.target.fit_rows if len(everywhere) == len(self.data.frame) else slice(None)
+        self.notes.problems += matrices.matrix_problems(everywhere[rows], matrix, self.target, path, known)
+        return matrix
+
+    def finite(self, everywhere: np.ndarray, matrix: Matrix, path: str) -> None:
+        for k, name in enumerate(matrix.names):
+            wrong = ~np.isfinite(everywhere[:, k])
+            if wrong.any():
+                where = f", the first {self.data.frame.index[wrong][0]!r}" if len(wrong) == len(self.data.frame) else ""
+                finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
+                self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
+
+    def counts(self, parameter: str, common: Matrix, path: str) -> None:
+        n, width, level = len(self.target.fit_rows), len(common.names), self.target.level
+        if level is None and width >= n:
+            finding = f"it has {width} coefficients for {n} observed rows"
+            self.notes.add(path, finding, "use fewer predictors, or merge labels")
+        elif level is not None and n < width + 2:
+            finding = f'it has {width} coefficients for {n} clusters of "{level}" with observed values'
+            self.notes.add(path, finding, f"use at most {max(n - 2, 1)} coefficients")
+
+    def group(self, factor: str, matrix: Matrix | None, path: str) -> None:
+        codes = self.data.codes(factor)[self.target.rows]
+        units, all_clusters = len(codes), len(np.unique(codes))
+        clusters_seen = len(np.unique(codes[self.target.observed]))
+        if self.target.level is not None and all_clusters == units:
+            finding = f'random effects by "{factor}" of a target of level "{self.target.level}": one row a cluster'
+            self.notes.add(path, finding, "leave them out; use a coarser key, or none")
+        elif matrix is not None and 1 < all_clusters and len(matrix.names) >= clusters_seen:
+            finding = f'{len(matrix.names)} random effects by "{factor}", which has {clusters_seen} clusters with observed values'
+            self.notes.add(path, finding, "use fewer random effects than clusters")
+
+    def level(self, formula: Formula, path: str) -> None:
+        """Predictors of a level-2 target that are not constant within its clusters."""
+        if self.target.level is None:
+            return
+        first = self.target.rows[self.target.unit_of_row]
+        for name in sorted(formula.names - self.keys(formula)):
+            values = self.completed.values[name]
+            if not np.array_equal(values, values[first], equal_nan=True):
+                finding = f'"{name}" is not constant within "{self.target.level}", the level of {self.target.name}'
+                self.notes.add(path, finding, self.mean(name))
+
+    def mean(self, name: str) -> str:
+        column, level = self.data.columns.get(name), self.target.level
+        if name not in self.data.columns and name not in self.read.derived:
+            return f'take the mean by "{level}"'
+        inside = f'{quote(name)} == "{column.labels[-1]}"' if column is not None and column.labels else quote(name)
+        return f"write cluster_mean({inside}, {level})"
+
+    def priors(self, coded: Mapping[str, priors.Coded]) -> None:
+        """Names of priors: known only if every formula could be coded."""
+        family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
+        if family is not None and set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family:
+            priors.problems(self.reading.priors, priors.roles(family, coded), f"{self.reading.path}.priors", self.notes)
+
+
+def _names(text: str) -> frozenset[str]:
+    return parse(text).names

@@ -1,0 +1,291 @@
+"""The loop: fully conditional specification over chains, in legs, on any executor; resume, extend and add.
+
+``impute`` checks everything before anything is compiled, then moves the chains on leg by leg. All that happens between
+legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.records.Record`, and a record is all that is needed to go on.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesimpute.check import plan_clusters, require
+from bayesimpute.imputed import MultiplyImputed
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.kernel import ChainState
+from bayesimpute.legs import Job, run_leg
+from bayesimpute.outcome import BayesimputeError, DataError, Interrupted, Outcome, PlanError, one
+from bayesimpute.plan import Conditional, Plan
+from bayesimpute.records import Leg, Record, Schedule
+from bayesimpute.targets import resolve
+
+if TYPE_CHECKING:
+    from bayesimpute.progress import Progress
+
+LEG_SECONDS = 2.0
+"""About how long a leg should take: progress and Ctrl-C wait for its end."""
+CHECKPOINT_SECONDS = 10.0
+
+
+def impute(
+    data: pd.DataFrame | Incomplete,
+    plan: Plan | str | Conditional | Sequence[str | Conditional],
+    *,
+    m: int | None = None,
+    chains: int | None = None,
+    warmup: int | None = None,
+    sweeps: int | None = None,
+    steps: int | str | None = None,
+    seed: int,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    keep_effects: bool = False,
+) -> MultiplyImputed:
+    """Impute incomplete multilevel data.
+
+    Parameters
+    ----------
+    data : DataFrame or Incomplete
+        The incomplete table; a DataFrame stays unchanged.
+    plan : Plan, formula, Conditional, or a list of formulas and Conditionals
+        What is imputed from what.
+    m, chains, warmup, sweeps, steps : int, optional
+        See :class:`~bayesimpute.plan.Run`; None takes the plan's value.
+    seed : int
+        All random numbers follow from it, whatever the number of workers.
+    executor : concurrent.futures.Executor, optional
+        Where legs run: any executor, such as a Dask cluster's ``client.get_executor()``.
+    workers : int, optional
+        Processes to start instead; 1, the default, runs in this one.
+    progress : bool
+        Whether to show a line a chain, on a terminal.
+    checkpoint : path, optional
+        A ``.nc`` or ``.zarr`` file that always holds the run as far as it has come; :func:`resume` goes on from it.
+    keep_effects : bool
+        Whether to keep the draws of the group-specific effects in the posterior.
+
+    Returns
+    -------
+    MultiplyImputed
+
+    Raises
+    ------
+    PlanError
+        With every problem of the plan and the data, before anything is compiled.
+    DataError
+        If there is nothing missing.
+    Interrupted
+        On Ctrl-C, after the run was saved.
+    """
+    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+    plan = plan.with_run(m=m, chains=chains, warmup=warmup, sweeps=sweeps, steps=steps)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise one(PlanError, "seed", f"{seed!r} is not a whole number of at least 0", "give one, such as seed=1")
+    require(plan, data)
+    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
+    if not any(v.n_missing for v in incomplete.variables.values()):
+        raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
+    states = tuple(ChainState(chain=c) for c in range(plan.run.chains))
+    record = Record(
+        incomplete=incomplete,
+        plan=plan,
+        seed=seed,
+        schedule=Schedule.of(plan),
+        states=states,
+        legs=tuple(Leg() for _ in states),
+        events=resolve(plan, incomplete).events,
+        keep_effects=keep_effects,
+    )
+    return _run(record, executor, workers, progress, checkpoint)
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    data: pd.DataFrame | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> MultiplyImputed:
+    """Go on from a checkpoint to where the run was to end; the result equals that of a run without a break.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint.
+    data : DataFrame, optional
+        The data, to make sure that they are still those of the run.
+    executor, workers, progress
+        As for :func:`impute`.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    DataError
+        If `data` are not the data of the run.
+    """
+    record = MultiplyImputed.load(path).record
+    if data is not None and not data.equals(record.incomplete.frame):
+        raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
+    return _run(record, executor, workers, progress, path)
+
+
+def extend(imputed: MultiplyImputed, sweeps: int, **options: Any) -> MultiplyImputed:
+    """See :meth:`MultiplyImputed.extend`."""
+    record = imputed.record
+    least = -(-record.schedule.m // record.schedule.chains)
+    _whole("sweeps", sweeps, least, f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many")
+    return _go_on(record.extended(sweeps), **options)
+
+
+def add(imputed: MultiplyImputed, m: int, **options: Any) -> MultiplyImputed:
+    """See :meth:`MultiplyImputed.add`."""
+    _whole("m", m, 1, "add at least one")
+    return _go_on(imputed.record.added(m), **options)
+
+
+def _whole(name: str, value: Any, least: int, why: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise one(PlanError, name, f"{value!r} is not a whole number of at least {least}", why)
+
+
+def _go_on(
+    record: Record,
+    *,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> MultiplyImputed:
+    return _run(record, executor, workers, progress, checkpoint)
+
+
+def _run(
+    record: Record,
+    executor: Executor | None,
+    workers: int | None,
+    progress: bool,
+    checkpoint: str | os.PathLike[str] | None,
+) -> MultiplyImputed:
+    from bayesimpute.progress import Progress
+
+    keeper = _Checkpoint(checkpoint)
+    keeper.write(record)
+    with Progress.over(record, show=progress) as bar, _executor(executor, workers) as pool:
+        try:
+            for record in _advance(record, pool, bar):
+                keeper.now_and_then(record)
+        except KeyboardInterrupt:
+            keeper.write(record)
+            raise Interrupted(keeper.how_to_go_on()) from None
+        except BrokenProcessPool as error:
+            keeper.write(record)
+            raise BayesimputeError(f"A worker process died. {keeper.how_to_go_on()}") from error
+    keeper.write(record)
+    return MultiplyImputed.of(record)
+
+
+def _advance(record: Record, pool: Executor, bar: "Progress") -> Iterator[Record]:
+    """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
+    job = Job(
+        plan=record.plan,
+        incomplete=record.incomplete,
+        seed=record.seed,
+        schedule=record.schedule,
+        keep_effects=record.keep_effects,
+    )
+    job.key  # computed once, sent along
+    running = {_submit(pool, job, state, 0) for state in record.states if state.sweep < record.schedule.end}
+    try:
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda f: f.chain):  # type: ignore[attr-defined]
+                state, leg = future.result()
+                made = state.sweep - record.states[state.chain].sweep
+                record = record.grown(state, leg)
+                bar.moved(state.chain, state.sweep, leg)
+                if state.sweep < record.schedule.end:
+                    running.add(_submit(pool, job, state, _leg_length(made, leg.seconds)))
+                yield record
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _submit(pool: Executor, job: Job, state: ChainState, sweeps: int) -> "Future[tuple[ChainState, Leg]]":
+    future = pool.submit(run_leg, job, state, sweeps)
+    future.chain = state.chain  # type: ignore[attr-defined]
+    return future
+
+
+def _leg_length(made: int, seconds: float) -> int:
+    """Sweeps that take about LEG_SECONDS; how they are cut into legs changes no number."""
+    if not made or seconds <= 0:
+        return 5
+    return max(1, min(500, round(LEG_SECONDS * made / seconds)))
+
+
+class _Serial(Executor):
+    """Runs each call at once, in this thread."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextmanager
+def _executor(executor: Executor | None, workers: int | None) -> Iterator[Executor]:
+    if workers is not None:
+        _whole("workers", workers, 1, "give the number of processes")
+    if executor is not None:
+        yield executor
+    elif workers is None or workers == 1:
+        yield _Serial()
+    else:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C goes to every process of the terminal; only the first one is to act on it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Checkpoint:
+    """Writes the record to a file, not too often."""
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.path = None if path is None else Path(path)
+        self.last = 0.0
+
+    def write(self, record: Record) -> None:
+        if self.path is not None:
+            MultiplyImputed.of(record).save(self.path, force=True)
+            self.last = time.monotonic()
+
+    def now_and_then(self, record: Record) -> None:
+        if time.monotonic() - self.last > CHECKPOINT_SECONDS:
+            self.write(record)
+
+    def how_to_go_on(self) -> str:
+        if self.path is None:
+            return "Stopped; nothing was saved, because no checkpoint was asked for."
+        return f"Stopped; the run is saved in {self.path}. Go on with: bayesimpute resume {self.path}"

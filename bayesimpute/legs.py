@@ -1,0 +1,147 @@
+"""The unit of work: some sweeps of one chain, as a function that any executor can run.
+
+``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs changes
+nothing: every visit draws from the generator of its address. What a thread compiles is kept for its next leg; this cache and
+the lock around it are the only global state of the package.
+"""
+
+import hashlib
+import pickle
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, settle_steps, visit
+from bayesimpute.plan import Plan
+from bayesimpute.records import STATS, Leg, Schedule
+from bayesimpute.targets import Event
+
+_THREAD = threading.local()
+_COMPILING = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """What all legs of a run have in common; small enough to send."""
+
+    plan: Plan
+    incomplete: Incomplete
+    seed: int
+    schedule: Schedule
+    keep_effects: bool = False
+
+    @cached_property
+    def key(self) -> str:
+        """Of the models: legs with equal keys share what is compiled."""
+        content = pickle.dumps((self.plan, self.incomplete.frame, self.incomplete.clusters))
+        return hashlib.sha256(content).hexdigest()
+
+
+def workspace(job: Job) -> Workspace:
+    """This thread's workspace for a job."""
+    if getattr(_THREAD, "key", None) != job.key:
+        _THREAD.space = Workspace(job.plan, job.incomplete)
+        _THREAD.key = job.key
+    return _THREAD.space
+
+
+def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
+    """Move a chain on.
+
+    Parameters
+    ----------
+    job : Job
+        The run.
+    state : ChainState
+        Where the chain stands.
+    sweeps : int
+        How many sweeps to make, at most; 0 only fills, compiles and adapts.
+
+    Returns
+    -------
+    ChainState, Leg
+        Where it stands then, and what was kept on the way.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums must not depend on how many cores share them
+        space = workspace(job)
+        if not state.cells:
+            state = begin(space, state.chain, job.seed)
+        bench = Bench(space, state.cells)
+        if not state.samplers:
+            with _COMPILING:
+                state = adapt(bench, state, job.seed)
+        book = _Book(job, space, state.chain)
+        for _ in range(min(sweeps, job.schedule.end - state.sweep)):
+            state = _sweep(job, bench, state, book)
+        return state, book.leg()
+
+
+def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:
+    warmup = job.plan.run.warmup
+    visits = {}
+    for place, target in enumerate(bench.workspace.resolved.targets):
+        state, visits[target.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
+    state = replace(state, sweep=state.sweep + 1)
+    book.enter(state, visits)
+    if state.sweep == warmup:
+        for place in range(len(bench.workspace.resolved.targets)):
+            state, event = settle_steps(bench, state, place, job.seed)
+            book.events.append(event)
+    return state
+
+
+class _Book:
+    """Collects what a leg keeps."""
+
+    def __init__(self, job: Job, space: Workspace, chain: int) -> None:
+        self.job, self.space, self.chain = job, space, chain
+        self.events: list[Event] = []
+        self.kept: dict[int, dict[str, np.ndarray]] = {}
+        self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
+        self.effects: list[dict[str, dict[str, np.ndarray]]] = []
+        self.seconds = 0.0
+
+    def enter(self, state: ChainState, visits: dict[str, Visit]) -> None:
+        self.seconds += sum(v.seconds for v in visits.values())
+        if state.sweep <= self.job.schedule.base:
+            return
+        self.rows.append({name: self._row(state, name, v) for name, v in visits.items()})
+        if self.job.keep_effects:
+            self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
+        k = self.job.schedule.imputation(self.chain, state.sweep)
+        if k is not None:
+            self.kept[k] = dict(state.cells)
+
+    def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        cells, s = state.cells[name], v.stats
+        numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
+        return self.space.designs[name].posterior(v.draw), np.array([cells.mean(), cells.std()]), numbers
+
+    def leg(self) -> Leg:
+        names = self.space.designs
+        columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
+        if not self.rows:
+            columns = {n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()}
+        return Leg(
+            names={name: design.names for name, design in names.items()},
+            draws={name: c[0] for name, c in columns.items()},
+            imputed={name: c[1] for name, c in columns.items()},
+            stats={name: c[2] for name, c in columns.items()},
+            effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
+            kept=self.kept,
+            events=tuple(self.events),
+            seconds=self.seconds,
+        )
+
+    def _effects(self, name: str) -> dict[str, np.ndarray]:
+        blocks = self.space.designs[name].blocks
+        sizes = {effect: b.size for b in blocks for effect in b.names}
+        return {
+            effect: np.array([row[name][effect] for row in self.effects]).reshape(-1, size)
+            for effect, size in sizes.items()
+        }

@@ -1,0 +1,61 @@
+"""One line a chain: sweeps, time left and divergences; silent unless on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bayesimpute.records import Leg, Record
+
+
+class Progress:
+    """Lines on a terminal, or nothing.
+
+    Parameters
+    ----------
+    display : rich.progress.Progress or None
+        Where to draw.
+    lines : list
+        The display's task of each chain.
+    """
+
+    def __init__(self, display: Any = None, lines: list[Any] | None = None) -> None:
+        self.display, self.lines = display, lines or []
+        self.divergences = [0] * len(self.lines)
+
+    @classmethod
+    @contextmanager
+    def over(cls, record: Record, *, show: bool) -> Iterator["Progress"]:
+        """Lines for the chains of a run, while it lasts."""
+        if not show or not sys.stderr.isatty():
+            yield cls()
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Display
+
+        columns = (
+            TextColumn("chain {task.fields[chain]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("sweeps,"),
+            TimeElapsedColumn(),
+            TextColumn("gone,"),
+            TimeRemainingColumn(),
+            TextColumn("left, {task.fields[divergences]} divergences {task.fields[phase]}"),
+        )
+        with Display(*columns, console=Console(stderr=True), speed_estimate_period=120) as display:
+            lines = [
+                display.add_task(
+                    "", total=record.schedule.end, completed=s.sweep, chain=s.chain + 1, divergences=0, phase="(compiling)"
+                )
+                for s in record.states
+            ]
+            yield cls(display, lines)
+
+    def moved(self, chain: int, sweep: int, leg: Leg) -> None:
+        """A chain has come to a sweep."""
+        if self.display is None:
+            return
+        self.divergences[chain] += leg.divergences
+        self.display.update(self.lines[chain], completed=sweep, divergences=self.divergences[chain], phase="")
