@@ -5,6 +5,7 @@ rest is still read, so that a user sees every problem at once. The fields of the
 schema; a family's own options stand beside ``family`` under the names of its fields.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,23 +20,47 @@ SCHEMA = 1
 
 
 def write(plan: Plan) -> str:
-    """The plan as a TOML document; ``read`` gives an equal plan."""
+    """The plan as a TOML document; ``read`` gives an equal plan.
+
+    Raises
+    ------
+    PlanError
+        If something in it is no TOML value; ``check`` says what.
+    """
     import tomli_w
 
-    return tomli_w.dumps(as_document(plan))
+    try:
+        return tomli_w.dumps(as_document(plan))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise one(PlanError, "plan", f"it cannot be written as TOML: {error}", "check the plan first") from error
 
 
-def set_path(document: dict[str, Any], path: str, text: str) -> dict[str, Any]:
+def set_path(document: Mapping[str, Any], path: str, text: str) -> dict[str, Any]:
     """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML (else the text itself).
 
-    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do.
+    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do; names with dots inside stand in
+    quotation marks or brackets: ``priors."1|school_sigma"``.
+
+    Raises
+    ------
+    PlanError
+        If there is no such place.
     """
+    keys = [key.strip('"') for key in _KEYS.findall(path)]
+    if not keys:
+        raise _nowhere(path)
+    return _set(dict(document), keys, _value(text), path)
+
+
+_KEYS = re.compile(r'\[[^\]]*\]|"[^"]*"|[^.\[\]"]+')
+
+
+def _value(text: str) -> Any:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    keys = [part for part in path.replace("[", ".[").split(".") if part]
-    return _set(document, keys, value, path)
+        read = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return read["value"] if set(read) == {"value"} else text
 
 
 def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
@@ -43,19 +68,49 @@ def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
         return value
     head, rest = keys[0], keys[1:]
     if head.startswith("[") and isinstance(node, list):
-        at = [i for i, x in enumerate(node) if head[1:-1] in (x.get("target"), x.get("name"))]
-        if at:
-            return [_set(x, rest, value, path) if i == at[0] else x for i, x in enumerate(node)]
-    elif isinstance(node, dict) and not head.startswith("["):
+        at = [i for i, entry in enumerate(node) if isinstance(entry, Mapping) and head[1:-1] in _called(entry)]
+        if at and rest:
+            entry = _set(_without_double(node[at[0]], rest), rest, value, path)
+            return [*node[: at[0]], entry, *node[at[0] + 1 :]]
+    elif isinstance(node, Mapping) and not head.startswith("["):
         return {**node, head: _set(node.get(head, {}), rest, value, path)}
-    raise one(PlanError, path, "there is no such place in the plan", "use a path such as run.m or conditional[y].family")
+    raise _nowhere(path)
+
+
+def _called(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The names by which problems call an entry of a list."""
+    formulas = entry.get("formulas")
+    inner = formulas.get("mu") if isinstance(formulas, Mapping) else None
+    lefts = [_left(text) for text in (entry.get("formula"), inner) if isinstance(text, str) and "target" not in entry]
+    return entry.get("target"), entry.get("name"), *lefts
+
+
+def _without_double(entry: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    """``formula`` is short for ``formulas.mu``: setting one takes the place of the other."""
+    if keys == ["formulas", "mu"]:
+        target = {} if "target" in entry or "formula" not in entry else {"target": _left(str(entry["formula"]))}
+        return {**target, **{k: v for k, v in entry.items() if k != "formula"}}
+    if keys == ["formula"] and isinstance(entry.get("formulas"), Mapping):
+        return {**entry, "formulas": {k: v for k, v in entry["formulas"].items() if k != "mu"}}
+    return dict(entry)
+
+
+def _left(formula: str) -> str | None:
+    left, tilde, _ = formula.partition("~")
+    return left.strip().strip("`") if tilde else None
+
+
+def _nowhere(path: str) -> InputError:
+    return one(
+        PlanError, path, "there is no such place in the plan", "use a path such as run.m or conditional[y].family"
+    )
 
 
 def read(text: str) -> tuple[Plan, list[Problem]]:
     """What can be read of a TOML document, and what does not fit the schema."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # numbers of too many digits are plain ValueErrors
         return Plan(), [Problem(path="plan", finding=f"the TOML cannot be read: {error}", remedy="mend it there")]
     return read_document(document)
 
@@ -64,7 +119,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
     """What can be read of a parsed document, and what does not fit the schema."""
     reader = _Reader()
     schema = document.get("schema", SCHEMA)
-    if schema != SCHEMA:
+    if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
     reader.known("", document, ["schema", "title", "run", "conditional", "derived", "analysis"])
@@ -72,12 +127,17 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
         run = {**run, "visit_sequence": tuple(map(str, run["visit_sequence"]))}
+    title = document.get("title", "")
+    if not isinstance(title, str):
+        reader.add("title", f"{title!r} is not a text", "put it in quotes")
     plan = Plan(
-        title=str(document.get("title", "")),
+        title=title if isinstance(title, str) else "",
         run=Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
         conditionals=tuple(filter(None, map(reader.conditional, reader.tables("conditional", document)))),
         derived=tuple(filter(None, (reader.simple("derived", Derived, x) for x in reader.tables("derived", document)))),
-        analyses=tuple(filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))),
+        analyses=tuple(
+            filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))
+        ),
     )
     return plan, reader.problems
 
@@ -94,7 +154,9 @@ class _Reader:
     def known(self, prefix: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
         for key in table:
             if key not in keys:
-                self.add(f"{prefix}{key}", f'unknown key "{key}"', did_you_mean(key, keys, f"use one of {', '.join(keys)}"))
+                self.add(
+                    f"{prefix}{key}", f'unknown key "{key}"', did_you_mean(key, keys, f"use one of {', '.join(keys)}")
+                )
 
     def table(self, path: str, value: Any) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
@@ -122,6 +184,9 @@ class _Reader:
         self.known(f"{path}.", table, names)
         required = [n for n in names if n != "family"]
         values = {k: v for k, v in table.items() if k in names and isinstance(v, str)}
+        for name in names:
+            if name in table and name not in values and name not in required:
+                self.add(f"{path}.{name}", f"{table[name]!r} is not a text", "put it in quotes")
         for name in required:
             if name not in values:
                 self.add(f"{path}.{name}", "a text is needed here", f'write {name} = "…"')
@@ -130,10 +195,12 @@ class _Reader:
     def conditional(self, table: Mapping[str, Any]) -> Conditional | None:
         formula, target = table.get("formula"), table.get("target")
         formulas = self.texts(f"conditional[{target}].formulas", table.get("formulas", {}))
+        if isinstance(formula, str) and "mu" in formulas:
+            self.add(f"conditional[{target}].formula", "formula and formulas.mu are the same", "write one of them")
         if isinstance(formula, str):
             formulas = {"mu": formula, **formulas}
         if target is None and "~" in formulas.get("mu", ""):
-            target = formulas["mu"].partition("~")[0].strip().strip("`")
+            target = _left(formulas["mu"])
         path = f"conditional[{target}]"
         if formula is not None and not isinstance(formula, str):
             self.add(f"{path}.formula", f"{formula!r} is not a text", "put it in quotes")

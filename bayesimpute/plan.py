@@ -6,14 +6,15 @@ Nothing is built here and nothing about the data is known; :mod:`bayesimpute.che
 To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from bayesimpute.families import Family
+from bayesimpute.families import FAMILIES, Family
 from bayesimpute.outcome import FormulaError, PlanError, one
 from bayesimpute.priors import Prior
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -43,6 +44,10 @@ class Run:
     visit_sequence: tuple[str, ...] | None = None
     sampler: str = "auto"
 
+    def __post_init__(self) -> None:
+        if isinstance(self.visit_sequence, list):
+            object.__setattr__(self, "visit_sequence", tuple(self.visit_sequence))
+
     @property
     def thin(self) -> int:
         """Kept sweeps between two imputations of one chain."""
@@ -58,14 +63,15 @@ class Conditional:
     target : str
         The incomplete variable.
     family : str or Family
-        A key of ``FAMILIES`` or an instance; "auto": bernoulli for yes/no variables (also 0/1 numbers and two labels),
+        A key of ``FAMILIES`` or an instance (one of ``FAMILIES`` with its default options becomes its key); "auto": bernoulli for yes/no variables (also 0/1 numbers and two labels),
         gaussian for other numbers.
     formulas : mapping of str to str
         lme4 formulas by parameter: ``{"mu": "y ~ x + (1 | g)", "sigma": "(1 | g)"}``.
     level : str or None
         The cluster variable of a level-2 target; None: found from the data.
     priors : mapping of str to Prior
-        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``.
+        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that cannot
+        be read stay texts until ``check`` reports them.
     """
 
     target: str
@@ -75,8 +81,14 @@ class Conditional:
     priors: Mapping[str, Prior | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("formulas", "priors"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name, example in (("formulas", '{"mu": "y ~ x"}'), ("priors", '{"x": "Normal(0, 1)"}')):
+            given = getattr(self, name)
+            if not isinstance(given, Mapping):
+                path = f"conditional[{self.target}].{name}"
+                raise one(PlanError, path, f"{given!r} is not a mapping", f"write {example}")
+        object.__setattr__(self, "formulas", MappingProxyType(dict(self.formulas)))
+        object.__setattr__(self, "priors", MappingProxyType({k: _prior(v) for k, v in self.priors.items()}))
+        object.__setattr__(self, "family", _shortest(self.family))
 
     def __hash__(self) -> int:
         return hash((self.target, self.level, *self.formulas.items()))
@@ -131,9 +143,18 @@ class Plan:
     run: Run = Run()
     title: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("conditionals", "derived", "analyses"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Iterable):
+                raise one(PlanError, f"plan.{name}", f"{given!r} is not a list", "write a list or tuple")
+            object.__setattr__(self, name, tuple(given))
+
     @classmethod
     def of(cls, formulas: "str | Conditional | Sequence[str | Conditional]", **options: Any) -> "Plan":
         """A plan from formulas and conditionals; options are the other fields."""
+        if not isinstance(formulas, str | Conditional | Iterable):
+            raise one(PlanError, "plan", f"{formulas!r} is not a list of formulas", 'write ["y ~ x + (1 | g)"]')
         items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
         made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
         return cls(conditionals=made, **options)
@@ -171,7 +192,9 @@ class Plan:
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         r = self.run
-        lines.append(f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}")
+        lines.append(
+            f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"
+        )
         return "\n".join(lines)
 
 
@@ -186,7 +209,25 @@ def left_side(formula: str, path: str) -> str:
 
 
 def family_name(family: str | Family) -> str:
+    """The name by which a plan's document calls a family."""
     return family.name if isinstance(family, Family) else str(family)
+
+
+def _prior(given: Prior | str) -> Prior | str:
+    try:
+        return Prior.parse(given)
+    except FormulaError:
+        return given
+
+
+def _shortest(family: str | Family) -> str | Family:
+    """A registered family with default options by its name, so that a plan equals what comes back from its TOML."""
+    if isinstance(family, Family) and FAMILIES.get(family.name) is type(family):
+        try:
+            return family.name if family == type(family)() else family
+        except TypeError:  # it has options without default
+            return family
+    return family
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 The m completed datasets give m estimates Q̂ with covariances U. :func:`rubin` combines them as arrays, every scalar by
 itself: the mean estimate Q̄, the mean within-imputation variance Ū, the between-imputation variance B and the total
 variance T = Ū + (1 + 1/m) B, with their degrees of freedom, RIV and FMI. :func:`pool` does the same for labelled
-:class:`~bayesimpute.analysis.Estimate` values and returns a :class:`Pooled`, which holds tables.
+:class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`, which holds tables.
 
 The figures are those of R's mice (``pool.scalar``) and mitml (``testEstimates``), to the last digits; the tests hold
 them against both. Variance components are averaged arithmetically, as in mitml, and get no interval: their sampling
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.analysis import Estimate, VarianceComponent
+from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.outcome import AnalysisError
 
-__all__ = ["Estimate", "Pooled", "PooledArrays", "VarianceComponent", "pool", "rubin"]
+__all__ = ["Analyses", "Estimate", "Pooled", "PooledArrays", "VarianceComponent", "pool", "rubin"]
 
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
 
@@ -288,6 +288,35 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
         conf_level=conf_level,
         messages=_messages(estimates),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Analyses:
+    """One analysis of every completed dataset of a run; what :func:`bayesimpute.diagnostics.diagnose` looks at after pooling.
+
+    Parameters
+    ----------
+    estimates : tuple of Estimate
+        One per completed dataset, in the order of the imputations.
+    chains : int
+        Chains of the run: imputations k and k + `chains` come from the same chain, one after the other.
+    """
+
+    estimates: tuple[Estimate, ...]
+    chains: int
+
+    def pool(self, *, conf_level: float = 0.95, dfcom: float | None = None) -> Pooled:
+        """Pool them by :func:`pool`, whose options these are.
+
+        Raises
+        ------
+        AnalysisError
+            As :func:`pool` does.
+        """
+        return pool(self.estimates, conf_level=conf_level, dfcom=dfcom)
+
+    def __len__(self) -> int:
+        return len(self.estimates)
 
 
 def total_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndarray:

@@ -86,8 +86,8 @@ class Prior:
         call = _call(text, path)
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         if name not in DISTRIBUTIONS:
-            known = ", ".join(DISTRIBUTIONS)
-            raise one(FormulaError, path, f'unknown prior "{name}"', did_you_mean(name, DISTRIBUTIONS, f"use one of {known}"))
+            remedy = did_you_mean(name, DISTRIBUTIONS, f"use one of {_known()}")
+            raise one(FormulaError, path, f'unknown prior "{name}"', remedy)
         prior = cls(name, _arguments(call, DISTRIBUTIONS[name], path))
         finding = prior.impossible()
         if finding:
@@ -109,8 +109,15 @@ class Prior:
         return self.support in ("positive", "unit") or (self.support == "interval" and self.args[0] >= 0)
 
     def impossible(self) -> str | None:
-        """What is wrong with the parameters, or None."""
-        for (name, role), value in zip(DISTRIBUTIONS[self.name].parameters.items(), self.args, strict=True):
+        """What is wrong with the name or the parameters, or None."""
+        if self.name not in DISTRIBUTIONS:
+            return f'unknown prior "{self.name}", {did_you_mean(self.name, DISTRIBUTIONS, f"use one of {_known()}")}'
+        parameters = DISTRIBUTIONS[self.name].parameters
+        if len(self.args) != len(parameters):
+            return f"{len(self.args)} parameters given, the parameters are {', '.join(parameters)}"
+        for (name, role), value in zip(parameters.items(), self.args, strict=True):
+            if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+                return f"{name} is {value!r}, not a number"
             if not math.isfinite(value):
                 return f"{name} is {value:g}, not a finite number"
             if role in ("scale", "rate", "shape") and value <= 0:
@@ -132,8 +139,15 @@ class Prior:
         return _DRAWS[self.name](rng, size, *self.args)
 
     def __str__(self) -> str:
-        inner = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
-        return f"{self.name}({inner})"
+        names = DISTRIBUTIONS[self.name].parameters if self.name in DISTRIBUTIONS else ()
+        known = len(names) == len(self.args)
+        args = [float(v) if isinstance(v, np.number) else v for v in self.args]
+        inner = [f"{k}={v!r}" for k, v in zip(names, args, strict=True)] if known else list(map(repr, args))
+        return f"{self.name}({', '.join(inner)})"
+
+
+def _known() -> str:
+    return ", ".join(DISTRIBUTIONS)
 
 
 def _affine(value: float, role: Role, shift: float, unit: float) -> float:
@@ -167,10 +181,17 @@ def _arguments(call: ast.Call, distribution: Distribution, path: str) -> tuple[f
     given: dict[str, float] = {}
     for name, node in [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]:
         if name not in names or name in given:
-            raise one(FormulaError, path, f'parameter "{name}" is unknown or given twice', f"the parameters are {signature}")
+            raise one(
+                FormulaError, path, f'parameter "{name}" is unknown or given twice', f"the parameters are {signature}"
+            )
         given[name] = _number(node, name, path)
     if len(call.args) > len(names) or set(given) != set(names):
-        raise one(FormulaError, path, f"{len(call.args) + len(call.keywords)} parameters given", f"the parameters are {signature}")
+        raise one(
+            FormulaError,
+            path,
+            f"{len(call.args) + len(call.keywords)} parameters given",
+            f"the parameters are {signature}",
+        )
     return tuple(given[n] for n in names)
 
 

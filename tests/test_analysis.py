@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayesimpute.analysis import Estimate, MixedProblem, RandomTerm, analyse, as_estimate, fit, fit_mixed
+from bayesimpute.analysis import analyse, as_estimate, fit
+from bayesimpute.estimates import Estimate
+from bayesimpute.mixed import MixedProblem, RandomTerm, fit_mixed
 from bayesimpute.outcome import AnalysisError, BayesimputeError, FormulaError
 from bayesimpute.pooling import pool
 

@@ -3,12 +3,14 @@
 :func:`check` returns all of them as a list; :func:`require` raises them together. Each has the path of the place in the
 plan or the data, what was found there, and what to do about it. Nothing here imports PyMC or bambi.
 
-A check runs in three passes, each over whatever the one before could make sense of, so that one mistake never hides another:
+A check runs in three passes, each over whatever the one before could make sense of, so that one mistake never hides
+another:
 
-* :mod:`.reading` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that parse;
-* :mod:`.names`, :mod:`.targets`, :mod:`.clusters` and :mod:`.derived` hold its names against the columns of the data;
-* :mod:`.models` codes each formula on a completed frame, and finds what only the matrices show: columns without variation,
-  labels without observations, too many coefficients, priors (:mod:`.priors`) of parameters that are not there.
+* :mod:`.reading` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
+  parse;
+* :mod:`.names`, :mod:`.targets`, :mod:`.clusters` and :mod:`.derived` hold it against the columns of the data;
+* :mod:`.models` codes each formula on a completed frame, and finds what only matrices show (:mod:`.matrices`): columns
+  without variation, labels without observations, too many coefficients, priors of unknown parameters (:mod:`.priors`).
 
 To report a new kind of bad input, append a Problem in the module that already looks at that part of the plan.
 """

@@ -78,7 +78,7 @@ def _size(key: str, path: str, data: Incomplete, notes: Notes, what: str, *, eff
 
 def _targets_as_keys(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
     for name in sorted({n for key in use.keys for n in key_columns(key, data.columns)} & read.targets - {target}):
-        notes.add(use.path, f'the cluster key "{name}" has a conditional', "a cluster key cannot be imputed: leave one out")
+        notes.add(use.path, f'the cluster key "{name}" has a conditional', "clusters cannot be imputed: leave it out")
 
 
 def _level(reading: Reading, level: str, data: Incomplete, notes: Notes) -> None:
@@ -93,7 +93,8 @@ def _level(reading: Reading, level: str, data: Incomplete, notes: Notes) -> None
         rows = data.disagreements(reading.target, level)
         if rows:
             shown = ", ".join(map(repr, rows[:SHOWN])) + (", ..." if len(rows) > SHOWN else "")
-            finding = f'"{reading.target}" is not constant within "{level}": members disagree in {len(rows)} rows, {shown}'
+            where = f"members disagree in {len(rows)} rows: {shown}"
+            finding = f'"{reading.target}" is not constant within "{level}", {where}'
             notes.add(path, finding, "make them agree, or leave the level out")
 
 

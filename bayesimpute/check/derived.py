@@ -97,7 +97,7 @@ def _own_target(use: Use, target: str, read: Read, notes: Notes) -> None:
         finding = f'the derived variable "{way[0]}" depends on the target {target}: {" -> ".join([*way, target])}'
         notes.add(use.path, finding, "predict the target from other variables")
     elif target in use.observed and target not in use.values:
-        finding = f"observed({target}) is the missingness of the target itself, which says nothing in the rows that are fitted"
+        finding = f"observed({target}) is the missingness of the target itself, which tells nothing about its values"
         notes.add(use.path, finding, "leave it out")
     elif means:
         finding = f"it contains its own target, through cluster_mean({quote(target)}, {means[0]})"

@@ -38,16 +38,13 @@ def column_problems(column: Column, target: Target, path: str) -> list[Problem]:
 
 def _new_labels(column: Column, present: np.ndarray, target: Target, path: str) -> list[Problem]:
     codes, counts = np.unique(column.values[~column.missing], return_counts=True)
-    return [
-        _problem(
-            path,
-            f'the label "{column.labels[int(code)]}" of "{column.name}" occurs only in rows where {target.name} is missing'
-            f" ({count} rows)",
-            "merge it with another label, or leave these rows out",
-        )
-        for code, count in zip(codes, counts, strict=True)
-        if code not in present
-    ]
+    found = []
+    for code, count in zip(codes, counts, strict=True):
+        if code not in present:
+            label = f'the label "{column.labels[int(code)]}" of "{column.name}"'
+            finding = f"{label} occurs only in rows where {target.name} is missing ({count} rows)"
+            found.append(_problem(path, finding, "merge it with another label, or leave these rows out"))
+    return found
 
 
 def matrix_problems(x: np.ndarray, matrix: Matrix, target: Target, path: str, known: frozenset[str]) -> list[Problem]:

@@ -1,7 +1,7 @@
 """Each conditional's formulas, coded on a completed frame: what only their matrices show.
 
-The frame is made as for a model's description, with a fixed seed: targets start from draws of their observed values, and so do
-incomplete columns that the plan forgot, so that one omission does not hide what else is wrong with a formula.
+The frame is made as for a model's description, with a fixed seed: targets start from draws of their observed values,
+and so do incomplete columns that the plan forgot, so that one omission does not hide what else is wrong with a formula.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,8 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     conditionals = []
     for reading in read.conditionals:
         column = data.columns.get(reading.target)
-        formulas = {k: reading.conditional.formulas[k] for k, u in reading.uses.items() if _codable(u, derived, read, data)}
+        codable = [name for name, use in reading.uses.items() if _codable(use, derived, read, data)]
+        formulas = {name: reading.conditional.formulas[name] for name in codable}
         if column is None or not suitable(column) or reading.target in read.derived or not formulas:
             continue
         level = reading.level
@@ -162,9 +163,7 @@ class _Model:
         factors = {name for group in formula.groups for name in group.keys}
         return factors - {n for text in (formula.common, *(g.expression for g in formula.groups)) for n in _names(text)}
 
-    def code(
-        self, text: str, formula: Formula, fit: pd.DataFrame, path: str, known: frozenset[str]
-    ) -> Matrix | None:
+    def code(self, text: str, formula: Formula, fit: pd.DataFrame, path: str, known: frozenset[str]) -> Matrix | None:
         """The matrix of some terms, after noting what is wrong with its columns."""
         try:
             matrix = build(text, fit, path=path)
@@ -205,8 +204,9 @@ class _Model:
         if self.target.level is not None and all_clusters == units:
             finding = f'random effects by "{factor}" of a target of level "{self.target.level}": one row a cluster'
             self.notes.add(path, finding, "leave them out; use a coarser key, or none")
-        elif matrix is not None and 1 < all_clusters and len(matrix.names) >= clusters_seen:
-            finding = f'{len(matrix.names)} random effects by "{factor}", which has {clusters_seen} clusters with observed values'
+        elif matrix is not None and all_clusters > 1 and len(matrix.names) >= clusters_seen:
+            effects = f'{len(matrix.names)} random effects by "{factor}"'
+            finding = f"{effects}, which has {clusters_seen} clusters with observed values"
             self.notes.add(path, finding, "use fewer random effects than clusters")
 
     def level(self, formula: Formula, path: str) -> None:
@@ -230,8 +230,10 @@ class _Model:
     def priors(self, coded: Mapping[str, priors.Coded]) -> None:
         """Names of priors: known only if every formula could be coded."""
         family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
-        if family is not None and set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family:
-            priors.problems(self.reading.priors, priors.roles(family, coded), f"{self.reading.path}.priors", self.notes)
+        whole = set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family
+        if family is not None and whole:
+            known, path = priors.roles(family, coded), f"{self.reading.path}.priors"
+            priors.problems(self.reading.priors, known, path, self.notes)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """The names of a conditional model's parameters, and whether the plan's priors fit them.
 
-A prior is given to a coefficient (``sex``, ``sex[girl]``) or to a whole term (``sex``); to the standard deviation of an effect
-(``1|school_sigma``); to the correlations of a group (``school_corr``); or to a parameter without a formula (``sigma``). Those of
-parameters other than ``mu`` carry its name: ``sigma_Intercept``, ``sigma_1|school_sigma``.
+A prior is given to a coefficient (``sex``, ``sex[girl]``) or to a whole term (``sex``); to the standard deviation of an
+effect (``1|school_sigma``); to the correlations of a group (``school_corr``); or to a parameter without a formula
+(``sigma``). Those of parameters other than ``mu`` carry its name: ``sigma_Intercept``, ``sigma_1|school_sigma``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

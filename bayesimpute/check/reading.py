@@ -1,7 +1,7 @@
 """A plan on its own, before any data: what of it can be understood, and what cannot.
 
-Plans made in Python may hold anything, so every field is looked at here, once. What passes is a :class:`Read` with texts where
-texts belong and formulas that parse; the later passes look at nothing else.
+Plans made in Python may hold anything, so every field is looked at here, once. What passes is a :class:`Read` with
+texts where texts belong and formulas that parse; the later passes look at nothing else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ class Use:
     names : frozenset of str
         All columns.
     values : frozenset of str
-        Those whose values are calculated with, inside or outside of cluster means; keys and ``observed()`` are not among them.
+        Those whose values are calculated with, inside or outside of cluster means; not keys, nor ``observed()``.
     observed : frozenset of str
         Columns whose missingness indicator is used.
     keys : tuple of str
@@ -127,7 +127,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     for d in plan.derived:
         definition = _derived(d, notes)
         if definition is not None and definition.name in derived:
-            notes.add(definition.path, f'"{definition.name}" is derived more than once', "keep one, or use another name")
+            notes.add(definition.path, f'"{definition.name}" is derived more than once', "keep one")
         elif definition is not None:
             derived[definition.name] = definition
     analyses = {a.name: f for a in plan.analyses if (f := _analysis(a, notes)) is not None}
@@ -137,9 +137,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     kept = tuple(reversed(distinct.values()))
     uses = [*(u for r in readings for u in r.uses.values()), *(d.use for d in derived.values())]
     keys = [key for use in uses for key in use.keys] + [r.level for r in readings if r.level is not None]
-    read = Read(
-        plan=plan, conditionals=kept, derived=derived, analyses=analyses, keys=tuple(dict.fromkeys(keys))
-    )
+    read = Read(plan=plan, conditionals=kept, derived=derived, analyses=analyses, keys=tuple(dict.fromkeys(keys)))
     return read, notes.problems
 
 

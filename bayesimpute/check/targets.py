@@ -132,13 +132,15 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
     """Splines of variables that are imputed: outside of its knots a spline is a steep polynomial."""
     _, tree, _ = read_formula(use.lifted, use.path)
-    calls = [node for node in walk(tree) if isinstance(node, Call) and node.function == "bs"] if tree is not None else []
     imputed = {n for n in read.targets & set(data.columns) if data.columns[n].missing.any()} - {target}
-    for call in calls:
+    for call in walk(tree) if tree is not None else ():
+        if not isinstance(call, Call) or call.function != "bs":
+            continue
         bounded = {"lower_bound", "upper_bound"} <= {key for key, _ in call.keywords}
-        for name in sorted(imputed & {node.name for node in walk(call) if isinstance(node, Name)}) if not bounded else ():
-            finding = f'imputed values of "{name}" may lie outside of the knots of {render(call)}, where a spline runs away'
-            _warn(notes, use.path, finding, "give it lower_bound and upper_bound")
+        inside = imputed & {node.name for node in walk(call) if isinstance(node, Name)}
+        for name in sorted(inside) if not bounded else ():
+            finding = f'imputed values of "{name}" may lie outside of the knots of {render(call)}'
+            _warn(notes, use.path, finding, "give it lower_bound and upper_bound: beyond its knots a spline runs away")
 
 
 def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:

@@ -1,0 +1,390 @@
+"""Mixed linear models by (restricted) maximum likelihood, for the analysis of completed datasets.
+
+statsmodels' MixedLM takes 0.16 s on 1,152 rows, stops short of the maximum on random-slope data that lme4 fits, and has
+no correlated effects of more than one factor. This fitter maximises the profiled (RE)ML criterion of lme4 (Bates, Mächler,
+Bolker & Walker 2015, J. Stat. Softw. 67(1), section 3) on cross-products, so that an evaluation costs the same however
+many rows there are. The effects of the factor with most clusters are eliminated cluster by cluster, those of further
+factors, nested or crossed, by one dense Cholesky factor.
+
+:func:`fit_mixed` takes arrays; :mod:`bayesimpute.analysis` makes them from a formula and a data frame. To add a structure of
+random effects, write its relative Cholesky factor Λ in :meth:`MixedProblem.lambdas`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, log, pi
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.estimates import Estimate, VarianceComponent
+from bayesimpute.outcome import AnalysisError
+
+SINGULAR = 1e-4  # a relative standard deviation below this counts as zero, as in lme4's isSingular
+LARGEST = 1e5  # a relative standard deviation above this means that there is no residual variance
+STEEPEST = 2e-3  # the slope of the deviance that still counts as flat, as in lme4's check.conv.grad
+MOST_CELLS = 30_000_000  # of the table of cross-products between grouping factors
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RandomTerm:
+    """The random effects of one ``( | )``, correlated with each other and with nothing else.
+
+    Parameters
+    ----------
+    group : str
+        The grouping factor.
+    names : tuple of str
+        Names of the q effects.
+    codes : ndarray of int, shape (unit,)
+        The cluster of each row, 0 to J − 1.
+    z : ndarray, shape (unit, q)
+        Their design matrix.
+    """
+
+    group: str
+    names: tuple[str, ...]
+    codes: np.ndarray
+    z: np.ndarray
+
+
+def fit_mixed(
+    y: np.ndarray,
+    x: np.ndarray,
+    random: Sequence[RandomTerm],
+    *,
+    names: Sequence[str],
+    reml: bool = True,
+    messages: tuple[str, ...] = (),
+) -> Estimate:
+    """Fit y = X β + Σ Z b + ε by (restricted) maximum likelihood, b ~ N(0, σ² Λ Λᵀ) independent between clusters.
+
+    Parameters
+    ----------
+    y : ndarray, shape (unit,)
+        The outcome.
+    x : ndarray, shape (unit, p)
+        Design matrix of the fixed effects, of full column rank.
+    random : sequence of RandomTerm
+        The random effects; terms of one factor are independent of each other, those within a term correlated.
+    names : sequence of str
+        Names of the p fixed effects.
+    reml : bool
+        Restricted maximum likelihood, as lme4's default, or maximum likelihood.
+    messages : tuple of str
+        What is to stand before the fit's own messages.
+
+    Returns
+    -------
+    Estimate
+        With β̂, σ̂² (Xᵀ V⁻¹ X)⁻¹ and the variance components; infinite `dfcom`. A fit at the boundary
+        (a variance of zero, a correlation of ±1) and one without convergence say so in `messages`.
+
+    Raises
+    ------
+    AnalysisError
+        One cluster only, not fewer random effects than rows, no residual variance, or factors with too many clusters.
+    """
+    _check_random(len(y), random)
+    problem = MixedProblem(y=y, x=x, random=tuple(random), reml=reml)
+    theta, converged = _maximise(problem)
+    found = _judge(problem, theta, converged)
+    beta, covariance, sigma2 = problem.fixed(theta)
+    return Estimate(
+        terms=tuple(names),
+        estimates=beta,
+        covariance=covariance,
+        variance_components=_components(problem, theta, sigma2),
+        n_obs=len(y),
+        messages=messages + found,
+    )
+
+
+def _check_random(n: int, random: Sequence[RandomTerm]) -> None:
+    for term in random:
+        clusters, q = int(term.codes.max()) + 1, len(term.names)
+        if clusters < 2:
+            message = (
+                f"({', '.join(term.names)} | {term.group}): there is one cluster only; leave the random effects out"
+            )
+            raise AnalysisError(message)
+        if clusters * q >= n:
+            message = (
+                f"({', '.join(term.names)} | {term.group}): {clusters * q} random effects for {n} rows cannot be told "
+                "from the residuals; use fewer random effects or a coarser cluster"
+            )
+            raise AnalysisError(message)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MixedProblem:
+    """Data of a mixed linear model, reduced to cross-products, and its profiled criterion.
+
+    The columns of X and of each Z are orthonormalised and y is replaced by its scaled least-squares residual, so that
+    neither units nor origins of the variables matter to the optimiser; results are on the original scale.
+
+    Parameters
+    ----------
+    y, x, random, reml
+        As for :func:`fit_mixed`.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    random: tuple[RandomTerm, ...]
+    reml: bool
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.y)
+
+    @cached_property
+    def factors(self) -> tuple[str, ...]:
+        """The grouping factors; first the one with most random effects, whose block is eliminated by cluster."""
+        size: dict[str, int] = {}
+        for term in self.random:
+            size[term.group] = size.get(term.group, 0) + len(term.names) * (int(term.codes.max()) + 1)
+        return tuple(sorted(size, key=lambda factor: -size[factor]))
+
+    @cached_property
+    def bases(self) -> tuple[np.ndarray, ...]:
+        """Per random term the matrix A, shape (q, q), with Z = (orthonormal columns, times √n) A."""
+        return tuple(np.linalg.qr(term.z, mode="r") / np.sqrt(self.n) for term in self.random)
+
+    @cached_property
+    def reduced(self) -> "CrossProducts":
+        """The cross-products that the criterion needs."""
+        return _cross_products(self)
+
+    @cached_property
+    def places(self) -> tuple[tuple[int, int, int], ...]:
+        """Of each element of θ: its factor, row and column in that factor's relative Cholesky factor Λ."""
+        places, filled = [], dict.fromkeys(self.factors, 0)
+        for term in self.random:
+            start, q = filled[term.group], len(term.names)
+            places += [(self.factors.index(term.group), start + i, start + j) for i in range(q) for j in range(i + 1)]
+            filled[term.group] += q
+        return tuple(places)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Bool, shape of θ: which elements are on the diagonal of a Λ; their sign means nothing."""
+        return np.array([i == j for _, i, j in self.places])
+
+    def lambdas(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Λ per factor, lower triangular, in the orthonormalised basis."""
+        widths = [sum(len(t.names) for t in self.random if t.group == factor) for factor in self.factors]
+        matrices = [np.zeros((q, q)) for q in widths]
+        for value, (factor, i, j) in zip(theta, self.places, strict=True):
+            matrices[factor][i, j] = value
+        return matrices
+
+    def deviance(self, theta: np.ndarray) -> float:
+        """−2 log (restricted) likelihood, profiled over β and σ², up to a constant (Bates et al. 2015, section 3)."""
+        try:
+            log_det, lower = self.reduced.factorise(self.lambdas(theta))
+        except np.linalg.LinAlgError:  # no residual variance is left, to rounding
+            return inf
+        p = self.x.shape[1]
+        r = lower[-1, -1]
+        if self.reml:
+            df = self.n - p
+            log_det += 2 * np.log(np.diagonal(lower)[-p - 1 : -1]).sum()
+        else:
+            df = self.n
+        return log_det + df * (1 + log(2 * pi * r * r / df))
+
+    def fixed(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """β̂ (p,), its covariance (p, p) and σ̂² at θ."""
+        _, lower = self.reduced.factorise(self.lambdas(theta))
+        p = self.x.shape[1]
+        sigma2 = float(lower[-1, -1] ** 2) / (self.n - p * self.reml) * self.reduced.scale**2
+        # L_X Lᵀ_X is the information about β in the orthonormal basis; `back` leads from there to the columns of X.
+        root, right = lower[-p - 1 : -1, -p - 1 : -1], lower[-1, -p - 1 : -1]
+        back = np.linalg.solve(self.reduced.r_x, np.linalg.inv(root).T)
+        beta = self.reduced.beta + self.reduced.scale * back @ right
+        return beta, sigma2 * back @ back.T, sigma2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CrossProducts:
+    """Cross-products between the first factor's effects (J clusters, q effects), the other factors', X and y.
+
+    Parameters
+    ----------
+    inner : ndarray, shape (J, q, q)
+        ZᵀZ of the first factor by cluster.
+    across : ndarray, shape (J, q, K)
+        Zᵀ[Z of the other factors, X, y].
+    rest : ndarray, shape (K, K)
+        Those of the other factors' Z, X and y among themselves.
+    others : tuple of (int, int)
+        Numbers of clusters and effects of the other factors.
+    r_x : ndarray, shape (p, p)
+        X = (orthonormal columns, times √n) r_x.
+    beta : ndarray, shape (p,)
+        Least-squares coefficients, which were taken out of y.
+    scale : float
+        Root mean square of the least-squares residuals, by which y was divided.
+    """
+
+    inner: np.ndarray
+    across: np.ndarray
+    rest: np.ndarray
+    others: tuple[tuple[int, int], ...]
+    r_x: np.ndarray
+    beta: np.ndarray
+    scale: float
+
+    def factorise(self, lambdas: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+        """The log of det(ΛᵀZᵀZΛ + I) and the Cholesky factor of what is left of [other Z, X, y], shape (K, K)."""
+        first = lambdas[0]
+        root = np.linalg.cholesky(first.T @ self.inner @ first + np.eye(len(first)))
+        v = first.T @ self._scaled(self.across, lambdas[1:])
+        for i in range(len(first)):  # forward substitution, all clusters at once
+            v[:, i] -= np.einsum("jl,jlk->jk", root[:, i, :i], v[:, :i])
+            v[:, i] /= root[:, i, i, None]
+        flat = v.reshape(-1, v.shape[-1])
+        left = self._scaled(self._scaled(self.rest, lambdas[1:]).T, lambdas[1:]) - flat.T @ flat
+        size = sum(clusters * q for clusters, q in self.others)
+        left[np.arange(size), np.arange(size)] += 1
+        lower = np.linalg.cholesky(left)
+        log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum() + np.log(np.diagonal(lower)[:size]).sum()
+        return 2 * float(log_det), lower
+
+    def _scaled(self, matrix: np.ndarray, lambdas: Sequence[np.ndarray]) -> np.ndarray:
+        """The columns of the other factors times their Λ."""
+        result, start = matrix.copy(), 0
+        for (clusters, q), factor in zip(self.others, lambdas, strict=True):
+            part = matrix[..., start : start + clusters * q]
+            result[..., start : start + clusters * q] = (part.reshape(-1, q) @ factor).reshape(part.shape)
+            start += clusters * q
+        return result
+
+
+def _cross_products(problem: MixedProblem) -> CrossProducts:
+    from scipy import sparse
+
+    n, p = problem.x.shape
+    q_x, r_x = np.linalg.qr(problem.x)
+    beta = np.linalg.solve(r_x, q_x.T @ problem.y)
+    residual = problem.y - problem.x @ beta
+    residual -= q_x @ (q_x.T @ residual)
+    scale = float(np.sqrt(np.mean(residual**2)))
+    if scale <= 1e-9 * float(np.sqrt(np.mean(problem.y**2))):
+        message = "the fixed effects explain the outcome entirely: there is no variance left for a mixed model"
+        raise AnalysisError(message)
+    first, *others = [_factor_matrix(problem, factor) for factor in problem.factors]
+    dense = np.column_stack([q_x * np.sqrt(n), residual / scale])
+    (clusters, q), z = first
+    width = sum(c * w for (c, w), _ in others) + p + 1
+    if clusters * q * width + width**2 > MOST_CELLS:
+        message = (
+            "too many clusters in more than one grouping factor for this fitter; pass a function that fits the model"
+        )
+        raise AnalysisError(message)
+    rest = sparse.hstack([*(matrix for _, matrix in others), sparse.csr_array(dense)], format="csr")
+    inner = (z.T @ z).tocoo()
+    blocks = np.zeros((clusters, q, q))
+    blocks[inner.coords[0] // q, inner.coords[0] % q, inner.coords[1] % q] = inner.data
+    return CrossProducts(
+        inner=blocks,
+        across=(z.T @ rest).toarray().reshape(clusters, q, width),
+        rest=(rest.T @ rest).toarray(),
+        others=tuple(shape for shape, _ in others),
+        r_x=r_x / np.sqrt(n),
+        beta=beta,
+        scale=scale,
+    )
+
+
+def _factor_matrix(problem: MixedProblem, factor: str) -> tuple[tuple[int, int], Any]:
+    """(clusters, effects) of a factor and its sparse orthonormalised Z, shape (unit, clusters · effects)."""
+    from scipy import sparse
+
+    terms = [(term, basis) for term, basis in zip(problem.random, problem.bases, strict=True) if term.group == factor]
+    z = np.hstack([np.linalg.solve(basis.T, term.z.T).T for term, basis in terms])
+    codes = terms[0][0].codes
+    clusters, (n, q) = int(codes.max()) + 1, z.shape
+    columns = codes[:, None] * q + np.arange(q)
+    matrix = sparse.csr_array((z.ravel(), columns.ravel(), np.arange(0, n * q + 1, q)), shape=(n, clusters * q))
+    return (clusters, q), matrix
+
+
+def _maximise(problem: MixedProblem) -> tuple[np.ndarray, bool]:
+    """θ of the smallest deviance, and whether it is a minimum.
+
+    θ is not bounded: the deviance does not depend on the sign of a column of Λ, and a bound at zero makes false minima
+    where a column would have to change its sign. A column of zeros is a stationary point, minimum or not, so a
+    search that ends at a zero is repeated from another start and the better one counts.
+    """
+    from scipy.optimize import minimize
+
+    diagonal = problem.diagonal
+
+    @np.errstate(all="ignore")
+    def search(start: np.ndarray) -> Any:
+        options = {"ftol": 1e-13, "gtol": STEEPEST / 10, "maxiter": 500, "maxfun": 100_000}
+        return minimize(problem.deviance, start, method="L-BFGS-B", jac="3-point", options=options)
+
+    def flat(result: Any) -> bool:
+        return float(np.abs(result.jac).max()) < STEEPEST
+
+    best = search(np.where(diagonal, 1.0, 0.0))
+    if not flat(best) or np.abs(best.x[diagonal]).min() < 100 * SINGULAR:
+        best = min(best, search(np.where(diagonal, 0.2, 0.0)), key=lambda result: result.fun)
+    if not flat(best):
+        tight = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000 * len(diagonal), "maxfev": 2000 * len(diagonal)}
+        simplex = minimize(problem.deviance, best.x, method="Nelder-Mead", options=tight)
+        best = min(best, search(simplex.x), key=lambda result: result.fun)
+    return _without_traces(problem, best.x, float(best.fun)), flat(best)
+
+
+def _without_traces(problem: MixedProblem, theta: np.ndarray, deviance: float) -> np.ndarray:
+    """θ with the relative standard deviations that the search left just above zero set to it, if the fit is as good."""
+    zero = np.where(problem.diagonal & (np.abs(theta) < 100 * SINGULAR), 0.0, theta)
+    return zero if problem.deviance(zero) <= deviance + STEEPEST**2 else theta
+
+
+def _judge(problem: MixedProblem, theta: np.ndarray, converged: bool) -> tuple[str, ...]:
+    if float(np.abs(theta).max()) > LARGEST:
+        message = (
+            "the random effects explain the outcome entirely: no residual variance is left; use fewer random effects"
+        )
+        raise AnalysisError(message)
+    found: tuple[str, ...] = () if converged else ("the mixed model did not converge: simplify its random part",)
+    zeros = {
+        problem.factors[place[0]]
+        for place, value, diagonal in zip(problem.places, theta, problem.diagonal, strict=True)
+        if diagonal and abs(value) < SINGULAR
+    }
+    singular = f"singular fit: a variance of {', '.join(sorted(zeros))} is zero or a correlation is 1 or -1"
+    return (*found, singular) if zeros else found
+
+
+def _components(problem: MixedProblem, theta: np.ndarray, sigma2: float) -> tuple[VarianceComponent, ...]:
+    """Per factor the variances, then the covariances, back on the scale of the columns of Z; the residual's last."""
+    variances: dict[str, list[VarianceComponent]] = {}
+    covariances: dict[str, list[VarianceComponent]] = {}
+    start = 0
+    for term, basis in zip(problem.random, problem.bases, strict=True):
+        q = len(term.names)
+        root = np.zeros((q, q))
+        root[np.tril_indices(q)] = theta[start : start + q * (q + 1) // 2]
+        start += q * (q + 1) // 2
+        root = np.linalg.solve(basis, root) * np.sqrt(sigma2)
+        sigma = root @ root.T
+        one = [
+            VarianceComponent(group=term.group, name=a, estimate=float(sigma[i, i])) for i, a in enumerate(term.names)
+        ]
+        two = [
+            VarianceComponent(group=term.group, name=f"{term.names[i]}~~{term.names[j]}", estimate=float(sigma[i, j]))
+            for i in range(q)
+            for j in range(i + 1, q)
+        ]
+        variances.setdefault(term.group, []).extend(one)
+        covariances.setdefault(term.group, []).extend(two)
+    listed = [component for group in variances for component in variances[group] + covariances[group]]
+    return (*listed, VarianceComponent(group="Residual", name="Residual", estimate=sigma2))
