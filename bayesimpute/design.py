@@ -173,8 +173,18 @@ class Design:
         data |= {f"codes_{b.key}": b.codes[rows].astype(np.int32) for b in self.blocks}
         return data | {"y_data": (y[rows] - self.centre) / self.scale}
 
-    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The standardised linear predictors at `rows`, each of shape (row,), given one draw."""
+    def eta(
+        self,
+        draw: Draw,
+        matrices: Mapping[str, np.ndarray],
+        rows: np.ndarray,
+        *,
+        codes: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at `rows`, each of shape (row,), given one draw.
+
+        `codes` are the clusters by block where `matrices` are not of all rows of the data.
+        """
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
@@ -182,7 +192,8 @@ class Design:
             else:
                 etas[p.key] = matrices[p.key][rows] @ draw[p.key] + p.offset
         for b in self.blocks:
-            terms = matrices[b.key][rows] * draw[b.key][b.codes[rows]]
+            clusters = b.codes if codes is None else codes[b.key]
+            terms = matrices[b.key][rows] * draw[b.key][clusters[rows]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
         return etas

@@ -12,6 +12,7 @@ Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -244,25 +245,37 @@ class Layout:
         """Length of the vector."""
         return self.parts[-1][1].stop
 
+    @cached_property
+    def _slots(self) -> list[tuple[str, int, list[tuple[Slot, list[int]]]]]:
+        return [(name, len(priors), slots(name, priors)) for name, priors in vectors(self.design).items()]
+
     def unpack(self, q: np.ndarray) -> dict[str, np.ndarray]:
         """A draw from the unconstrained vector."""
         raw = {name: q[place] for name, place in self.parts}
         values: dict[str, np.ndarray] = {}
-        for name, priors in vectors(self.design).items():
-            values[name] = np.empty(len(priors))
-            for slot, at in slots(name, priors):
+        for name, size, found in self._slots:
+            values[name] = np.empty(size)
+            for slot, at in found:
                 values[name][at] = slot.constrain(raw[slot.name])
         for b in self.design.blocks:
             name = b.key if b.centred else f"{b.key}_raw"
             values[name] = raw[name].reshape(b.size, b.width)
         return assemble(self.design, values)
 
+    def middle(self) -> dict[str, np.ndarray]:
+        """A plain guess: no effects, standard deviations of a half, no correlations."""
+        q = self.start(np.random.default_rng(0), 0.0)
+        draw = self.unpack(q)
+        for b in self.design.blocks:
+            draw[f"{b.key}_sd"] = np.full(b.width, 0.5)
+        return draw
+
     def start(self, rng: np.random.Generator, spread: float) -> np.ndarray:
         """A dispersed start: around the middle of each prior, within +-spread on the unconstrained scale."""
         q = rng.uniform(-spread, spread, self.size)
         places = dict(self.parts)
-        for name, priors in vectors(self.design).items():
-            for slot, _ in slots(name, priors):
+        for _, _, found in self._slots:
+            for slot, _ in found:
                 if slot.priors[0].support == "positive" and slot.priors[0].name in ("Gamma", "InverseGamma", "LogNormal"):
                     middle = [np.median(p.draw(np.random.default_rng(0), 1001)) for p in slot.priors]
                     q[places[slot.name]] += slot.unconstrain(np.array(middle))

@@ -86,6 +86,13 @@ class Family(ABC):
         """log p(y | theta), shape (row,), with the parameters on the response scale."""
 
     @abstractmethod
+    def information(self, theta: Theta) -> np.ndarray:
+        """Expected Fisher information of one y about the linear predictor of ``mu``, shape (row,).
+
+        Samplers scale their steps by it; it changes no distribution.
+        """
+
+    @abstractmethod
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
         """One draw of y for each row, shape (row,), given one draw of the parameters."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
-from scipy.special import xlog1py, xlogy
+from scipy.special import ndtri, xlog1py, xlogy
 
 from bayesimpute.families.base import Family, Parameter, Theta
 
@@ -38,6 +38,11 @@ class Bernoulli(Family):
 
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
         return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])
+
+    def information(self, theta: Theta) -> np.ndarray:
+        p = np.clip(theta["mu"], 1e-9, 1 - 1e-9)
+        slope = p * (1 - p) if self.link == "logit" else np.exp(-0.5 * ndtri(p) ** 2) / np.sqrt(2 * np.pi)
+        return slope**2 / (p * (1 - p))
 
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
         return (rng.random(np.shape(theta["mu"])) < theta["mu"]).astype(float)

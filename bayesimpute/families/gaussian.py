@@ -37,6 +37,9 @@ class Gaussian(Family):
         z = (y - theta["mu"]) / theta["sigma"]
         return -0.5 * z**2 - np.log(theta["sigma"]) - 0.5 * np.log(2 * np.pi)
 
+    def information(self, theta: Theta) -> np.ndarray:
+        return np.broadcast_to(1 / theta["sigma"] ** 2, np.shape(theta["mu"]))
+
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
 

@@ -40,6 +40,10 @@ class StudentT(Family):
         normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(theta["sigma"])
         return normaliser - (nu + 1) / 2 * np.log1p(z**2 / nu)
 
+    def information(self, theta: Theta) -> np.ndarray:
+        nu = theta["nu"]
+        return np.broadcast_to((nu + 1) / ((nu + 3) * theta["sigma"] ** 2), np.shape(theta["mu"]))
+
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_t(theta["nu"], np.shape(theta["mu"]))
 

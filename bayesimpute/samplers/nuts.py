@@ -13,9 +13,10 @@ import numpy as np
 from bayesimpute.design import Draw
 from bayesimpute.graph import Layout
 from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats
+from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
-ADAPTATION = 500
-"""Transitions of the first adaptation of a chain."""
+FIRST_ADAPTATION = (100, 400)
+"""Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
 SPREAD = 1.0
 """Half the width of the starts on the unconstrained scale."""
 _STEP = ("_log_step", "_log_bar", "_hbar", "_count", "_mu")
@@ -40,7 +41,7 @@ class Nuts:
         pytensor.config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
         with model.pymc as pymc_model:
             point = DictToArrayBijection.map(pymc_model.initial_point())
-            step = pm.NUTS(compile_kwargs={"mode": "NUMBA"}, target_accept=0.8)
+            step = pm.NUTS(compile_kwargs={"mode": "NUMBA"}, potential=_potential(point.data.size))
         parts, start = [], 0
         by_value = {value.name: rv.name for rv, value in pymc_model.rvs_to_values.items()}
         for name, _, size, _ in point.point_map_info:
@@ -49,6 +50,36 @@ class Nuts:
         layout = Layout(design=model.design, parts=tuple(parts))
         containers = {name: pymc_model[name] for name in model.data}
         return NutsPosterior(layout=layout, engine=step, info=point.point_map_info, containers=containers)
+
+
+def _potential(size: int) -> Any:
+    """PyMC's diagonal adaptation, in the whitened coordinates of a :class:`~bayesimpute.samplers.metric.Metric`."""
+    from pymc.step_methods.hmc.quadpotential import QuadPotentialDiagAdapt
+
+    class Whitened(QuadPotentialDiagAdapt):
+        metric: Metric
+
+        def velocity(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+            v = self.metric.forward(self._var * self.metric.forward_transposed(x))
+            if out is None:
+                return v
+            out[:] = v
+            return out
+
+        def energy(self, x: np.ndarray, velocity: np.ndarray | None = None) -> float:
+            return 0.5 * x.dot(self.velocity(x) if velocity is None else velocity)
+
+        def velocity_energy(self, x: np.ndarray, v_out: np.ndarray) -> float:
+            return 0.5 * x.dot(self.velocity(x, out=v_out))
+
+        def random(self) -> np.ndarray:
+            return self.metric.backward_transposed(super().random())
+
+        def update(self, sample: np.ndarray, grad: np.ndarray, tune: bool) -> None:
+            if tune:
+                super().update(self.metric.backward(sample), grad, tune)
+
+    return Whitened(size, np.zeros(size), np.ones(size), 10, rng=np.random.default_rng(0))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -60,15 +91,29 @@ class NutsPosterior:
     info: Any
     containers: dict[str, Any]
     held: dict[str, np.ndarray] = field(default_factory=dict)
+    metrics: np.ndarray | None = None
 
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
-        """A dispersed start and the first adaptation."""
+        """A dispersed start and the first adaptation: of the metric at a guess, then at a draw."""
         self._set(data)
-        self.engine.reset_tuning()
-        self.engine.potential.adaptation_window = 101
-        fresh = self._export(self._start(rng))
-        state, _, _ = self.step(fresh, data, rng, transitions=ADAPTATION, tune=True)
+        draw = self.layout.middle()
+        q = self._start(rng)
+        variance = rough_variance(self.layout, len(data["y_data"]))
+        for transitions in FIRST_ADAPTATION:
+            fresh = self._fresh(q, at_draw(self.layout, data, draw), variance)
+            state, draw, _ = self.step(fresh, data, rng, transitions=transitions, tune=True)
+            q = state.arrays["q"]
         return state
+
+    def _fresh(self, q: np.ndarray, metric: Metric, variance: np.ndarray) -> SamplerState:
+        """A state whose adaptation begins anew, from a guess of the variances in whitened coordinates."""
+        engine = self.engine
+        engine.step_adapt.reset()
+        engine.potential.adaptation_window = 101
+        engine.potential._initial_diag = variance
+        engine.potential.reset()
+        engine.potential.metric = metric
+        return self._export(q)
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
@@ -117,6 +162,7 @@ class NutsPosterior:
         engine, potential = self.engine, self.engine.potential
         arrays = {"q": q, "variance": np.array(potential._var)}
         arrays |= {f"step{name}": np.array(float(getattr(engine.step_adapt, name))) for name in _STEP}
+        arrays |= potential.metric.arrays()
         arrays |= {"n_samples": np.array(potential._n_samples), "window": np.array(potential.adaptation_window)}
         for side in ("foreground", "background"):
             sums = getattr(potential, f"_{side}_var")
@@ -128,6 +174,9 @@ class NutsPosterior:
         for name in _STEP:
             setattr(engine.step_adapt, name, float(a[f"step{name}"]))
         engine.step_adapt._tuned_stats = []
+        if self.metrics is not a["metric_factor"]:  # chains take turns; making a metric again costs an inverse a cluster
+            potential.metric = kept(self.layout, a)
+            self.metrics = a["metric_factor"]
         potential._var = np.array(a["variance"])
         potential._stds = np.sqrt(potential._var)
         potential._inv_stds = 1.0 / potential._stds
