@@ -3,7 +3,8 @@
 :func:`analyse` fits one model to every completed dataset and returns one :class:`Estimate` each, which
 :func:`bayesimpute.pooling.pool` combines. The model is an lme4-style formula or any function of a data frame.
 
-Models without random effects go to statsmodels; mixed linear models have a fitter of their own (:mod:`bayesimpute.mixed`).
+Models without random effects go to statsmodels; mixed linear models have a fitter of their own,
+:mod:`bayesimpute.mixed`.
 
 To add a family, write its fitter beside :func:`_fit_logistic` and enter it in ``FITTERS``.
 """

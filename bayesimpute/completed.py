@@ -77,7 +77,7 @@ class Completed:
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values
         column = self._incomplete.columns.get(name)
-        if column is not None and column.kind in ("category", "mixed", "date"):
+        if column is not None and column.kind == "category":
             codes = np.where(np.isnan(values), -1, values).astype(np.int64)
             self._series[name] = pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
         else:

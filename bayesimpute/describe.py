@@ -24,11 +24,14 @@ from bayesimpute.design import Block, Design, Predictor, Units
 from bayesimpute.families import Parameter
 from bayesimpute.formulas import Formula, Group, Matrix, build, namespace
 from bayesimpute.incomplete import Incomplete
+from bayesimpute.pilot import information_ratio
 from bayesimpute.priors import Prior
 from bayesimpute.targets import Resolved, Target
 
 SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
+INFORMATIVE = 2.0
+"""Ratio of a cluster's information about its effects to the population's above which a block is centred."""
 LKJ_ETA = 2.0
 """Keeps the correlations of tiny clusters off -1 and 1."""
 
@@ -188,7 +191,7 @@ class _Describer:
             units=(units,) * len(names),
             priors=tuple(priors),
             eta=self.own_eta(p, group),
-            centred=self.informative(p, codes),
+            centred=self.informative(p, codes, columns / scale),
         )
 
     def own_eta(self, p: Parameter, group: Group) -> float:
@@ -207,15 +210,15 @@ class _Describer:
             priors += [Prior.of("HalfNormal", s) for s in sigma]
         return priors
 
-    def informative(self, p: Parameter, codes: np.ndarray) -> bool:
-        """Whether a typical cluster says more about its own effect than the population does: n ICC / (1 - ICC) > 1."""
-        codes = codes[self.target.fit_rows]
-        counts = np.bincount(codes)
-        typical = float(np.median(counts[counts > 0]))
+    def informative(self, p: Parameter, codes: np.ndarray, z: np.ndarray) -> bool:
+        """Whether clusters say so much about each of their effects that these are better sampled as they are.
+
+        Where they do not, the centred form has a funnel at small standard deviations; so in doubt it is not used.
+        """
         if p.name != "mu" or not self.target.family.standardise:
-            return typical > 30
-        icc = float(np.clip(_icc(self.y, codes), 0.0, 0.95))
-        return typical * icc / (1 - icc) > 1
+            return False
+        x = build(self.target.formulas["mu"].common, self.frame).evaluate(self.frame)
+        return information_ratio((self.y - self.centre) / self.scale, x, z, codes[self.target.fit_rows]) > INFORMATIVE
 
 
 def unused(name: str, frame: pd.DataFrame) -> str:
@@ -233,18 +236,3 @@ def _distinct(groups: tuple[Group, ...]) -> list[Group]:
         if fresh:
             seen[group.terms] = group
     return list(seen.values())
-
-
-def _icc(y: np.ndarray, codes: np.ndarray) -> float:
-    """One-way analysis of variance, ICC(1)."""
-    counts = np.bincount(codes)
-    sums = np.bincount(codes, weights=y)
-    used = counts > 0
-    n, k = len(y), int(used.sum())
-    if k < 2 or n <= k:
-        return 0.0
-    means = sums[used] / counts[used]
-    between = float((counts[used] * (means - y.mean()) ** 2).sum()) / (k - 1)
-    within = float(((y - (sums / np.maximum(counts, 1))[codes]) ** 2).sum()) / (n - k)
-    size = (n - (counts**2).sum() / n) / (k - 1)
-    return (between - within) / (between + (size - 1) * within) if between + within > 0 else 0.0

@@ -1,14 +1,14 @@
 """Plans as TOML documents.
 
-A document is read leniently: what does not fit the schema is a :class:`~bayesimpute.outcome.Problem` with its path, and the
-rest is still read, so that a user sees every problem at once. The fields of the dataclasses in :mod:`bayesimpute.plan` are the
-schema; a family's own options stand beside ``family`` under the names of its fields.
+A document is read leniently: what does not fit the schema is a :class:`~bayesimpute.outcome.Problem` with its path, and
+the rest is still read, so that a user sees every problem at once. The fields of the dataclasses in
+:mod:`bayesimpute.plan` are the schema; a family's own options stand beside ``family`` under the names of its fields.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from bayesimpute.families import FAMILIES, Family
@@ -36,10 +36,10 @@ def write(plan: Plan) -> str:
 
 
 def set_path(document: Mapping[str, Any], path: str, text: str) -> dict[str, Any]:
-    """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML (else the text itself).
+    """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML, else `text` itself.
 
-    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do; names with dots inside stand in
-    quotation marks or brackets: ``priors."1|school_sigma"``.
+    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do; names with dots inside
+    stand in quotation marks or brackets: ``priors."1|school_sigma"``.
 
     Raises
     ------
@@ -228,10 +228,15 @@ class _Reader:
         own = {"target", "family", "formula", "formulas", "level", "priors"}
         name = table.get("family", "auto")
         cls = FAMILIES.get(name) if isinstance(name, str) else None
-        options = {f.name: f for f in fields(cls)} if cls else {}
+        options = _options(cls) if cls else ()
         self.known(f"{path}.", table, sorted(own | set(options)))
         given = {k: v for k, v in table.items() if k in options and k not in own}
         return cls(**given) if cls and given else name
+
+
+def _options(family: type[Family]) -> tuple[str, ...]:
+    """The names of a family's own options."""
+    return tuple(f.name for f in fields(family)) if is_dataclass(family) else ()
 
 
 def as_document(plan: Plan) -> dict[str, Any]:
@@ -249,7 +254,7 @@ def _conditional_document(conditional: Conditional) -> dict[str, Any]:
     family = conditional.family
     document: dict[str, Any] = {"target": conditional.target, "family": family_name(family)}
     if isinstance(family, Family):
-        document |= {f.name: getattr(family, f.name) for f in fields(family) if getattr(family, f.name) is not None}
+        document |= {n: getattr(family, n) for n in _options(type(family)) if getattr(family, n) is not None}
     document |= {"formulas": dict(conditional.formulas)}
     if conditional.level is not None:
         document["level"] = conditional.level

@@ -27,7 +27,8 @@ class Run:
     chains : int
         FCS chains.
     warmup, sweeps : int
-        Sweeps of each chain before and after its adaptation is frozen; the m datasets are spaced evenly over ``sweeps``.
+        Sweeps of each chain before and after its adaptation is frozen; the m datasets are spaced evenly over
+        ``sweeps``.
     steps : int or "auto"
         Transitions of the sampler a visit; "auto" lets warm-up choose them (lag-1 autocorrelation below .1).
     visit_sequence : tuple of str or None
@@ -63,15 +64,15 @@ class Conditional:
     target : str
         The incomplete variable.
     family : str or Family
-        A key of ``FAMILIES`` or an instance (one of ``FAMILIES`` with its default options becomes its key); "auto": bernoulli for yes/no variables (also 0/1 numbers and two labels),
-        gaussian for other numbers.
+        A key of ``FAMILIES`` or an instance (one of ``FAMILIES`` with its default options becomes its key); "auto":
+        bernoulli for yes/no variables (also 0/1 numbers and two labels), gaussian for other numbers.
     formulas : mapping of str to str
         lme4 formulas by parameter: ``{"mu": "y ~ x + (1 | g)", "sigma": "(1 | g)"}``.
     level : str or None
         The cluster variable of a level-2 target; None: found from the data.
     priors : mapping of str to Prior
-        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that cannot
-        be read stay texts until ``check`` reports them.
+        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that
+        cannot be read stay texts until ``check`` reports them.
     """
 
     target: str

@@ -292,7 +292,7 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
 
 @dataclass(frozen=True, eq=False)
 class Analyses:
-    """One analysis of every completed dataset of a run; what :func:`bayesimpute.diagnostics.diagnose` looks at after pooling.
+    """One analysis of every completed dataset of a run, for pooling and for :func:`bayesimpute.diagnostics.diagnose`.
 
     Parameters
     ----------

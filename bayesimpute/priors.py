@@ -79,7 +79,7 @@ class Prior:
         Raises
         ------
         FormulaError
-            If the text is not one call of a known distribution with its parameters as numbers, or a parameter is impossible.
+            If the text is not one call of a known distribution with its parameters as numbers, or one is impossible.
         """
         if isinstance(text, Prior):
             return text

@@ -3,7 +3,8 @@
 import numpy as np
 
 from bayesimpute.check.names import key_columns
-from bayesimpute.check.reading import Notes, Read, Reading, Use
+from bayesimpute.check.reading import Notes, Read, Reading
+from bayesimpute.check.uses import Use
 from bayesimpute.formulas import quote
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import DataError, Problem, Severity

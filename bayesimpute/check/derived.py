@@ -9,7 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from bayesimpute.check.reading import Definition, Notes, Read, Use
+from bayesimpute.check.reading import Definition, Notes, Read
+from bayesimpute.check.uses import Use
 from bayesimpute.columns import Column
 from bayesimpute.formulas import evaluate_expression, parse_expression, quote
 from bayesimpute.formulas.syntax import Name, Operation, Text, read_expression, walk

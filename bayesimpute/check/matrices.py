@@ -72,7 +72,8 @@ def matrix_problems(x: np.ndarray, matrix: Matrix, target: Target, path: str, kn
 
 
 def _flat(values: np.ndarray) -> bool:
-    return bool(np.ptp(values) <= CONSTANT * np.max(np.abs(values), initial=0.0))
+    largest = np.max(np.abs(values), initial=0.0)
+    return bool(np.isfinite(largest) and (largest == 0 or np.ptp(values / largest) <= CONSTANT))
 
 
 def _made_of(k: int, matrix: Matrix, known: frozenset[str]) -> bool:
@@ -86,8 +87,9 @@ def _dependent(x: np.ndarray, matrix: Matrix, constant: list[int]) -> list[int]:
     used = [k for k, name in enumerate(matrix.names) if name != "Intercept" and k not in constant]
     if len(used) < 2 or len(used) > WIDEST or len(x) <= len(used) or not np.isfinite(x).all():
         return []
-    z = x[:, used] - (x[:, used].mean(axis=0) if "Intercept" in matrix.names else 0.0)
-    z = z / np.sqrt((z**2).sum(axis=0))
+    z = x[:, used] / np.max(np.abs(x[:, used]), axis=0)  # first, so that no square over- or underflows
+    z -= z.mean(axis=0) if "Intercept" in matrix.names else 0.0
+    z /= np.sqrt((z**2).sum(axis=0))
     gram, factor, found = z.T @ z, np.zeros((len(used), len(used))), []
     for j in range(len(used)):
         row = factor[j]

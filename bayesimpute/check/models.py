@@ -13,13 +13,14 @@ import pandas as pd
 from bayesimpute.check import clusters, matrices, priors
 from bayesimpute.check.derived import calls_computable, closure, computable
 from bayesimpute.check.names import key_columns
-from bayesimpute.check.reading import Notes, Read, Reading, Use
+from bayesimpute.check.reading import Notes, Read, Reading
 from bayesimpute.check.targets import filled, settled, suitable
+from bayesimpute.check.uses import Use
 from bayesimpute.completed import Completed, fill
 from bayesimpute.formulas import Formula, Matrix, build, parse, quote
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import FormulaError, Problem
-from bayesimpute.plan import Plan, Run
+from bayesimpute.plan import Conditional, Derived, Plan, Run
 from bayesimpute.targets import Resolved, Target, resolve
 
 SEED = 20260102
@@ -54,8 +55,10 @@ def _sound(read: Read, data: Incomplete) -> Plan:
         if level is not None and (not _keyed(level, data) or data.disagreements(reading.target, level)):
             continue
         family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
-        conditionals.append(replace(reading.conditional, family=family, formulas=formulas, priors={}))
-    kept = tuple({d.name: d for d in read.plan.derived if d.name in derived}.values())
+        conditionals.append(Conditional(target=reading.target, family=family, formulas=formulas, level=level))
+    kept = tuple(
+        Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
+    )
     return Plan(conditionals=tuple(conditionals), derived=kept, run=Run())
 
 

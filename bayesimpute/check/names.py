@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from bayesimpute.check.reading import Notes, Read, Reading, Use
+from bayesimpute.check.reading import Notes, Read, Reading
+from bayesimpute.check.uses import Use
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import Problem, did_you_mean
 

@@ -52,7 +52,10 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Role]:
     """Every name that a prior can be given to, with what it is."""
     found: dict[str, Role] = {}
     for p in family.parameters:
-        found.update(_roles(p, coded[p.name]) if p.name in coded else {p.name: "positive"})
+        if p.name in coded:
+            found.update(_roles(p, coded[p.name]))
+        else:
+            found[p.name] = "positive"
     return found
 
 

@@ -8,44 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bayesimpute.check.uses import Use, expression_use, formula_use
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
-from bayesimpute.formulas.lift import column_name, lift
 from bayesimpute.formulas.syntax import quote
 from bayesimpute.outcome import FormulaError, Problem, did_you_mean
 from bayesimpute.plan import Analysis, Conditional, Derived, Plan
 from bayesimpute.priors import Prior
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Use:
-    """What a formula or an expression needs of the data.
-
-    Attributes
-    ----------
-    path : str
-        Where it stands.
-    names : frozenset of str
-        All columns.
-    values : frozenset of str
-        Those whose values are calculated with, inside or outside of cluster means; not keys, nor ``observed()``.
-    observed : frozenset of str
-        Columns whose missingness indicator is used.
-    keys : tuple of str
-        Keys of cluster means, then grouping factors, each once.
-    calls : tuple of str
-        The ``cluster_mean`` and ``observed`` calls.
-    lifted : str
-        The text with columns in place of the calls (of a formula: the common terms).
-    """
-
-    path: str
-    names: frozenset[str]
-    values: frozenset[str]
-    observed: frozenset[str]
-    keys: tuple[str, ...]
-    calls: tuple[str, ...]
-    lifted: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -272,11 +241,11 @@ def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Pri
 
 
 def _derived(derived: Derived, notes: Notes) -> Definition | None:
-    name = getattr(derived, "name", None)
-    path = f"derived[{name}]"
     if not isinstance(derived, Derived):
         notes.add("derived", f"{derived!r} is not a Derived", 'write Derived(name="z", expression="x * y")')
         return None
+    name = derived.name
+    path = f"derived[{name}]"
     if not notes.text(f"{path}.name", name):
         return None
     if "`" in name or "\n" in name:
@@ -303,50 +272,14 @@ def _analysis(analysis: Analysis, notes: Notes) -> Formula | None:
         remedy = did_you_mean(str(analysis.family), known, f"use one of {', '.join(known)}")
         notes.add(f"{path}.family", f'analyses have no family "{analysis.family}"', remedy)
     try:
-        return parse(analysis.formula, response="required", path=f"{path}.formula")
+        formula = parse(analysis.formula, response="required", path=f"{path}.formula")
     except FormulaError as error:
         notes.problems += error.problems
         return None
-
-
-def formula_use(formula: Formula, path: str) -> Use:
-    """What a formula needs of the data."""
-    texts = [formula.common, *(group.expression for group in formula.groups)]
-    found = [lift(text, path) for text in texts]
-    calls = tuple(dict.fromkeys(call for _, inner in found for call in inner))
-    plain = {n for text, _ in found for n in parse(text, response="forbidden", path=path).needs}
-    keys = [*sorted(key for _, key in formula.cluster_means), *(group.factor for group in formula.groups)]
-    return Use(
-        path=path,
-        names=formula.names,
-        values=_values(plain, calls, formula.cluster_means, formula.needs),
-        observed=formula.observed,
-        keys=tuple(dict.fromkeys(keys)),
-        calls=calls,
-        lifted=found[0][0],
-    )
-
-
-def expression_use(expression: Expression, path: str) -> Use:
-    """What an expression needs of the data."""
-    lifted, calls = lift(f"({expression})", path)  # in parentheses: | is a logical or here
-    plain = set(parse_expression(lifted, path).needs)
-    return Use(
-        path=path,
-        names=expression.names,
-        values=_values(plain, calls, expression.cluster_means, expression.needs),
-        observed=expression.observed,
-        keys=tuple(sorted({key for _, key in expression.cluster_means})),
-        calls=calls,
-        lifted=lifted,
-    )
-
-
-def _values(
-    plain: set[str], calls: Iterable[str], means: Iterable[tuple[str, str]], needs: frozenset[str]
-) -> frozenset[str]:
-    """Columns outside of calls, and those inside cluster means (unless it is a mean of ``observed()`` only)."""
-    return frozenset(plain - set(map(column_name, calls)) | {name for name, _ in means} & needs)
+    if formula.groups and analysis.family != "gaussian":
+        finding = f"a mixed {analysis.family} model cannot be fitted from a formula"
+        notes.add(f"{path}.formula", finding, "leave the random effects out, or analyse with a function of your own")
+    return formula
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -34,7 +34,7 @@ def run_problems(plan: Plan) -> list[Problem]:
 
 def whole(value: Any) -> bool:
     """Whether a value is a whole number from 1."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
 def _not_whole(value: Any) -> str:

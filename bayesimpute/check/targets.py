@@ -3,7 +3,8 @@
 import numpy as np
 
 from bayesimpute.check.matrices import crowded
-from bayesimpute.check.reading import Notes, Read, Reading, Use, parameter_problems
+from bayesimpute.check.reading import Notes, Read, Reading, parameter_problems
+from bayesimpute.check.uses import Use
 from bayesimpute.columns import Column
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import quote
@@ -114,8 +115,25 @@ def _no_family(reading: Reading, column: Column, notes: Notes) -> None:
         return
     present = len(np.unique(column.values[~column.missing]))
     finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and no family imputes these'
+    if _mostly_numbers(column):
+        notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
+        return
     merge = "drop the labels that do not occur" if present == 2 else "merge them into two, or leave it out"
     notes.add(reading.path, finding, f"{merge}; there are {families}")
+
+
+def _mostly_numbers(column: Column) -> bool:
+    """Whether one odd text, such as a dot for missing, has made a text of a column of numbers."""
+    texts = [label for label in column.labels if isinstance(label, str)]
+    return sum(map(_is_number, texts)) > max(2, len(column.labels) / 2)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -8,7 +8,6 @@ in a formula (:mod:`.language`) and a product inside a call or in an expression 
 To add an operator, give it a level in ``LEVELS`` and a meaning where the trees are used.
 """
 
-import keyword
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -221,7 +220,7 @@ class _Reader:
         token = self.advance()
         if token.text in _CONSTANTS:
             return Constant(_CONSTANTS[token.text])
-        if keyword.iskeyword(token.text) or token.text.startswith("__"):
+        if token.text.startswith("__"):
             finding = f'"{token.text}" at character {token.at} cannot be used as a name'
             raise one(FormulaError, self.path, finding, f"if it is a column, write `{token.text}` in backticks")
         if not self.at("("):
@@ -271,7 +270,7 @@ def walk(node: Node) -> Iterator[Node]:
 def quote(name: str) -> str:
     """A column's name as a formula writes it: in backticks unless it is plain."""
     plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name) and is_token(name)
-    reserved = name in _CONSTANTS or keyword.iskeyword(name)
+    reserved = name in _CONSTANTS
     return name if plain and not reserved else f"`{name}`"
 
 

@@ -1,0 +1,228 @@
+"""The command line: parse, call the public function, print. No statistics.
+
+Only the parser lives here, so that ``bayesimpute --help`` takes no time; each command is a function of the parsed
+arguments in :mod:`bayesimpute.commands`, which loads what it needs. Exit codes: 0 done, 1 the input is at fault (with a
+message), 2 usage, 3 done but not shown to have converged (impute, resume and diagnose), 130 stopped by Ctrl-C.
+
+To add a command, write its function there and add a parser in :func:`_parser`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bayesimpute.outcome import BayesimputeError
+
+DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
+EPILOG = """\
+example:
+  bayesimpute describe popmis --cluster school
+  bayesimpute impute --formula "popular ~ sex * texp + (1 + sex | school)" --data popmis --seed 1 --out popmis.nc
+  bayesimpute pool popmis.nc --formula "popular ~ sex * texp + (1 + sex | school)"
+
+exit codes: 0 done, 1 the input is at fault, 2 usage, 3 done but not converged, 130 stopped by Ctrl-C
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; by default those of the process.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:  # how argparse ends: after help or version, or with usage
+        return _flushed(int(end.code or 0))
+    try:
+        from bayesimpute import commands
+
+        return _flushed(getattr(commands, arguments.command)(arguments))
+    except BrokenPipeError:  # the reader of our output has seen enough
+        _discard_output()
+        return PIPE
+    except BayesimputeError as error:
+        print(_told(error), file=sys.stderr)
+        return INPUT
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED
+
+
+def _told(error: BayesimputeError) -> str:
+    from bayesimpute.outcome import InputError
+
+    if not isinstance(error, InputError):
+        return f"error: {error}"
+    return "\n".join(f"{p.severity}: {p}" for p in error.problems)
+
+
+def _flushed(code: int) -> int:
+    """Write out what was printed, as long as it can still be told that this failed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return PIPE
+    except OSError as error:
+        _discard_output()
+        print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
+        return INPUT
+    return code
+
+
+def _discard_output() -> None:
+    """Python flushes standard output once more at its end: let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"bayesimpute {version('bayesimpute')}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bayesimpute",
+        description="Multiple imputation of incomplete multilevel data with Bayesian hierarchical models.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    _demo(_command(commands, "demo", "the main job on embedded data with known truth"))
+    _describe(_command(commands, "describe", "variables, levels and patterns of missing values"))
+    _check(_command(commands, "check", "every problem of a plan with the data at once; exit 1 if any is an error"))
+    _impute(_command(commands, "impute", "impute data by a plan or by formulas"))
+    _resume(_command(commands, "resume", "go on from a checkpoint"))
+    _diagnose(_command(commands, "diagnose", "whether the chains have converged"))
+    _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
+    _export(_command(commands, "export", "write the completed datasets under each other (.imp, .id first)"))
+    _plot(_command(commands, "plot", "traces, ranks, densities and strips as PNG files"))
+    return parser
+
+
+def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", allow_abbrev=False)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", metavar="DIR", default="demo", help="folder for data, plan, result and plots (%(default)s)"
+    )
+    parser.add_argument("--seed", metavar="N", type=_natural, default=1, help="of data and imputations (%(default)s)")
+    _no_progress(parser)
+
+
+def _describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="a .csv, .parquet, .dta or .sav file, or a data set's name")
+    parser.add_argument("--cluster", metavar="KEY", action="append", default=[], help="a cluster key; may be repeated")
+    _json(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _plan(parser)
+    _json(parser)
+
+
+def _impute(parser: argparse.ArgumentParser) -> None:
+    _plan(parser)
+    parser.add_argument(
+        "--seed", metavar="N", type=_natural, required=True, help="a whole number; the result follows from it"
+    )
+    parser.add_argument("--out", metavar="FILE", required=True, help="where the result goes: .nc or .zarr")
+    parser.add_argument("--workers", metavar="N", type=int, help="processes (1)")
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep the run here, also after success, as .nc or .zarr")
+    _force(parser)
+    _no_progress(parser)
+    _json(parser)
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the checkpoint")
+    parser.add_argument("--data", metavar="DATA", help="the data, to make sure that they have not changed")
+    parser.add_argument("--out", metavar="FILE", help="where the result goes: .nc or .zarr (the checkpoint itself)")
+    parser.add_argument("--workers", metavar="N", type=int, help="processes (1)")
+    _force(parser)
+    _no_progress(parser)
+    _json(parser)
+
+
+def _diagnose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    _json(parser)
+
+
+def _pool(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--formula", metavar="F", help="the model of interest (every [[analysis]] of the plan)")
+    parser.add_argument("--family", metavar="NAME", help="gaussian or bernoulli, with --formula (gaussian)")
+    parser.add_argument("--dfcom", metavar="X", type=float, help="complete-data degrees of freedom")
+    parser.add_argument(
+        "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
+    )
+    _json(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--to", metavar="FILE", required=True, help="a .csv, .parquet or .dta file")
+    _force(parser)
+
+
+def _plot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder for the PNG files")
+    _force(parser)
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    """A plan file or formulas, overrides, and the data."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("plan", metavar="PLAN.toml", nargs="?", help="the plan")
+    source.add_argument(
+        "--formula", metavar="F", action="append", help='instead of a plan: "y ~ x + (1 | g)"; may be repeated'
+    )
+    parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
+    parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
+        help="override a value of the plan, such as run.m=50; may be repeated",
+    )  # fmt: skip
+
+
+def _force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+
+
+def _no_progress(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-progress", action="store_true", help="no progress lines")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the same content as JSON")
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATH=VALUE, such as run.m=50")
+    return path.strip(), value.strip()
