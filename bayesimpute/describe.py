@@ -30,7 +30,7 @@ from bayesimpute.targets import Resolved, Target
 
 SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
-INFORMATIVE = 2.0
+INFORMATIVE = 5.0
 """Ratio of a cluster's information about its effects to the population's above which a block is centred."""
 LKJ_ETA = 2.0
 """Keeps the correlations of tiny clusters off -1 and 1."""

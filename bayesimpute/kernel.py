@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg import solve_toeplitz
 
 from bayesimpute.completed import Completed, fill
 from bayesimpute.describe import describe
@@ -27,6 +28,7 @@ TARGET_AUTOCORRELATION = 0.1
 CALIBRATION = 500
 """Transitions at fixed data from which the number of inner steps is found."""
 MOST_STEPS = 50
+ORDER = 3
 WARMUP_STEPS = 3
 """Transitions a visit during warm-up, before their number is known."""
 
@@ -210,25 +212,33 @@ def _explore(
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
     """The lag from which on the columns of `chain`, shape (draw, parameter), are as good as uncorrelated.
 
-    For each parameter the smallest lag at which the autocorrelation, of either sign, is below the target, there and at the next
-    lag (NUTS alternates: a negative correlation at odd lags comes with a positive one at even lags); then the largest
-    over the parameters. To ask all of them to be small at one lag would mostly ask for luck.
+    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker), which takes
+    the noise out of the higher lags. For each parameter the smallest lag at which they are below the target, of either sign,
+    there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with a positive one at even lags);
+    then the largest over the parameters.
 
     Returns
     -------
     int
         The lag, at most :data:`MOST_STEPS`.
     float
-        The largest autocorrelation there.
+        The largest autocorrelation there, of either sign.
     """
     centred = chain - chain.mean(axis=0)
     variance = (centred**2).mean(axis=0)
-    centred, variance = centred[:, variance > 0], variance[variance > 0]
-    lags = range(1, MOST_STEPS + 2)
-    size = np.array([np.abs((centred[lag:] * centred[:-lag]).mean(axis=0) / variance) for lag in lags])
+    size = np.abs([_autocorrelations(x) for x, v in zip(centred.T, variance) if v > 0])
     if not size.size:
         return 1, 0.0
-    small = (size[:-1] < TARGET_AUTOCORRELATION) & (size[1:] < TARGET_AUTOCORRELATION)
-    first = np.where(small.any(axis=0), small.argmax(axis=0), MOST_STEPS - 1)
+    small = (size[:, :-1] < TARGET_AUTOCORRELATION) & (size[:, 1:] < TARGET_AUTOCORRELATION)
+    first = np.where(small.any(axis=1), small.argmax(axis=1), MOST_STEPS - 1)
     lag = int(first.max()) + 1
-    return lag, float(size[lag - 1].max())
+    return lag, float(size[:, lag - 1].max())
+
+
+def _autocorrelations(x: np.ndarray) -> list[float]:
+    """At lags 1 to MOST_STEPS + 1, of the autoregression fitted to a centred series."""
+    found = [float(x[lag:] @ x[: len(x) - lag]) / float(x @ x) for lag in range(ORDER + 1)]
+    weights = solve_toeplitz(found[:ORDER], found[1:])
+    while len(found) < MOST_STEPS + 2:
+        found.append(float(weights @ found[: -ORDER - 1 : -1]))
+    return found[1:]
