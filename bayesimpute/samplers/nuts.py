@@ -17,6 +17,8 @@ from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
+TARGET_ACCEPT = 0.9
+"""Above PyMC's 0.8: standard deviations near zero make trajectories diverge at longer steps."""
 SPREAD = 1.0
 """Half the width of the starts on the unconstrained scale."""
 _STEP = ("_log_step", "_log_bar", "_hbar", "_count", "_mu")
@@ -41,7 +43,9 @@ class Nuts:
         pytensor.config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
         with model.pymc as pymc_model:
             point = DictToArrayBijection.map(pymc_model.initial_point())
-            step = pm.NUTS(compile_kwargs={"mode": "NUMBA"}, potential=_potential(point.data.size))
+            step = pm.NUTS(
+                compile_kwargs={"mode": "NUMBA"}, target_accept=TARGET_ACCEPT, potential=_potential(point.data.size)
+            )
         parts, start = [], 0
         by_value = {value.name: rv.name for rv, value in pymc_model.rvs_to_values.items()}
         for name, _, size, _ in point.point_map_info:
