@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bayesimpute.outcome import BayesimputeError
+from bayesimpute.outcome import BayesimputeError, InputError, Interrupted
 
 DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
 EPILOG = """\
@@ -47,15 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PIPE
     except BayesimputeError as error:
         print(_told(error), file=sys.stderr)
-        return INPUT
+        return STOPPED if isinstance(error, Interrupted) else INPUT
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return STOPPED
 
 
 def _told(error: BayesimputeError) -> str:
-    from bayesimpute.outcome import InputError
-
+    if isinstance(error, Interrupted):
+        return str(error)
     if not isinstance(error, InputError):
         return f"error: {error}"
     return "\n".join(f"{p.severity}: {p}" for p in error.problems)

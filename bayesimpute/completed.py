@@ -1,7 +1,8 @@
 """The current completed data of one chain: every column that a formula reads, as arrays and as a frame.
 
-A :class:`Completed` belongs to one leg of one chain and is the only thing that changes in place while it runs. Setting a
-variable recomputes at once whatever is derived from it, in dependency order: passive variables and cluster means never lag.
+A :class:`Completed` belongs to one leg of one chain and is the only thing that changes in place while it runs.
+Setting a variable recomputes at once whatever is derived from it, in dependency order: passive variables and cluster
+means never lag.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -108,7 +109,11 @@ class Columns:
 
     def __init__(self, series: Mapping[str, pd.Series]) -> None:
         self._series = series
-        self.index = next(iter(series.values())).index
+
+    @property
+    def index(self) -> pd.Index:
+        """The row labels."""
+        return next(iter(self._series.values())).index
 
     def __getitem__(self, name: str) -> pd.Series:
         return self._series[name]
@@ -123,7 +128,9 @@ class Columns:
         return len(self.index)
 
 
-def fill(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator, *, spread: float) -> dict[str, np.ndarray]:
+def fill(
+    incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator, *, spread: float
+) -> dict[str, np.ndarray]:
     """A start: missing units drawn from the observed ones, and shifted.
 
     Parameters
@@ -141,7 +148,10 @@ def fill(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator, *
     dict of str to ndarray
         For each target, the values of its missing units.
     """
-    return {t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread) for t in resolved.targets}
+    return {
+        t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread)
+        for t in resolved.targets
+    }
 
 
 def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:

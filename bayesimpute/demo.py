@@ -10,7 +10,9 @@ every kind of model has to be compiled once on a machine, which takes about half
 
 import shlex
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +87,11 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
     write_table(school.incomplete, home / "school.csv", force=True)
     _write_text(home / "school.toml", plan.to_toml())
     _introduce(school, plan)
-    print("Imputing without the schools ...", flush=True)
-    alone = impute(school.incomplete, Plan.of(ALONE, run=RUN), seed=seed, progress=progress)
-    print("Imputing with the schools ...\n", flush=True)
-    checkpoint = home / "school.nc"
-    imputed = impute(school.incomplete, plan, seed=seed, progress=progress, checkpoint=checkpoint)
+    print("Imputing with the schools, and without them in another process ...\n", flush=True)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        waiting = other.submit(impute, school.incomplete, Plan.of(ALONE, run=RUN), seed=seed, progress=False)
+        imputed = impute(school.incomplete, plan, seed=seed, progress=progress, checkpoint=home / "school.nc")
+        alone = waiting.result()
     tables.show(
         comparison(school, alone, imputed), "Truth and answers (with the 95 % interval of multilevel imputation)"
     )

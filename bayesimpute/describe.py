@@ -1,14 +1,15 @@
 """Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
 
-bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the priors. In
-that frame the right side of each ``|`` is a two-level stand-in, because formulae builds one column per cluster
-(quadratic in time and memory) and neither terms nor priors depend on their number; the true cluster codes are kept in the design.
+bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
+priors. In that frame the right side of each ``|`` is a two-level stand-in, because formulae builds one column per
+cluster (quadratic in time and memory) and neither terms nor priors depend on their number; the true cluster codes are
+kept in the design.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
 ``(1 + x | g)`` independent.
 
-Priors of parameters other than ``mu`` that have a formula (``sigma``) are bambi's Normal(0, 1) and HalfNormal(1), but for
-the standardised target and columns: on the raw scale they would not survive a change of units.
+Priors of parameters other than ``mu`` that have a formula (``sigma``) are bambi's Normal(0, 1) and HalfNormal(1), but
+for the standardised target and columns: on the raw scale they would not survive a change of units.
 """
 
 import warnings
@@ -32,6 +33,10 @@ SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
 INFORMATIVE = 5.0
 """Ratio of a cluster's information about its effects to the population's above which a block is centred."""
+SLOPE = 2.5
+"""bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
+CONSTANT = 1e-12
+"""Relative spread of a column that is constant but for rounding."""
 LKJ_ETA = 2.0
 """Keeps the correlations of tiny clusters off -1 and 1."""
 
@@ -93,10 +98,10 @@ class _Describer:
         columns = matrix.evaluate(self.frame)
         intercept = "Intercept" in matrix.names
         centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
-        scale = columns.std(axis=0)
+        scale = spread(columns)
         free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
         centre[free] = 0.0
-        scale[free | (scale == 0)] = 1.0
+        scale[free] = 1.0
         automatic = self.automatic(p, formula, matrix, scale, units)
         names = tuple(prefixed(p, name) for name in matrix.names)
         priors = []
@@ -145,7 +150,7 @@ class _Describer:
         return priors
 
     def bambi(self, formula: Formula) -> Any:
-        """bambi's description of the main formula, with stand-ins for the cluster keys."""
+        """Bambi's description of the main formula, with stand-ins for the cluster keys."""
         import bambi
 
         if self.described is not None:
@@ -157,10 +162,13 @@ class _Describer:
         groups = [f"({group.expression} | {self.two})" for group in _distinct(formula.groups)]
         text = f"{y} ~ {' + '.join([formula.common, *groups])}"
         family = self.target.family
-        link = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
+        link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of deprecations inside bambi
-            model = bambi.Model(text, frame, family=family.bambi, extra_namespace=namespace({}), **link)
+            warnings.simplefilter("ignore")  # of deprecations inside bambi, and of its divisions by zero
+            options = {"family": family.bambi, "extra_namespace": namespace({}), **link}
+            plain = bambi.Model(text, frame, auto_scale=False, **options)
+            priors = unscalable(next(iter(plain.parameters.values())), self.scale, binary=bool(link))
+            model = bambi.Model(text, frame, priors=priors, **options)
         self.described = next(iter(model.parameters.values()))
         return self.described
 
@@ -168,8 +176,8 @@ class _Describer:
         path = f"conditional[{self.target.name}].formulas.{p.name}"
         matrix = build(group.expression, self.frame, path=path)
         columns = matrix.evaluate(self.frame)
-        scale = columns.std(axis=0)
-        scale[(scale == 0) | np.array([n == "Intercept" for n in matrix.names])] = 1.0
+        scale = spread(columns)
+        scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
         units = self.units(p)
         automatic = self.automatic_sds(p, group, matrix, scale)
         effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
@@ -207,6 +215,7 @@ class _Describer:
         for term, place in matrix.terms:
             prior = described[f"{'1' if term == 'Intercept' else term}|{self.two}"].prior.args["sigma"]
             sigma = np.broadcast_to(prior.args["sigma"], place.stop - place.start)
+            sigma = np.where(np.isfinite(sigma), sigma, SLOPE * self.scale)  # bambi divides by the spread of a constant
             priors += [Prior.of("HalfNormal", s) for s in sigma]
         return priors
 
@@ -221,6 +230,42 @@ class _Describer:
         return information_ratio((self.y - self.centre) / self.scale, x, z, codes[self.target.fit_rows]) > INFORMATIVE
 
 
+def flat(columns: np.ndarray) -> np.ndarray:
+    """Which columns are constant but for rounding, shape (column,)."""
+    return columns.std(axis=0) <= CONSTANT * np.abs(columns).max(axis=0, initial=0.0)
+
+
+def spread(columns: np.ndarray) -> np.ndarray:
+    """Standard deviations of the columns, shape (column,); 1 where a column is constant."""
+    return np.where(flat(columns), 1.0, columns.std(axis=0))
+
+
+def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
+    """Priors of the terms that bambi 0.21 cannot scale, by its own rule for each column.
+
+    It divides by the standard deviation of columns that are constant on the fitted rows (an interaction's empty cell), and for
+    yes/no targets it fails at terms of several numeric columns (``poly``, ``bs``).
+    """
+    import bambi
+
+    priors = {}
+    for name, term in described.common_terms.items():
+        columns = term.data if term.data.ndim == 2 else term.data[:, None]
+        width = columns.shape[1]
+        if binary and term.kind == "interaction":  # bambi's rule: one spread for all, that of their sum
+            columns = np.repeat(columns.sum(axis=1, keepdims=True), width, axis=1)
+        ones = binary and (term.categorical or _all_categories(term))
+        several = binary and width > 1 and term.kind != "interaction"
+        if not ones and (several or flat(columns).any()):
+            sigma = (1.0 if binary else SLOPE * scale) / spread(columns)
+            priors[name] = bambi.Prior("Normal", mu=np.zeros(width), sigma=sigma)
+    return priors
+
+
+def _all_categories(term: Any) -> bool:
+    return term.kind == "interaction" and all(part.kind == "categoric" for part in term.term.components)
+
+
 def unused(name: str, frame: pd.DataFrame) -> str:
     """A name that no column has."""
     while name in frame:
@@ -229,7 +274,7 @@ def unused(name: str, frame: pd.DataFrame) -> str:
 
 
 def _distinct(groups: tuple[Group, ...]) -> list[Group]:
-    """One group for each set of effects: with stand-in keys, two factors with the same effects would be the same term."""
+    """One group for each set of effects: with one stand-in key, the same effects of two factors are the same term."""
     seen: dict[tuple[str, ...], Group] = {}
     for group in groups:
         fresh = tuple(t for t in group.terms if not any(t in g.terms for g in seen.values()))

@@ -2,10 +2,11 @@
 
 :mod:`bayesimpute.describe` makes a :class:`Design` from formulas, :mod:`bayesimpute.graph` a PyMC model from a design.
 
-**Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m) / s_y
-for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With eta = h + U eta_s (U and h say how a parameter follows
-the target's units) the coefficients are beta = U beta_s / s, and the intercept that carries the prior is bambi's, at the centre
-of the columns. Priors are moved to that scale, draws are moved back by :meth:`Design.posterior`.
+**Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m)
+/ s_y for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With
+eta = h + U eta_s (U and h say how a parameter follows the target's units) the coefficients are beta = U beta_s / s,
+and the intercept that carries the prior is bambi's, at the centre of the columns. Priors are moved to that scale,
+draws are moved back by :meth:`Design.posterior`.
 """
 
 from collections.abc import Mapping
@@ -157,7 +158,7 @@ class Design:
         return frozenset().union(*(m.columns for m in matrices)) if matrices else frozenset()
 
     def matrices(self, columns: Columns) -> dict[str, np.ndarray]:
-        """The standardised matrices of all rows, by predictor and block: ``mu`` (row, column), ``block0`` (row, effect)."""
+        """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect)."""
         made = {}
         for p in self.predictors:
             if p.matrix is not None:
@@ -227,9 +228,7 @@ class Design:
 
     def effects(self, draw: Draw) -> dict[str, np.ndarray]:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
-        return {
-            name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)
-        }
+        return {name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)}
 
     def _coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
         if p.matrix is None:

@@ -1,7 +1,8 @@
 """The loop: fully conditional specification over chains, in legs, on any executor; resume, extend and add.
 
-``impute`` checks everything before anything is compiled, then moves the chains on leg by leg. All that happens between
-legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.records.Record`, and a record is all that is needed to go on.
+``impute`` checks everything before anything is compiled, then moves the chains on leg by leg. All that happens
+between legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.records.Record`, and a record is all that is
+needed to go on.
 """
 
 import os
@@ -143,7 +144,9 @@ def extend(imputed: MultiplyImputed, sweeps: int, **options: Any) -> MultiplyImp
     """See :meth:`MultiplyImputed.extend`."""
     record = imputed.record
     least = -(-record.schedule.m // record.schedule.chains)
-    _whole("sweeps", sweeps, least, f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many")
+    _whole(
+        "sweeps", sweeps, least, f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many"
+    )
     return _go_on(record.extended(sweeps), **options)
 
 
@@ -182,7 +185,8 @@ def _run(
     keeper.write(record)
     with Progress.over(record, show=progress) as bar, _executor(executor, workers) as pool:
         try:
-            for record in _advance(record, pool, bar):
+            for latest in _advance(record, pool, bar):
+                record = latest
                 keeper.now_and_then(record)
         except KeyboardInterrupt:
             keeper.write(record)
@@ -196,14 +200,7 @@ def _run(
 
 def _advance(record: Record, pool: Executor, bar: "Progress") -> Iterator[Record]:
     """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
-    job = Job(
-        plan=record.plan,
-        incomplete=record.incomplete,
-        seed=record.seed,
-        schedule=record.schedule,
-        keep_effects=record.keep_effects,
-    )
-    job.key  # computed once, sent along
+    job = Job.of(record)
     running = {_submit(pool, job, state, 0) for state in record.states if state.sweep < record.schedule.end}
     try:
         while running:

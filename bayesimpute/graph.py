@@ -1,11 +1,12 @@
 """From a design to a PyMC model whose data are containers, so that one compilation serves every sweep and chain.
 
 The model is on the standardised scale of :mod:`bayesimpute.design`. Coefficients with the same kind of prior are one
-vector and all prior parameters are data, so that the compiled code depends on the structure of a model and not on its size.
+vector and all prior parameters are data, so that the compiled code depends on the structure of a model and not on its
+size.
 
-Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations through
-canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k (Lewandowski, Kurowicka &
-Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q.
+Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations
+through canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k
+(Lewandowski, Kurowicka & Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q.
 
 :func:`unpack` reads a draw from the sampler's unconstrained vector in NumPy, so nothing else has to be compiled.
 """
@@ -126,7 +127,8 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
 
     if not priors:
         return pt.zeros(0)
-    made, order = [], []
+    made: list[Any] = []
+    order: list[int] = []
     for slot, at in slots(name, priors):
         kind = slot.priors[0].name
         arguments = {
@@ -137,7 +139,8 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
         order += at
     if len(made) == 1:
         return made[0]
-    return pt.concatenate(made)[np.argsort(order)]
+    joined: Any = pt.concatenate(made)
+    return joined[np.argsort(order)]
 
 
 def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
@@ -170,13 +173,15 @@ def _cholesky(partial: Any, width: int) -> Any:
     import pytensor.tensor as pt
 
     at = {pair: k for k, pair in enumerate(pairs(width))}
-    rows = []
+    rows: list[Any] = []
     for i in range(width):
-        left, row = pt.constant(1.0), []
+        left: Any = pt.constant(1.0)
+        row: list[Any] = []
         for j in range(i):
             row.append(partial[at[j, i]] * pt.sqrt(left))
             left = left * (1 - partial[at[j, i]] ** 2)
-        rows.append(pt.stack([*row, pt.sqrt(left), *[pt.constant(0.0)] * (width - i - 1)]))
+        row += [pt.sqrt(left), *[pt.constant(0.0)] * (width - i - 1)]
+        rows.append(pt.stack(row))
     return pt.stack(rows)
 
 
@@ -276,7 +281,11 @@ class Layout:
         places = dict(self.parts)
         for _, _, found in self._slots:
             for slot, _ in found:
-                if slot.priors[0].support == "positive" and slot.priors[0].name in ("Gamma", "InverseGamma", "LogNormal"):
+                if slot.priors[0].support == "positive" and slot.priors[0].name in (
+                    "Gamma",
+                    "InverseGamma",
+                    "LogNormal",
+                ):
                     middle = [np.median(p.draw(np.random.default_rng(0), 1001)) for p in slot.priors]
                     q[places[slot.name]] += slot.unconstrain(np.array(middle))
         return q

@@ -1,7 +1,7 @@
 """The result: m completed datasets with everything needed to judge, analyse, save, extend and resume them.
 
-A :class:`MultiplyImputed` is a thin layer over one ``xarray.DataTree`` (schema: :mod:`bayesimpute.tree`); calling FCS chains
-``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file needs no other input.
+A :class:`MultiplyImputed` is a thin layer over one ``xarray.DataTree`` (schema: :mod:`bayesimpute.tree`); calling FCS
+chains ``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file needs no other input.
 """
 
 import json
@@ -24,7 +24,6 @@ from bayesimpute.saving import atomic, reason
 from bayesimpute.tree import FORMAT, from_tree, to_tree
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
     from bayesimpute.diagnostics import Diagnosis
     from bayesimpute.pooling import Analyses, Pooled
@@ -82,7 +81,7 @@ class MultiplyImputed:
     @cached_property
     def _targets(self) -> dict[str, str]:
         stats, chains = self.tree["sample_stats"], self.tree["chains"]
-        safe = [str(name) for name in stats["target"].values] if "target" in stats.coords else []
+        safe = [str(name) for name in stats.coords["target"].values] if "target" in stats.coords else []
         return {chains[f"{name}_mean"].attrs["target"]: name for name in safe}
 
     @property
@@ -261,7 +260,9 @@ class MultiplyImputed:
 
         return Analyses(tuple(analyse(self, analysis, family=family, reml=reml)), chains=self.record.schedule.chains)
 
-    def pool(self, analysis: str | Callable[[pd.DataFrame], Any], *, family: str = "gaussian", **options: Any) -> "Pooled":
+    def pool(
+        self, analysis: str | Callable[[pd.DataFrame], Any], *, family: str = "gaussian", **options: Any
+    ) -> "Pooled":
         """:meth:`analyse` and pool in one; the options are those of :func:`bayesimpute.pooling.pool`."""
         return self.analyse(analysis, family=family).pool(**options)
 
@@ -270,7 +271,8 @@ class MultiplyImputed:
         rows = self.tree["observed"].attrs["rows"]
         schedule = json.loads(self.tree.attrs["schedule"])
         return (
-            f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; targets {', '.join(self.targets)}; "
+            f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; "
+            f"targets {', '.join(self.targets)}; "
             f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
         )
 

@@ -1,12 +1,13 @@
 """One visit: refresh the design, step the sampler, impute; and how many inner steps a visit needs.
 
-A :class:`Workspace` holds what one thread has compiled; a :class:`ChainState` is all that distinguishes a chain, as plain
-arrays. ``visit`` is a function of its arguments: the random numbers come from the address (chain, sweep, place).
+A :class:`Workspace` holds what one thread has compiled; a :class:`ChainState` is all that distinguishes a chain, as
+plain arrays. ``visit`` is a function of its arguments: the random numbers come from the address (chain, sweep,
+place).
 
-**Inner steps.** A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each visit, or
-the between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So the number of
-transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar parameter (standard
-deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
+**Inner steps.** A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each
+visit, or the between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So
+the number of transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar
+parameter (standard deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
 """
 
 import time
@@ -70,7 +71,9 @@ class Workspace:
     def __init__(self, plan: Plan, incomplete: Incomplete) -> None:
         self.plan, self.incomplete = plan, incomplete
         self.resolved: Resolved = resolve(plan, incomplete)
-        self.designs: dict[str, Design] = {t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets}
+        self.designs: dict[str, Design] = {
+            t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
+        }
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0
@@ -165,9 +168,7 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     )
     cells = impute(bench, target, draw, rng)
     changed = bench.set(target, cells)
-    state = replace(
-        state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved}
-    )
+    state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed)
 
 
@@ -212,10 +213,10 @@ def _explore(
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
     """The lag from which on the columns of `chain`, shape (draw, parameter), are as good as uncorrelated.
 
-    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker), which takes
-    the noise out of the higher lags. For each parameter the smallest lag at which they are below the target, of either sign,
-    there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with a positive one at even lags);
-    then the largest over the parameters.
+    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker),
+    which takes the noise out of the higher lags. For each parameter the smallest lag at which they are below the
+    target, of either sign, there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with
+    a positive one at even lags); then the largest over the parameters.
 
     Returns
     -------

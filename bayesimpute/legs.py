@@ -1,22 +1,21 @@
 """The unit of work: some sweeps of one chain, as a function that any executor can run.
 
-``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs changes
-nothing: every visit draws from the generator of its address. What a thread compiles is kept for its next leg; this cache and
-the lock around it are the only global state of the package.
+``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
+changes nothing: every visit draws from the generator of its address. What a thread compiles is kept for its next leg;
+this cache and the lock around it are the only global state of the package.
 """
 
 import hashlib
 import pickle
 import threading
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, settle_steps, visit
 from bayesimpute.plan import Plan
-from bayesimpute.records import STATS, Leg, Schedule
+from bayesimpute.records import STATS, Leg, Record, Schedule
 from bayesimpute.targets import Event
 
 _THREAD = threading.local()
@@ -25,23 +24,31 @@ _COMPILING = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What all legs of a run have in common; small enough to send."""
+    """What all legs of a run have in common; those with equal keys share what is compiled."""
 
     plan: Plan
     incomplete: Incomplete
     seed: int
     schedule: Schedule
     keep_effects: bool = False
+    key: str
 
-    @cached_property
-    def key(self) -> str:
-        """Of the models: legs with equal keys share what is compiled."""
-        content = pickle.dumps((self.plan, self.incomplete.frame, self.incomplete.clusters))
-        return hashlib.sha256(content).hexdigest()
+    @classmethod
+    def of(cls, record: Record) -> "Job":
+        """What the legs of a run need of its record; the key is computed once and sent along."""
+        content = pickle.dumps((record.plan, record.incomplete.frame, record.incomplete.clusters))
+        return cls(
+            plan=record.plan,
+            incomplete=record.incomplete,
+            seed=record.seed,
+            schedule=record.schedule,
+            keep_effects=record.keep_effects,
+            key=hashlib.sha256(content).hexdigest(),
+        )
 
 
 def workspace(job: Job) -> Workspace:
-    """This thread's workspace for a job."""
+    """The workspace of the calling thread for a job."""
     if getattr(_THREAD, "key", None) != job.key:
         _THREAD.space = Workspace(job.plan, job.incomplete)
         _THREAD.key = job.key
@@ -126,7 +133,9 @@ class _Book:
         names = self.space.designs
         columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
         if not self.rows:
-            columns = {n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()}
+            columns = {
+                n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()
+            }
         return Leg(
             names={name: design.names for name, design in names.items()},
             draws={name: c[0] for name, c in columns.items()},

@@ -1,7 +1,7 @@
 """Rough variance components of a linear mixed model, by EM: how informative clusters are about their own effects.
 
-Only the choice between the centred and the non-centred form of a block rests on it (Papaspiliopoulos, Roberts & Sköld 2007, Statistical
-Science 22:59); both forms are the same model.
+Only the choice between the centred and the non-centred form of a block rests on it (Papaspiliopoulos, Roberts & Sköld
+2007, Statistical Science 22:59); both forms are the same model.
 """
 
 import numpy as np
@@ -34,7 +34,10 @@ def information_ratio(y: np.ndarray, x: np.ndarray, z: np.ndarray, codes: np.nda
     products = np.zeros((size, width, width))
     np.add.at(products, codes, z[:, :, None] * z[:, None, :])
     penalty = RIDGE * len(y) * np.eye(x.shape[1])
-    residual_variance, covariance = float(y.var()) / 2, np.diag(float(y.var()) / 2 / np.maximum((z**2).mean(axis=0), 1e-12))
+    residual_variance, covariance = (
+        float(y.var()) / 2,
+        np.diag(float(y.var()) / 2 / np.maximum((z**2).mean(axis=0), 1e-12)),
+    )
     effects = np.zeros((size, width))
     for _ in range(ITERATIONS):
         beta = np.linalg.solve(x.T @ x + penalty, x.T @ (y - (z * effects[codes]).sum(axis=1)))

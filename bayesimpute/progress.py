@@ -47,7 +47,12 @@ class Progress:
         with Display(*columns, console=Console(stderr=True), speed_estimate_period=120) as display:
             lines = [
                 display.add_task(
-                    "", total=record.schedule.end, completed=s.sweep, chain=s.chain + 1, divergences=0, phase="(compiling)"
+                    "",
+                    total=record.schedule.end,
+                    completed=s.sweep,
+                    chain=s.chain + 1,
+                    divergences=0,
+                    phase="(compiling)",
                 )
                 for s in record.states
             ]

@@ -1,6 +1,7 @@
 """What a run has produced so far: the schedule, and for each chain its state, draws, statistics and kept imputations.
 
-A :class:`Record` is complete in itself: together with the data and the plan it can be saved, resumed, extended and added to.
+A :class:`Record` is complete in itself: together with the data and the plan it can be saved, resumed, extended and
+added to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,10 +51,12 @@ class Schedule:
         return self.base + self.sweeps
 
     def imputation(self, chain: int, sweep: int) -> int | None:
-        """Which imputation, from 0, a chain holds after a sweep; None if none is taken there."""
+        """Which imputation, from 0, a chain holds after a sweep; None if none is taken there.
+
+        Those from m on are spares: ``add`` needs what a chain held at sweeps that it has passed.
+        """
         rounds, rest = divmod(sweep - self.base, self.thin)
-        k = (rounds - 1) * self.chains + chain
-        return k if sweep > self.base and rest == 0 and k < self.m else None
+        return (rounds - 1) * self.chains + chain if sweep > self.base and rest == 0 else None
 
     def added(self, m: int) -> "Schedule":
         """The same with m imputations more: earlier ones stay where they are."""
@@ -82,7 +85,7 @@ class Leg:
     effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)
         Group-specific effects, where they were asked for.
     kept : mapping of int to mapping of str to ndarray
-        The cells of each target, by imputation.
+        The cells of each target, by imputation; those from m on are spares for more imputations.
     events : tuple of Event
         What was done automatically.
     seconds : float
@@ -111,9 +114,10 @@ class Leg:
 
 def joined(legs: Sequence[Leg]) -> Leg:
     """Legs of one chain as one."""
+    kept = {k: cells for leg in legs for k, cells in leg.kept.items()}
     first = next((leg for leg in legs if leg.draws), None)
-    if first is None:
-        return Leg(events=tuple(e for leg in legs for e in leg.events))
+    if first is None:  # nothing has been drawn, or there is no model: all follows from the data
+        return Leg(kept=kept, events=tuple(e for leg in legs for e in leg.events))
     return Leg(
         names=first.names,
         draws={t: np.concatenate([leg.draws[t] for leg in legs if leg.draws]) for t in first.draws},
@@ -123,7 +127,7 @@ def joined(legs: Sequence[Leg]) -> Leg:
             t: {name: np.concatenate([leg.effects[t][name] for leg in legs if leg.draws]) for name in first.effects[t]}
             for t in first.effects
         },
-        kept={k: cells for leg in legs for k, cells in leg.kept.items()},
+        kept=kept,
         events=tuple(e for leg in legs for e in leg.events),
         seconds=sum(leg.seconds for leg in legs),
     )

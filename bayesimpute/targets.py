@@ -1,8 +1,9 @@
 """What a checked plan means for a data set: the targets with their units and rows, and what follows from what.
 
-A :class:`Target` is a conditional with everything settled that depends on the data: its family, its level, the rows it is
-fitted to and the units that are to be imputed. :class:`Resolved` holds the targets in their visit sequence, the derived
-columns in dependency order (``cluster_mean`` and ``observed`` calls of formulas are derived columns too), and the events.
+A :class:`Target` is a conditional with everything settled that depends on the data: its family, its level, the rows
+it is fitted to and the units that are to be imputed. :class:`Resolved` holds the targets in their visit sequence, the
+derived columns in dependency order (``cluster_mean`` and ``observed`` calls of formulas are derived columns too), and
+the events.
 """
 
 from collections.abc import Iterable, Mapping
@@ -243,7 +244,9 @@ def _target(
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
     notes = []
     if conditional.family == "auto":
-        notes.append(Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable"))
+        notes.append(
+            Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable")
+        )
     if target.kind == "number" and incomplete.columns[target.name].integral:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
@@ -296,4 +299,7 @@ def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.nd
         for name, variable in incomplete.variables.items()
         if variable.n_missing and name not in handled and not _complete(filled.get(name))
     ]
-    return [Event(target=name, what="left missing", why=f"no conditional has it: add one for {quote(name)}") for name in left]
+    return [
+        Event(target=name, what="left missing", why=f"no conditional has it: add one for {quote(name)}")
+        for name in left
+    ]

@@ -4,14 +4,15 @@
 |---|---|---|
 | ``/observed`` | unit | the incomplete data as given |
 | ``/missing`` | unit | bool per variable |
-| ``/completed`` | imputation, unit | the incomplete and derived variables of the m completed datasets, as floats or codes |
+| ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, as floats or codes |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | mean and sd of each target's imputed values |
 | ``/sample_stats`` | chain, draw, target | how each visit went |
 | ``/events`` | event | automatic actions |
 | ``/state/<target>`` | chain, … | cells and sampler state |
 
-A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a saved run needs.
+A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a
+saved run needs.
 """
 
 import importlib.metadata
@@ -128,7 +129,9 @@ def _padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
     """Arrays of shape (draw, …) with different numbers of draws as one of shape (chain, draw, …), NaN at the end."""
     arrays = list(arrays)
     longest = max(len(a) for a in arrays)
-    return np.stack([np.pad(a, [(0, longest - len(a)), *[(0, 0)] * (a.ndim - 1)], constant_values=np.nan) for a in arrays])
+    return np.stack(
+        [np.pad(a, [(0, longest - len(a)), *[(0, 0)] * (a.ndim - 1)], constant_values=np.nan) for a in arrays]
+    )
 
 
 def _by_chain(record: Record, part: str, target: str, width: int) -> np.ndarray:
@@ -139,7 +142,7 @@ def _posterior(record: Record, target: str) -> xr.Dataset:
     names = next((leg.names[target] for leg in record.legs if target in leg.names), ())
     draws = _by_chain(record, "draws", target, len(names))
     safe = safe_names(names)
-    variables = {safe[n]: (("chain", "draw"), draws[:, :, i], {"name": n}) for i, n in enumerate(names)}
+    variables: dict[str, Any] = {safe[n]: (("chain", "draw"), draws[:, :, i], {"name": n}) for i, n in enumerate(names)}
     for name in next((leg.effects[target] for leg in record.legs if target in leg.effects), {}):
         values = _padded(leg.effects[target][name] for leg in record.legs if target in leg.effects)
         factor = name.rsplit("|", 1)[1]
@@ -173,7 +176,9 @@ def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:
 
 def _events(record: Record) -> xr.Dataset:
     events = [*record.events, *(e for leg in record.legs for e in leg.events)]
-    numbers = {key: ("event", np.array([getattr(e, key) for e in events], dtype=np.int64)) for key in ("chain", "sweep")}
+    numbers = {
+        key: ("event", np.array([getattr(e, key) for e in events], dtype=np.int64)) for key in ("chain", "sweep")
+    }
     texts = {
         key: ("event", np.array([getattr(e, key) for e in events], dtype=object)) for key in ("target", "what", "why")
     }
@@ -236,18 +241,14 @@ def _read_leg(
         scalars = [v.values[chain, :length] for v in posterior.values() if v.ndim == 2]
         parameters[target] = tuple(v.attrs["name"] for v in posterior.values() if v.ndim == 2)
         draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
-        chains = tree["chains"]
+        chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
         imputed[target] = np.stack([chains[f"{safe}_{s}"].values[chain, :length] for s in ("mean", "sd")], axis=1)
-        stats[target] = np.stack([tree["sample_stats"][s].values[chain, :length, place] for s in STATS], axis=1)
+        stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
         if keep_effects:
-            effects[target] = {
-                v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3
-            }
+            effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
     if not length:
         return Leg(events=events, kept=kept)
-    return Leg(
-        names=parameters, draws=draws, imputed=imputed, stats=stats, effects=effects, kept=kept, events=events
-    )
+    return Leg(names=parameters, draws=draws, imputed=imputed, stats=stats, effects=effects, kept=kept, events=events)
 
 
 def _read_kept(tree: xr.DataTree, resolved: Resolved, done: Iterable[int]) -> dict[int, dict[str, np.ndarray]]:

@@ -1,7 +1,7 @@
 """The conditional models' families, one file each; :data:`FAMILIES` is the one registry.
 
-How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a yes/no
-variable (also 0/1 numbers and categories with two labels). ``base.py`` says how to add one.
+How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
+yes/no variable (also 0/1 numbers and categories with two labels). ``base.py`` says how to add one.
 """
 
 from collections.abc import Mapping

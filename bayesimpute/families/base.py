@@ -42,7 +42,8 @@ class Parameter:
         How it follows the target's units: with y = centre + scale * y_s, a location is centre + scale * theta_s, a
         scale is scale * theta_s.
     prior : Prior or None
-        Of the parameter itself where it has no formula, for a target of unit standard deviation; None if it must have a formula.
+        Of the parameter itself where it has no formula, for a target of unit standard deviation; None if it must have
+        a formula.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Family(ABC):
 
     @abstractmethod
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
-        """log p(y | theta), shape (row,), with the parameters on the response scale."""
+        """Log p(y | theta), shape (row,), with the parameters on the response scale."""
 
     @abstractmethod
     def information(self, theta: Theta) -> np.ndarray:

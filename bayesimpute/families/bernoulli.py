@@ -38,7 +38,7 @@ class Bernoulli(Family):
         def logp(value: Any, eta: Any) -> Any:
             # of the signed predictor: log(p) and log(1 - p) lose all digits in the tails, and cost three times as much
             signed = (2 * value - 1) * eta
-            return -pt.softplus(-signed) if self.link == "logit" else normal_lcdf(0.0, 1.0, signed)
+            return pt.neg(pt.softplus(-signed)) if self.link == "logit" else normal_lcdf(0.0, 1.0, signed)
 
         def random(eta: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
             return (rng.random(size) < inverse(eta)).astype(float)

@@ -8,10 +8,10 @@ New data do not go through formulae's own evaluation where a term is made of pla
 one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecond.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,20 @@ from bayesimpute.outcome import FormulaError, Problem, did_you_mean, one
 _CODING = ("C", "T", "S")
 
 Given = Mapping[str, Callable[..., np.ndarray]]
+
+
+class Table(Protocol):
+    """What evaluating a matrix asks of data: columns by name, and their index; a data frame will do."""
+
+    @property
+    def index(self) -> pd.Index:
+        """The row labels."""
+        ...
+
+    def __getitem__(self, name: str) -> pd.Series: ...
+    def __contains__(self, name: object) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +62,7 @@ class Matrix:
     path: str
     _parts: tuple[Any, ...]
 
-    def evaluate(self, frame: pd.DataFrame) -> np.ndarray:
+    def evaluate(self, frame: "pd.DataFrame | Table") -> np.ndarray:
         """The matrix on other data, with labels and transforms as on the first.
 
         Parameters
@@ -165,10 +179,10 @@ def _check(formula: Formula, frame: pd.DataFrame, extra: Given, path: str) -> No
         raise FormulaError(problems)
 
 
-def _require(names: Any, frame: pd.DataFrame, path: str) -> None:
+def _require(names: Any, frame: "pd.DataFrame | Table", path: str) -> None:
     absent = [name for name in names if name not in frame]
     if absent:
-        known = list(map(str, frame.columns))
+        known = list(map(str, frame))
         findings = [
             (f'column "{n}" is not in the data', did_you_mean(n, known, "use a column of the data")) for n in absent
         ]

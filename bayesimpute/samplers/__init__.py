@@ -1,6 +1,7 @@
 """Samplers of conditional models; :data:`SAMPLERS` is the one registry.
 
-``nuts`` draws from any model; ``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to add one.
+``nuts`` draws from any model; ``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to
+add one.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What a sampler is: init and step with explicit state, for one conditional model at a time.
 
-**To add a sampler**: write one file in this folder with a class that has the methods of :class:`Sampler`, and add one line to
-``SAMPLERS`` in ``__init__``. It must say exactly which models it supports: never an approximation in silence.
+**To add a sampler**: write one file in this folder with a class that has the methods of :class:`Sampler`, and add one
+line to ``SAMPLERS`` in ``__init__``. It must say exactly which models it supports: never an approximation in silence.
 """
 
 from collections.abc import Mapping

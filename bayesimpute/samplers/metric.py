@@ -1,16 +1,16 @@
 """A mass matrix with the structure of a mixed model, for PyMC's NUTS.
 
 Fixed and group-specific effects are strongly correlated in the posterior (an intercept against the mean of the random
-intercepts), which a diagonal mass matrix cannot follow: trajectories get long. Given the variance components the effects are nearly normal
-with the arrow-shaped precision
+intercepts), which a diagonal mass matrix cannot follow: trajectories get long. Given the variance components the
+effects are nearly normal with the arrow-shaped precision
 
     [ X'WX + P    X'WZ_j          ]
     [ Z_j'WX      Z_j'WZ_j + S^-1 ]   for each cluster j,
 
-W the information of the rows, P and S^-1 the priors' precisions. Its inverse factor A (covariance A A') costs one small block
-a cluster: with v_j = C_j z_j - B_j beta and beta = R z, C_j C_j' = (Z_j'WZ_j + S^-1)^-1, B_j = (Z_j'WZ_j + S^-1)^-1 Z_j'WX and R R' the
-inverse of the Schur complement. The sampler's diagonal adaptation then works on the whitened z. A metric changes how fast a
-chain moves, never where it goes; so W and S may be those of an early draw.
+W the information of the rows, P and S^-1 the priors' precisions. Its inverse factor A (covariance A A') costs one
+small block a cluster: with v_j = C_j z_j - B_j beta and beta = R z, C_j C_j' = (Z_j'WZ_j + S^-1)^-1, B_j = (Z_j'WZ_j
++ S^-1)^-1 Z_j'WX and R R' the inverse of the Schur complement. The sampler's diagonal adaptation then works on the
+whitened z. A metric changes how fast a chain moves, never where it goes; so W and S may be those of an early draw.
 
 Of several blocks only the one with the most clusters is coupled to beta; the others are whitened by themselves.
 """
@@ -167,8 +167,8 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
 def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     """A guess of the posterior variances in whitened coordinates, shape (q,).
 
-    One for what the metric whitens. Of logarithms of standard deviations about 1 / (2 rows), or 1 / (2 clusters): without it
-    the first steps are as short as the shortest of these scales.
+    One for what the metric whitens. Of logarithms of standard deviations about 1 / (2 rows), or 1 / (2 clusters):
+    without it the first steps are as short as the shortest of these scales.
     """
     variance = np.full(layout.size, 2.0 / rows)
     for name, place in layout.parts:
@@ -222,7 +222,10 @@ def _information(design: Design, data: Arrays, draw: Draw) -> np.ndarray:
     matrices = {key.removeprefix("X_"): value for key, value in data.items() if key.startswith("X_")}
     codes = {b.key: data[f"codes_{b.key}"] for b in design.blocks}
     eta = design.eta(draw, matrices, rows, codes=codes)
-    theta = {p.key: eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key]) for p in design.predictors}
+    theta = {
+        p.key: eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
+        for p in design.predictors
+    }
     return np.clip(design.family.information(theta), 1e-6, 1e6)
 
 
@@ -235,7 +238,7 @@ def _start(layout: Layout, block: Block) -> int:
 
 
 @numba.njit(cache=True)
-def _forward(x, z, start, inverse, coupling, beta):  # noqa: ANN001, ANN202
+def _forward(x, z, start, inverse, coupling, beta):
     size, width, p = coupling.shape
     for j in range(size):
         for a in range(width):
@@ -248,7 +251,7 @@ def _forward(x, z, start, inverse, coupling, beta):  # noqa: ANN001, ANN202
 
 
 @numba.njit(cache=True)
-def _forward_transposed(z, p, start, inverse, coupling, beta):  # noqa: ANN001, ANN202
+def _forward_transposed(z, p, start, inverse, coupling, beta):
     size, width, n = coupling.shape
     for j in range(size):
         for a in range(width):
@@ -261,7 +264,7 @@ def _forward_transposed(z, p, start, inverse, coupling, beta):  # noqa: ANN001, 
 
 
 @numba.njit(cache=True)
-def _backward(z, x, start, factor, coupling, beta):  # noqa: ANN001, ANN202
+def _backward(z, x, start, factor, coupling, beta):
     size, width, p = coupling.shape
     moved = np.empty(width)
     for j in range(size):
@@ -277,7 +280,7 @@ def _backward(z, x, start, factor, coupling, beta):  # noqa: ANN001, ANN202
 
 
 @numba.njit(cache=True)
-def _backward_transposed(p, z, start, factor, coupling, beta):  # noqa: ANN001, ANN202
+def _backward_transposed(p, z, start, factor, coupling, beta):
     size, width, n = coupling.shape
     for j in range(size):
         for a in range(width):

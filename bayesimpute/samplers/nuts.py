@@ -1,8 +1,9 @@
 """PyMC's NUTS for any conditional model, one explicit state a chain. The only import of PyMC's step methods.
 
-A compiled step serves all chains: what distinguishes them (position, step size, mass matrix and the running sums of their
-adaptation) is read out into a :class:`SamplerState` after each visit and put back before the next. Data containers are set
-only when their arrays are other objects than last time. The random numbers come from the visit's own generator.
+A compiled step serves all chains: what distinguishes them (position, step size, mass matrix and the running sums of
+their adaptation) is read out into a :class:`SamplerState` after each visit and put back before the next. Data
+containers are set only when their arrays are other objects than last time. The random numbers come from the visit's
+own generator.
 """
 
 from dataclasses import dataclass, field
@@ -37,10 +38,10 @@ class Nuts:
     def compile(self, model: ConditionalModel) -> "NutsPosterior":
         """Compile the log-density and its gradient: once."""
         import pymc as pm
-        import pytensor
         from pymc.blocking import DictToArrayBijection
+        from pytensor.configdefaults import config
 
-        pytensor.config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
+        config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
         with model.pymc as pymc_model:
             point = DictToArrayBijection.map(pymc_model.initial_point())
             step = pm.NUTS(
@@ -107,7 +108,7 @@ class NutsPosterior:
             fresh = self._fresh(q, at_draw(self.layout, data, draw), variance)
             state, draw, _ = self.step(fresh, data, rng, transitions=transitions, tune=True)
             q = state.arrays["q"]
-        return state
+        return self._export(q)
 
     def _fresh(self, q: np.ndarray, metric: Metric, variance: np.ndarray) -> SamplerState:
         """A state whose adaptation begins anew, from a guess of the variances in whitened coordinates."""
@@ -178,7 +179,9 @@ class NutsPosterior:
         for name in _STEP:
             setattr(engine.step_adapt, name, float(a[f"step{name}"]))
         engine.step_adapt._tuned_stats = []
-        if self.metrics is not a["metric_factor"]:  # chains take turns; making a metric again costs an inverse a cluster
+        if (
+            self.metrics is not a["metric_factor"]
+        ):  # chains take turns; making a metric again costs an inverse a cluster
             potential.metric = kept(self.layout, a)
             self.metrics = a["metric_factor"]
         potential._var = np.array(a["variance"])

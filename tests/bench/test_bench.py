@@ -1,0 +1,50 @@
+"""Whole-process timings (`make bench`): what a user waits for, and the memory it takes; prints, asserts no time."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.benchmark
+BIN = Path(sys.executable).parent
+MODELS = Path(__file__).resolve().parents[2] / "models"
+VISITS = """
+import json, sys
+from bayesimpute import load
+imputed = load(sys.argv[1])
+stats = imputed.tree["sample_stats"].to_dataset()
+print(json.dumps({str(t): [float(stats[k].sel(target=t).mean()) for k in ("seconds", "steps")] for t in stats.target.values}))
+"""
+
+
+def run(*command: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"BAYESIMPUTE_DATA": str(data)} if data else {})}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def peak() -> float:
+    """Largest resident size of any finished child, in GiB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+@pytest.mark.parametrize("name", ["popmis", "popncr"])
+def test_impute(benchmark, name: str, shared_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"{name}.nc"
+    dataset = {"popmis": "popmis", "popncr": "popNCR"}[name]
+    settings = ("--seed", "1", "--workers", "2", "--set", "run.m=20", "--force")
+    command = (str(BIN / "bayesimpute"), "impute", str(MODELS / f"{name}.toml"), "--data", dataset, "--out", str(out))
+    done = benchmark.pedantic(run, args=(*command, *settings), kwargs={"data": shared_data}, rounds=3, warmup_rounds=1)
+    assert done.returncode in (0, 3), done.stderr
+    visits = json.loads(run(sys.executable, "-c", VISITS, str(out)).stdout)
+    lines = [f"{target}: {1000 * s:.1f} ms a visit of {steps:.1f} inner steps" for target, (s, steps) in visits.items()]
+    print(f"\n{name}, m = 20, peak {peak():.2f} GiB\n" + "\n".join(lines))
+
+
+@pytest.mark.parametrize("command", [("-m", "bayesimpute.cli", "--help"), ("-c", "import bayesimpute")], ids=["help", "import"])
+def test_start(benchmark, command: tuple[str, ...]) -> None:
+    done = benchmark.pedantic(run, args=(sys.executable, *command), rounds=5, warmup_rounds=1)
+    assert done.returncode == 0, done.stderr

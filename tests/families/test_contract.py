@@ -1,0 +1,264 @@
+"""What every family of the registry owes the samplers and the loop: densities, draws, moments and information agree.
+
+Each check runs over ``FAMILIES`` and, for options that are a ``Literal``, over each of their values. Quadrature is held to its own
+error, draws to four Monte Carlo errors.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import reduce
+from itertools import product
+from operator import add
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+from scipy.special import log_expit, log_ndtr
+
+from bayesimpute.families import FAMILIES, Bernoulli, Family, Gaussian, StudentT
+from bayesimpute.families.base import Theta
+from bayesimpute.families.links import LINKS
+
+DRAWS = 40_000
+ERRORS = 4.0
+"""Monte Carlo errors that a check allows: a false alarm in 16,000 comparisons; the seed is fixed."""
+SINGLE = float(np.finfo(np.float32).eps)
+"""PyMC's log Phi(z) takes the root of two in single precision: a relative error of z of SINGLE / 2, z^2 times that in log Phi."""
+
+SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
+    "gaussian": lambda y, t: stats.norm(t["mu"], t["sigma"]).logpdf(y),
+    "student_t": lambda y, t: stats.t(t["nu"], t["mu"], t["sigma"]).logpdf(y),
+    "bernoulli": lambda y, t: stats.bernoulli(t["mu"]).logpmf(y),
+}
+"""Independent densities of the families that have one in SciPy."""
+
+
+def variants(cls: type[Family]) -> Iterator[Family]:
+    """A family with every value of its Literal options, and the defaults of the others."""
+    hints = get_type_hints(cls)
+    options = [f for f in fields(cls) if get_origin(hints[f.name]) is Literal]
+    assert all(f.default is not MISSING or f in options for f in fields(cls)), "options need a default"
+    for values in product(*(get_args(hints[f.name]) for f in options)):
+        yield cls(**{f.name: value for f, value in zip(options, values)})
+
+
+ALL = [family for cls in FAMILIES.values() for family in variants(cls)]
+VALUES = {"identity": (-1.5, 0.0, 2.0), "log": (0.3, 1.0, 2.5), "logit": (0.05, 0.4, 0.93), "probit": (0.05, 0.4, 0.93)}
+each_family = pytest.mark.parametrize("family", ALL, ids=str)
+
+
+def thetas(family: Family) -> list[dict[str, float]]:
+    """Combinations of parameters on the response scale; shapes without a unit are large enough for eight moments."""
+    grid = []
+    for p in family.parameters:
+        shape = p.unit == "none" and p.link == "log"
+        grid.append([(p.name, v) for v in ((9.0, 30.0) if shape else VALUES[p.link])])
+    return [dict(values) for values in product(*grid)]
+
+
+def rows(theta: Mapping[str, float], n: int) -> dict[str, np.ndarray]:
+    """One set of parameters for n rows; only mu has a row axis, as without formulas for the others."""
+    return {name: np.full(n, value) if name == "mu" else np.asarray(value) for name, value in theta.items()}
+
+
+def expect(family: Family, theta: Mapping[str, float], f: Callable[[np.ndarray], np.ndarray]) -> float:
+    """E f(y) under exp(logp): a sum over 0 and 1, or quadrature out to where nothing is left."""
+
+    def integrand(y: Any) -> np.ndarray:
+        at = np.atleast_1d(np.asarray(y, dtype=float))
+        return f(at) * np.exp(family.logp(at, rows(theta, len(at))))
+
+    if "binary" in family.kinds:
+        return float(integrand(np.array([0.0, 1.0])).sum())
+    pieces = [-np.inf, *(theta["mu"] + theta["sigma"] * np.array([-6.0, -1.0, 1.0, 6.0])), np.inf]
+    return sum(integrate.quad(lambda y: float(integrand(y)[0]), a, b)[0] for a, b in zip(pieces, pieces[1:]))
+
+
+def values_of(family: Family) -> np.ndarray:
+    return np.array([0.0, 1.0]) if "binary" in family.kinds else np.array([-40.0, -3.0, 0.1, 2.0, 25.0])
+
+
+@each_family
+def test_the_first_parameter_is_mu_and_links_invert(family: Family) -> None:
+    assert family.parameters[0].name == "mu"
+    assert FAMILIES[family.name] is type(family)
+    for p in family.parameters:
+        link = LINKS[p.link]
+        at = np.array(VALUES[p.link])
+        np.testing.assert_allclose(link.inverse(link.link(at)), at, rtol=1e-12)
+
+
+@each_family
+def test_the_density_integrates_to_one(family: Family) -> None:
+    for theta in thetas(family):
+        assert expect(family, theta, np.ones_like) == pytest.approx(1.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("family", [f for f in ALL if f.name in SCIPY], ids=str)
+def test_the_density_is_scipys(family: Family) -> None:
+    y = values_of(family)
+    for theta in thetas(family):
+        np.testing.assert_allclose(family.logp(y, rows(theta, len(y))), SCIPY[family.name](y, theta), rtol=1e-12)
+
+
+def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> np.ndarray:
+    """The likelihood part of the graph, row by row, and d/d(eta of mu), each of shape (row,)."""
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    pytensor.config.blas__ldflags = ""
+    mu = pt.vector("eta_mu")
+    others = {name: pt.constant(value) for name, value in eta.items() if name != "mu"}
+    with pm.Model() as model:
+        family.likelihood({"mu": mu, **others}, pt.constant(y), pt.ones(len(y)))
+    factors = model.logp(sum=False)
+    total = reduce(add, factors)
+    compute = pytensor.function([mu], [total, pytensor.grad(total.sum(), mu)], mode="FAST_COMPILE")
+    return np.array(compute(np.asarray(eta["mu"], dtype=float)))
+
+
+def linked(family: Family, theta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {p.name: LINKS[p.link].link(np.asarray(theta[p.name])) for p in family.parameters}
+
+
+@each_family
+def test_the_graph_has_the_same_density(family: Family) -> None:
+    grid = [(theta, y) for theta in thetas(family) for y in values_of(family)]
+    theta = {name: np.array([t[name] for t, _ in grid]) for name in grid[0][0]}
+    y = np.array([y for _, y in grid])
+    logp, _ = graph_logp(family, linked(family, theta), y)
+    np.testing.assert_allclose(logp, family.logp(y, theta), rtol=4 * SINGLE if "probit" in str(family) else 1e-12)
+
+
+@each_family
+def test_the_tails_of_the_graph_are_finite_with_a_gradient(family: Family) -> None:
+    far = np.array([-700.0, -30.0, 30.0, 700.0])
+    y = np.repeat(values_of(family), len(far))
+    eta = {p.name: np.zeros(()) for p in family.parameters} | {"mu": np.tile(far, len(values_of(family)))}
+    logp, gradient = graph_logp(family, eta, y)
+    assert np.isfinite(logp).all()
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("link", "exact"), [("logit", log_expit), ("probit", log_ndtr)])
+def test_bernoulli_keeps_its_digits_in_the_tails(link: Any, exact: Callable) -> None:
+    eta = np.array([-300.0, -30.0, -9.0, 9.0, 30.0])
+    for y in (0.0, 1.0):
+        logp, gradient = graph_logp(Bernoulli(link=link), {"mu": eta}, np.full(5, y))
+        sign = 2 * y - 1
+        tolerance = SINGLE * np.maximum(eta**2, 1) if link == "probit" else np.full(5, 1e-12)
+        assert (np.abs(logp - exact(sign * eta)) <= tolerance * np.abs(exact(sign * eta))).all()
+        slope = {"logit": lambda e: np.exp(log_expit(-e)), "probit": lambda e: np.exp(stats.norm.logpdf(e) - log_ndtr(e))}
+        expected = sign * slope[link](sign * eta)
+        assert (np.abs(gradient - expected) <= tolerance * np.abs(expected)).all()
+
+
+def check_draws(family: Family, theta: Mapping[str, float], impute: Callable) -> None:
+    """Draws have the moments that `moments` says and the distribution that `logp` says."""
+    at = rows(theta, DRAWS)
+    y = impute(np.random.default_rng(8), at)
+    assert y.shape == (DRAWS,)
+    mean, variance = family.moments(at)
+    assert mean.shape == variance.shape == (DRAWS,)
+    error = np.sqrt(variance[0] / DRAWS)
+    assert abs(y.mean() - mean[0]) < ERRORS * error
+    squares = (y - mean[0]) ** 2
+    fourth = expect(family, theta, lambda v: (v - mean[0]) ** 4)
+    # a binary variable with p = 1/2 has constant squares: then only rounding is left
+    assert abs(squares.mean() - variance[0]) < ERRORS * np.sqrt(max(fourth - variance[0] ** 2, 1e-20) / DRAWS) + 1e-12
+    for cut in mean[0] + np.sqrt(variance[0]) * np.array([-1.5, -0.5, 0.3, 1.2]):
+        share = expect(family, theta, lambda v, cut=cut: (v <= cut).astype(float))
+        assert abs(np.mean(y <= cut) - share) < ERRORS * np.sqrt(max(share * (1 - share), 1e-12) / DRAWS) + 1e-5
+
+
+@each_family
+def test_draws_follow_the_density_and_its_moments(family: Family) -> None:
+    for theta in thetas(family):
+        check_draws(family, theta, family.impute)
+
+
+@each_family
+def test_moments_are_those_of_the_density(family: Family) -> None:
+    for theta in thetas(family):
+        mean, variance = (v[0] for v in family.moments(rows(theta, 1)))
+        assert expect(family, theta, lambda y: y) == pytest.approx(mean, abs=1e-6)
+        assert expect(family, theta, lambda y, m=mean: (y - m) ** 2) == pytest.approx(variance, rel=1e-5)
+
+
+@each_family
+@pytest.mark.parametrize("mistake", ["the mean", "half the noise", "one draw for all rows"])
+def test_a_family_that_imputes_with_too_little_variance_is_caught(family: Family, mistake: str) -> None:
+    theta = thetas(family)[0]
+
+    def wrong(rng: np.random.Generator, at: Theta) -> np.ndarray:
+        mean, _ = family.moments(at)
+        y = family.impute(rng, at)
+        return {"the mean": mean, "half the noise": (y + mean) / 2, "one draw for all rows": np.full_like(y, y[0])}[mistake]
+
+    with pytest.raises(AssertionError):
+        check_draws(family, theta, wrong)
+
+
+@each_family
+def test_draws_come_from_the_generator_alone(family: Family) -> None:
+    at = rows(thetas(family)[0], 50)
+    first, second = (family.impute(np.random.default_rng(4), at) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, family.impute(np.random.default_rng(5), at))
+
+
+@each_family
+def test_the_information_is_the_variance_of_the_score(family: Family) -> None:
+    link, step = LINKS[family.parameters[0].link], 1e-4
+    for theta in thetas(family):
+        eta = float(link.link(np.array(theta["mu"])))
+
+        def score(y: np.ndarray, eta: float = eta, theta: Mapping[str, float] = theta) -> np.ndarray:
+            up, down = (float(link.inverse(np.array(eta + s))) for s in (step, -step))
+            ends = (family.logp(y, rows({**theta, "mu": mu}, len(y))) for mu in (up, down))
+            return (next(ends) - next(ends)) / (2 * step)
+
+        assert abs(expect(family, theta, score)) < 1e-6
+        exact = expect(family, theta, lambda y, score=score: score(y) ** 2)
+        found = family.information(rows(theta, 3))
+        assert found.shape == (3,)
+        np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
+@each_family
+def test_the_information_is_finite_at_the_ends_of_the_scale(family: Family) -> None:
+    p = family.parameters[0]
+    theta = {q.name: np.array(1.0) for q in family.parameters} | {"mu": LINKS[p.link].inverse(np.array([-40.0, 40.0]))}
+    assert np.isfinite(family.information(theta)).all()
+
+
+def test_a_t_without_moments_says_so() -> None:
+    mean, variance = StudentT().moments({"mu": np.zeros(3), "sigma": np.array(1.0), "nu": np.array([0.9, 1.5, 2.5])})
+    assert np.isnan(mean[0])
+    assert list(mean[1:]) == [0.0, 0.0]
+    assert list(np.isinf(variance)) == [True, True, False]
+
+
+def test_a_t_with_many_degrees_of_freedom_is_a_normal() -> None:
+    y, theta = np.linspace(-4, 4, 9), {"mu": np.zeros(9), "sigma": np.array(1.3), "nu": np.array(1e7)}
+    np.testing.assert_allclose(StudentT().logp(y, theta), Gaussian().logp(y, theta), atol=1e-5)
+
+
+def test_families_are_frozen_values() -> None:
+    assert Bernoulli() == Bernoulli(link="logit") != Bernoulli(link="probit")
+    assert len({Gaussian(), Gaussian(), StudentT()}) == 2
+
+
+@dataclass(frozen=True)
+class _Without:
+    """Not a family: an option without default cannot be made from its name in a plan."""
+
+    option: int
+
+
+def test_the_variants_cover_every_literal_option() -> None:
+    assert {f.link for f in ALL if isinstance(f, Bernoulli)} == {"logit", "probit"}
+    with pytest.raises(AssertionError):
+        list(variants(_Without))  # pyright: ignore[reportArgumentType]
