@@ -154,6 +154,27 @@ def fill(
     }
 
 
+def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Missing units drawn from the observed ones of the same cluster, so that clusters differ as they do where observed.
+
+    By the first cluster key; where a cluster has no observed value, and for level-2 variables, from all.
+    """
+    cells = fill(incomplete, resolved, rng, spread=0.0)
+    if not incomplete.clusters:
+        return cells
+    codes = incomplete.codes(incomplete.clusters[0])
+    for target in resolved.targets:
+        if target.level is None:
+            known = target.fit_rows[np.argsort(codes[target.fit_rows], kind="stable")]
+            counts = np.bincount(codes[known], minlength=codes.max() + 1)
+            starts = np.cumsum(counts) - counts
+            mine = codes[target.missing_rows]
+            chosen = starts[mine] + (rng.random(len(mine)) * counts[mine]).astype(np.int64)
+            has = counts[mine] > 0
+            cells[target.name][has] = incomplete.columns[target.name].values[known[chosen[has]]]
+    return cells
+
+
 def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
     known = values[target.fit_rows]
     missing = int((~target.observed).sum())

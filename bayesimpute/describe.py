@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.check.priors import column_terms, correlations, prefixed
-from bayesimpute.completed import Completed, fill
+from bayesimpute.completed import Completed, fill_within
 from bayesimpute.design import Block, Design, Predictor, Units
 from bayesimpute.families import Parameter
 from bayesimpute.formulas import Formula, Group, Matrix, build, namespace
@@ -31,7 +31,7 @@ from bayesimpute.targets import Resolved, Target
 
 SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
-INFORMATIVE = 5.0
+INFORMATIVE = 1.0
 """Ratio of a cluster's information about its effects to the population's above which a block is centred."""
 SLOPE = 2.5
 """bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
@@ -49,7 +49,7 @@ def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Desi
     FormulaError
         If a formula cannot be computed on the data.
     """
-    start = fill(incomplete, resolved, np.random.default_rng(SEED), spread=0.0)
+    start = fill_within(incomplete, resolved, np.random.default_rng(SEED))
     completed = Completed(incomplete, resolved, start)
     return _Describer(target, incomplete, completed).design()
 
@@ -159,7 +159,7 @@ class _Describer:
         frame = self.frame.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
         self.two = unused("two", frame)
         frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
-        groups = [f"({group.expression} | {self.two})" for group in _distinct(formula.groups)]
+        groups = [f"(1 | {self.two})"] if formula.groups else []
         text = f"{y} ~ {' + '.join([formula.common, *groups])}"
         family = self.target.family
         link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
@@ -179,7 +179,7 @@ class _Describer:
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
         units = self.units(p)
-        automatic = self.automatic_sds(p, group, matrix, scale)
+        automatic = self.automatic_sds(p, matrix, columns)
         effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
         names = tuple(f"{effect}|{group.factor}" for effect in effects)
         terms = [prefixed(p, "1" if term == "Intercept" else term) for term in column_terms(matrix)]
@@ -206,18 +206,18 @@ class _Describer:
         prior = self.own(correlations(p, group), "", Prior.of("LKJ", LKJ_ETA))
         return prior.args[0]
 
-    def automatic_sds(self, p: Parameter, group: Group, matrix: Matrix, scale: np.ndarray) -> list[Prior]:
+    def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
+        """bambi's half-normals in the user's units: of the intercept its own, of each column its rule.
+
+        bambi's terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, lme4 does not.
+        """
         if p.name != "mu":
-            return [Prior.of("HalfNormal", 1.0 / s) for s in scale]
-        formula = self.target.formulas[p.name]
-        described = self.bambi(formula).group_specific_terms
-        priors: list[Prior] = []
-        for term, place in matrix.terms:
-            prior = described[f"{'1' if term == 'Intercept' else term}|{self.two}"].prior.args["sigma"]
-            sigma = np.broadcast_to(prior.args["sigma"], place.stop - place.start)
-            sigma = np.where(np.isfinite(sigma), sigma, SLOPE * self.scale)  # bambi divides by the spread of a constant
-            priors += [Prior.of("HalfNormal", s) for s in sigma]
-        return priors
+            return [Prior.of("HalfNormal", 1.0 / s) for s in spread(columns)]
+        slopes = SLOPE * self.scale / spread(columns)
+        if "Intercept" in matrix.names:
+            intercept = self.bambi(self.target.formulas[p.name]).group_specific_terms[f"1|{self.two}"]
+            slopes[matrix.names.index("Intercept")] = intercept.prior.args["sigma"].args["sigma"]
+        return [Prior.of("HalfNormal", s) for s in slopes]
 
     def informative(self, p: Parameter, codes: np.ndarray, z: np.ndarray) -> bool:
         """Whether clusters say so much about each of their effects that these are better sampled as they are.
@@ -226,8 +226,10 @@ class _Describer:
         """
         if p.name != "mu" or not self.target.family.standardise:
             return False
-        x = build(self.target.formulas["mu"].common, self.frame).evaluate(self.frame)
-        return information_ratio((self.y - self.centre) / self.scale, x, z, codes[self.target.fit_rows]) > INFORMATIVE
+        matrix = build(self.target.formulas["mu"].common, self.frame)
+        x = matrix.evaluate(self.frame)
+        y = (self.y - (self.centre if "Intercept" in matrix.names else 0.0)) / self.scale
+        return information_ratio(y, x / spread(x), z, codes[self.target.fit_rows]) > INFORMATIVE
 
 
 def flat(columns: np.ndarray) -> np.ndarray:
@@ -271,13 +273,3 @@ def unused(name: str, frame: pd.DataFrame) -> str:
     while name in frame:
         name += "_"
     return name
-
-
-def _distinct(groups: tuple[Group, ...]) -> list[Group]:
-    """One group for each set of effects: with one stand-in key, the same effects of two factors are the same term."""
-    seen: dict[tuple[str, ...], Group] = {}
-    for group in groups:
-        fresh = tuple(t for t in group.terms if not any(t in g.terms for g in seen.values()))
-        if fresh:
-            seen[group.terms] = group
-    return list(seen.values())

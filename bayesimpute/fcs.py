@@ -7,13 +7,15 @@ needed to go on.
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from bayesimpute.check import plan_clusters, require
@@ -21,7 +23,7 @@ from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import ChainState
 from bayesimpute.legs import Job, run_leg
-from bayesimpute.outcome import BayesimputeError, DataError, Interrupted, Outcome, PlanError, one
+from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.records import Leg, Record, Schedule
 from bayesimpute.targets import resolve
@@ -87,9 +89,9 @@ def impute(
         On Ctrl-C, after the run was saved.
     """
     plan = plan if isinstance(plan, Plan) else Plan.of(plan)
-    plan = plan.with_run(m=m, chains=chains, warmup=warmup, sweeps=sweeps, steps=steps)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise one(PlanError, "seed", f"{seed!r} is not a whole number of at least 0", "give one, such as seed=1")
+    settings = {"m": m, "chains": chains, "warmup": warmup, "sweeps": sweeps, "steps": steps}
+    plan = plan.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
+    _whole("seed", seed, 0, "give one, such as seed=1")
     require(plan, data)
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
     if not any(v.n_missing for v in incomplete.variables.values()):
@@ -98,7 +100,7 @@ def impute(
     record = Record(
         incomplete=incomplete,
         plan=plan,
-        seed=seed,
+        seed=int(seed),
         schedule=Schedule.of(plan),
         states=states,
         legs=tuple(Leg() for _ in states),
@@ -147,17 +149,17 @@ def extend(imputed: MultiplyImputed, sweeps: int, **options: Any) -> MultiplyImp
     _whole(
         "sweeps", sweeps, least, f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many"
     )
-    return _go_on(record.extended(sweeps), **options)
+    return _go_on(record.extended(int(sweeps)), **options)
 
 
 def add(imputed: MultiplyImputed, m: int, **options: Any) -> MultiplyImputed:
     """See :meth:`MultiplyImputed.add`."""
     _whole("m", m, 1, "add at least one")
-    return _go_on(imputed.record.added(m), **options)
+    return _go_on(imputed.record.added(int(m)), **options)
 
 
 def _whole(name: str, value: Any, least: int, why: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise one(PlanError, name, f"{value!r} is not a whole number of at least {least}", why)
 
 
@@ -181,54 +183,55 @@ def _run(
 ) -> MultiplyImputed:
     from bayesimpute.progress import Progress
 
+    _require_executor(executor, workers)
     keeper = _Checkpoint(checkpoint)
-    keeper.write(record)
-    with Progress.over(record, show=progress) as bar, _executor(executor, workers) as pool:
-        try:
+    try:
+        keeper.write(record)
+        with Progress.over(record, show=progress) as bar, _executor(executor, workers) as pool:
             for latest in _advance(record, pool, bar):
                 record = latest
                 keeper.now_and_then(record)
-        except KeyboardInterrupt:
-            keeper.write(record)
-            raise Interrupted(keeper.how_to_go_on()) from None
-        except BrokenProcessPool as error:
-            keeper.write(record)
-            raise BayesimputeError(f"A worker process died. {keeper.how_to_go_on()}") from error
-    keeper.write(record)
+        keeper.write(record)
+    except KeyboardInterrupt:
+        keeper.write(record)
+        raise Interrupted(keeper.how_to_go_on()) from None
+    except BrokenExecutor as error:
+        keeper.write(record)
+        raise BayesimputeError(f"A worker process died{_WHY_DEAD}. {keeper.how_to_go_on()}") from error
     return MultiplyImputed.of(record)
+
+
+_WHY_DEAD = ' (was memory short? a script that uses workers must start with if __name__ == "__main__":)'
 
 
 def _advance(record: Record, pool: Executor, bar: "Progress") -> Iterator[Record]:
     """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
     job = Job.of(record)
-    running = {_submit(pool, job, state, 0) for state in record.states if state.sweep < record.schedule.end}
+    ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
+    at_once = 1 if isinstance(pool, _Serial) else len(record.states)  # so that Ctrl-C loses one leg, not one a chain
+    running: set[Future[tuple[ChainState, Leg]]] = set()
     try:
-        while running:
+        while ahead or running:
+            while ahead and len(running) < at_once:
+                running.add(pool.submit(run_leg, job, *ahead.popleft()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda f: f.chain):  # type: ignore[attr-defined]
-                state, leg = future.result()
+            for state, leg in sorted((future.result() for future in done), key=lambda made: made[0].chain):
                 made = state.sweep - record.states[state.chain].sweep
                 record = record.grown(state, leg)
                 bar.moved(state.chain, state.sweep, leg)
                 if state.sweep < record.schedule.end:
-                    running.add(_submit(pool, job, state, _leg_length(made, leg.seconds)))
+                    ahead.append((state, _leg_length(made, leg.seconds)))
                 yield record
     finally:
         for future in running:
             future.cancel()
 
 
-def _submit(pool: Executor, job: Job, state: ChainState, sweeps: int) -> "Future[tuple[ChainState, Leg]]":
-    future = pool.submit(run_leg, job, state, sweeps)
-    future.chain = state.chain  # type: ignore[attr-defined]
-    return future
-
-
 def _leg_length(made: int, seconds: float) -> int:
     """Sweeps that take about LEG_SECONDS; how they are cut into legs changes no number."""
-    if not made or seconds <= 0:
+    if not made:
         return 5
-    return max(1, min(500, round(LEG_SECONDS * made / seconds)))
+    return max(1, min(500, round(LEG_SECONDS * made / max(seconds, 1e-9))))
 
 
 class _Serial(Executor):
@@ -240,10 +243,20 @@ class _Serial(Executor):
         return future
 
 
-@contextmanager
-def _executor(executor: Executor | None, workers: int | None) -> Iterator[Executor]:
+def _require_executor(executor: Executor | None, workers: int | None) -> None:
     if workers is not None:
         _whole("workers", workers, 1, "give the number of processes")
+    if executor is None:
+        return
+    if not isinstance(executor, Executor):
+        finding = f"a {type(executor).__name__} is not a concurrent.futures.Executor"
+        raise one(PlanError, "executor", finding, "give one, such as a Dask cluster's client.get_executor()")
+    if workers is not None:
+        raise one(PlanError, "workers", "there is an executor too", "give one of the two")
+
+
+@contextmanager
+def _executor(executor: Executor | None, workers: int | None) -> Iterator[Executor]:
     if executor is not None:
         yield executor
     elif workers is None or workers == 1:
@@ -255,6 +268,10 @@ def _executor(executor: Executor | None, workers: int | None) -> Iterator[Execut
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
         try:
             yield pool
+        except BaseException:  # nobody waits for the legs that are under way
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -271,12 +288,21 @@ class _Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path = None if path is None else Path(path)
-        self.last = 0.0
+        self.last, self.written = 0.0, False
 
     def write(self, record: Record) -> None:
-        if self.path is not None:
+        if self.path is None:
+            return
+        try:
             MultiplyImputed.of(record).save(self.path, force=True)
-            self.last = time.monotonic()
+        except FileError as error:
+            if not self.written:
+                raise
+            remedy = (
+                f"it still holds the run as it was before; make room and go on with: bayesimpute resume {self.path}"
+            )
+            raise FileError([replace(problem, remedy=remedy) for problem in error.problems]) from error
+        self.last, self.written = time.monotonic(), True
 
     def now_and_then(self, record: Record) -> None:
         if time.monotonic() - self.last > CHECKPOINT_SECONDS:

@@ -17,14 +17,13 @@ import xarray as xr
 
 from bayesimpute.columns import Column
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import FileError, InputError, one
+from bayesimpute.outcome import BayesimputeError, DataError, FileError, InputError, one
 from bayesimpute.plan import Plan
 from bayesimpute.records import Record
 from bayesimpute.saving import atomic, reason
-from bayesimpute.tree import FORMAT, from_tree, to_tree
+from bayesimpute.tree import FORMAT, from_tree, in_order, to_tree
 
 if TYPE_CHECKING:
-
     from bayesimpute.diagnostics import Diagnosis
     from bayesimpute.pooling import Analyses, Pooled
 
@@ -68,6 +67,10 @@ class MultiplyImputed:
         """Number of completed datasets."""
         return int(self.tree["completed"].sizes.get("imputation", 0))
 
+    @cached_property
+    def _done(self) -> frozenset[int]:
+        return frozenset(json.loads(self.tree.attrs["imputations_done"]))
+
     @property
     def seed(self) -> int:
         """The seed of the run."""
@@ -97,11 +100,16 @@ class MultiplyImputed:
         ------
         IndexError
             If there is no such dataset.
+        BayesimputeError
+            If it is not there yet, because the run was stopped before.
         """
         if not 0 <= k < self.m:
             raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
+        if k not in self._done:
+            finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
+            raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
         frame = self.incomplete.frame.copy()
-        for variable in self.tree["completed"].to_dataset().values():
+        for variable in in_order(self.tree["completed"].to_dataset()):
             name = variable.attrs["name"]
             values = variable.values[k].astype(float)
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
@@ -126,7 +134,16 @@ class MultiplyImputed:
         -------
         DataFrame
             ``.imp`` (1 to m) and ``.id`` (row number from 1) first, then the columns of the data; row labels kept.
+
+        Raises
+        ------
+        DataError
+            If the data have a column ``.imp`` or ``.id``.
         """
+        taken = [f'"{name}"' for name in (".imp", ".id") if name in self.incomplete.frame]
+        if taken:
+            finding = f"there is a column called {' and '.join(taken)} already"
+            raise one(DataError, "data", finding, "rename it before the data are imputed")
         frames = list(self)
         if include_incomplete:
             frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
@@ -267,7 +284,7 @@ class MultiplyImputed:
         return self.analyse(analysis, family=family).pool(**options)
 
     def __repr__(self) -> str:
-        done = len(json.loads(self.tree.attrs["imputations_done"]))
+        done = len(self._done)
         rows = self.tree["observed"].attrs["rows"]
         schedule = json.loads(self.tree.attrs["schedule"])
         return (

@@ -75,12 +75,14 @@ def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # sums must not depend on how many cores share them
-        space = workspace(job)
-        if not state.cells:
-            state = begin(space, state.chain, job.seed)
-        bench = Bench(space, state.cells)
-        if not state.samplers:
-            with _COMPILING:
+        with _COMPILING:  # neither describing nor compiling is safe in two threads at a time
+            space = workspace(job)
+            if not state.cells:
+                state = begin(space, state.chain, job.seed)
+            bench = Bench(space, state.cells)
+            for target in space.resolved.targets:
+                space.posterior(target, bench.data(target))
+            if not state.samplers:
                 state = adapt(bench, state, job.seed)
         book = _Book(job, space, state.chain)
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):

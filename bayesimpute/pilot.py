@@ -11,7 +11,7 @@ RIDGE = 1e-6
 
 
 def information_ratio(y: np.ndarray, x: np.ndarray, z: np.ndarray, codes: np.ndarray) -> float:
-    """What a typical cluster says about the least informed of its effects, over what the population says.
+    """What a typical cluster says about its effects, over what the population says, in the least informed direction.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def information_ratio(y: np.ndarray, x: np.ndarray, z: np.ndarray, codes: np.nda
     Returns
     -------
     float
-        The smallest over the effects k of the median over clusters of (Z_j'Z_j)_kk S_kk / sigma^2.
+        The median over clusters of the smallest eigenvalue of L'Z_j'Z_j L / sigma^2, with L L' the effects' covariance: for
+        a random intercept n ICC / (1 - ICC).
     """
     codes = np.unique(codes, return_inverse=True)[1]
     size, width = int(codes.max()) + 1, z.shape[1]
@@ -49,5 +50,6 @@ def information_ratio(y: np.ndarray, x: np.ndarray, z: np.ndarray, codes: np.nda
         covariance = (np.einsum("ja,jb->ab", effects, effects) + spread.sum(axis=0)) / size
         left = residual - (z * effects[codes]).sum(axis=1)
         residual_variance = float(left @ left + np.einsum("jab,jba->", products, spread)) / len(y)
-    typical = np.median(products[:, range(width), range(width)], axis=0)
-    return float((typical * np.diag(covariance)).min() / max(residual_variance, 1e-12))
+    root = np.linalg.cholesky(covariance + RIDGE * np.diag(np.diag(covariance)) + 1e-12 * np.eye(width))
+    least = np.linalg.eigvalsh(root.T @ products @ root)[:, 0]
+    return float(np.median(least)) / max(residual_variance, 1e-12)

@@ -71,6 +71,8 @@ def from_tree(tree: xr.DataTree) -> Record:
     sweeps = json.loads(attrs["sweeps_done"])
     effects = bool(attrs["keep_effects"])
     kept = _read_kept(tree, resolved, json.loads(attrs["imputations_done"]))
+    for k, cells in _read_spares(tree, names).items():
+        kept[k] = cells
     states, legs = [], []
     for chain in range(schedule.chains):
         states.append(_read_state(tree, names, chain, sweeps[chain]))
@@ -97,10 +99,14 @@ def _attributes(record: Record) -> dict[str, Any]:
         "clusters": json.dumps(list(record.incomplete.clusters)),
         "schedule": json.dumps(asdict(record.schedule)),
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
-        "imputations_done": json.dumps(sorted(k for leg in record.legs for k in leg.kept)),
+        "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in LIBRARIES}),
     }
+
+
+def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:
+    return {k: cells for leg in record.legs for k, cells in leg.kept.items()}
 
 
 def _missing(incomplete: Incomplete) -> xr.Dataset:
@@ -109,7 +115,7 @@ def _missing(incomplete: Incomplete) -> xr.Dataset:
 
 
 def _completed(record: Record, resolved: Resolved) -> xr.Dataset:
-    kept = {k: cells for leg in record.legs for k, cells in leg.kept.items()}
+    kept = {k: cells for k, cells in _kept(record).items() if k < record.schedule.m}
     changing = [t.name for t in resolved.targets] + [d.name for d in resolved.derived]
     wanted = dict.fromkeys([*changing, *resolved.filled, *(d.name for d in record.plan.derived)])
     wanted = [n for n in wanted if n in record.incomplete.columns or any(d.name == n for d in record.plan.derived)]
@@ -122,7 +128,18 @@ def _completed(record: Record, resolved: Resolved) -> xr.Dataset:
             data[name][k] = completed.values.get(name, resolved.filled.get(name))
     done = len(kept) == record.schedule.m
     made = {n: x.astype(np.int8) if done and n in whole and not np.isnan(x).any() else x for n, x in data.items()}
-    return xr.Dataset({names[n]: (("imputation", "unit"), x, {"name": n}) for n, x in made.items()})
+    variables = {names[n]: (("imputation", "unit"), x, {"name": n}) for n, x in made.items()}
+    return _ordered(xr.Dataset(variables), variables)
+
+
+def _ordered(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """With the order of its variables in an attribute: a Zarr store does not keep it."""
+    return dataset.assign_attrs(order=json.dumps(list(names)))
+
+
+def in_order(dataset: xr.Dataset) -> list[xr.DataArray]:
+    """The variables whose order was kept, in that order."""
+    return [dataset[name] for name in json.loads(dataset.attrs["order"])]
 
 
 def _padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
@@ -141,13 +158,27 @@ def _by_chain(record: Record, part: str, target: str, width: int) -> np.ndarray:
 def _posterior(record: Record, target: str) -> xr.Dataset:
     names = next((leg.names[target] for leg in record.legs if target in leg.names), ())
     draws = _by_chain(record, "draws", target, len(names))
-    safe = safe_names(names)
-    variables: dict[str, Any] = {safe[n]: (("chain", "draw"), draws[:, :, i], {"name": n}) for i, n in enumerate(names)}
-    for name in next((leg.effects[target] for leg in record.legs if target in leg.effects), {}):
-        values = _padded(leg.effects[target][name] for leg in record.legs if target in leg.effects)
+    effects = next((leg.effects[target] for leg in record.legs if target in leg.effects), {})
+    safe = safe_names([*names, *effects])
+    scalars: dict[str, Any] = {safe[n]: (("chain", "draw"), draws[:, :, i], {"name": n}) for i, n in enumerate(names)}
+    dataset = _ordered(_with_coordinates(xr.Dataset(scalars), draws), scalars)
+    for name, example in effects.items():
+        none = {name: np.zeros((0, example.shape[1]))}
+        values = _padded(leg.effects.get(target, none)[name] for leg in record.legs)
         factor = name.rsplit("|", 1)[1]
-        variables[safe_names([name])[name]] = (("chain", "draw", factor.replace("/", "_")), values, {"name": name})
-    return _with_coordinates(xr.Dataset(variables), draws)
+        dim = safe_names([factor])[factor]
+        dim = f"{dim}_cluster" if dim in safe.values() else dim
+        dataset[safe[name]] = (("chain", "draw", dim), values, {"name": name})
+        dataset = dataset.assign_coords({dim: _labels(record.incomplete, factor)})
+    return dataset
+
+
+def _labels(incomplete: Incomplete, factor: str) -> np.ndarray:
+    """The clusters in the order of their codes: whole numbers as they are, everything else as text."""
+    labels = incomplete.labels(factor)
+    if all(isinstance(label, int) and not isinstance(label, bool) for label in labels):
+        return np.array(labels)
+    return np.array([str(label) for label in labels], dtype=object)
 
 
 def _with_coordinates(dataset: xr.Dataset, draws: np.ndarray) -> xr.Dataset:
@@ -200,6 +231,10 @@ def _state(record: Record, target: str) -> xr.Dataset:
         width = len(begun[0].cells[target])
         cells = [state.cells.get(target, np.full(width, np.nan)) for state in record.states]
         variables["cells"] = (("chain", "missing_unit"), np.stack(cells))
+    spares = {k: cells[target] for k, cells in sorted(_kept(record).items()) if k >= record.schedule.m}
+    if spares:
+        variables["spare_imputation"] = ("spare", np.array(list(spares)))
+        variables["spare_cells"] = (("spare", "missing_unit"), np.stack(list(spares.values())))
     variables["steps"] = ("chain", np.array([state.steps.get(target, 0) for state in record.states]))
     ready = [state.samplers[target] for state in record.states if target in state.samplers]
     for name in ready[0].arrays if ready else ():
@@ -238,8 +273,8 @@ def _read_leg(
     draws, imputed, stats, effects, parameters = {}, {}, {}, {}, {}
     for place, (target, safe) in enumerate(names.items()):
         posterior = tree[f"posterior/{safe}"].to_dataset()
-        scalars = [v.values[chain, :length] for v in posterior.values() if v.ndim == 2]
-        parameters[target] = tuple(v.attrs["name"] for v in posterior.values() if v.ndim == 2)
+        scalars = [v.values[chain, :length] for v in in_order(posterior)]
+        parameters[target] = tuple(v.attrs["name"] for v in in_order(posterior))
         draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
         chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
         imputed[target] = np.stack([chains[f"{safe}_{s}"].values[chain, :length] for s in ("mean", "sd")], axis=1)
@@ -257,3 +292,13 @@ def _read_kept(tree: xr.DataTree, resolved: Resolved, done: Iterable[int]) -> di
     return {
         k: {t.name: by_name[t.name].values[k][t.missing_rows].astype(float) for t in resolved.targets} for k in done
     }
+
+
+def _read_spares(tree: xr.DataTree, names: Mapping[str, str]) -> dict[int, dict[str, np.ndarray]]:
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for target, safe in names.items():
+        data = tree[f"state/{safe}"].to_dataset()
+        if "spare_cells" in data:
+            for k, cells in zip(data["spare_imputation"].values.tolist(), data["spare_cells"].values, strict=True):
+                found.setdefault(k, {})[target] = np.array(cells)
+    return found

@@ -1,0 +1,33 @@
+"""Every plan in models/ can be read, comes back from its own text, and fits its data."""
+
+from pathlib import Path
+
+import pytest
+from studies import DATA, MODELS, plan_of
+
+import bayesimpute as bi
+
+NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
+
+
+def test_every_plan_has_its_data_set() -> None:
+    assert sorted(DATA) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_comes_back_from_its_own_text(name: str) -> None:
+    plan = plan_of(name)
+    assert plan.title
+    assert plan.analyses
+    assert bi.Plan.from_toml(plan.to_toml()) == plan
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_has_no_problem_with_its_data(name: str, public_data: Path) -> None:
+    assert list(bi.check(plan_of(name), bi.load_dataset(DATA[name]))) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_names_its_data_in_the_first_line(name: str) -> None:
+    first = (MODELS / f"{name}.toml").read_text(encoding="utf-8").partition("\n")[0]
+    assert first.startswith(f"# Data: {DATA[name]}")
