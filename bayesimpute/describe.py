@@ -1,9 +1,9 @@
 """Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
 
 bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
-priors. In that frame the right side of each ``|`` is a two-level stand-in, because formulae builds one column per
-cluster (quadratic in time and memory) and neither terms nor priors depend on their number; the true cluster codes are
-kept in the design.
+priors. In that frame one random intercept by a two-level stand-in takes the place of all random effects, because
+formulae builds one column per cluster (quadratic in time and memory) and the intercept's prior does not depend on
+their number; the true cluster codes are kept in the design.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
 ``(1 + x | g)`` independent.
@@ -207,9 +207,10 @@ class _Describer:
         return prior.args[0]
 
     def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
-        """bambi's half-normals in the user's units: of the intercept its own, of each column its rule.
+        """Half-normals in the user's units: of the intercept bambi's own, of each column by bambi's rule.
 
-        bambi's terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, lme4 does not.
+        Its terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, which
+        lme4 does not.
         """
         if p.name != "mu":
             return [Prior.of("HalfNormal", 1.0 / s) for s in spread(columns)]
@@ -245,8 +246,8 @@ def spread(columns: np.ndarray) -> np.ndarray:
 def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
     """Priors of the terms that bambi 0.21 cannot scale, by its own rule for each column.
 
-    It divides by the standard deviation of columns that are constant on the fitted rows (an interaction's empty cell), and for
-    yes/no targets it fails at terms of several numeric columns (``poly``, ``bs``).
+    It divides by the standard deviation of columns that are constant on the fitted rows (an interaction's empty cell),
+    and for yes/no targets it fails at terms of several numeric columns (``poly``, ``bs``).
     """
     import bambi
 

@@ -110,7 +110,8 @@ def diagnose(imputed: "MultiplyImputed", *, analyses: Sequence[Analyses] = ()) -
     Diagnosis
         Converged if, for every parameter and every imputed mean and SD that varies, R-hat is below 1.01 and bulk and
         tail ESS are above 400; at most 0.1 % of the transitions diverge; and no autocorrelation is above .1 by more
-        than two of its standard errors (see :func:`autocorrelation`). With one chain its halves are compared.
+        than chance can make it (see :func:`autocorrelation` and :func:`bayesimpute.reasons.dependent`). With one chain
+        its halves are compared.
     """
     schedule = json.loads(imputed.tree.attrs["schedule"])
     done = json.loads(imputed.tree.attrs["sweeps_done"])

@@ -4,6 +4,11 @@ The model is on the standardised scale of :mod:`bayesimpute.design`. Coefficient
 vector and all prior parameters are data, so that the compiled code depends on the structure of a model and not on its
 size.
 
+Effects that the sampler sees as standard normals (not centred) are s z with a signed scale s: its prior is the symmetric
+extension of the standard deviation's, |s| is the standard deviation, and flipping the signs of s, z and the correlations
+together changes nothing. So zero is an inner point, where log(sd) would have a long flat tail beside a steep side and
+trajectories would diverge (the expansion of Gelman 2006, Bayesian Analysis 1:515, section 2).
+
 Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations
 through canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k
 (Lewandowski, Kurowicka & Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q.
@@ -81,7 +86,7 @@ def vectors(design: Design) -> dict[str, Sequence[Prior]]:
     """Every vector of parameters with its priors, in the order in which the graph makes them."""
     found: dict[str, Sequence[Prior]] = {p.key: p.priors for p in design.predictors}
     for b in design.blocks:
-        found[f"{b.key}_sd"] = b.priors
+        found[f"{b.key}_sd"] = b.priors if b.centred else [prior.symmetric() or prior for prior in b.priors]
         if b.width > 1:
             found[f"{b.key}_partial"] = partial_correlation_priors(b)
     return found
@@ -212,21 +217,21 @@ def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.n
     Returns
     -------
     dict of str to ndarray
-        Coefficients by parameter, and for each block its effects, ``_sd`` and ``_corr``.
+        Coefficients by parameter, and for each block its effects, ``_sd``, ``_corr`` and ``_root``, the factor of the
+        effects' covariance by which standard normals become effects.
     """
     draw: dict[str, np.ndarray] = {p.key: values[p.key] for p in design.predictors}
     for p in design.predictors:
         if p.matrix is None:
             draw[p.key] = values[p.key][0]
     for b in design.blocks:
-        sd = values[f"{b.key}_sd"]
-        correlation = cholesky(2 * values[f"{b.key}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
-        draw[f"{b.key}_sd"] = sd
-        draw[f"{b.key}_corr"] = np.array([(correlation[i] @ correlation[j]) for j, i in pairs(b.width)])
-        if b.key in values:
-            draw[b.key] = values[b.key]
-        else:
-            draw[b.key] = values[f"{b.key}_raw"] @ (sd[:, None] * correlation).T
+        scale = values[f"{b.key}_sd"]
+        factor = cholesky(2 * values[f"{b.key}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
+        sign = np.where(scale < 0, -1.0, 1.0)
+        draw[f"{b.key}_sd"] = np.abs(scale)
+        draw[f"{b.key}_corr"] = np.array([sign[i] * sign[j] * (factor[i] @ factor[j]) for j, i in pairs(b.width)])
+        draw[f"{b.key}_root"] = scale[:, None] * factor
+        draw[b.key] = values[b.key] if b.key in values else values[f"{b.key}_raw"] @ draw[f"{b.key}_root"].T
     return draw
 
 
@@ -272,7 +277,7 @@ class Layout:
         q = self.start(np.random.default_rng(0), 0.0)
         draw = self.unpack(q)
         for b in self.design.blocks:
-            draw[f"{b.key}_sd"] = np.full(b.width, 0.5)
+            draw[f"{b.key}_root"] = 0.5 * np.eye(b.width)
         return draw
 
     def start(self, rng: np.random.Generator, spread: float) -> np.ndarray:

@@ -60,7 +60,7 @@ class MultiplyImputed:
     @cached_property
     def plan(self) -> Plan:
         """The plan, with the run settings that were used."""
-        return Plan.from_toml(self.tree.attrs["plan"])
+        return self.record.plan  # of a run in memory: a family of the user's own cannot be read from TOML
 
     @property
     def m(self) -> int:
@@ -91,7 +91,9 @@ class MultiplyImputed:
     def events(self) -> pd.DataFrame:
         """Everything that was done automatically: chain, sweep, target, what, why."""
         data = self.tree["events"].to_dataset()
-        return pd.DataFrame({str(name).removeprefix("on_"): data[name].values for name in data})
+        names = {"chain": "chain", "sweep": "sweep", "on_target": "target", "what": "what", "why": "why"}
+        table = pd.DataFrame({name: data[stored].values for stored, name in names.items()})
+        return table.astype({"target": "str", "what": "str", "why": "str"})
 
     def completed(self, k: int) -> pd.DataFrame:
         """Completed dataset k, from 0, with the columns, types and row labels of the data (derived columns at the end).
@@ -209,6 +211,8 @@ class MultiplyImputed:
             raise one(FileError, str(path), "there is no such file", "check the name")
         try:
             zarr = path.is_dir()
+            if not zarr:
+                _open_once(path)
             options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
             with xr.open_datatree(path, **options) as tree:
                 tree = tree.load()
@@ -289,9 +293,17 @@ class MultiplyImputed:
         schedule = json.loads(self.tree.attrs["schedule"])
         return (
             f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; "
-            f"targets {', '.join(self.targets)}; "
+            f"targets {', '.join(self.targets) or 'none'}; "
             f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
         )
+
+
+def _open_once(path: Path) -> None:
+    """Fail on what is no HDF5 file before h5netcdf does, whose half-open files complain when they are forgotten."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        file.visit(str)
 
 
 def _checked(tree: xr.DataTree, path: Path) -> xr.DataTree:

@@ -187,6 +187,7 @@ class _Values:
 
 def _values(imputed: "MultiplyImputed", target: str) -> _Values:
     """One value a unit: a level-2 variable counts once a cluster."""
+    imputed.posterior(target)  # is the error for what is no target
     settled = next(t for t in resolve(imputed.plan, imputed.incomplete).targets if t.name == target)
     column = imputed.incomplete.columns[target]
     variable = next(v for v in imputed.to_xarray().values() if v.attrs["name"] == target)
@@ -224,25 +225,24 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _densities(ax: "Axes", values: _Values) -> None:
-    everything = np.concatenate([values.observed, values.imputed.ravel()])
-    margin = 0.15 * np.ptp(everything) if len(everything) else 0.0
-    grid = np.linspace(everything.min() - margin, everything.max() + margin, 400) if len(everything) else np.zeros(1)
     few = values.imputed.shape[1] < FEWEST_FOR_DENSITY
-    groups = [values.imputed.ravel()] if few else list(values.imputed)
-    for group in groups:
-        _density(ax, group, grid, color=IMPUTED, alpha=1.0 if few else 0.45, linewidth=2.0 if few else 0.9)
-    _density(ax, values.observed, grid, color=OBSERVED, linewidth=2.2)
+    for group in [values.imputed.ravel()] if few else list(values.imputed):
+        _density(ax, group, color=IMPUTED, alpha=1.0 if few else 0.45, linewidth=2.0 if few else 0.9)
+    _density(ax, values.observed, color=OBSERVED, linewidth=2.2)
     ax.set_ylabel("density")
     ax.set_ylim(bottom=0)
     _value_legend(ax)
 
 
-def _density(ax: "Axes", group: np.ndarray, grid: np.ndarray, **style: Any) -> None:
-    """A kernel density (Scott's bandwidth); a line where the values do not vary."""
+def _density(ax: "Axes", group: np.ndarray, **style: Any) -> None:
+    """A kernel density (Scott's bandwidth) as far as it is not zero; a line where the values do not vary."""
     from scipy.stats import gaussian_kde
 
     if len(group) > 1 and np.ptp(group) > 0:
-        ax.plot(grid, gaussian_kde(group)(grid), **style)
+        density = gaussian_kde(group)
+        margin = 4 * float(np.sqrt(density.covariance[0, 0]))
+        grid = np.linspace(group.min() - margin, group.max() + margin, 400)
+        ax.plot(grid, density(grid), **style)
     elif len(group):
         ax.axvline(group[0], **style)
 

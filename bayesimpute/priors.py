@@ -134,6 +134,15 @@ class Prior:
         roles = DISTRIBUTIONS[self.name].parameters.values()
         return Prior(self.name, tuple(float(_affine(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
 
+    def symmetric(self) -> "Prior | None":
+        """The distribution on the whole line whose absolute value this is; None if there is no such in the list."""
+        if self.name not in _HALVES:
+            return None
+        whole, location = _HALVES[self.name]
+        if self.name == "Exponential":
+            return Prior(whole, (0.0, 1 / self.args[0]))
+        return Prior(whole, (*self.args[:location], 0.0, *self.args[location:]))
+
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Independent draws, shape (size,)."""
         return _DRAWS[self.name](rng, size, *self.args)
@@ -148,6 +157,15 @@ class Prior:
 
 def _known() -> str:
     return ", ".join(DISTRIBUTIONS)
+
+
+_HALVES = {
+    "HalfNormal": ("Normal", 0),
+    "HalfStudentT": ("StudentT", 1),
+    "HalfCauchy": ("Cauchy", 0),
+    "Exponential": ("Laplace", 0),
+}
+"""The whole of each half distribution, and the place of its location among the parameters."""
 
 
 def _affine(value: float, role: Role, shift: float, unit: float) -> float:

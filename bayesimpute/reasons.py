@@ -3,7 +3,8 @@
 Everything is judged from tables that :mod:`bayesimpute.diagnostics` computes.
 """
 
-import numpy as np
+from statistics import NormalDist
+
 import pandas as pd
 
 R_HAT = 1.01
@@ -12,6 +13,8 @@ ESS = 400
 """Bulk and tail ESS must be above this: 100 for each of four chains (Vehtari et al. 2021, section 4)."""
 AUTOCORRELATION = 0.1
 """The autocorrelation of successive kept imputations must be below this."""
+FALSE_ALARM = 0.01
+"""The probability that independent imputations are taken for dependent ones."""
 DIVERGENT_SHARE = 0.001
 """More divergent transitions than this share of all after warm-up fail the verdict; fewer are reported only."""
 FEWEST_DRAWS = 4
@@ -73,11 +76,14 @@ def _judged(place: str, names: pd.Series, rows: pd.DataFrame, draws: int) -> lis
 
 
 def dependent(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
-    """What the autocorrelations say: only those that are above the limit by more than two standard errors count."""
+    """What the autocorrelations say: those count that are above the limit by more than chance can make them.
+
+    A table of k autocorrelations raises a false alarm with a probability of :data:`FALSE_ALARM` at most (Bonferroni).
+    """
     reasons = []
     for table, what in ((values, "imputed values"), (estimates, "the analysis's estimates")):
-        lower = table["autocorrelation"] - 2 * table["autocorrelation_se"]
-        over = table[lower > AUTOCORRELATION]
+        errors = NormalDist().inv_cdf(1 - FALSE_ALARM / max(1, int(table["autocorrelation"].count())))
+        over = table[table["autocorrelation"] - errors * table["autocorrelation_se"] > AUTOCORRELATION]
         if len(over):
             names = over["term"] if "term" in over else over["target"]
             reasons.append(
@@ -101,4 +107,4 @@ def _sweeps(draws: int, ess: float) -> int:
 
 
 def _shown(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "infinity"
+    return f"{value:.3f}" if value < 100 else "over 100"

@@ -45,13 +45,14 @@ def frame_to_dataset(frame: pd.DataFrame) -> xr.Dataset:
     plain = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(frame))) and index.name is None
     levels = 0 if plain else index.nlevels
     for level in range(levels):
-        values = index.get_level_values(level).to_series().reset_index(drop=True)
+        values = pd.Series(_level(index, level))
         variables[f"__index_{level}"] = _store(values, json.dumps(_tagged(index.names[level])))
     attrs = {
         "columns": json.dumps([names[name] for name in frame.columns]),
         "columns_dtype": _dtype_name(frame.columns.dtype),
         "columns_name": json.dumps(_tagged(frame.columns.name)),
         "index_levels": levels,
+        "multi_index": int(isinstance(index, pd.MultiIndex)),
         "rows": len(frame),
     }
     return xr.Dataset(variables, attrs=attrs)
@@ -69,10 +70,20 @@ def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:
         return frame
     stored = [dataset[f"__index_{level}"] for level in range(levels)]
     restored = [_restore(variable) for variable in stored]
-    labels = [pd.Index(values, dtype=values.dtype, tupleize_cols=False) for values in restored]
     names = [_untagged(json.loads(variable.attrs["name"])) for variable in stored]
-    frame.index = labels[0].rename(names[0]) if levels == 1 else pd.MultiIndex.from_arrays(labels, names=names)
+    if dataset.attrs["multi_index"]:
+        parts = [values.array for values in restored]
+        frame.index = pd.MultiIndex([p.categories for p in parts], [p.codes for p in parts], names=names)
+    else:
+        frame.index = pd.Index(restored[0], dtype=restored[0].dtype, tupleize_cols=False, name=names[0])
     return frame
+
+
+def _level(index: pd.Index, level: int) -> Any:
+    """The labels of a plain index, or those of one level of a MultiIndex as the categories that they are inside."""
+    if not isinstance(index, pd.MultiIndex):
+        return index.array
+    return pd.Categorical.from_codes(index.codes[level], categories=index.levels[level])
 
 
 def _store(column: pd.Series, name: str) -> xr.Variable:
@@ -98,7 +109,7 @@ def _dtype_name(dtype: Any) -> str:
 
 
 def _distinct(column: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Codes and labels of objects; missing ones are labels, for there are several kinds, and 1, 1.0 and True are three."""
+    """Codes and labels of objects; there are several kinds of missing ones, and 1, 1.0 and True are three labels."""
     places: dict[Any, int] = {}
     labels: list[Any] = []
     codes = np.empty(len(column), dtype=np.int64)

@@ -281,7 +281,7 @@ def _read_leg(
         stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
         if keep_effects:
             effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
-    if not length:
+    if not any(parameters.values()):
         return Leg(events=events, kept=kept)
     return Leg(names=parameters, draws=draws, imputed=imputed, stats=stats, effects=effects, kept=kept, events=events)
 

@@ -281,16 +281,16 @@ def test_the_description_does_not_depend_on_the_users_seed_or_on_cluster_labels(
     np.testing.assert_array_equal(first.blocks[0].codes, second.blocks[0].codes)
 
 
-@pytest.mark.parametrize(("size", "centred"), [(2, False), (40, True)])
-def test_blocks_are_centred_where_clusters_say_much(size: int, centred: bool) -> None:
+@pytest.mark.parametrize(("tau", "size", "centred"), [(0.3, 2, False), (1.0, 40, True), (0.0, 5, False)])
+def test_blocks_are_centred_where_clusters_say_much(tau: float, size: int, centred: bool) -> None:
     rng = np.random.default_rng(1)
-    school = np.repeat(np.arange(30), size)
-    y = rng.normal(size=30)[school] + rng.normal(size=len(school))
+    school = np.repeat(np.arange(60), size)
+    y = tau * rng.normal(size=60)[school] + rng.normal(size=len(school))
     frame = pd.DataFrame({"school": school, "x": rng.normal(size=len(school)), "y": y})
     frame.loc[0, "y"] = np.nan
     _, design = only(workspace(frame, "y ~ x + (1 | school)"))
+    assert 0.5 < INFORMATIVE < 20  # the cases lie well on either side
     assert design.blocks[0].centred is centred
-    assert 2 < INFORMATIVE < 40
 
 
 def test_yes_no_targets_are_not_scaled_and_their_link_reaches_bambi() -> None:

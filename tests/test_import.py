@@ -49,7 +49,7 @@ import pandas as pd, bayesimpute as bi
 frame = pd.DataFrame({"y": [1.0, 2.0, 2.5, None, 4.0, 3.0], "x": [1.0, 2.0, 3.0, 4.0, 6.0, 5.0]})
 plan = bi.Plan.of(["y ~ x"])
 assert bi.check(plan, frame) == [] and bi.Plan.from_toml(plan.to_toml()) == plan"""
-    assert loaded(code) & {"pymc", "pytensor", "bambi", "arviz", "matplotlib", "statsmodels", "numba"} == set()
+    assert loaded(code) & {"pymc", "pytensor", "bambi", "arviz", "matplotlib", "statsmodels"} == set()
 
 
 @pytest.mark.parametrize("name", bayesimpute.__all__)

@@ -58,8 +58,6 @@ def test_units_order_and_labels_do_not_matter() -> None:
     assert information_ratio(y, x, z / 4, codes) == pytest.approx(ratio)
 
 
-@pytest.mark.parametrize("constant", ["target", "column"])
-def test_what_does_not_vary_gives_a_number(constant: str) -> None:
+def test_a_column_that_does_not_vary_gives_a_number() -> None:
     y, x, z, codes = data(1.0, 1.0, clusters=8)
-    y, z = (np.zeros(len(y)), z) if constant == "target" else (y, 0 * z)
-    assert np.isfinite(information_ratio(y, x, z, codes))
+    assert np.isfinite(information_ratio(y, x, 0 * z, codes))

@@ -184,10 +184,11 @@ def _block(
     layout: Layout, block: Block, data: Arrays, draw: Draw, x: np.ndarray, w: np.ndarray, *, couple: bool
 ) -> tuple[BlockMetric, np.ndarray]:
     z, codes = data[f"X_{block.key}"], data[f"codes_{block.key}"]
-    root = _root(block, draw)
+    root = draw[f"{block.key}_root"]
     if not block.centred:
         z = z @ root
-    prior = np.linalg.inv(root @ root.T) if block.centred else np.eye(block.width)
+    floor = 1e-6 * np.eye(block.width)  # a standard deviation near zero must not make the matrix singular
+    prior = np.linalg.inv(root @ root.T + floor) if block.centred else np.eye(block.width)
     precision = _sums(codes, block.size, (z * w[:, None])[:, :, None] * z[:, None, :]) + prior
     cross = _sums(codes, block.size, (z * w[:, None])[:, :, None] * x[:, None, :])
     if not couple:
@@ -199,15 +200,6 @@ def _block(
     start = _start(layout, block)
     made = BlockMetric(start=start, factor=factor, inverse=inverse, coupling=np.ascontiguousarray(coupling))
     return made, np.einsum("jqa,jqb->ab", half, half) if couple else np.zeros((x.shape[1], x.shape[1]))
-
-
-def _root(block: Block, draw: Draw) -> np.ndarray:
-    """A factor of the effects' covariance at a draw; standard deviations near zero would make it singular."""
-    correlation = np.eye(block.width)
-    lower = np.tril_indices(block.width, -1)
-    correlation[lower] = correlation.T[lower] = draw[f"{block.key}_corr"]
-    sd = np.maximum(draw[f"{block.key}_sd"], 1e-3)
-    return sd[:, None] * np.linalg.cholesky(0.999 * correlation + 0.001 * np.eye(block.width))
 
 
 def _sums(codes: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:

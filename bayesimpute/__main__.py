@@ -1,0 +1,8 @@
+"""``python -m bayesimpute``: the command line."""
+
+import sys
+
+from bayesimpute.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

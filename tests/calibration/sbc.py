@@ -1,0 +1,173 @@
+"""Simulation-based calibration (Talts et al. 2018; Modrák et al. 2023): parameters drawn from the prior, data drawn given them,
+and the rank of the truth among posterior draws, which is uniform if and only if the posterior draws are right on average.
+
+Priors and scales are frozen: they come from a template data set, not from the simulated ones. Ranks are taken of every scalar
+parameter, of some random effects, of imputed cells (also in a cluster without any observed value), and of the log-likelihood, which
+sees mistakes that leave the margins of the parameters right.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from graphs import centred, likelihood
+from modelling import completed, conditional, only, workspace
+from scipy import stats
+
+from bayesimpute.design import Design
+from bayesimpute.families import Family
+from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers.prior import prior_draw
+
+CLUSTERS, SIZE = 10, 6
+LEVEL = 1e-3
+"""Of a whole study: a false alarm in 1,000 choices of the seed."""
+Draw = Mapping[str, Any]
+Impute = Callable[[np.random.Generator, Draw], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """A model: formula right of the target, family, and whether its blocks are centred."""
+
+    right: str
+    family: str | Family = "gaussian"
+    flag: bool = False
+    priors: Mapping[str, str]
+
+
+PRIORS = {"Intercept": "Normal(0, 1)", "x": "Normal(0, 1)"}
+SPREAD = {"sigma": "Gamma(8, 8)"}
+DEVIATIONS = {"1|g_sigma": "HalfNormal(1.5)"}
+
+
+def template(binary: bool) -> pd.DataFrame:
+    """Sixty rows in ten clusters; the last cluster has no observed value, every fourth row elsewhere has none either."""
+    rng = np.random.default_rng(77)
+    n = CLUSTERS * SIZE
+    frame = pd.DataFrame({"g": np.repeat(np.arange(CLUSTERS), SIZE), "x": rng.normal(size=n)})
+    frame["y"] = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
+    frame.loc[(frame["g"] == CLUSTERS - 1) | (frame.index % 4 == 2), "y"] = np.nan
+    return frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bed:
+    """A frozen design with its matrices and compiled posterior."""
+
+    design: Design
+    matrices: Mapping[str, np.ndarray]
+    posterior: Any
+
+
+def prepare(structure: Structure) -> Bed:
+    """Describe on the template, and compile."""
+    name = structure.family if isinstance(structure.family, str) else structure.family.name
+    item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors)
+    space = workspace(template(name == "bernoulli"), item)
+    design = centred(only(space)[1], structure.flag)
+    done = completed(space)
+    matrices = design.matrices(done.columns)
+    model = ConditionalModel(design, design.data(matrices, done.values["y"]))
+    return Bed(design=design, matrices=matrices, posterior=Nuts().compile(model))
+
+
+def imputations(bed: Bed) -> dict[str, Impute]:
+    """The right way to impute, and wrong ones that calibration must see."""
+    design, rows = bed.design, bed.design.target.missing_rows
+
+    def right(rng: np.random.Generator, draw: Draw) -> np.ndarray:
+        return design.family.impute(rng, design.predict(draw, bed.matrices, rows))
+
+    def mean(rng: np.random.Generator, draw: Draw) -> np.ndarray:
+        del rng
+        return design.family.moments(design.predict(draw, bed.matrices, rows))[0]
+
+    def without_effects(rng: np.random.Generator, draw: Draw) -> np.ndarray:
+        return right(rng, {**draw, **{b.key: np.zeros_like(draw[b.key]) for b in design.blocks}})
+
+    wrong = {"the mean imputed": mean} | ({"random effects ignored": without_effects} if design.blocks else {})
+    return {"imputed": right} | wrong
+
+
+def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int) -> dict[str, float]:
+    """The rank of the truth in (0, 1), ties broken at random, of every quantity of one simulated data set."""
+    design = bed.design
+    truth = prior_draw(design, rng)
+    everything = np.arange(len(next(iter(bed.matrices.values()))))
+    y = design.family.impute(rng, design.predict(truth, bed.matrices, everything))
+    data = design.data(bed.matrices, y)
+    state = bed.posterior.init(data, rng)
+    ways = imputations(bed)
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("parameters", *ways)}
+    for _ in range(draws):
+        state, draw, _ = bed.posterior.step(state, data, rng, transitions=thin)
+        rows["parameters"].append(_scalars(design, draw, data))
+        for name, impute in ways.items():
+            rows[name].append(_some(impute(rng, draw)))
+    names = [*design.names, *(f"{n}[{j}]" for n in design.effects(truth) for j in (0, CLUSTERS - 1)), "log likelihood"]
+    ranks = dict(zip(names, _ranks(_scalars(design, truth, data), rows["parameters"], rng), strict=True))
+    cells = _some(y[design.target.missing_rows])
+    for name in ways:
+        ranks |= {f"{name} {k}": u for k, u in enumerate(_ranks(cells, rows[name], rng))}
+    return ranks
+
+
+def _scalars(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
+    effects = [u[j] for u in design.effects(draw).values() for j in (0, CLUSTERS - 1)]
+    return np.array([*design.posterior(draw), *effects, likelihood(design, draw, data).sum()])
+
+
+def _some(cells: np.ndarray) -> np.ndarray:
+    """Three cells of clusters with observed values, and one of the cluster without."""
+    return cells[[0, 5, 10, -1]]
+
+
+def _ranks(truth: np.ndarray, draws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    table = np.array(draws)
+    below, equal = (table < truth).sum(axis=0), (table == truth).sum(axis=0)
+    return (below + rng.random(len(truth)) * (equal + 1)) / (len(table) + 1)
+
+
+def study(bed: Bed, *, replicates: int, draws: int, thin: int, seed: int) -> dict[str, np.ndarray]:
+    """Ranks of every quantity, each of shape (replicate,)."""
+    streams = np.random.SeedSequence(seed).spawn(replicates)
+    results = [one(bed, np.random.default_rng(s), draws=draws, thin=thin) for s in streams]
+    return {name: np.array([r[name] for r in results]) for name in results[0]}
+
+
+def pvalue(u: np.ndarray) -> float:
+    """Of uniformity: the smaller of Kolmogorov-Smirnov's and that of the spread around 1/2, doubled."""
+    spread = (np.abs(2 * u - 1).mean() - 0.5) * np.sqrt(12 * len(u))
+    return float(min(1.0, 2 * min(stats.kstest(u, "uniform").pvalue, 2 * stats.norm.sf(abs(spread)))))
+
+
+def outside(ranks: Mapping[str, np.ndarray], prefix: str | None = None) -> dict[str, float]:
+    """The quantities whose ranks are not uniform at LEVEL, shared among them (Bonferroni), with their p values.
+
+    `prefix` picks the cells imputed in one way; None all that must be right.
+    """
+    wrong = ("the mean imputed", "random effects ignored")
+    chosen = {n: u for n, u in ranks.items() if (n.startswith(prefix) if prefix else not n.startswith(wrong))}
+    found = {name: pvalue(u) for name, u in chosen.items()}
+    return {name: p for name, p in found.items() if p < LEVEL / len(found)}
+
+
+def sluggish(bed: Bed) -> Bed:
+    """A posterior that forgets the data: it draws given those of the template. Calibration must see it."""
+
+    class Stale:
+        def __init__(self, posterior: Any, data: Any) -> None:
+            self.posterior, self.data = posterior, data
+
+        def init(self, data: Any, rng: np.random.Generator) -> Any:
+            del data
+            return self.posterior.init(self.data, rng)
+
+        def step(self, state: Any, data: Any, rng: np.random.Generator, **options: Any) -> Any:
+            del data
+            return self.posterior.step(state, self.data, rng, **options)
+
+    return replace(bed, posterior=Stale(bed.posterior, dict(bed.posterior.held)))

@@ -1,0 +1,105 @@
+"""A second, plain way to a graph's log-density, and what else the tests of graphs and samplers share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bayesimpute.design import Design, pairs
+from bayesimpute.families.links import LINKS
+from bayesimpute.graph import Layout, slots, vectors
+from bayesimpute.priors import Prior
+
+LOGPDF: Mapping[str, Callable[..., Any]] = {
+    "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),
+    "StudentT": lambda x, nu, mu, sigma: stats.t.logpdf(x, nu, mu, sigma),
+    "Cauchy": lambda x, alpha, beta: stats.cauchy.logpdf(x, alpha, beta),
+    "Laplace": lambda x, mu, b: stats.laplace.logpdf(x, mu, b),
+    "Uniform": lambda x, lower, upper: stats.uniform.logpdf(x, lower, upper - lower),
+    "HalfNormal": lambda x, sigma: stats.halfnorm.logpdf(x, 0, sigma),
+    "HalfStudentT": lambda x, nu, sigma: np.log(2) + stats.t.logpdf(x, nu, 0, sigma),
+    "HalfCauchy": lambda x, beta: stats.halfcauchy.logpdf(x, 0, beta),
+    "Exponential": lambda x, lam: stats.expon.logpdf(x, 0, 1 / lam),
+    "Gamma": lambda x, alpha, beta: stats.gamma.logpdf(x, alpha, 0, 1 / beta),
+    "InverseGamma": lambda x, alpha, beta: stats.invgamma.logpdf(x, alpha, 0, beta),
+    "LogNormal": lambda x, mu, sigma: stats.lognorm.logpdf(x, sigma, 0, np.exp(mu)),
+    "Beta": lambda x, alpha, beta: stats.beta.logpdf(x, alpha, beta),
+}
+
+
+def layout_of(design: Design, model: Any) -> Layout:
+    """The flat vector of a model, in the order of its initial point."""
+    from pymc.blocking import DictToArrayBijection
+
+    point = DictToArrayBijection.map(model.initial_point())
+    by_value = {value.name: rv.name for rv, value in model.rvs_to_values.items()}
+    parts, start = [], 0
+    for name, _, size, _ in point.point_map_info:
+        parts.append((by_value[name], slice(start, start + size)))
+        start += size
+    return Layout(design=design, parts=tuple(parts))
+
+
+def compiled_logp(model: Any) -> Callable[[np.ndarray], float]:
+    """The graph's log-density on the sampler's unconstrained vector, compiled in a hurry."""
+    import pytensor
+    from pymc.blocking import DictToArrayBijection, RaveledVars
+
+    pytensor.config.blas__ldflags = ""
+    function = model.compile_logp(mode="FAST_COMPILE")
+    info = DictToArrayBijection.map(model.initial_point()).point_map_info
+    return lambda q: float(function(DictToArrayBijection.rmap(RaveledVars(q, info))))
+
+
+def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) -> float:
+    """The same from SciPy's densities: priors with their Jacobians, effects, likelihood."""
+    design, raw = layout.design, {name: q[place] for name, place in layout.parts}
+    total = 0.0
+    for name, priors in vectors(design).items():
+        for slot, _ in slots(name, priors):
+            total += sum(map(_prior_logp, slot.priors, slot.constrain(raw[slot.name]), raw[slot.name]))
+    draw = layout.unpack(q)
+    for b in design.blocks:
+        if b.centred:
+            covariance = _covariance(draw[f"{b.key}_sd"], draw[f"{b.key}_corr"])
+            total += stats.multivariate_normal(np.zeros(b.width), covariance).logpdf(draw[b.key]).sum()
+        else:
+            total += stats.norm.logpdf(raw[f"{b.key}_raw"]).sum()
+    return total + float(likelihood(design, draw, data).sum())
+
+
+def likelihood(design: Design, draw: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Log p(y_s | draw), shape (row,), of what the graph holds."""
+    matrices = {key.removeprefix("X_"): value for key, value in data.items() if key.startswith("X_")}
+    codes = {b.key: data[f"codes_{b.key}"] for b in design.blocks}
+    eta = design.eta(draw, matrices, np.arange(len(data["y_data"])), codes=codes)
+    theta = {
+        p.key: eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
+        for p in design.predictors
+    }
+    return design.family.logp(data["y_data"], theta)
+
+
+def _prior_logp(prior: Prior, value: float, raw: float) -> float:
+    """log p(value) + log |d value / d raw|."""
+    jacobian = 0.0
+    if prior.support == "positive":
+        jacobian = raw
+    elif prior.support in ("unit", "interval"):
+        width = prior.args[1] - prior.args[0] if prior.support == "interval" else 1.0
+        jacobian = np.log(width) + stats.logistic.logpdf(raw)
+    return float(LOGPDF[prior.name](value, *prior.args)) + jacobian
+
+
+def _covariance(sd: np.ndarray, correlations: np.ndarray) -> np.ndarray:
+    found = np.diag(sd**2)
+    for (j, i), r in zip(pairs(len(sd)), correlations, strict=True):
+        found[i, j] = found[j, i] = r * sd[i] * sd[j]
+    return found
+
+
+def centred(design: Design, flag: bool) -> Design:
+    """The same model with its blocks in the centred form or not."""
+    return replace(design, blocks=tuple(replace(b, centred=flag) for b in design.blocks))
