@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesimpute.analysis import analyse
+    from bayesimpute.analysis import analyse, fit
     from bayesimpute.check import check
     from bayesimpute.datasets import describe_datasets, load_dataset
     from bayesimpute.diagnostics import Diagnosis, diagnose
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "analysis": ("analyse",),
+    "analysis": ("analyse", "fit"),
     "check": ("check",),
     "datasets": ("describe_datasets", "load_dataset"),
     "diagnostics": ("Diagnosis", "diagnose"),
@@ -106,6 +106,7 @@ __all__ = [
     "check",
     "describe_datasets",
     "diagnose",
+    "fit",
     "impute",
     "load",
     "load_dataset",

@@ -8,6 +8,7 @@ To add a command, write its function there and add a parser in :func:`_parser`.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -35,22 +36,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments; by default those of the process.
     """
     try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as end:  # how argparse ends: after help or version, or with usage
-        return _flushed(int(end.code or 0))
-    try:
-        from bayesimpute import commands
-
-        return _flushed(getattr(commands, arguments.command)(arguments))
+        return _flushed(_run(argv))
     except BrokenPipeError:  # the reader of our output has seen enough
         _discard_output()
         return PIPE
+    except OSError as error:
+        return _unwritable(error)
     except BayesimputeError as error:
         print(_told(error), file=sys.stderr)
         return STOPPED if isinstance(error, Interrupted) else INPUT
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return STOPPED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:  # how argparse ends: after help or version, or with usage
+        return int(end.code or 0)
+    from bayesimpute import commands
+
+    return getattr(commands, arguments.command)(arguments)
 
 
 def _told(error: BayesimputeError) -> str:
@@ -63,16 +70,17 @@ def _told(error: BayesimputeError) -> str:
 
 def _flushed(code: int) -> int:
     """Write out what was printed, as long as it can still be told that this failed."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
-        return PIPE
-    except OSError as error:
-        _discard_output()
-        print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
-        return INPUT
+    sys.stdout.flush()
     return code
+
+
+def _unwritable(error: OSError) -> int:
+    """Standard output is on a full disk; files of our own tell this with a FileError."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        raise error
+    _discard_output()
+    print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
+    return INPUT
 
 
 def _discard_output() -> None:
@@ -144,7 +152,7 @@ def _impute(parser: argparse.ArgumentParser) -> None:
         "--seed", metavar="N", type=_natural, required=True, help="a whole number; the result follows from it"
     )
     parser.add_argument("--out", metavar="FILE", required=True, help="where the result goes: .nc or .zarr")
-    parser.add_argument("--workers", metavar="N", type=int, help="processes (1)")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
     parser.add_argument("--checkpoint", metavar="FILE", help="keep the run here, also after success, as .nc or .zarr")
     _force(parser)
     _no_progress(parser)
@@ -155,7 +163,7 @@ def _resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the checkpoint")
     parser.add_argument("--data", metavar="DATA", help="the data, to make sure that they have not changed")
     parser.add_argument("--out", metavar="FILE", help="where the result goes: .nc or .zarr (the checkpoint itself)")
-    parser.add_argument("--workers", metavar="N", type=int, help="processes (1)")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
     _force(parser)
     _no_progress(parser)
     _json(parser)
@@ -218,6 +226,12 @@ def _json(parser: argparse.ArgumentParser) -> None:
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 

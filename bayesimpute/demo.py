@@ -32,11 +32,11 @@ from bayesimpute.saving import atomic, reason
 from bayesimpute.simulate import Simulated, simulate_school
 
 NULL = "popular ~ 1 + (1 | school)"
-RUN = Run(m=20, chains=4, warmup=100, sweeps=250)
+RUN = Run(m=20, chains=4, warmup=100, sweeps=200)
 """Small settings, for a demonstration of less than two minutes."""
 FORMULAS = (
     "{formula}",
-    "extrav ~ popular * sex + texp + cluster_mean(popular, school) + (1 | school)",
+    "extrav ~ popular * sex + texp + cluster_mean(popular, school) + (1 + sex | school)",
 )
 ALONE = (
     "popular ~ sex + texp + extrav",

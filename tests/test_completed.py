@@ -99,7 +99,9 @@ def test_a_level_2_target_is_set_once_a_cluster(space: Workspace) -> None:
     done, size = made(space), target(space, "size")
     # d has its value from a classmate: only b is imputed
     assert done.set(size, np.array([7.0])) == {"size", "tall"}
-    np.testing.assert_array_equal(done.values["size"], np.repeat([9.0, 7.0, 12.0, 30.0, 8.0, 9.5, 11.0, 7.0, 20.0, 13.0], 3))
+    np.testing.assert_array_equal(
+        done.values["size"], np.repeat([9.0, 7.0, 12.0, 30.0, 8.0, 9.5, 11.0, 7.0, 20.0, 13.0], 3)
+    )
     np.testing.assert_array_equal(done.cells(size), [7.0])
     check_follows(done)
 
@@ -148,7 +150,9 @@ def test_a_start_is_observed_values_and_one_shift(space: Workspace, seed: int, s
 
 
 def test_chains_start_apart(space: Workspace) -> None:
-    starts = [fill(space.incomplete, space.resolved, np.random.default_rng(s), spread=1.0)["y"].mean() for s in range(50)]
+    starts = [
+        fill(space.incomplete, space.resolved, np.random.default_rng(s), spread=1.0)["y"].mean() for s in range(50)
+    ]
     known = frame()["y"].dropna().to_numpy()
     # a uniform shift of +-1 sd has an sd of .58: 50 of them are not within half of that
     assert np.std(starts) > 0.3 * known.std()

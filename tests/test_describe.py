@@ -183,7 +183,11 @@ def test_own_priors_reach_their_parameters_on_the_standardised_scale() -> None:
 
 
 def test_own_priors_of_sigmas_formula_carry_its_name() -> None:
-    priors = {"sigma_Intercept": "Normal(1, 0.5)", "sigma_x": "Normal(0, 0.2)", "sigma_1|school_sigma": "HalfNormal(0.1)"}
+    priors = {
+        "sigma_Intercept": "Normal(1, 0.5)",
+        "sigma_x": "Normal(0, 0.2)",
+        "sigma_1|school_sigma": "HalfNormal(0.1)",
+    }
     _, d = only(workspace(school_frame(), conditional("y ~ x", sigma="x + (1 | school)", priors=priors)))
     p = d.predictors[1]
     assert p.priors[0].args == pytest.approx((1 - np.log(d.scale), 0.5))

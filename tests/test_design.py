@@ -85,7 +85,9 @@ def test_names_and_numbers_agree(item: Conditional) -> None:
     design = described(item).designs[item.target]
     draw = prior_draw(design, np.random.default_rng(1))
     assert len(set(design.names)) == len(design.names) == len(design.posterior(draw))
-    assert {k: v.shape for k, v in design.effects(draw).items()} == {n: (b.size,) for b in design.blocks for n in b.names}
+    assert {k: v.shape for k, v in design.effects(draw).items()} == {
+        n: (b.size,) for b in design.blocks for n in b.names
+    }
 
 
 def test_matrices_are_the_formulas_columns_standardised_on_the_fitted_rows() -> None:

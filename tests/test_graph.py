@@ -36,7 +36,9 @@ PLANS: Mapping[str, Conditional] = {
     "three effects": conditional("y ~ x + (1 + c | school)"),
     "two factors": conditional("y ~ x + (1 | region) + (1 + w | school)"),
     "own priors": conditional("y ~ x + w + c + (1 + x + c | school)", priors=MIXED),
-    "half-t, uniform": conditional("y ~ x + (1 | school)", priors={"1|school_sigma": "Uniform(0, 9)", "x": "Normal(1, 2)"}),
+    "half-t, uniform": conditional(
+        "y ~ x + (1 | school)", priors={"1|school_sigma": "Uniform(0, 9)", "x": "Normal(1, 2)"}
+    ),
     "sigma and nu": conditional("y ~ 0 + x", sigma="w + (1 | school)", nu="1 + (1 | region)", family="student_t"),
     "student_t": conditional("y ~ x", family="student_t"),
     "logit": conditional("b ~ x + (1 + x | school)"),
@@ -124,7 +126,9 @@ def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool
     frame = done.frame.iloc[target.fit_rows].reset_index(drop=True)
     for key in ("school", "region"):
         frame[key] = pd.Categorical(space.incomplete.frame[key].iloc[target.fit_rows].astype(str))
-    name, link = (family.bambi, {"link": family.parameters[0].link}) if family.bambi == "bernoulli" else (family.bambi, {})
+    name, link = (
+        (family.bambi, {"link": family.parameters[0].link}) if family.bambi == "bernoulli" else (family.bambi, {})
+    )
     frame[target.name] = done.values[target.name][target.fit_rows]
     if link:
         frame[target.name] = frame[target.name].astype(int)
@@ -183,7 +187,10 @@ BAMBI = {
     "gaussian": (conditional("y ~ x + c"), "y ~ x + c"),
     "gaussian, intercepts": (conditional("y ~ x * c + (1 | school)"), "y ~ x * c + (1 | school)"),
     "independent slopes": (conditional("y ~ x + (1 + x || school)"), "y ~ x + (1 | school) + (0 + x | school)"),
-    "crossed": (conditional("y ~ poly(x, 2) + (1 | school) + (1 | region)"), "y ~ poly(x, 2) + (1 | school) + (1 | region)"),
+    "crossed": (
+        conditional("y ~ poly(x, 2) + (1 | school) + (1 | region)"),
+        "y ~ poly(x, 2) + (1 | school) + (1 | region)",
+    ),
     "student_t": (conditional("y ~ x + (1 | school)", family="student_t"), "y ~ x + (1 | school)"),
     "logit": (conditional("b ~ x + c + (1 | school)"), "b ~ x + c + (1 | school)"),
     "probit": (conditional("b ~ x", family=Bernoulli(link="probit")), "b ~ x"),
@@ -239,7 +246,9 @@ def test_partial_correlations_give_lkj_correlations(width: int, eta: float) -> N
     factors = np.array([cholesky(row, width) for row in partial])
     correlations = factors @ factors.transpose(0, 2, 1)
     np.testing.assert_allclose(correlations[:, range(width), range(width)], 1.0, rtol=1e-12)
-    marginal = stats.beta(eta + width / 2 - 1, eta + width / 2 - 1, loc=-1, scale=2)  # Lewandowski et al. 2009, sec. 3.2
+    marginal = stats.beta(
+        eta + width / 2 - 1, eta + width / 2 - 1, loc=-1, scale=2
+    )  # Lewandowski et al. 2009, sec. 3.2
     for j, i in pairs(width):
         # 30 comparisons in all: a false alarm in 330 choices of the seed
         assert stats.kstest(correlations[:, i, j], marginal.cdf).pvalue > 1e-4

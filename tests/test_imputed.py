@@ -237,7 +237,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such file"):
         MultiplyImputed.load(tmp_path / "none.nc")
     (tmp_path / "empty.zarr").mkdir()
-    with pytest.raises(FileError, match="damaged|not a saved"):
+    with pytest.raises(FileError, match=r"damaged|not a saved"):
         MultiplyImputed.load(tmp_path / "empty.zarr")
 
 

@@ -48,6 +48,7 @@ HOUSE = (
     "demo",
     "commands",
     "cli",
+    "__main__",
 )
 """From the ground up; a package is one floor."""
 SEAMS = {

@@ -20,8 +20,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """To be called in the test itself: pytest puts its own stream in place after the fixtures."""
     made = Terminal()
     monkeypatch.setattr(sys, "stderr", made)
     for name, value in {"TERM": "xterm-256color", "COLUMNS": "160", "LINES": "40"}.items():
@@ -48,20 +48,24 @@ def test_silent_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr() == ("", "")
 
 
-def test_silent_on_request(terminal: Terminal, capfd: pytest.CaptureFixture[str]) -> None:
+def test_silent_on_request(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    terminal = on_terminal(monkeypatch)
     bi.impute(table(), prior_plan(), seed=1, progress=False)
     assert terminal.getvalue() == "" and capfd.readouterr().out == ""
 
 
-def test_one_line_a_chain_with_sweeps_time_and_divergences(terminal: Terminal) -> None:
+def test_one_line_a_chain_with_sweeps_time_and_divergences(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
     bi.impute(table(), prior_plan(*FORMULAS, chains=3, m=3, warmup=2, sweeps=5), seed=1)
     last = plain(terminal)[-3:]
+    assert len(last) == 3
     for chain, line in enumerate(last, start=1):
         assert line.startswith(f"chain {chain} ")
         assert "7/7 sweeps" in line and "left" in line and "0 divergences" in line
 
 
-def test_lines_follow_legs_and_add_up_divergences(terminal: Terminal) -> None:
+def test_lines_follow_legs_and_add_up_divergences(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_terminal(monkeypatch)
     record = fresh_record(table(), prior_plan(warmup=2, sweeps=8))
     with Progress.over(record, show=True) as bar:
         assert bar.display is not None and len(bar.lines) == 2

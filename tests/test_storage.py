@@ -75,7 +75,7 @@ INDEXES = {
     "categories": pd.CategoricalIndex(["lo", "hi", "lo"] * 2, categories=["lo", "hi"], ordered=True),
     "objects": pd.Index([1, "1", None, 2.5, True, datetime.date(2024, 1, 1)], dtype=object, name=("a", 1)),
     "two levels": pd.MultiIndex.from_arrays([[1, 1, 1, 2, 2, 2], list("abcabc")], names=["school", None]),
-    "two levels with missing": pd.MultiIndex.from_arrays([[1, np.nan, 1, 2, 2, 2], list("abcab") + [None]]),
+    "two levels with missing": pd.MultiIndex.from_arrays([[1, np.nan, 1, 2, 2, 2], [*"abcab", None]]),
 }
 
 
@@ -146,7 +146,9 @@ labels = st.one_of(st.text(max_size=5), st.integers(-(2**70), 2**70), st.floats(
 cells = st.one_of(labels, st.none(), st.dates(), st.decimals(allow_nan=False), st.binary(max_size=3))
 columns = st.one_of(
     st.lists(cells, min_size=3, max_size=3).map(lambda v: pd.Series(v, dtype=object)),
-    st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=3, max_size=3).map(lambda v: pd.Series(v, dtype="str")),
+    st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=3, max_size=3).map(
+        lambda v: pd.Series(v, dtype="str")
+    ),
     st.lists(st.floats(), min_size=3, max_size=3).map(lambda v: pd.Series(v, dtype="float64")),
     st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), min_size=3, max_size=3).map(
         lambda v: pd.Series(v, dtype="Int64")

@@ -65,9 +65,8 @@ def test_a_saved_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, ending: 
 def test_groups_dims_and_attributes() -> None:
     tree = run_prior(table(), *FORMULAS, derived=[Derived(name="xy", expression="x * y")], m=3).tree
     n = len(table())
-    assert {"observed", "missing", "completed", "chains", "sample_stats", "events", "posterior", "state"} == {
-        name for name in tree.children
-    }
+    groups = {"observed", "missing", "completed", "chains", "sample_stats", "events", "posterior", "state"}
+    assert set(tree.children) == groups
     assert tree["observed"].sizes == {"unit": n}
     assert all(v.dims == ("unit",) and v.dtype == bool for v in tree["missing"].data_vars.values())
     assert tree["completed"].sizes == {"imputation": 3, "unit": n}

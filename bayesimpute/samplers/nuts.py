@@ -130,7 +130,9 @@ class NutsPosterior:
         engine.rng = rng
         engine.potential.set_rng(rng.spawn(1)[0])
         engine.tune = tune
-        engine.iter_count = 0  # while it is below 200 and tuning, trees are shallower: not by what other chains did before
+        engine.iter_count = (
+            0  # while it is below 200 and tuning, trees are shallower: not by what other chains did before
+        )
         divergences, acceptance, depth = 0, 0.0, 0
         for _ in range(transitions):
             q, (stats,) = engine.astep(q)

@@ -7,7 +7,7 @@ sees mistakes that leave the margins of the parameters right.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -153,21 +153,3 @@ def outside(ranks: Mapping[str, np.ndarray], prefix: str | None = None) -> dict[
     chosen = {n: u for n, u in ranks.items() if (n.startswith(prefix) if prefix else not n.startswith(wrong))}
     found = {name: pvalue(u) for name, u in chosen.items()}
     return {name: p for name, p in found.items() if p < LEVEL / len(found)}
-
-
-def sluggish(bed: Bed) -> Bed:
-    """A posterior that forgets the data: it draws given those of the template. Calibration must see it."""
-
-    class Stale:
-        def __init__(self, posterior: Any, data: Any) -> None:
-            self.posterior, self.data = posterior, data
-
-        def init(self, data: Any, rng: np.random.Generator) -> Any:
-            del data
-            return self.posterior.init(self.data, rng)
-
-        def step(self, state: Any, data: Any, rng: np.random.Generator, **options: Any) -> Any:
-            del data
-            return self.posterior.step(state, self.data, rng, **options)
-
-    return replace(bed, posterior=Stale(bed.posterior, dict(bed.posterior.held)))

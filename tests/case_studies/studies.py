@@ -27,6 +27,7 @@ DATA = {
 }
 """The data set of each plan in ``models/``."""
 SEED = 1
+WORKERS = 2
 
 
 def plan_of(name: str) -> bi.Plan:
@@ -74,7 +75,7 @@ class Study:
     def run(cls, name: str) -> "Study":
         """Impute with the settings in the file."""
         frame = bi.load_dataset(DATA[name])
-        return cls(frame, bi.impute(frame, plan_of(name), seed=SEED, progress=False))
+        return cls(frame, bi.impute(frame, plan_of(name), seed=SEED, workers=WORKERS, progress=False))
 
     def analyses(self, name: str) -> bi.Analyses:
         """The fits of an analysis of the plan by maximum likelihood, as R's figures are."""

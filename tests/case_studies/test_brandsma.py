@@ -38,7 +38,7 @@ def test_variance_components_agree_with_r(
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_published_figures_hold(name: str, study: Callable[[str], Study], published: Mapping[str, Any]) -> None:
-    """They come from m = 10 by predictive mean matching, without Monte Carlo errors: half a standard error is allowed."""
+    """They come from m = 10 by predictive mean matching, without Monte Carlo errors: half an SE is allowed."""
     analysis, _, case = CASES[name]
     terms = study(name).pooled(analysis).terms
     for (_, ours), theirs in zip(terms.iterrows(), published[case]["terms"], strict=True):

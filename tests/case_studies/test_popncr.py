@@ -60,9 +60,7 @@ def test_the_analysis_agrees_with_r(popncr: Study, two_level: Mapping[str, Any])
 
 
 @pytest.mark.parametrize("name", ["popular", "popteach"])
-def test_intraclass_correlations_are_those_of_the_complete_data(
-    name: str, popncr: Study, truth: pd.DataFrame
-) -> None:
+def test_intraclass_correlations_are_those_of_the_complete_data(name: str, popncr: Study, truth: pd.DataFrame) -> None:
     ours = np.mean([icc1(frame[name], frame["class"]) for frame in popncr.imputed])
     assert abs(ours - icc1(truth[name], truth["class"])) <= 0.03
 

@@ -1,4 +1,4 @@
-"""The popularity tutorial: a cross-level interaction with random slopes, against the truth and the published attempt."""
+"""The popularity tutorial: a cross-level interaction with random slopes, against truth and published attempt."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

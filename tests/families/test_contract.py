@@ -150,7 +150,10 @@ def test_bernoulli_keeps_its_digits_in_the_tails(link: Any, exact: Callable) -> 
         sign = 2 * y - 1
         tolerance = SINGLE * np.maximum(eta**2, 1) if link == "probit" else np.full(5, 1e-12)
         assert (np.abs(logp - exact(sign * eta)) <= tolerance * np.abs(exact(sign * eta))).all()
-        slope = {"logit": lambda e: np.exp(log_expit(-e)), "probit": lambda e: np.exp(stats.norm.logpdf(e) - log_ndtr(e))}
+        slope = {
+            "logit": lambda e: np.exp(log_expit(-e)),
+            "probit": lambda e: np.exp(stats.norm.logpdf(e) - log_ndtr(e)),
+        }
         expected = sign * slope[link](sign * eta)
         assert (np.abs(gradient - expected) <= tolerance * np.abs(expected)).all()
 
@@ -195,7 +198,9 @@ def test_a_family_that_imputes_with_too_little_variance_is_caught(family: Family
     def wrong(rng: np.random.Generator, at: Theta) -> np.ndarray:
         mean, _ = family.moments(at)
         y = family.impute(rng, at)
-        return {"the mean": mean, "half the noise": (y + mean) / 2, "one draw for all rows": np.full_like(y, y[0])}[mistake]
+        return {"the mean": mean, "half the noise": (y + mean) / 2, "one draw for all rows": np.full_like(y, y[0])}[
+            mistake
+        ]
 
     with pytest.raises(AssertionError):
         check_draws(family, theta, wrong)

@@ -27,7 +27,10 @@ CASES: Mapping[str, tuple[Conditional, bool]] = {
     "probit, centred": (conditional("b ~ x + (1 | school)", family=Bernoulli(link="probit")), True),
     "student_t": (conditional("y ~ x + (1 | school)", family="student_t"), False),
     "sigma by row": (conditional("y ~ x + (1 | school)", sigma="x + (1 | region)"), True),
-    "own priors": (conditional("y ~ x + w + (1 | school)", priors={"x": "StudentT(3, 0, 2)", "w": "Uniform(-9, 9)"}), True),
+    "own priors": (
+        conditional("y ~ x + w + (1 | school)", priors={"x": "StudentT(3, 0, 2)", "w": "Uniform(-9, 9)"}),
+        True,
+    ),
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 Made = tuple[Layout, dict[str, np.ndarray], dict[str, Any], Metric]
@@ -72,7 +75,9 @@ def test_vectors_are_not_changed(case: tuple[Conditional, bool]) -> None:
         np.testing.assert_array_equal(x, before)
 
 
-def dense_precision(layout: Layout, data: Mapping[str, np.ndarray], draw: Mapping[str, Any]) -> tuple[np.ndarray, list[int]]:
+def dense_precision(
+    layout: Layout, data: Mapping[str, np.ndarray], draw: Mapping[str, Any]
+) -> tuple[np.ndarray, list[int]]:
     """The precision of coefficients and effects of mu at a draw, from its definition, and their places in the vector.
 
     Blocks other than the largest are taken as independent of all else.

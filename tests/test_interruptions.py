@@ -1,0 +1,107 @@
+"""Runs in a process of their own that are killed or stopped, and go on to the same arrays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from looping import FORMULAS, assert_same_run, prior_plan, run_prior, table
+
+import bayesimpute as bi
+from bayesimpute import FileError, MultiplyImputed
+
+RUN = {"m": 4, "chains": 2, "warmup": 20, "sweeps": 400}
+SCRIPT = """
+import sys
+from looping import FORMULAS, prior_plan, table
+import bayesimpute as bi
+from bayesimpute import fcs
+
+fcs.LEG_SECONDS, fcs.CHECKPOINT_SECONDS = 0.02, 0.05  # many checkpoints
+
+if __name__ == "__main__":
+    path, workers, run = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
+    print("ready", flush=True)
+    try:
+        bi.impute(table(), prior_plan(*FORMULAS, **run), seed=1, checkpoint=path, workers=workers)
+    except bi.Interrupted as error:
+        print(error)
+        sys.exit(130)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole() -> MultiplyImputed:
+    return run_prior(table(), *FORMULAS, **RUN)
+
+
+def start(folder: Path, workers: int = 1) -> tuple[subprocess.Popen, Path]:
+    """A run in a session of its own, as Ctrl-C on a terminal goes to all processes of the command."""
+    script, path = folder / "script.py", folder / "run.nc"
+    script.write_text(SCRIPT)
+    search = os.pathsep.join(str(p) for p in (Path(__file__).parent, Path(__file__).parents[1]))
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(path), str(workers), repr(RUN)],
+        env={**os.environ, "PYTHONPATH": search},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    return process, path
+
+
+def wait_until(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not reached():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def sweeps(path: Path) -> int:
+    """How far the checkpoint is, -1 without one."""
+    with suppress(FileError):  # it may be replaced while it is read
+        return sum(state.sweep for state in MultiplyImputed.load(path).record.states)
+    return -1
+
+
+@pytest.mark.parametrize("least", [0, 1, 80], ids=["at once", "early", "later"])
+def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: Path, least: int) -> None:
+    process, path = start(tmp_path)
+    try:
+        wait_until(process, path.exists if least == 0 else lambda: sweeps(path) >= least)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    done = sweeps(path)
+    assert least <= done < 2 * (RUN["warmup"] + RUN["sweeps"])
+    assert_same_run(bi.resume(path, data=table(), progress=False), whole)
+    assert_same_run(MultiplyImputed.load(path), whole)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_saves_and_says_how_to_go_on(whole: MultiplyImputed, tmp_path: Path, workers: int) -> None:
+    process, path = start(tmp_path, workers)
+    try:
+        wait_until(process, lambda: sweeps(path) >= 1)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130, err
+    assert err == ""
+    assert f"the run is saved in {path}. Go on with: bayesimpute resume {path}" in out
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    assert 1 <= sweeps(path) < 2 * (RUN["warmup"] + RUN["sweeps"])
+    assert_same_run(bi.resume(path, progress=False), whole)
+
+
+def test_the_plan_of_the_script_is_that_of_the_test(whole: MultiplyImputed) -> None:
+    assert whole.plan == prior_plan(*FORMULAS, **RUN)

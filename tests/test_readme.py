@@ -1,0 +1,72 @@
+"""The README's code runs, and the output that it shows is the output that it gives.
+
+``python tests/test_readme.py`` runs the blocks and writes their output into the README. The test compares the words and the
+layout; numbers may differ in digits that another processor rounds differently, so those of the pooled table are held to
+their own Monte Carlo error.
+"""
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+
+from bayesimpute.plan import Plan
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def outputs() -> list[str]:
+    """What each python block prints, in one namespace."""
+    namespace: dict[str, object] = {}
+    printed = []
+    for block in blocks("python"):
+        stream = io.StringIO()
+        with contextlib.redirect_stdout(stream):
+            exec(compile(block, "README.md", "exec"), namespace)
+        printed.append(stream.getvalue())
+    return printed
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(NUMBER.sub("#", line).split()) for line in text.strip().splitlines()]
+
+
+def estimates(text: str) -> dict[str, tuple[float, float, float]]:
+    """Term: estimate, standard error and fraction of missing information, from a printed pooled table."""
+    rows = [line.split() for line in text.splitlines()]
+    return {r[0]: (float(r[1]), float(r[2]), float(r[-1])) for r in rows if len(r) == 10 and r[0] != "term"}
+
+
+def test_the_code_prints_what_the_readme_shows() -> None:
+    shown, given = blocks("text"), outputs()
+    assert len(shown) == len(given)
+    for before, now in zip(shown, given, strict=True):
+        assert words(before) == words(now)
+    old, new = estimates(shown[-1]), estimates(given[-1])
+    assert old.keys() == new.keys() and len(old) == 4
+    for term, (estimate, error, fmi) in old.items():
+        monte_carlo = error * (fmi / 20) ** 0.5  # of a pooled estimate with m = 20
+        assert abs(new[term][0] - estimate) < 5 * 2**0.5 * monte_carlo
+
+
+def test_the_plan_is_one() -> None:
+    (text,) = blocks("toml")
+    assert Plan.from_toml(text).conditionals[0].target == "popular"
+    run = tomllib.loads(text)["run"]
+    assert all(getattr(Plan().run, key) == value for key, value in run.items()), "the README calls these the defaults"
+
+
+def write() -> None:
+    parts = re.split(r"(<!-- output \d+ -->\n```text\n).*?(?=```)", README.read_text(), flags=re.DOTALL)
+    printed = iter(outputs())
+    README.write_text("".join(p + next(printed) if p.startswith("<!-- output") else p for p in parts))
+
+
+if __name__ == "__main__":
+    write()
