@@ -230,7 +230,8 @@ def _write_text(path: Path, text: str) -> None:
 
 def _introduce(school: Simulated, plan: Plan) -> None:
     frame = school.incomplete
-    gaps = ", ".join(f"{name} {frame[name].isna().mean():.0%}" for name in frame if frame[name].isna().any())
+    shares = frame.isna().mean().to_dict()
+    gaps = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share > 0)
     print(
         f"{len(frame)} pupils in {frame['school'].nunique()} schools, simulated; missing: {gaps}. Who is popular and "
         f"extravert is missing more often, so that the {len(frame.dropna())} complete cases are a biased sample.\n"

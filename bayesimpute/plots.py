@@ -152,6 +152,8 @@ def plot_density(imputed: "MultiplyImputed", target: str) -> "Figure":
 
 def plot_strip(imputed: "MultiplyImputed", target: str) -> "Figure":
     """Every value, observed at 0 and imputed at the number of its dataset; the share of a yes/no variable."""
+    from matplotlib.ticker import MaxNLocator
+
     values = _values(imputed, target)
     rng = np.random.default_rng(0)
     with _style():
@@ -166,7 +168,7 @@ def plot_strip(imputed: "MultiplyImputed", target: str) -> "Figure":
                 ax.plot(at, shown, ".", color=colour, alpha=0.35, markersize=4, markeredgewidth=0)
             ax.set_ylabel(target, parse_math=False)
         ax.set_xlabel("imputation (0: observed values)")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         _value_legend(ax)
     return figure
 

@@ -3,7 +3,10 @@
 Everything is judged from tables that :mod:`bayesimpute.diagnostics` computes.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from statistics import NormalDist
+from typing import Any
 
 import pandas as pd
 
@@ -43,35 +46,13 @@ def too_few(draws: int) -> str:
 def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int) -> list[str]:
     """What R-hat and ESS say of the parameters and of the imputed values of each target."""
     found = []
-    for target, rows in parameters.groupby("target", sort=False):
-        stuck = rows["r_hat"].isna()
-        if stuck.any():
-            listed = _listed(rows["parameter"][stuck])
-            found.append(f"{target}: {listed} never moved or is not a number; look at its prior and its scale")
-        found += _judged(f"{target}: ", rows["parameter"], rows, draws)
-    for target, rows in values.groupby("target", sort=False):
-        found += _judged(f"{target}, imputed values: ", rows["statistic"], rows, draws)
-    return found
-
-
-def _judged(place: str, names: pd.Series, rows: pd.DataFrame, draws: int) -> list[str]:
-    """A sentence for R-hat and one for ESS; what does not vary (its SD is not a number) is not judged."""
-    found = []
-    varies = rows["sd"].notna()
-    high = varies & ~(rows["r_hat"] < R_HAT)
-    if high.any():
-        simpler = ", or a simpler random part" if names[high].str.contains("|", regex=False).any() else ""
-        found.append(
-            f"{place}R-hat is up to {_shown(rows['r_hat'][high].max())} ({_listed(names[high])}), below {R_HAT} is "
-            f"needed; give more warm-up and more sweeps (run.warmup, run.sweeps, or extend()){simpler}"
-        )
-    least = rows[["ess_bulk", "ess_tail"]].min(axis="columns")
-    low = varies & ~(least > ESS)
-    if low.any():
-        found.append(
-            f"{place}ESS is down to {least[low].min():.0f} ({_listed(names[low])}), above {ESS} is needed; give more "
-            f"sweeps, about {_sweeps(draws, least[low].min())} instead of {draws} (run.sweeps)"
-        )
+    for target, rows in _by_target(parameters).items():
+        stuck = [row["parameter"] for row in rows if isnan(row["r_hat"])]
+        if stuck:
+            found.append(f"{target}: {_listed(stuck)} never moved or is not a number; look at its prior and its scale")
+        found += _judged(f"{target}: ", rows, draws, "parameter")
+    for target, rows in _by_target(values).items():
+        found += _judged(f"{target}, imputed values: ", rows, draws, "statistic")
     return found
 
 
@@ -80,21 +61,52 @@ def dependent(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
 
     A table of k autocorrelations raises a false alarm with a probability of :data:`FALSE_ALARM` at most (Bonferroni).
     """
-    reasons = []
-    for table, what in ((values, "imputed values"), (estimates, "the analysis's estimates")):
-        errors = NormalDist().inv_cdf(1 - FALSE_ALARM / max(1, int(table["autocorrelation"].count())))
-        over = table[table["autocorrelation"] - errors * table["autocorrelation_se"] > AUTOCORRELATION]
-        if len(over):
-            names = over["term"] if "term" in over else over["target"]
-            reasons.append(
+    found = []
+    for table, name, what in ((values, "target", "imputed values"), (estimates, "term", "the analysis's estimates")):
+        rows = [row for row in table.to_dict("records") if not isnan(row["autocorrelation"])]
+        errors = NormalDist().inv_cdf(1 - FALSE_ALARM / max(1, len(rows)))
+        over = [r for r in rows if r["autocorrelation"] - errors * r["autocorrelation_se"] > AUTOCORRELATION]
+        if over:
+            found.append(
                 f"successive imputations of a chain depend on each other: autocorrelation of {what} up to "
-                f"{over['autocorrelation'].max():.2f} ({_listed(names.drop_duplicates())}), below {AUTOCORRELATION} is "
-                "needed; space them out with more sweeps (run.sweeps)"
+                f"{max(r['autocorrelation'] for r in over):.2f} ({_listed([r[name] for r in over])}), below "
+                f"{AUTOCORRELATION} is needed; space them out with more sweeps (run.sweeps)"
             )
-    return reasons
+    return found
 
 
-def _listed(names: pd.Series) -> str:
+def _judged(place: str, rows: Sequence[Mapping[str, Any]], draws: int, label: str) -> list[str]:
+    """A sentence for R-hat and one for ESS; what does not vary (its SD is not a number) is not judged."""
+    found = []
+    varying = [row for row in rows if not isnan(row["sd"])]
+    high = {row[label]: row["r_hat"] for row in varying if not row["r_hat"] < R_HAT}
+    if high:
+        simpler = ", or a simpler random part" if any("|" in name for name in high) else ""
+        found.append(
+            f"{place}R-hat is up to {_shown(max(high.values()))} ({_listed(high)}), below {R_HAT} is needed; "
+            f"give more warm-up and more sweeps (run.warmup, run.sweeps, or extend()){simpler}"
+        )
+    least = {row[label]: min(row["ess_bulk"], row["ess_tail"]) for row in varying}
+    low = {name: ess for name, ess in least.items() if not ess > ESS}
+    if low:
+        fewest = min(low.values())
+        found.append(
+            f"{place}ESS is down to {fewest:.0f} ({_listed(low)}), above {ESS} is needed; give more sweeps, about "
+            f"{_sweeps(draws, fewest)} instead of {draws} (run.sweeps)"
+        )
+    return found
+
+
+def _by_target(table: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_dict("records"):
+        found.setdefault(row["target"], []).append({str(key): value for key, value in row.items()})
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first three, each once."""
+    names = list(dict.fromkeys(names))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:
     restored = [_restore(variable) for variable in stored]
     names = [_untagged(json.loads(variable.attrs["name"])) for variable in stored]
     if dataset.attrs["multi_index"]:
-        parts = [values.array for values in restored]
+        parts = [pd.Categorical(values) for values in restored]
         frame.index = pd.MultiIndex([p.categories for p in parts], [p.codes for p in parts], names=names)
     else:
         frame.index = pd.Index(restored[0], dtype=restored[0].dtype, tupleize_cols=False, name=names[0])
@@ -178,7 +178,7 @@ def _untagged(value: Any) -> Any:
 def _stamp(content: list[Any]) -> pd.Timestamp:
     text, unit, zone = content
     stamp = pd.Timestamp(text).as_unit(unit)
-    return stamp if zone is None else stamp.tz_convert(zone)
+    return cast(pd.Timestamp, stamp if zone is None else stamp.tz_convert(zone))
 
 
 def _zone(stamp: pd.Timestamp) -> str | None:

@@ -79,18 +79,21 @@ def events(table: pd.DataFrame) -> list[str]:
     table : DataFrame
         ``chain, sweep, target, what, why``; chain and sweep are -1 before the run.
     """
+    shared: dict[tuple[str, str], list[dict[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        shared.setdefault((row["target"], row["what"]), []).append(row)
     lines = []
-    for (target, what), rows in table.groupby(["target", "what"], sort=False):
-        chains = [int(c) + 1 for c in dict.fromkeys(rows["chain"]) if c >= 0]
+    for (target, what), rows in shared.items():
+        chains = sorted({int(row["chain"]) + 1 for row in rows if row["chain"] >= 0})
         where = f" [chain{'s' * (len(chains) > 1)} {_ranges(chains)}]" if chains else ""
-        lines.append(f"{f'{target}: ' if target else ''}{what} ({rows['why'].iloc[0]}){where}")
+        lines.append(f"{f'{target}: ' if target else ''}{what} ({rows[0]['why']}){where}")
     return lines
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """1, 2, 3, 5 as ``1-3, 5``."""
+    """1, 2, 3, 5 as ``1-3, 5``; in ascending order."""
     parts: list[list[int]] = []
-    for number in sorted(numbers):
+    for number in numbers:
         if parts and number == parts[-1][-1] + 1:
             parts[-1].append(number)
         else:

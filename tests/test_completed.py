@@ -56,7 +56,7 @@ def made(space: Workspace, seed: int = 1, spread: float = 0.0) -> Completed:
     return Completed(space.incomplete, space.resolved, values)
 
 
-def target(space: Workspace, name: str):  # noqa: ANN201
+def target(space: Workspace, name: str):
     return next(t for t in space.resolved.targets if t.name == name)
 
 

@@ -1,4 +1,4 @@
-"""From formulas to designs: bambi's automatic priors, the user's own, names that are hard to write, and columns that do not vary."""
+"""From formulas to designs: bambi's automatic priors, the user's own, odd names, and columns that do not vary."""
 
 import warnings
 from typing import Any

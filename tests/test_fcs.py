@@ -38,9 +38,9 @@ def again(**options: Any) -> MultiplyImputed:
     return bi.impute(table(), plan, seed=1, progress=False, **options)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_any_number_of_workers_gives_equal_arrays(reference: MultiplyImputed, workers: int) -> None:
-    assert_same_run(again(workers=workers), reference)
+def test_three_workers_give_equal_arrays(reference: MultiplyImputed) -> None:
+    """Two are tested with NUTS below."""
+    assert_same_run(again(workers=3), reference)
 
 
 def test_one_worker_is_this_process(reference: MultiplyImputed) -> None:

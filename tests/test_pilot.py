@@ -18,7 +18,7 @@ def data(
 
 
 def anova_ratio(y: np.ndarray, x: np.ndarray, codes: np.ndarray) -> float:
-    """n tau^2 / sigma^2 of a balanced design by analysis of variance (Searle, Casella & McCulloch 1992, section 3.5)."""
+    """n tau^2 / sigma^2 of a balanced design by analysis of variance (Searle, Casella & McCulloch 1992)."""
     y = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     means = np.array([y[codes == j].mean() for j in range(codes.max() + 1)])
     size = len(y) // len(means)
@@ -29,7 +29,7 @@ def anova_ratio(y: np.ndarray, x: np.ndarray, codes: np.ndarray) -> float:
 @pytest.mark.parametrize(("tau", "sigma"), [(1.0, 1.0), (2.0, 1.0), (0.7, 1.0)])
 def test_the_ratio_is_that_of_the_analysis_of_variance(tau: float, sigma: float) -> None:
     y, x, z, codes = data(tau, sigma)
-    # both are estimates of one number from 100 clusters: sd of the log of a ratio of mean squares is sqrt(2 / 99) = 14 %
+    # both are estimates of one number from 100 clusters: sd of a log ratio of mean squares is sqrt(2 / 99)
     assert np.log(information_ratio(y, x, z, codes)) == pytest.approx(np.log(anova_ratio(y, x, codes)), abs=0.14)
 
 

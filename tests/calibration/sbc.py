@@ -1,9 +1,9 @@
-"""Simulation-based calibration (Talts et al. 2018; Modrák et al. 2023): parameters drawn from the prior, data drawn given them,
-and the rank of the truth among posterior draws, which is uniform if and only if the posterior draws are right on average.
+"""Simulation-based calibration (Talts et al. 2018; Modrák et al. 2023).
 
-Priors and scales are frozen: they come from a template data set, not from the simulated ones. Ranks are taken of every scalar
-parameter, of some random effects, of imputed cells (also in a cluster without any observed value), and of the log-likelihood, which
-sees mistakes that leave the margins of the parameters right.
+Parameters are drawn from the prior, data given them, and the truth is ranked among posterior draws: its rank is uniform
+if the posterior is right on average. Priors and scales are frozen: they come from a template data set, not from the
+simulated ones. Ranks are taken of every scalar parameter, of some random effects, of imputed cells (also in a cluster
+without any observed value), and of the log-likelihood, which sees mistakes that leave the margins of the parameters right.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,10 +1,11 @@
-"""The WinMICE study (Jacobusse 2005): an incomplete outcome of 600 children in 30 classes, 40 % missing given a complete predictor.
+"""The WinMICE study (Jacobusse 2005): an incomplete outcome of 600 children in 30 classes.
 
-A multilevel plan keeps intercept B0, slope B1, variance between classes D0 and residual variance S; a single-level plan loses D0 and inflates
-S. Estimates from the m completed datasets are compared with those from the complete data *of the same samples*, so that only
-imputation can make a difference.
+40 % are missing at random given a complete predictor. A multilevel plan keeps intercept B0, slope B1, variance between
+classes D0 and residual variance S; a single-level plan loses D0 and inflates S. Estimates from the m completed datasets
+are compared with those from the complete data *of the same samples*, so that only imputation can make a difference.
 
-One model is compiled a plan: each replicate puts its own data and prior parameters into the containers of the compiled graph.
+One model is compiled a plan: each replicate puts its own data and prior parameters into the containers of the compiled
+graph.
 """
 
 from dataclasses import dataclass, replace

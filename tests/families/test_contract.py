@@ -1,13 +1,13 @@
 """What every family of the registry owes the samplers and the loop: densities, draws, moments and information agree.
 
-Each check runs over ``FAMILIES`` and, for options that are a ``Literal``, over each of their values. Quadrature is held to its own
-error, draws to four Monte Carlo errors.
+Each check runs over ``FAMILIES`` and, for options that are a ``Literal``, over each of their values. Quadrature is held
+to its own error, draws to four Monte Carlo errors.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import reduce
-from itertools import product
+from itertools import pairwise, product
 from operator import add
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -24,7 +24,7 @@ DRAWS = 40_000
 ERRORS = 4.0
 """Monte Carlo errors that a check allows: a false alarm in 16,000 comparisons; the seed is fixed."""
 SINGLE = float(np.finfo(np.float32).eps)
-"""PyMC's log Phi(z) takes the root of two in single precision: a relative error of z of SINGLE / 2, z^2 times that in log Phi."""
+"""PyMC's log Phi(z) takes the root of two in single precision: the relative error of log Phi is up to z^2 SINGLE / 2."""
 
 SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "gaussian": lambda y, t: stats.norm(t["mu"], t["sigma"]).logpdf(y),
@@ -72,7 +72,7 @@ def expect(family: Family, theta: Mapping[str, float], f: Callable[[np.ndarray],
     if "binary" in family.kinds:
         return float(integrand(np.array([0.0, 1.0])).sum())
     pieces = [-np.inf, *(theta["mu"] + theta["sigma"] * np.array([-6.0, -1.0, 1.0, 6.0])), np.inf]
-    return sum(integrate.quad(lambda y: float(integrand(y)[0]), a, b)[0] for a, b in zip(pieces, pieces[1:]))
+    return sum(integrate.quad(lambda y: float(integrand(y)[0]), a, b)[0] for a, b in pairwise(pieces))
 
 
 def values_of(family: Family) -> np.ndarray:

@@ -22,7 +22,7 @@ N = 2000
 
 
 @pytest.fixture(scope="module")
-def space():  # noqa: ANN201
+def space():
     frame = school_frame()
     return workspace(frame.assign(b=0.5), conditional("y ~ x + (1 + x | school)", priors=PRIORS))
 
@@ -31,7 +31,7 @@ def cdf(prior: Prior, x: float, lower: float) -> float:
     return integrate.quad(lambda v: np.exp(LOGPDF[prior.name](v, *prior.args)), lower, x, limit=200)[0]
 
 
-def test_parameters_follow_their_priors(space) -> None:  # noqa: ANN001
+def test_parameters_follow_their_priors(space) -> None:
     _, design = only(space)
     rng = np.random.default_rng(1)
     draws = [prior_draw(design, rng) for _ in range(N)]
@@ -51,7 +51,7 @@ def test_parameters_follow_their_priors(space) -> None:  # noqa: ANN001
     assert stats.kstest(correlations, stats.beta(3, 3, loc=-1, scale=2).cdf).pvalue > 1e-4
 
 
-def test_effects_have_the_covariance_of_their_draw(space) -> None:  # noqa: ANN001
+def test_effects_have_the_covariance_of_their_draw(space) -> None:
     _, design = only(space)
     rng, whitened = np.random.default_rng(2), []
     for _ in range(200):
@@ -65,7 +65,7 @@ def test_effects_have_the_covariance_of_their_draw(space) -> None:  # noqa: ANN0
     assert abs(np.corrcoef(z.T)[0, 1]) < 4 / np.sqrt(len(z))
 
 
-def test_the_prior_sampler_ignores_the_data_and_counts_its_visits(space) -> None:  # noqa: ANN001
+def test_the_prior_sampler_ignores_the_data_and_counts_its_visits(space) -> None:
     _, design = only(space)
     data = graph_data(space)
     posterior = PriorSampler().compile(ConditionalModel(design, data))
@@ -80,7 +80,7 @@ def test_the_prior_sampler_ignores_the_data_and_counts_its_visits(space) -> None
     assert set(vectors(design)) >= {"mu", "sigma", "block0_sd", "block0_partial"}
 
 
-def test_samplers_are_chosen_by_name_and_automatic_ones_are_exact(space) -> None:  # noqa: ANN001
+def test_samplers_are_chosen_by_name_and_automatic_ones_are_exact(space) -> None:
     model = ConditionalModel(only(space)[1], {})
     assert type(choose("prior", model)) is SAMPLERS["prior"]
     assert type(choose("nuts", model)) is SAMPLERS["nuts"]
