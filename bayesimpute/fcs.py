@@ -50,6 +50,7 @@ def impute(
     workers: int | None = None,
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
+    force: bool = False,
     keep_effects: bool = False,
 ) -> MultiplyImputed:
     """Impute incomplete multilevel data.
@@ -72,6 +73,8 @@ def impute(
         Whether to show a line a chain, on a terminal.
     checkpoint : path, optional
         A ``.nc`` or ``.zarr`` file that always holds the run as far as it has come; :func:`resume` goes on from it.
+    force : bool
+        Whether the checkpoint may take the place of a file that exists.
     keep_effects : bool
         Whether to keep the draws of the group-specific effects in the posterior.
 
@@ -107,6 +110,9 @@ def impute(
         events=resolve(plan, incomplete).events,
         keep_effects=keep_effects,
     )
+    if checkpoint is not None and not force and os.path.lexists(checkpoint):
+        remedy = "go on from it with resume(), take another name, or give force=True"
+        raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)
     return _run(record, executor, workers, progress, checkpoint)
 
 

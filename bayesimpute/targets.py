@@ -179,8 +179,10 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     """Settle a plan that has passed ``check``."""
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
+    wanted = needed(plan, incomplete) | {conditional.target for conditional in plan.conditionals}
     for name in incomplete.columns:
-        events += _deduce(incomplete, name, None, filled)
+        if name in wanted:  # what nothing needs is not touched
+            events += _deduce(incomplete, name, None, filled)
     for conditional in plan.conditionals:
         name = conditional.target
         if conditional.level is not None:

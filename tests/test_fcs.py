@@ -211,6 +211,16 @@ def test_a_checkpoint_is_written_before_anything_is_compiled_and_survives_succes
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_exists_is_not_overwritten_unless_forced(tmp_path: Path) -> None:
+    path = tmp_path / "run.nc"
+    path.write_bytes(b"somebody's")
+    with pytest.raises(FileError, match=r"exists already.*resume\(\)"):
+        again(checkpoint=path)
+    assert path.read_bytes() == b"somebody's"
+    again(checkpoint=path, force=True)
+    assert MultiplyImputed.load(path).record.finished
+
+
 def test_resuming_with_other_data_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "run.nc"
     again(checkpoint=path)

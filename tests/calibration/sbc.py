@@ -3,7 +3,7 @@
 Parameters are drawn from the prior, data given them, and the truth is ranked among posterior draws: its rank is uniform
 if the posterior is right on average. Priors and scales are frozen: they come from a template data set, not from the
 simulated ones. Ranks are taken of every scalar parameter, of some random effects, of imputed cells (also in a cluster
-without any observed value), and of the log-likelihood, which sees mistakes that leave the margins of the parameters right.
+without any observed value), and of the log-likelihood, which sees mistakes that leave the parameters' margins right.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ DEVIATIONS = {"1|g_sigma": "HalfNormal(1.5)"}
 
 
 def template(binary: bool) -> pd.DataFrame:
-    """Sixty rows in ten clusters; the last cluster has no observed value, every fourth row elsewhere has none either."""
+    """Sixty rows in ten clusters; the last cluster has no observed value, nor has every fourth row elsewhere."""
     rng = np.random.default_rng(77)
     n = CLUSTERS * SIZE
     frame = pd.DataFrame({"g": np.repeat(np.arange(CLUSTERS), SIZE), "x": rng.normal(size=n)})

@@ -1,9 +1,9 @@
 """The variance between imputations: chained equations against a joint Gibbs sampler of the same bivariate normal data.
 
-x and y are each missing in 40 % of the rows, completely at random, so the two linear conditionals are those of one joint
-model, and the slope of the completed data must vary from sweep to sweep as under data augmentation (Liu et al. 2014). If
-a visit hardly moves the parameters it varies less (van Dyk & Jiao 2015), here by 7 %, and R-hat would not tell: a kernel
-that repeats its last draw nine times in ten must be seen.
+x and y are each missing in 40 % of the rows, completely at random, so the two linear conditionals are those of one
+joint model, and the slope of the completed data must vary from sweep to sweep as under data augmentation (Liu et al.
+2014). If a visit hardly moves the parameters it varies less (van Dyk & Jiao 2015), here by 7 %, and R-hat would not
+tell: a kernel that repeats its last draw nine times in ten must be seen.
 """
 
 from dataclasses import dataclass, field, replace

@@ -68,18 +68,23 @@ class Pooled:
 class Study:
     """A case study that has run."""
 
+    plan: bi.Plan
     frame: pd.DataFrame
     imputed: bi.MultiplyImputed
 
     @classmethod
     def run(cls, name: str) -> "Study":
         """Impute with the settings in the file."""
-        frame = bi.load_dataset(DATA[name])
-        return cls(frame, bi.impute(frame, plan_of(name), seed=SEED, workers=WORKERS, progress=False))
+        return cls.of(plan_of(name), bi.load_dataset(DATA[name]))
+
+    @classmethod
+    def of(cls, plan: bi.Plan, frame: pd.DataFrame) -> "Study":
+        """Impute `frame` by `plan`."""
+        return cls(plan, frame, bi.impute(frame, plan, seed=SEED, workers=WORKERS, progress=False))
 
     def analyses(self, name: str) -> bi.Analyses:
         """The fits of an analysis of the plan by maximum likelihood, as R's figures are."""
-        analysis = next(a for a in self.imputed.plan.analyses if a.name == name)
+        analysis = next(a for a in self.plan.analyses if a.name == name)
         return self.imputed.analyse(analysis.formula, family=analysis.family, reml=False)
 
     def pooled(self, name: str) -> Pooled:
@@ -89,7 +94,7 @@ class Study:
     @cached_property
     def diagnosis(self) -> bi.Diagnosis:
         """Of the chains and of the plan's analyses."""
-        return bi.diagnose(self.imputed, analyses=[self.analyses(a.name) for a in self.imputed.plan.analyses])
+        return bi.diagnose(self.imputed, analyses=[self.analyses(a.name) for a in self.plan.analyses])
 
 
 def assert_converged(study: Study) -> None:

@@ -18,7 +18,7 @@ def popmis(study: Callable[[str], Study]) -> Study:
 
 
 def _likelihood(study: Study, name: str) -> bi.Estimate:
-    formula = next(a.formula for a in study.imputed.plan.analyses if a.name == name)
+    formula = next(a.formula for a in study.plan.analyses if a.name == name)
     return fit(formula, study.frame, reml=False)
 
 

@@ -24,7 +24,7 @@ DRAWS = 40_000
 ERRORS = 4.0
 """Monte Carlo errors that a check allows: a false alarm in 16,000 comparisons; the seed is fixed."""
 SINGLE = float(np.finfo(np.float32).eps)
-"""PyMC's log Phi(z) takes the root of two in single precision: the relative error of log Phi is up to z^2 SINGLE / 2."""
+"""PyMC's log Phi(z) takes the root of two in single precision: log Phi is wrong by up to z^2 SINGLE / 2 of it."""
 
 SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "gaussian": lambda y, t: stats.norm(t["mu"], t["sigma"]).logpdf(y),
