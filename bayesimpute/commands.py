@@ -82,7 +82,12 @@ def impute(arguments: argparse.Namespace) -> int:
     tables.say(*(f"{p.severity}: {p}" for p in problems), plan)
     from bayesimpute import fcs
 
-    options: dict[str, Any] = {"seed": arguments.seed, "workers": arguments.workers, "checkpoint": checkpoint, "force": True}
+    options: dict[str, Any] = {
+        "seed": arguments.seed,
+        "workers": arguments.workers,
+        "checkpoint": checkpoint,
+        "force": True,
+    }
     try:
         imputed = fcs.impute(data, plan, progress=not arguments.no_progress, **options)
     except Interrupted:

@@ -90,7 +90,9 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
     print("Imputing with the schools, and without them in another process ...\n", flush=True)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
         waiting = other.submit(impute, school.incomplete, Plan.of(ALONE, run=RUN), seed=seed, progress=False)
-        imputed = impute(school.incomplete, plan, seed=seed, progress=progress, checkpoint=home / "school.nc", force=True)
+        imputed = impute(
+            school.incomplete, plan, seed=seed, progress=progress, checkpoint=home / "school.nc", force=True
+        )
         alone = waiting.result()
     tables.show(
         comparison(school, alone, imputed), "Truth and answers (with the 95 % interval of multilevel imputation)"

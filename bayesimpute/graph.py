@@ -4,10 +4,10 @@ The model is on the standardised scale of :mod:`bayesimpute.design`. Coefficient
 vector and all prior parameters are data, so that the compiled code depends on the structure of a model and not on its
 size.
 
-Effects that the sampler sees as standard normals (not centred) are s z with a signed scale s: its prior is the symmetric
-extension of the standard deviation's, |s| is the standard deviation, and flipping the signs of s, z and the correlations
-together changes nothing. So zero is an inner point, where log(sd) would have a long flat tail beside a steep side and
-trajectories would diverge (the expansion of Gelman 2006, Bayesian Analysis 1:515, section 2).
+Effects that the sampler sees as standard normals (not centred) are s z with a signed scale s: its prior is the
+symmetric extension of the standard deviation's, |s| is the standard deviation, and flipping the signs of s, z and the
+correlations together changes nothing. So zero is an inner point, where log(sd) would have a long flat tail beside a
+steep side and trajectories would diverge (the expansion of Gelman 2006, Bayesian Analysis 1:515, section 2).
 
 Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations
 through canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k

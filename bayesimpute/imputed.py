@@ -6,7 +6,7 @@ chains ``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -251,11 +251,17 @@ class MultiplyImputed:
 
         return add(self, m, **options)
 
-    def diagnose(self) -> "Diagnosis":
-        """Whether the chains have converged: see :mod:`bayesimpute.diagnostics`."""
+    def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
+        """Whether the chains have converged: see :mod:`bayesimpute.diagnostics`.
+
+        Parameters
+        ----------
+        analyses : sequence of Analyses
+            What :meth:`analyse` gave: the autocorrelation of their estimates is judged too.
+        """
         from bayesimpute.diagnostics import diagnose
 
-        return diagnose(self)
+        return diagnose(self, analyses=analyses)
 
     def analyse(
         self, analysis: str | Callable[[pd.DataFrame], Any], *, family: str = "gaussian", reml: bool = True

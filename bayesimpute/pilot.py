@@ -27,8 +27,8 @@ def information_ratio(y: np.ndarray, x: np.ndarray, z: np.ndarray, codes: np.nda
     Returns
     -------
     float
-        The median over clusters of the smallest eigenvalue of L'Z_j'Z_j L / sigma^2, with L L' the effects' covariance: for
-        a random intercept n ICC / (1 - ICC).
+        The median over clusters of the smallest eigenvalue of L'Z_j'Z_j L / sigma^2, with L L' the effects'
+        covariance: for a random intercept n ICC / (1 - ICC).
     """
     codes = np.unique(codes, return_inverse=True)[1]
     size, width = int(codes.max()) + 1, z.shape[1]

@@ -1,8 +1,8 @@
 """The README's code runs, and the output that it shows is the output that it gives.
 
-``python tests/test_readme.py`` runs the blocks and writes their output into the README. The test compares the words and the
-layout; numbers may differ in digits that another processor rounds differently, so those of the pooled table are held to
-their own Monte Carlo error.
+``python tests/test_readme.py`` runs the blocks and writes their output into the README. The test compares the words
+and the layout; numbers may differ in digits that another processor rounds differently, so those of the pooled table are
+held to their own Monte Carlo error.
 """
 
 import contextlib

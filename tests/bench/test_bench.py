@@ -17,7 +17,8 @@ import json, sys
 from bayesimpute import load
 imputed = load(sys.argv[1])
 stats = imputed.tree["sample_stats"].to_dataset()
-print(json.dumps({str(t): [float(stats[k].sel(target=t).mean()) for k in ("seconds", "steps")] for t in stats.target.values}))
+means = stats[["seconds", "steps"]].mean(("chain", "draw"))
+print(json.dumps({str(t): [float(means[k].sel(target=t)) for k in means] for t in stats.target.values}))
 """
 
 
@@ -44,7 +45,9 @@ def test_impute(benchmark, name: str, shared_data: Path, tmp_path: Path) -> None
     print(f"\n{name}, m = 20, peak {peak():.2f} GiB\n" + "\n".join(lines))
 
 
-@pytest.mark.parametrize("command", [("-m", "bayesimpute.cli", "--help"), ("-c", "import bayesimpute")], ids=["help", "import"])
+@pytest.mark.parametrize(
+    "command", [("-m", "bayesimpute.cli", "--help"), ("-c", "import bayesimpute")], ids=["help", "import"]
+)
 def test_start(benchmark, command: tuple[str, ...]) -> None:
     done = benchmark.pedantic(run, args=(sys.executable, *command), rounds=5, warmup_rounds=1)
     assert done.returncode == 0, done.stderr

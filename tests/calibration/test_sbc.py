@@ -1,8 +1,8 @@
 """Ranks of parameters and of imputed cells are uniform, and wrong ways to impute are seen.
 
 The default study: 30 replicates of the random intercept and slope model after a short adaptation, 24 draws 5
-transitions apart. The slow ones: 200 replicates after the usual adaptation, 60 draws 8 apart, over families and forms. Every
-quantity is held to a Kolmogorov-Smirnov band and a band of its spread, at a level of 1 in 1,000 shared among the
+transitions apart. The slow ones: 200 replicates after the usual adaptation, 60 draws 8 apart, over families and forms.
+Every quantity is held to a Kolmogorov-Smirnov band and a band of its spread, at a level of 1 in 1,000 shared among the
 quantities of a study.
 """
 
