@@ -299,7 +299,9 @@ def test_signs_of_scales_cannot_be_seen(item: Conditional) -> None:
     np.testing.assert_allclose(found, draw[f"{b.key}_corr"], rtol=1e-9)
     # one scale and the standard normals and partial correlations that go with it
     flipped = q.copy()
-    signed = [(slot, at) for slot, at in slots("block0_sd", vectors(design)["block0_sd"]) if slot.priors[0].support == "real"]
+    signed = [
+        (slot, at) for slot, at in slots("block0_sd", vectors(design)["block0_sd"]) if slot.priors[0].support == "real"
+    ]
     k = signed[0][1][0]
     flipped[parts[signed[0][0].name].start] *= -1
     raw = q[parts["block0_raw"]].reshape(b.size, b.width).copy()

@@ -8,7 +8,6 @@ import pytest
 from graphs import centred, layout_of, likelihood
 from modelling import conditional, graph_data, only, school_frame, workspace
 
-from bayesimpute.design import pairs
 from bayesimpute.families import Bernoulli
 from bayesimpute.graph import Layout, build
 from bayesimpute.plan import Conditional
@@ -32,6 +31,8 @@ CASES: Mapping[str, tuple[Conditional, bool]] = {
         True,
     ),
 }
+FLOOR = 1e-6
+"""Added to the effects' variances, so that deviations of zero have a metric."""
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 Made = tuple[Layout, dict[str, np.ndarray], dict[str, Any], Metric]
 
@@ -89,12 +90,12 @@ def dense_precision(
     rows = np.arange(len(weights))
     jacobians, priors, starts = [data["X_mu"][:, columns]], [np.diag(precisions)], [list(places)]
     for b in blocks:
-        root = np.diag(draw[f"{b.key}_sd"]) @ np.linalg.cholesky(correlation(b.width, draw[f"{b.key}_corr"]))
+        root = draw[f"{b.key}_root"]
         z = data[f"X_{b.key}"] @ (np.eye(b.width) if b.centred else root)
         jacobian = np.zeros((len(rows), b.size, b.width))
         jacobian[rows, data[f"codes_{b.key}"]] = z
         jacobians.append(jacobian.reshape(len(rows), -1))
-        one = np.linalg.inv(root @ root.T) if b.centred else np.eye(b.width)
+        one = np.linalg.inv(root @ root.T + FLOOR * np.eye(b.width)) if b.centred else np.eye(b.width)
         priors.append(np.kron(np.eye(b.size), one))
         name = b.key if b.centred else f"{b.key}_raw"
         starts.append(list(range(parts[name].start, parts[name].stop)))
@@ -109,14 +110,6 @@ def dense_precision(
             if i != j and {i, j} != {0, largest}:
                 precision[mine, edges[j] : edges[j + 1]] = 0.0
     return precision, [place for s in starts for place in s]
-
-
-def correlation(width: int, values: np.ndarray) -> np.ndarray:
-    """The correlation matrix, pulled a thousandth towards independence as the metric's."""
-    found = np.eye(width)
-    for (j, i), r in zip(pairs(width), values, strict=True):
-        found[i, j] = found[j, i] = 0.999 * r
-    return found
 
 
 def information(layout: Layout, data: Mapping[str, np.ndarray], draw: Mapping[str, Any]) -> np.ndarray:
@@ -198,7 +191,7 @@ def test_what_is_kept_makes_the_same_metric(case: tuple[Conditional, bool]) -> N
 def test_standard_deviations_of_zero_and_perfect_correlations_have_a_metric() -> None:
     for flag in (True, False):
         layout, data, draw, _ = made((CASES["q = 2, centred"][0], flag))
-        edge = {**draw, "block0_sd": np.array([0.0, 0.3]), "block0_corr": np.array([-1.0])}
+        edge = {**draw, "block0_root": np.array([[0.0, 0.0], [-0.3, 0.0]])}
         metric = at_draw(layout, data, edge)
         x = np.random.default_rng(1).normal(size=layout.size)
         assert np.isfinite(metric.forward(x)).all()
