@@ -284,7 +284,7 @@ def test_the_density_of_a_correlation_matrix_is_lkj(eta: float) -> None:
 
 @pytest.mark.parametrize("item", [PLANS["gaussian"], PLANS["three effects"], PLANS["own priors"]], ids=str)
 def test_signs_of_scales_cannot_be_seen(item: Conditional) -> None:
-    """Effects that are not centred have signed scales: all that users see is the same after flipping one with its normals."""
+    """Effects that are not centred have signed scales: flipping one with its normals changes nothing that users see."""
     space = described(item)
     design, data = centred(only(space)[1], False), graph_data(space)
     model = build(design, data)

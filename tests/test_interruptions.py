@@ -17,7 +17,10 @@ from bayesimpute import FileError, MultiplyImputed
 
 RUN = {"m": 4, "chains": 2, "warmup": 20, "sweeps": 400}
 SCRIPT = """
+import signal
 import sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background is started with it ignored
 from looping import FORMULAS, prior_plan, table
 import bayesimpute as bi
 from bayesimpute import fcs

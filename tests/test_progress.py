@@ -78,4 +78,6 @@ def test_lines_follow_legs_and_add_up_divergences(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_silent_bar_takes_legs_too() -> None:
-    Progress().moved(0, 1, leg_with(1))
+    bar = Progress()
+    bar.moved(0, 1, leg_with(1))
+    assert (bar.display, bar.lines) == (None, [])

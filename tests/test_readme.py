@@ -40,7 +40,7 @@ def words(text: str) -> list[str]:
 def estimates(text: str) -> dict[str, tuple[float, float, float]]:
     """Term: estimate, standard error and fraction of missing information, from a printed pooled table."""
     rows = [line.split() for line in text.splitlines()]
-    return {r[0]: (float(r[1]), float(r[2]), float(r[-1])) for r in rows if len(r) == 10 and r[0] != "term"}
+    return {r[0]: (float(r[1]), float(r[2]), float(r[-1])) for r in rows if len(r) == 10 and NUMBER.fullmatch(r[1])}
 
 
 def test_the_code_prints_what_the_readme_shows() -> None:
