@@ -155,7 +155,7 @@ def fill(
 
 
 def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Missing units drawn from the observed ones of the same cluster, so that clusters differ as they do where observed.
+    """Missing units drawn from the observed ones of the same cluster, so that clusters differ as where observed.
 
     By the first cluster key; where a cluster has no observed value, and for level-2 variables, from all.
     """

@@ -20,7 +20,7 @@ SCRIPT = """
 import signal
 import sys
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background is started with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started with it ignored
 from looping import FORMULAS, prior_plan, table
 import bayesimpute as bi
 from bayesimpute import fcs

@@ -41,8 +41,8 @@ class Nuts:
         from pymc.blocking import DictToArrayBijection
         from pytensor.configdefaults import config
 
-        # strict floating point: code just compiled and the same code read from the cache must agree in every bit, because
-        # NUTS makes other chains of other last bits, and a run must not depend on which process has compiled what
+        # strict floating point: code just compiled and the same code read from the cache must agree in every bit,
+        # because NUTS makes other chains of other last bits, and a run must not depend on which process compiled what
         config.numba__fastmath = False  # pyright: ignore[reportAttributeAccessIssue]
         config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
         with model.pymc as pymc_model:
