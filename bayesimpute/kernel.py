@@ -75,7 +75,6 @@ class Workspace:
             t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
         }
         self.posteriors: dict[str, Posterior] = {}
-        self.samplers: dict[str, str] = {}
         self.compilations = 0
 
     def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:

@@ -5,7 +5,7 @@ line to ``SAMPLERS`` in ``__init__``. It must say exactly which models it suppor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -53,7 +53,6 @@ class Stats:
     divergences: int = 0
     acceptance: float = float("nan")
     depth: int = 0
-    extra: Mapping[str, float] = field(default_factory=dict)
 
 
 class Posterior(Protocol):
