@@ -13,17 +13,18 @@ for the standardised target and columns: on the raw scale they would not survive
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesimpute.check.priors import column_terms, correlations, prefixed
+from bayesimpute.check.priors import Part, bundles, column_terms, correlations, prefixed
 from bayesimpute.completed import Completed, fill_within
 from bayesimpute.design import Block, Design, Predictor, Units
-from bayesimpute.families import Parameter
-from bayesimpute.formulas import Formula, Group, Matrix, build, namespace
+from bayesimpute.families import Parameter, Rows
+from bayesimpute.formulas import Formula, Matrix, build, namespace
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.pilot import information_ratio
 from bayesimpute.priors import Prior
@@ -63,9 +64,11 @@ class _Describer:
     completed: Completed
 
     def __post_init__(self) -> None:
-        rows = self.target.fit_rows
-        self.frame = self.completed.frame.iloc[rows].reset_index(drop=True)
-        self.y = self.completed.values[self.target.name][rows]
+        frame = self.completed.frame
+        at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
+        self.rows = at
+        self.frames = {rows: frame.iloc[places].reset_index(drop=True) for rows, places in at.items()}
+        self.y = self.completed.values[self.target.name][self.target.fit_rows]
         scaled = self.target.family.standardise
         self.centre = float(self.y.mean()) if scaled else 0.0
         self.scale = float(self.y.std()) if scaled else 1.0
@@ -75,14 +78,9 @@ class _Describer:
     def design(self) -> Design:
         family = self.target.family
         predictors = tuple(self.predictor(p) for p in family.parameters)
-        blocks: list[Block] = []
-        for p in family.parameters:
-            formula = self.target.formulas.get(p.name)
-            for group in formula.groups if formula else ():
-                blocks.append(self.block(p, group, f"block{len(blocks)}"))
-        return Design(
-            target=self.target, predictors=predictors, blocks=tuple(blocks), centre=self.centre, scale=self.scale
-        )
+        parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
+        blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
+        return Design(target=self.target, predictors=predictors, blocks=blocks, centre=self.centre, scale=self.scale)
 
     def units(self, p: Parameter) -> Units:
         if p.unit == "location":
@@ -94,8 +92,9 @@ class _Describer:
         units = self.units(p)
         if formula is None:
             return self.constant(p, units)
-        matrix = build(formula.common, self.frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
-        columns = matrix.evaluate(self.frame)
+        frame = self.frames[p.rows]
+        matrix = build(formula.common, frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
+        columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
         centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
         scale = spread(columns)
@@ -138,8 +137,9 @@ class _Describer:
     def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
         """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
         if p.name != "mu":
-            locations = [units.shift if name == "Intercept" else 0.0 for name in matrix.names]
-            return [Prior.of("Normal", at, 1.0 / s) for at, s in zip(locations, scale, strict=True)]
+            first = Prior.of("Normal", units.shift, p.intercept)
+            pairs = zip(matrix.names, scale, strict=True)
+            return [first if name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
         described = self.bambi(formula)
         priors: list[Prior] = []
         for term, place in matrix.terms:
@@ -155,8 +155,9 @@ class _Describer:
 
         if self.described is not None:
             return self.described
-        y = unused("response", self.frame)
-        frame = self.frame.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
+        observed = self.frames[Rows.OBSERVED]
+        y = unused("response", observed)
+        frame = observed.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
         self.two = unused("two", frame)
         frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
         groups = [f"(1 | {self.two})"] if formula.groups else []
@@ -172,39 +173,45 @@ class _Describer:
         self.described = next(iter(model.parameters.values()))
         return self.described
 
-    def block(self, p: Parameter, group: Group, key: str) -> Block:
-        path = f"conditional[{self.target.name}].formulas.{p.name}"
-        matrix = build(group.expression, self.frame, path=path)
-        columns = matrix.evaluate(self.frame)
+    def block(self, bundle: Sequence[Part], key: str) -> Block:
+        """The effects of one cluster key, of one parameter or of several."""
+        factor = bundle[0].group.factor
+        parts = [self.part(part) for part in bundle]
+        names = tuple(name for part in parts for name in part.names)
+        codes = self.incomplete.codes(factor)
+        everywhere = any(part.parameter.rows is Rows.ALL for part in bundle)
+        return Block(
+            key=key,
+            factor=factor,
+            rows=Rows.ALL if everywhere else Rows.OBSERVED,
+            codes=codes,
+            size=self.incomplete.n_clusters(factor),
+            parts=tuple((part.parameter.name, made.matrix) for part, made in zip(bundle, parts, strict=True)),
+            names=names,
+            scale=np.concatenate([part.scale for part in parts]),
+            units=tuple(part.units for part in parts for _ in part.names),
+            priors=tuple(prior for part in parts for prior in part.priors),
+            eta=self.own(correlations(bundle[0].parameter, bundle[0].group), "", Prior.of("LKJ", LKJ_ETA)).args[0],
+            centred=min(self.ratio(x.parameter, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
+        )
+
+    def part(self, part: Part) -> "_Effects":
+        """The effects that one parenthesis of random effects brings into a block."""
+        p, group = part.parameter, part.group
+        frame = self.frames[p.rows]
+        matrix = build(group.expression, frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
+        columns = matrix.evaluate(frame)
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
         units = self.units(p)
-        automatic = self.automatic_sds(p, matrix, columns)
         effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
         names = tuple(f"{effect}|{group.factor}" for effect in effects)
         terms = [prefixed(p, "1" if term == "Intercept" else term) for term in column_terms(matrix)]
         priors = []
-        for name, term, prior, s in zip(names, terms, automatic, scale, strict=True):
+        for name, term, prior, s in zip(names, terms, self.automatic_sds(p, matrix, columns), scale, strict=True):
             user = self.own(f"{name}_sigma", f"{term}|{group.factor}_sigma", prior)
             priors.append(user.affine(unit=units.unit / s))
-        codes = self.incomplete.codes(group.factor)
-        return Block(
-            key=key,
-            factor=group.factor,
-            codes=codes,
-            size=self.incomplete.n_clusters(group.factor),
-            parts=((p.name, matrix),),
-            names=names,
-            scale=scale,
-            units=(units,) * len(names),
-            priors=tuple(priors),
-            eta=self.own_eta(p, group),
-            centred=self.informative(p, codes, columns / scale),
-        )
-
-    def own_eta(self, p: Parameter, group: Group) -> float:
-        prior = self.own(correlations(p, group), "", Prior.of("LKJ", LKJ_ETA))
-        return prior.args[0]
+        return _Effects(matrix, columns / scale, names, scale, units, tuple(priors))
 
     def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
         """Half-normals in the user's units: of the intercept bambi's own, of each column by bambi's rule.
@@ -213,24 +220,45 @@ class _Describer:
         lme4 does not.
         """
         if p.name != "mu":
-            return [Prior.of("HalfNormal", 1.0 / s) for s in spread(columns)]
+            return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
         slopes = SLOPE * self.scale / spread(columns)
         if "Intercept" in matrix.names:
             intercept = self.bambi(self.target.formulas[p.name]).group_specific_terms[f"1|{self.two}"]
             slopes[matrix.names.index("Intercept")] = intercept.prior.args["sigma"].args["sigma"]
         return [Prior.of("HalfNormal", s) for s in slopes]
 
-    def informative(self, p: Parameter, codes: np.ndarray, z: np.ndarray) -> bool:
-        """Whether clusters say so much about each of their effects that these are better sampled as they are.
+    def ratio(self, p: Parameter, codes: np.ndarray, part: "_Effects") -> float:
+        """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
 
-        Where they do not, the centred form has a funnel at small standard deviations; so in doubt it is not used.
+        Where it is little, the centred form has a funnel at small standard deviations; so in doubt it is not used: not
+        for parameters other than locations, nor for yes/no targets, unless the family selects (its clusters are worth
+        the rough answer of a linear model for the probabilities).
         """
-        if p.name != "mu" or not self.target.family.standardise:
-            return False
-        matrix = build(self.target.formulas["mu"].common, self.frame)
-        x = matrix.evaluate(self.frame)
-        y = (self.y - (self.centre if "Intercept" in matrix.names else 0.0)) / self.scale
-        return information_ratio(y, x / spread(x), z, codes[self.target.fit_rows]) > INFORMATIVE
+        selects = self.target.family.selection
+        if selects is not None and p.name == selects.parameter:
+            rows = self.target.model_rows
+            y = np.repeat([1.0, 0.0], [len(self.y), len(rows) - len(self.y)])
+        elif p.name == "mu" and (selects is not None or self.target.family.standardise):
+            y = self.y
+        else:
+            return 0.0
+        frame = self.frames[p.rows]
+        matrix = build(self.target.formulas[p.name].common, frame)
+        x = matrix.evaluate(frame)
+        y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
+        return information_ratio(y, x / spread(x), part.columns, codes[self.rows[p.rows]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Effects:
+    """One parenthesis of random effects: matrix, standardised columns (row, effect), names, scales, units, priors."""
+
+    matrix: Matrix
+    columns: np.ndarray
+    names: tuple[str, ...]
+    scale: np.ndarray
+    units: Units
+    priors: tuple[Prior, ...]
 
 
 def flat(columns: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.completed import Columns
-from bayesimpute.families import Family, Parameter
+from bayesimpute.families import Family, Parameter, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
 from bayesimpute.priors import Prior
@@ -85,6 +85,8 @@ class Block:
         Its name in draws.
     factor : str
         The cluster key.
+    rows : Rows
+        Where its effects enter the likelihood: of a block of several parameters, where any of them does.
     codes : ndarray of int, shape (row,)
         The cluster of each row of the data.
     size : int
@@ -92,7 +94,7 @@ class Block:
     parts : tuple of (str, Matrix)
         The columns, by parameter.
     names : tuple of str
-        Of the effects: ``1|school``, ``sex|school``.
+        Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
     scale : ndarray, shape (effect,)
         z_s = z / scale.
     units : tuple of Units
@@ -108,6 +110,7 @@ class Block:
 
     key: str
     factor: str
+    rows: Rows
     codes: np.ndarray
     size: int
     parts: tuple[tuple[str, Matrix], ...]
@@ -151,6 +154,10 @@ class Design:
         """The target's family."""
         return self.target.family
 
+    def rows(self, parameter: str) -> Rows:
+        """Where a parameter enters the likelihood."""
+        return next(p.rows for p in self.family.parameters if p.name == parameter)
+
     @property
     def inputs(self) -> frozenset[str]:
         """The columns that the matrices are computed from."""
@@ -168,24 +175,48 @@ class Design:
         return made
 
     def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
-        """What the graph's data containers hold: the matrices and cluster codes at the fitted rows, and y_s, (row,)."""
-        rows = self.target.fit_rows
-        data = {f"X_{key}": np.ascontiguousarray(matrix[rows]) for key, matrix in matrices.items()}
-        data |= {f"codes_{b.key}": b.codes[rows].astype(np.int32) for b in self.blocks}
-        return data | {"y_data": (y[rows] - self.centre) / self.scale}
+        """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
 
-    def eta(
-        self,
-        draw: Draw,
-        matrices: Mapping[str, np.ndarray],
-        rows: np.ndarray,
-        *,
-        codes: Mapping[str, np.ndarray] | None = None,
-    ) -> dict[str, np.ndarray]:
-        """The standardised linear predictors at `rows`, each of shape (row,), given one draw.
-
-        `codes` are the clusters by block where `matrices` are not of all rows of the data.
+        Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
         """
+        at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
+        rows = {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
+        data = {f"X_{key}": np.ascontiguousarray(matrix[rows[key]]) for key, matrix in matrices.items()}
+        data |= {f"codes_{b.key}": b.codes[rows[b.key]].astype(np.int32) for b in self.blocks}
+        return data | {"y_data": (y[self.target.fit_rows] - self.centre) / self.scale}
+
+    def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
+
+        Those of parameters without a formula are numbers.
+        """
+        etas = {}
+        for p in self.predictors:
+            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.key}"] @ draw[p.key] + p.offset
+        for b in self.blocks:
+            terms = data[f"X_{b.key}"] * draw[b.key][data[f"codes_{b.key}"]]
+            for parameter, place in places(b):
+                etas[parameter] = etas[parameter] + terms[: len(etas[parameter]), place].sum(axis=1)
+        return etas
+
+    def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
+        theta, y = self.theta(draw, data)
+        return self.family.logp(y, theta)
+
+    def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The standardised parameters at all fitted rows, each (fitted row,) or (), and y_s, NaN where missing."""
+        eta, y = self.fitted(draw, data), data["y_data"]
+        size = max([len(y), *(np.size(v) for v in eta.values())])
+        theta = {}
+        for p in self.predictors:
+            value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
+            short = p.matrix is not None and len(value) < size
+            theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
+        return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
+
+    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at `rows`, each of shape (row,), given one draw."""
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
@@ -193,8 +224,7 @@ class Design:
             else:
                 etas[p.key] = matrices[p.key][rows] @ draw[p.key] + p.offset
         for b in self.blocks:
-            clusters = b.codes if codes is None else codes[b.key]
-            terms = matrices[b.key][rows] * draw[b.key][clusters[rows]]
+            terms = matrices[b.key][rows] * draw[b.key][b.codes[rows]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
         return etas
@@ -203,6 +233,14 @@ class Design:
         """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
         eta = self.eta(draw, matrices, rows)
         return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
+
+    def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
+        theta = self.predict(draw, matrices, self.target.missing_rows)
+        if self.family.selection is not None:
+            name = self.family.selection.parameter
+            theta[name] = np.where(self.target.apart[~self.target.observed], -np.inf, theta[name])
+        return theta
 
     def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
         value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)

@@ -23,10 +23,10 @@ from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import ChainState
 from bayesimpute.legs import Job, run_leg
-from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, one
+from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, Problem, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.records import Leg, Record, Schedule
-from bayesimpute.targets import resolve
+from bayesimpute.targets import Event, resolve
 
 if TYPE_CHECKING:
     from bayesimpute.progress import Progress
@@ -95,7 +95,7 @@ def impute(
     settings = {"m": m, "chains": chains, "warmup": warmup, "sweeps": sweeps, "steps": steps}
     plan = plan.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     _whole("seed", seed, 0, "give one, such as seed=1")
-    require(plan, data)
+    warnings = require(plan, data)
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
     if not any(v.n_missing for v in incomplete.variables.values()):
         raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
@@ -107,7 +107,7 @@ def impute(
         schedule=Schedule.of(plan),
         states=states,
         legs=tuple(Leg() for _ in states),
-        events=resolve(plan, incomplete).events,
+        events=(*resolve(plan, incomplete).events, *(_warned(w) for w in warnings)),
         keep_effects=keep_effects,
     )
     if checkpoint is not None and not force and os.path.lexists(checkpoint):
@@ -162,6 +162,11 @@ def add(imputed: MultiplyImputed, m: int, **options: Any) -> MultiplyImputed:
     """See :meth:`MultiplyImputed.add`."""
     _whole("m", m, 1, "add at least one")
     return _go_on(imputed.record.added(int(m)), **options)
+
+
+def _warned(warning: Problem) -> Event:
+    """What the check warned of, kept with the result."""
+    return Event(what=f"warning: {warning.path}: {warning.finding}", why=warning.remedy)
 
 
 def _whole(name: str, value: Any, least: int, why: str) -> None:

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.design import Block, Design, Predictor, pairs
-from bayesimpute.priors import DISTRIBUTIONS, Prior
+from bayesimpute.design import Block, Design, Predictor, pairs, places
+from bayesimpute.priors import DISTRIBUTIONS, THROUGH, Prior
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +45,14 @@ class Slot:
 
     def constrain(self, value: np.ndarray) -> np.ndarray:
         """From the sampler's unconstrained scale; the inverse of PyMC's default transforms."""
-        support = self.priors[0].support
+        return self._through(self._constrain(value))
+
+    def _through(self, value: np.ndarray) -> np.ndarray:
+        name = self.priors[0].name
+        return _MAPS[THROUGH[name].map][0](value) if name in THROUGH else value
+
+    def _constrain(self, value: np.ndarray) -> np.ndarray:
+        support = self.support
         if support == "positive":
             return np.exp(value)
         if support == "real":
@@ -55,7 +62,8 @@ class Slot:
 
     def unconstrain(self, value: np.ndarray) -> np.ndarray:
         """To the sampler's scale."""
-        support = self.priors[0].support
+        name, support = self.priors[0].name, self.support
+        value = _MAPS[THROUGH[name].map][1](value) if name in THROUGH else value
         if support == "positive":
             return np.log(value)
         if support == "real":
@@ -63,10 +71,19 @@ class Slot:
         lower, upper = self._bounds()
         return logit((value - lower) / (upper - lower))
 
+    @property
+    def support(self) -> str:
+        """Of PyMC's distribution."""
+        return self.priors[0].base.support
+
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.priors[0].support == "unit":
+        if self.support == "unit":
             return np.zeros(len(self.priors)), np.ones(len(self.priors))
         return np.array([p.args[0] for p in self.priors]), np.array([p.args[1] for p in self.priors])
+
+
+_MAPS = {"signed": (lambda b: 2 * b - 1, lambda r: (r + 1) / 2), "tanh": (np.tanh, np.arctanh)}
+"""What makes a correlation of one of PyMC's distributions, and the way back."""
 
 
 def slots(name: str, priors: Sequence[Prior]) -> list[tuple[Slot, list[int]]]:
@@ -110,19 +127,17 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
     import pymc as pm
 
     with pm.Model() as model:
-        holders = {name: pm.Data(name, values) for name, values in data.items()}
+        holders: dict[str, Any] = {name: pm.Data(name, values) for name, values in data.items()}
         values = {name: _vector(name, priors) for name, priors in vectors(design).items()}
         eta = {p.key: _predictor(p, values[p.key], holders) for p in design.predictors}
         for block in design.blocks:
             effects = _effects(block, values)[holders[f"codes_{block.key}"]]
             terms = holders[f"X_{block.key}"] * effects
-            start = 0
-            for parameter, matrix in block.parts:
-                stop = start + len(matrix.names)
-                eta[parameter] = eta[parameter] + terms[:, start:stop].sum(axis=1)
-                start = stop
-        y = holders["y_data"]
-        design.family.likelihood(eta, y, pm.math.ones_like(y))
+            for parameter, place in places(block):
+                shorter = block.rows is not design.rows(parameter)  # the observed rows are the first
+                rows = terms[: holders["y_data"].shape[0]] if shorter else terms
+                eta[parameter] = eta[parameter] + rows[:, place].sum(axis=1)
+        design.family.likelihood(eta, holders["y_data"])
     return model
 
 
@@ -135,12 +150,12 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
     made: list[Any] = []
     order: list[int] = []
     for slot, at in slots(name, priors):
-        kind = slot.priors[0].name
+        kind = slot.priors[0].base.name
         arguments = {
-            key: pm.Data(f"{slot.name}_{key}", np.array([p.parameters[key] for p in slot.priors]))
+            key: pm.Data(f"{slot.name}_{key}", np.array([p.base.parameters[key] for p in slot.priors]))
             for key in DISTRIBUTIONS[kind].parameters
         }
-        made.append(getattr(pm, kind)(slot.name, **arguments, shape=len(at)))
+        made.append(_mapped(slot, getattr(pm, kind)(slot.name, **arguments, shape=len(at))))
         order += at
     if len(made) == 1:
         return made[0]
@@ -148,11 +163,22 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
     return joined[np.argsort(order)]
 
 
-def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
+def _mapped(slot: Slot, value: Any) -> Any:
     import pymc as pm
 
+    through = THROUGH.get(slot.priors[0].name)
+    if through is None:
+        return value
+    return pm.math.tanh(value) if through.map == "tanh" else 2 * value - 1
+
+
+def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
     if p.matrix is None:
-        return {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit}[p.parameter.link](value[0])
+        links = {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit, "fisher": pt.arctanh}
+        return links[p.parameter.link](value[0])
     eta = pm.math.dot(holders[f"X_{p.key}"], value)
     return eta + p.offset if p.offset else eta
 
@@ -286,7 +312,7 @@ class Layout:
         places = dict(self.parts)
         for _, _, found in self._slots:
             for slot, _ in found:
-                if slot.priors[0].support == "positive" and slot.priors[0].name in (
+                if slot.support == "positive" and slot.priors[0].name in (
                     "Gamma",
                     "InverseGamma",
                     "LogNormal",

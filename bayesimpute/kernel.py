@@ -174,8 +174,7 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
 def impute(bench: Bench, target: Target, draw: Draw, rng: np.random.Generator) -> np.ndarray:
     """One draw of the missing cells of a target given one draw of its parameters, shape (missing unit,)."""
     design = bench.workspace.designs[target.name]
-    theta = design.predict(draw, bench.matrices(target), target.missing_rows)
-    return target.family.impute(rng, theta)
+    return target.family.impute(rng, design.missing(draw, bench.matrices(target)))
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:

@@ -18,7 +18,7 @@ import numpy as np
 from bayesimpute.outcome import FormulaError, did_you_mean, one
 
 Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
-Support = Literal["real", "positive", "unit", "interval", "correlation"]
+Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,24 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "LogNormal": Distribution({"mu": "log location", "sigma": "shape"}, "positive"),
     "Beta": Distribution({"alpha": "shape", "beta": "shape"}, "unit"),
     "LKJ": Distribution({"eta": "shape"}, "correlation"),
+    "ScaledBeta": Distribution({"alpha": "shape", "beta": "shape"}, "signed unit"),
+    "FisherNormal": Distribution({"mu": "location", "sigma": "scale"}, "signed unit"),
 }
+
+
+@dataclass(frozen=True)
+class Through:
+    """A distribution that is a function of one of PyMC's: of which, and through what map from there."""
+
+    base: str
+    map: Literal["signed", "tanh"]
+
+
+THROUGH: Mapping[str, Through] = {
+    "ScaledBeta": Through("Beta", "signed"),
+    "FisherNormal": Through("Normal", "tanh"),
+}
+"""Of a single correlation r: (r + 1) / 2 is Beta; Fisher's z, artanh r, is Normal."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,16 @@ class Prior:
         """Whether the distribution gives no probability to negative values."""
         return self.support in ("positive", "unit") or (self.support == "interval" and self.args[0] >= 0)
 
+    @property
+    def base(self) -> "Prior":
+        """The distribution of PyMC's that this one is a function of (:data:`THROUGH`), or itself."""
+        return Prior(THROUGH[self.name].base, self.args) if self.name in THROUGH else self
+
+    def correlation(self) -> bool:
+        """Whether the distribution is one of a single correlation: of numbers between -1 and 1."""
+        inside = self.name == "Uniform" and self.args[0] >= -1 and self.args[1] <= 1
+        return self.support == "signed unit" or inside
+
     def impossible(self) -> str | None:
         """What is wrong with the name or the parameters, or None."""
         if self.name not in DISTRIBUTIONS:
@@ -130,7 +157,10 @@ class Prior:
         """The prior of (x - shift) / unit where this is the prior of x.
 
         A shift moves locations and bounds only; the positive distributions have none and must not be shifted.
+        Correlations have no units.
         """
+        if self.name in THROUGH:
+            return self
         roles = DISTRIBUTIONS[self.name].parameters.values()
         return Prior(self.name, tuple(float(_affine(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
 
@@ -246,4 +276,6 @@ _DRAWS = {
     "Beta": lambda rng, n, alpha, beta: rng.beta(alpha, beta, n),
     # the marginal of one correlation of a 2 x 2 LKJ matrix (Lewandowski, Kurowicka & Joe 2009): 2 Beta(eta, eta) - 1
     "LKJ": lambda rng, n, eta: 2 * rng.beta(eta, eta, n) - 1,
+    "ScaledBeta": lambda rng, n, alpha, beta: 2 * rng.beta(alpha, beta, n) - 1,
+    "FisherNormal": lambda rng, n, mu, sigma: np.tanh(rng.normal(mu, sigma, n)),
 }

@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from bayesimpute.columns import Column
-from bayesimpute.families import FAMILIES, Family
+from bayesimpute.families import FAMILIES, Family, Parameter, Rows
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift
 from bayesimpute.incomplete import Incomplete
@@ -55,6 +55,9 @@ class Target:
         A row of each unit.
     observed : ndarray of bool, shape (unit,)
         Whether the unit's value is known, from itself or from a member of its cluster.
+    apart : ndarray of bool, shape (unit,)
+        Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
+        observed value. Without such a family, none.
     kind : {"number", "binary"}
         What values it takes.
     """
@@ -67,12 +70,24 @@ class Target:
     unit_of_row: np.ndarray
     rows: np.ndarray
     observed: np.ndarray
+    apart: np.ndarray
     kind: str
 
     @property
     def fit_rows(self) -> np.ndarray:
         """A row of each observed unit."""
         return self.rows[self.observed]
+
+    @property
+    def model_rows(self) -> np.ndarray:
+        """A row of each unit that some part of the model is fitted to, the observed ones first."""
+        if self.family.selection is None:
+            return self.fit_rows
+        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
+
+    def rows_of(self, parameter: Parameter) -> np.ndarray:
+        """A row of each unit that a parameter is learnt from."""
+        return self.model_rows if parameter.rows is Rows.ALL else self.fit_rows
 
     @property
     def missing_rows(self) -> np.ndarray:
@@ -229,6 +244,7 @@ def _target(
     rows = np.arange(n) if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column)
     formulas, calls = read_formulas(conditional)
+    observed = ~np.isnan(filled.get(name, column.values)[rows])
     target = Target(
         name=name,
         family=family,
@@ -237,10 +253,28 @@ def _target(
         level=level,
         unit_of_row=unit_of_row,
         rows=rows,
-        observed=~np.isnan(filled.get(name, column.values)[rows]),
+        observed=observed,
+        apart=_apart(family, formulas, incomplete, rows, observed),
         kind=next(iter(family.kinds & kinds_of(column))),
     )
     return target, calls
+
+
+def _apart(
+    family: Family, formulas: Mapping[str, Formula], incomplete: Incomplete, rows: np.ndarray, observed: np.ndarray
+) -> np.ndarray:
+    """Units of clusters without any observed value, by each key that has random effects in the outcome's formula.
+
+    Their being missing is the cluster's, not the unit's: kept in the likelihood of selection they would make its
+    variance between clusters too large.
+    """
+    found = np.zeros(len(rows), dtype=bool)
+    if family.selection is None or not family.selection.marginal or "mu" not in formulas:
+        return found
+    for factor in formulas["mu"].factors:
+        codes = incomplete.codes(factor)[rows]
+        found |= np.bincount(codes, weights=observed)[codes] == 0
+    return found
 
 
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
@@ -249,6 +283,12 @@ def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> 
         notes.append(
             Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable")
         )
+    if target.apart.any():
+        what = (
+            f"{int(target.apart.sum())} values in clusters without any observed value are drawn from the outcome model"
+        )
+        why = 'systematic = "marginal": they were not selected out one by one, and say nothing about selection'
+        notes.append(Event(target=target.name, what=what, why=why))
     if target.kind == "number" and incomplete.columns[target.name].integral:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))

@@ -8,9 +8,8 @@ import numpy as np
 from scipy import stats
 
 from bayesimpute.design import Design, pairs
-from bayesimpute.families.links import LINKS
 from bayesimpute.graph import Layout, slots, vectors
-from bayesimpute.priors import Prior
+from bayesimpute.priors import THROUGH, Prior
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),
@@ -67,23 +66,14 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
             total += stats.multivariate_normal(np.zeros(b.width), covariance).logpdf(draw[b.key]).sum()
         else:
             total += stats.norm.logpdf(raw[f"{b.key}_raw"]).sum()
-    return total + float(likelihood(design, draw, data).sum())
-
-
-def likelihood(design: Design, draw: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Log p(y_s | draw), shape (row,), of what the graph holds."""
-    matrices = {key.removeprefix("X_"): value for key, value in data.items() if key.startswith("X_")}
-    codes = {b.key: data[f"codes_{b.key}"] for b in design.blocks}
-    eta = design.eta(draw, matrices, np.arange(len(data["y_data"])), codes=codes)
-    theta = {
-        p.key: eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
-        for p in design.predictors
-    }
-    return design.family.logp(data["y_data"], theta)
+    return total + float(design.logp(draw, data).sum())
 
 
 def _prior_logp(prior: Prior, value: float, raw: float) -> float:
-    """log p(value) + log |d value / d raw|."""
+    """log p(value) + log |d value / d raw|; of a function of PyMC's distribution, for the value of that one."""
+    if prior.name in THROUGH:
+        value = (value + 1) / 2 if prior.name == "ScaledBeta" else float(np.arctanh(value))
+        return _prior_logp(prior.base, value, raw)
     jacobian = 0.0
     if prior.support == "positive":
         jacobian = raw

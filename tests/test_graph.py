@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from graphs import LOGPDF, centred, compiled_logp, layout_of, likelihood, plain_logp
+from graphs import LOGPDF, centred, compiled_logp, layout_of, plain_logp
 from modelling import completed, conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
 from bayesimpute.design import Design, pairs
-from bayesimpute.families import Bernoulli
+from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import namespace
 from bayesimpute.graph import Layout, Slot, _cholesky, build, cholesky, partial_correlation_priors, slots, vectors
 from bayesimpute.kernel import Workspace
 from bayesimpute.plan import Conditional
-from bayesimpute.priors import DISTRIBUTIONS, Prior
+from bayesimpute.priors import DISTRIBUTIONS, THROUGH, Prior
 
 MIXED = {
     "Intercept": "StudentT(4, 50, 9)",
@@ -44,6 +44,29 @@ PLANS: Mapping[str, Conditional] = {
     "logit": conditional("b ~ x + (1 + x | school)"),
     "probit": conditional("b ~ x + (1 | school)", family=Bernoulli(link="probit")),
     "only effects": conditional("y ~ 0 + (1 | school)"),
+    "heckman_gaussian": conditional(
+        "y ~ x + (1 + x | school)", family="heckman_gaussian", selection="x + w + (1 | school) + (1 | region)"
+    ),
+    "heckman_probit": conditional(
+        "b ~ x + (1 | school)",
+        family="heckman_probit",
+        selection="x + w + (1 | school)",
+        priors={"rho": "ScaledBeta(2, 3)"},
+    ),
+    "rho by cluster": conditional(
+        "y ~ x + (1 + x || school)",
+        family="heckman_gaussian",
+        selection="w + (1 + x || school)",
+        sigma="(1 | school)",
+        rho="1 + (1 | region)",
+    ),
+    "rho on Fisher's z": conditional(
+        "b ~ x + (1 | school)",
+        family=HeckmanProbit(joint=False),
+        selection="x + (1 | school)",
+        priors={"rho": "FisherNormal(0.2, 0.5)"},
+    ),
+    "rho fixed": conditional("y ~ x", family=HeckmanGaussian(rho=-0.5), selection="x + w"),
 }
 
 
@@ -77,7 +100,7 @@ def test_every_distribution_of_coefficients_and_deviations_was_among_them() -> N
             design = centred(only(described(item))[1], flag)
             met |= {prior.name for priors in vectors(design).values() for prior in priors}
     assert met == set(DISTRIBUTIONS) - {"LKJ"}
-    assert set(LOGPDF) == met
+    assert set(LOGPDF) == {THROUGH[name].base if name in THROUGH else name for name in met}
 
 
 @pytest.mark.parametrize("item", [PLANS["own priors"], PLANS["half-t, uniform"], PLANS["three effects"]], ids=str)
@@ -372,7 +395,7 @@ def test_starts_lie_in_the_support_and_apart(item: Conditional) -> None:
     starts = [layout.start(np.random.default_rng(s), 1.0) for s in range(4)]
     for q in starts:
         draw = layout.unpack(q)
-        assert np.isfinite(likelihood(design, draw, data)).all()
+        assert np.isfinite(design.logp(draw, data)).all()
         assert all((draw[f"{b.key}_sd"] > 0).all() for b in design.blocks)
         assert np.isfinite(design.posterior(draw)).all()
     assert np.std(starts, axis=0).min() > 0

@@ -22,6 +22,8 @@ EXAMPLES = {
     "Gamma": (3.0, 0.5),
     "InverseGamma": (5.0, 2.0),
     "LogNormal": (0.5, 0.7),
+    "ScaledBeta": (2.0, 3.0),
+    "FisherNormal": (0.3, 0.5),
     "Beta": (2.0, 3.0),
     "LKJ": (2.0,),
 }
@@ -130,7 +132,10 @@ def test_any_text_is_a_prior_or_a_formula_error(text: str) -> None:
         assert error.problems
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in ("Beta", "LKJ")])
+UNITLESS = ("Beta", "LKJ", "ScaledBeta", "FisherNormal")
+
+
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in UNITLESS])
 def test_a_change_of_units_is_the_same_distribution(name: str) -> None:
     """Draws of the rescaled prior, with the same seed, are the rescaled draws."""
     prior = Prior.of(name, *EXAMPLES[name])
@@ -141,7 +146,7 @@ def test_a_change_of_units_is_the_same_distribution(name: str) -> None:
     np.testing.assert_allclose(after, (before - shift) / 2.5, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["Beta", "LKJ"])
+@pytest.mark.parametrize("name", UNITLESS)
 def test_distributions_without_units_stay(name: str) -> None:
     prior = Prior.of(name, *EXAMPLES[name])
     assert prior.affine(unit=2.5) == prior

@@ -8,7 +8,8 @@ another:
 
 * :mod:`.reading` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.targets`, :mod:`.clusters` and :mod:`.derived` hold it against the columns of the data;
+* :mod:`.names`, :mod:`.targets`, :mod:`.clusters`, :mod:`.selection`, :mod:`.derived` and :mod:`.estimands` hold it
+  against the columns of the data;
 * :mod:`.models` codes each formula on a completed frame, and finds what only matrices show (:mod:`.matrices`): columns
   without variation, labels without observations, too many coefficients, priors of unknown parameters (:mod:`.priors`).
 
@@ -17,7 +18,7 @@ To report a new kind of bad input, append a Problem in the module that already l
 
 import pandas as pd
 
-from bayesimpute.check import clusters, derived, models, names, settings, targets
+from bayesimpute.check import clusters, derived, estimands, models, names, selection, settings, targets
 from bayesimpute.check.reading import read_plan
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import DataError, PlanError, Problem, errors
@@ -42,7 +43,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         In the order of the plan; empty if there is nothing to say. Data without missing values are no problem.
     """
     read, problems = read_plan(plan)
-    problems = [*settings.run_problems(plan), *problems]
+    problems = [*settings.run_problems(plan), *problems, *estimands.alone(read)]
     data, found = _incomplete(incomplete, read.keys)
     problems += found
     if data is not None:
@@ -50,6 +51,8 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         problems += derived.problems(read, data)
         problems += targets.problems(read, data)
         problems += clusters.problems(read, data)
+        problems += selection.problems(read, data)
+        problems += estimands.problems(read, data)
         problems += models.problems(read, data)
     return list(dict.fromkeys(problems))
 

@@ -21,9 +21,16 @@ def crowded(column: Column) -> bool:
     return len(np.unique(known)) > max(20, len(known) / 2)
 
 
-def column_problems(column: Column, target: Target, path: str) -> list[Problem]:
-    """Columns without variation, never observed with the target, or with labels that are never observed with it."""
-    name, fit = column.name, column.values[target.fit_rows]
+def column_problems(column: Column, target: Target, rows: np.ndarray, path: str) -> list[Problem]:
+    """Columns without variation, never observed with the target, or with labels that are never observed with it.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (fitted row,)
+        What a formula is fitted to: where the target is observed, or (selection) all rows.
+    """
+    name, fit = column.name, column.values[rows]
+    where = f"wherever {target.name} is observed" if len(rows) == len(target.fit_rows) else "in all fitted rows"
     known = fit[~np.isnan(fit)]
     present, count = np.unique(known), len(known)
     if count == 0:
@@ -31,7 +38,7 @@ def column_problems(column: Column, target: Target, path: str) -> list[Problem]:
         return [_problem(path, finding, "the data cannot say how they are related: leave it out", Severity.WARNING)]
     if len(present) == 1:
         value = column.labels[int(present[0])] if column.labels else f"{present[0]:g}"
-        finding = f'"{name}" does not vary: it is {value} wherever {target.name} is observed'
+        finding = f'"{name}" does not vary: it is {value} {where}'
         return [_problem(path, finding, "leave it out")]
     return _new_labels(column, present, target, path) if column.kind == "category" else []
 
@@ -59,7 +66,7 @@ def matrix_problems(x: np.ndarray, matrix: Matrix, target: Target, path: str, kn
     found = [
         _problem(
             path,
-            f"{matrix.names[k]} does not vary in the {len(x)} rows where {target.name} is observed",
+            f"{matrix.names[k]} does not vary in the {len(x)} rows {_which(x, target)}",
             "leave it out, or merge labels",
         )
         for k in constant
@@ -69,6 +76,10 @@ def matrix_problems(x: np.ndarray, matrix: Matrix, target: Target, path: str, kn
         finding = f"{matrix.names[k]} is exactly collinear with the terms before it"
         found.append(_problem(path, finding, "leave one out: only priors tell them apart", Severity.WARNING))
     return found
+
+
+def _which(x: np.ndarray, target: Target) -> str:
+    return f"where {target.name} is observed" if len(x) == len(target.fit_rows) else "that it is fitted to"
 
 
 def _flat(values: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesimpute.check import clusters, matrices, priors
+from bayesimpute.check import clusters, matrices, priors, selection
 from bayesimpute.check.derived import calls_computable, closure, computable
 from bayesimpute.check.names import key_columns
 from bayesimpute.check.reading import Notes, Read, Reading
@@ -130,20 +130,20 @@ class _Model:
     completed: Completed
     notes: Notes
 
-    @property
-    def fit(self) -> pd.DataFrame:
-        return self.completed.frame.iloc[self.target.fit_rows].reset_index(drop=True)
-
     def check(self) -> None:
         coded: dict[str, priors.Coded] = {}
-        fit = self.fit
+        frame, parameters = self.completed.frame, {p.name: p for p in self.target.family.parameters}
+        self.notes.problems += selection.target_problems(self.target, self.reading.path)
         for name, formula in self.target.formulas.items():
             path = f"{self.reading.path}.formulas.{name}"
-            known = self.columns(formula, path)
-            common = self.code(formula.common, formula, fit, path, known)
-            groups = [(g, self.code(g.expression, formula, fit, path, known)) for g in formula.groups]
+            rows = self.target.rows_of(parameters[name]) if name in parameters else self.target.fit_rows
+            fit = frame.iloc[rows].reset_index(drop=True)
+            known = self.columns(formula, rows, path)
+            common = self.code(formula.common, fit, rows, path, known)
+            groups = [(g, self.code(g.expression, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
-                self.counts(name, common, path)
+                self.counts(common, len(rows), path)
+                self.separation(name, common, fit, path)
             for group, matrix in groups:
                 self.group(group.factor, matrix, path)
             if common is not None and all(matrix is not None for _, matrix in groups):
@@ -151,11 +151,17 @@ class _Model:
             self.level(formula, path)
         self.priors(coded)
 
-    def columns(self, formula: Formula, path: str) -> frozenset[str]:
+    def separation(self, name: str, common: Matrix, fit: pd.DataFrame, path: str) -> None:
+        selects = self.target.family.selection
+        if selects is not None and name == selects.parameter:
+            x = common.evaluate(fit)
+            self.notes.problems += selection.separated(x, common, self.target, self.target.family, path)
+
+    def columns(self, formula: Formula, rows: np.ndarray, path: str) -> frozenset[str]:
         """Data columns without variation or with new labels; returns their names, so that nothing is said twice."""
         said = set()
         for name in sorted(formula.names & set(self.data.columns) - self.keys(formula)):
-            found = matrices.column_problems(self.data.columns[name], self.target, path)
+            found = matrices.column_problems(self.data.columns[name], self.target, rows, path)
             self.notes.problems += found
             said |= {name} if found else set()
         return frozenset(said)
@@ -166,7 +172,7 @@ class _Model:
         factors = {name for group in formula.groups for name in group.keys}
         return factors - {n for text in (formula.common, *(g.expression for g in formula.groups)) for n in _names(text)}
 
-    def code(self, text: str, formula: Formula, fit: pd.DataFrame, path: str, known: frozenset[str]) -> Matrix | None:
+    def code(self, text: str, fit: pd.DataFrame, fitted: np.ndarray, path: str, known: frozenset[str]) -> Matrix | None:
         """The matrix of some terms, after noting what is wrong with its columns."""
         try:
             matrix = build(text, fit, path=path)
@@ -179,7 +185,7 @@ class _Model:
             self.notes.problems += [] if known else error.problems
             everywhere = matrix.evaluate(fit)
         self.finite(everywhere, matrix, path)
-        rows = self.target.fit_rows if len(everywhere) == len(self.data.frame) else slice(None)
+        rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
         self.notes.problems += matrices.matrix_problems(everywhere[rows], matrix, self.target, path, known)
         return matrix
 
@@ -191,10 +197,11 @@ class _Model:
                 finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
                 self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
 
-    def counts(self, parameter: str, common: Matrix, path: str) -> None:
-        n, width, level = len(self.target.fit_rows), len(common.names), self.target.level
+    def counts(self, common: Matrix, n: int, path: str) -> None:
+        width, level = len(common.names), self.target.level
+        which = "observed" if n == len(self.target.fit_rows) else "fitted"
         if level is None and width >= n:
-            finding = f"it has {width} coefficients for {n} observed rows"
+            finding = f"it has {width} coefficients for {n} {which} rows"
             self.notes.add(path, finding, "use fewer predictors, or merge labels")
         elif level is not None and n < width + 2:
             finding = f'it has {width} coefficients for {n} clusters of "{level}" with observed values'

@@ -15,13 +15,14 @@ from bayesimpute.formulas import Group, Matrix
 from bayesimpute.outcome import did_you_mean
 from bayesimpute.priors import Prior
 
-Role = Literal["coefficient", "positive", "correlation"]
+Role = Literal["coefficient", "positive", "correlation", "single"]
 SHOWN = 30
 """Names that a remedy lists."""
 WANTED: Mapping[Role, tuple[str, str]] = {
     "coefficient": ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)"),
     "positive": ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)"),
     "correlation": ("correlations", "LKJ(2)"),
+    "single": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
 }
 
 
@@ -31,6 +32,51 @@ class Coded:
 
     common: Matrix
     groups: Sequence[tuple[Group, Matrix]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One parenthesis of random effects, and the parameter whose formula it stands in."""
+
+    parameter: Parameter
+    group: Group
+
+
+def bundles(family: Family, groups: Mapping[str, Sequence[Group]]) -> list[tuple[Part, ...]]:
+    """The parentheses of all formulas, those together whose effects have one covariance matrix.
+
+    Each stands alone, but in families that select (and are ``joint``): there those of the outcome and of the selection
+    by one cluster key belong together, so that whoever differs in the outcome may differ in selection too. Where one of
+    the two formulas keeps effects apart (``||``, or several parentheses), only those of the same terms do.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of Group
+        By parameter.
+    """
+    parts = [Part(parameter=p, group=group) for p in family.parameters for group in groups.get(p.name, ())]
+    found: list[list[Part]] = []
+    for part in parts:
+        mine = [bundle for bundle in found if any(_linked(family, part, other, parts) for other in bundle)]
+        joined = [other for bundle in mine for other in bundle] + [part]
+        if mine:
+            found[found.index(mine[0])] = joined
+        else:
+            found.append(joined)
+        found = [bundle for bundle in found if bundle not in mine[1:]]
+    return [tuple(bundle) for bundle in found]
+
+
+def _linked(family: Family, one: Part, other: Part, parts: Sequence[Part]) -> bool:
+    selects, names = family.selection, {one.parameter.name, other.parameter.name}
+    if selects is None or not selects.joint or names != {"mu", selects.parameter}:
+        return False
+    factor = one.group.factor
+    if other.group.factor != factor:
+        return False
+    mine = [part.parameter.name for part in parts if part.group.factor == factor and part.parameter.name in names]
+    split = len(mine) > len(set(mine))
+    return not split or bool(set(one.group.terms) & set(other.group.terms))
 
 
 def prefixed(p: Parameter, name: str) -> str:
@@ -55,7 +101,11 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Role]:
         if p.name in coded:
             found.update(_roles(p, coded[p.name]))
         else:
-            found[p.name] = "positive"
+            found[p.name] = "single" if p.link == "fisher" else "positive"
+    widths = {(name, group): len(matrix.names) for name, c in coded.items() for group, matrix in c.groups}
+    for bundle in bundles(family, {name: [group for group, _ in c.groups] for name, c in coded.items()}):
+        if sum(widths[part.parameter.name, part.group] for part in bundle) > 1:
+            found[correlations(bundle[0].parameter, bundle[0].group)] = "correlation"
     return found
 
 
@@ -65,8 +115,6 @@ def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Role]]:
     for group, matrix in coded.groups:
         for name in (*matrix.names, *(term for term, _ in matrix.terms)):
             yield prefixed(p, f"{'1' if name == 'Intercept' else name}|{group.factor}_sigma"), "positive"
-        if len(matrix.names) > 1:
-            yield correlations(p, group), "correlation"
 
 
 def problems(priors: Mapping[str, Prior], known: Mapping[str, Role], path: str, notes: Notes) -> None:
@@ -84,6 +132,8 @@ def problems(priors: Mapping[str, Prior], known: Mapping[str, Role], path: str, 
 def _fits(prior: Prior, role: Role) -> bool:
     if role == "correlation":
         return prior.name == "LKJ"
+    if role == "single":
+        return prior.correlation()
     if role == "coefficient":
         return prior.support in ("real", "interval")
     # a prior on (0, 1) would not follow a change of units

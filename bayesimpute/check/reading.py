@@ -183,6 +183,11 @@ def _options(family: Family, path: str, notes: Notes) -> None:
             notes.add(f"{path}.{f.name}", f"{value!r} is not a {f.name} of {family.name}", remedy)
         elif isinstance(hint, type) and not _is(value, hint):
             notes.add(f"{path}.{f.name}", f"{value!r} is not a {f.name} of {family.name}", f"give a {hint.__name__}")
+        elif "between" in f.metadata and value is not None:
+            low, high = f.metadata["between"]
+            if not _is(value, float) or not low < value < high:
+                finding = f"{value!r} is not a {f.name} of {family.name}"
+                notes.add(f"{path}.{f.name}", finding, f"give a number between {low:g} and {high:g}, both excluded")
 
 
 def _is(value: Any, wanted: type) -> bool:
@@ -196,14 +201,16 @@ def _formulas(conditional: Conditional, family: Family | None, notes: Notes) -> 
     path = f"conditional[{target}].formulas"
     if "mu" not in conditional.formulas:
         notes.add(path, "there is no formula for mu", f'write formula = "{quote(target)} ~ 1", with its predictors')
+    selects = family.selection.parameter if family is not None and family.selection is not None else None
     for name, text in conditional.formulas.items():
         try:
-            formula = parse(text, response="optional" if name == "mu" else "forbidden", path=f"{path}.{name}")
+            left = "optional" if name in ("mu", selects) else "forbidden"
+            formula = parse(text, response=left, path=f"{path}.{name}")
         except FormulaError as error:
             notes.problems += error.problems
             continue
         read[name] = formula
-        if formula.response not in (None, target):
+        if name == "mu" and formula.response not in (None, target):
             finding = f'the left side is "{formula.response}", the target "{target}"'
             notes.add(f"{path}.{name}", finding, f"write {quote(target)} ~ ...")
     if family is not None:
@@ -214,13 +221,18 @@ def _formulas(conditional: Conditional, family: Family | None, notes: Notes) -> 
 def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, notes: Notes) -> None:
     """Formulas of parameters that a family does not have, and parameters without formula and default."""
     known = [p.name for p in family.parameters]
+    options = [f.name for f in fields(family)] if is_dataclass(family) else []
     for name in formulas:
-        if name not in known:
+        if name not in known and name in options:
+            finding = f"{name} has a formula, and is fixed at {getattr(family, name)!r} too"
+            notes.add(f"{path}.{name}", finding, "leave one of the two out")
+        elif name not in known:
             remedy = did_you_mean(str(name), known, f"it has {', '.join(known)}")
             notes.add(f"{path}.{name}", f'the family {family.name} has no parameter "{name}"', remedy)
     for p in family.parameters:
         if p.prior is None and p.name not in formulas and p.name != "mu":
-            notes.add(path, f"there is no formula for {p.name}, which has no default", f"write formulas.{p.name}")
+            remedy = f'write formulas.{p.name} = "x + z": it says what moves whether the target is observed'
+            notes.add(path, f"there is no formula for {p.name}, which has no default", remedy)
 
 
 def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Prior]:

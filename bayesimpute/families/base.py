@@ -22,10 +22,10 @@ Theta = Mapping[str, np.ndarray]
 
 
 class Rows(Enum):
-    """To which rows a conditional model is fitted."""
+    """Which rows a parameter is learnt from."""
 
     OBSERVED = "rows where the target is observed"
-    ALL = "all rows"
+    ALL = "all rows, those where it is missing because they were not selected included"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +44,45 @@ class Parameter:
     prior : Prior or None
         Of the parameter itself where it has no formula, for a target of unit standard deviation; None if it must have
         a formula.
+    rows : Rows
+        Where its linear predictor enters the likelihood.
+    intercept, effects : float
+        Of the automatic priors where it has a formula, on the scale of its link: the standard deviation of the
+        intercept's normal, and of the half-normals of its group-specific effects' standard deviations. (Those of
+        ``mu`` are bambi's.)
     """
 
     name: str
     link: str
     unit: Literal["location", "scale", "none"] = "none"
     prior: Prior | None = None
+    rows: Rows = Rows.OBSERVED
+    intercept: float = 1.0
+    effects: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What there is to know of a family that models which values are missing.
+
+    Parameters
+    ----------
+    parameter : str
+        The one whose linear predictor says who is selected.
+    joint : bool
+        Whether its group-specific effects and those of ``mu`` have one covariance matrix for each cluster key that both
+        formulas have.
+    marginal : bool
+        Whether units of clusters without any observed value are missing for another reason than being selected out:
+        they enter no likelihood and are drawn from the marginal law of the outcome.
+    ignorable : Family
+        The same outcome taken as missing at random.
+    """
+
+    parameter: str
+    joint: bool
+    marginal: bool
+    ignorable: "Family"
 
 
 class Family(ABC):
@@ -63,39 +96,62 @@ class Family(ABC):
     """Whether the target is centred and scaled for the sampler; only for location-scale families."""
     bambi: ClassVar[str]
     """bambi's family with the automatic priors that apply."""
-    rows: ClassVar[Rows] = Rows.OBSERVED
+    steered: ClassVar[tuple[str, ...]] = ("mu",)
+    """The parameters whose linear predictors :meth:`information` is about."""
 
     @property
     @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters; the first is ``mu``."""
 
+    @property
+    def selection(self) -> "Selection | None":
+        """How the family models which values are missing; None if it takes them as missing at random."""
+        return None
+
+    def mar(self) -> "Family":
+        """The family of the same outcome that takes it as missing at random: itself, unless it selects."""
+        return self if self.selection is None else self.selection.ignorable
+
     @abstractmethod
-    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         """Add p(y | parameters) to the PyMC model on the stack.
 
         Parameters
         ----------
         eta : mapping of str to TensorVariable, shape (row,) or ()
-            The linear predictors, on the link scale: densities that are stable in the tails start from these.
-        y, observed : TensorVariable, shape (row,)
-            Values of the target and whether they are observed (families that are fitted to all rows use it).
+            The linear predictors, on the link scale: densities that are stable in the tails start from these. Of
+            parameters that are learnt from all rows, (fitted row,), those where the target is observed first.
+        y : TensorVariable, shape (row,)
+            Observed values of the target.
         """
 
     @abstractmethod
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
-        """Log p(y | theta), shape (row,), with the parameters on the response scale."""
+        """Log p(y | theta), shape (row,), with the parameters on the response scale.
+
+        Of a family that selects: of y and its being observed; NaN stands for a unit that was not selected.
+        """
 
     @abstractmethod
-    def information(self, theta: Theta) -> np.ndarray:
-        """Expected Fisher information of one y about the linear predictor of ``mu``, shape (row,).
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        """Fisher information of each unit about the linear predictors of :attr:`steered`.
 
-        Samplers scale their steps by it; it changes no distribution.
+        Expected, or observed at `y` (shape (row,), NaN where it is not selected), but positive semidefinite. Samplers
+        scale their steps by it; it changes no distribution.
+
+        Returns
+        -------
+        ndarray, shape (row,) or (row, steered, steered)
         """
 
     @abstractmethod
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
-        """One draw of y for each row, shape (row,), given one draw of the parameters."""
+        """One draw of y for each row, shape (row,), given one draw of the parameters.
+
+        Of a family that selects: given that the unit was not selected; a linear predictor of minus infinity says that
+        it could not have been, so that its being missing tells nothing.
+        """
 
     def moments(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of y given theta, each of shape (row,): what the contract tests hold `impute` against."""

@@ -27,12 +27,11 @@ class Bernoulli(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter(name="mu", link=self.link),)
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm
         import pytensor.tensor as pt
         from pymc.distributions.dist_math import normal_lcdf
 
-        del observed
         inverse = LINKS[self.link].inverse
 
         def logp(value: Any, eta: Any) -> Any:
@@ -48,7 +47,8 @@ class Bernoulli(Family):
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
         return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])
 
-    def information(self, theta: Theta) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        del y
         p = np.clip(theta["mu"], 1e-9, 1 - 1e-9)
         slope = p * (1 - p) if self.link == "logit" else np.exp(-0.5 * ndtri(p) ** 2) / np.sqrt(2 * np.pi)
         return slope**2 / (p * (1 - p))

@@ -27,17 +27,17 @@ class Gaussian(Family):
             Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm
 
-        del observed
         pm.Normal("y", eta["mu"], pm.math.exp(eta["sigma"]), observed=y)
 
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
         z = (y - theta["mu"]) / theta["sigma"]
         return -0.5 * z**2 - np.log(theta["sigma"]) - 0.5 * np.log(2 * np.pi)
 
-    def information(self, theta: Theta) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        del y
         return np.broadcast_to(1 / theta["sigma"] ** 2, np.shape(theta["mu"]))
 
     def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:

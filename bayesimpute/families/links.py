@@ -27,4 +27,5 @@ LINKS: Mapping[str, Link] = {
     "log": Link(np.log, np.exp),
     "logit": Link(logit, expit),
     "probit": Link(ndtri, ndtr),
+    "fisher": Link(np.arctanh, np.tanh),
 }

@@ -29,10 +29,9 @@ class StudentT(Family):
             Parameter(name="nu", link="log", prior=Prior.of("Gamma", 2, 0.1)),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, observed: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm
 
-        del observed
         pm.StudentT("y", nu=pm.math.exp(eta["nu"]), mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]), observed=y)
 
     def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
@@ -40,7 +39,8 @@ class StudentT(Family):
         normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(theta["sigma"])
         return normaliser - (nu + 1) / 2 * np.log1p(z**2 / nu)
 
-    def information(self, theta: Theta) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        del y
         nu = theta["nu"]
         return np.broadcast_to((nu + 1) / ((nu + 3) * theta["sigma"] ** 2), np.shape(theta["mu"]))
 

@@ -7,22 +7,27 @@ effects are nearly normal with the arrow-shaped precision
     [ X'WX + P    X'WZ_j          ]
     [ Z_j'WX      Z_j'WZ_j + S^-1 ]   for each cluster j,
 
-W the information of the rows, P and S^-1 the priors' precisions. Its inverse factor A (covariance A A') costs one
+W the information of the rows (2 x 2 where a family has linear predictors of an outcome and of its selection), P and
+S^-1 the priors' precisions. Its inverse factor A (covariance A A') costs one
 small block a cluster: with v_j = C_j z_j - B_j beta and beta = R z, C_j C_j' = (Z_j'WZ_j + S^-1)^-1, B_j = (Z_j'WZ_j
 + S^-1)^-1 Z_j'WX and R R' the inverse of the Schur complement. The sampler's diagonal adaptation then works on the
 whitened z. A metric changes how fast a chain moves, never where it goes; so W and S may be those of an early draw.
 
 Of several blocks only the one with the most clusters is coupled to beta; the others are whitened by themselves.
+
+What this leaves between the parameters that are not effects (of a selection model, a ridge along the correlation) a
+*polish* takes out: a factor of the covariance of their whitened draws, seen while the sampler adapts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numba
 import numpy as np
 
-from bayesimpute.design import Block, Design, Draw
-from bayesimpute.families.links import LINKS
+from bayesimpute.design import Block, Design, Draw, places
+from bayesimpute.families import Rows
 from bayesimpute.graph import Layout, slots, vectors
 
 Arrays = Mapping[str, np.ndarray]
@@ -55,20 +60,31 @@ class Metric:
     Parameters
     ----------
     places : ndarray of int, shape (coefficient,)
-        Of the coefficients of ``mu`` in the sampler's vector.
+        Of the coefficients of the steered parameters in the sampler's vector.
     factor, inverse : ndarray, shape (coefficient, coefficient)
         The lower Cholesky factor of the Schur complement and its inverse; R = inverse'.
     blocks : tuple of BlockMetric
-        The blocks of ``mu``.
+        Their blocks.
+    among : ndarray of int, shape (global,)
+        Places of what the polish is about; empty without one.
+    polish : ndarray, shape (global, global)
+        The lower Cholesky factor of the covariance of their whitened values.
     """
 
     places: np.ndarray
     factor: np.ndarray
     inverse: np.ndarray
     blocks: tuple[BlockMetric, ...]
+    among: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    polish: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @cached_property
+    def _unpolish(self) -> np.ndarray:
+        return np.linalg.inv(self.polish)
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         """A z."""
+        z = self._moved(z, self.polish)
         x = z.copy()
         beta = self.inverse.T @ z[self.places]
         x[self.places] = beta
@@ -83,7 +99,7 @@ class Metric:
         for b in self.blocks:
             _forward_transposed(z, p, b.start, b.inverse, b.coupling, beta)
         z[self.places] = self.inverse @ beta
-        return z
+        return self._moved(z, self.polish.T)
 
     def backward(self, x: np.ndarray) -> np.ndarray:
         """A^-1 x."""
@@ -92,10 +108,11 @@ class Metric:
         z[self.places] = self.factor.T @ beta
         for b in self.blocks:
             _backward(z, x, b.start, b.factor, b.coupling, beta)
-        return z
+        return self._moved(z, self._unpolish)
 
     def backward_transposed(self, z: np.ndarray) -> np.ndarray:
         """A^-T z."""
+        z = self._moved(z, self._unpolish.T)
         p = z.copy()
         beta = self.factor @ z[self.places]
         for b in self.blocks:
@@ -103,9 +120,29 @@ class Metric:
         p[self.places] = beta
         return p
 
+    def _moved(self, z: np.ndarray, by: np.ndarray) -> np.ndarray:
+        if not len(self.among):
+            return z
+        moved = z.copy()
+        moved[self.among] = by @ z[self.among]
+        return moved
+
+    def polished(self, layout: Layout, draws: np.ndarray) -> "Metric":
+        """The same with a polish from draws of the sampler's vector, shape (draw, q): of all that is no effect.
+
+        The covariance is shrunk as Stan shrinks its dense metric: towards small, where draws are few.
+        """
+        effects = [_place(layout, block) for block in layout.design.blocks]
+        among = np.setdiff1d(np.arange(layout.size), np.concatenate([np.arange(0), *effects])).astype(np.int64)
+        plain = replace(self, among=among[:0], polish=np.zeros((0, 0)))
+        z = np.array([plain.backward(q)[among] for q in draws])
+        n = len(z)
+        covariance = n / (n + 5) * np.atleast_2d(np.cov(z.T)) + 1e-3 * 5 / (n + 5) * np.eye(len(among))
+        return replace(plain, among=among, polish=np.linalg.cholesky(covariance))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """What has to be kept to make it again."""
-        found = {"metric_factor": self.factor}
+        found = {"metric_factor": self.factor, "metric_among": self.among, "metric_polish": self.polish}
         for i, b in enumerate(self.blocks):
             found |= {f"metric{i}_factor": b.factor, f"metric{i}_coupling": b.coupling}
         return found
@@ -116,24 +153,51 @@ def kept(layout: Layout, arrays: Arrays) -> Metric:
     blocks = []
     for i, block in enumerate(_blocks(layout.design)):
         factor = arrays[f"metric{i}_factor"]
-        start, inverse = _start(layout, block), np.linalg.inv(factor)
+        start, inverse = _place(layout, block)[0], np.linalg.inv(factor)
         blocks.append(BlockMetric(start=start, factor=factor, inverse=inverse, coupling=arrays[f"metric{i}_coupling"]))
-    places, _, _ = coefficients(layout)
     factor = arrays["metric_factor"]
-    return Metric(places=places, factor=factor, inverse=np.linalg.inv(factor), blocks=tuple(blocks))
+    return Metric(
+        places=coefficients(layout).places,
+        factor=factor,
+        inverse=np.linalg.inv(factor),
+        blocks=tuple(blocks),
+        among=arrays["metric_among"].astype(np.int64),
+        polish=arrays["metric_polish"],
+    )
 
 
-def coefficients(layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The coefficients of ``mu`` that have no bounds: places in the vector, columns of X, prior precisions."""
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """The coefficients of steered parameters that have no bounds.
+
+    Parameters
+    ----------
+    places : ndarray of int, shape (coefficient,)
+        In the sampler's vector.
+    owners, columns : ndarray of int, shape (coefficient,)
+        Which steered parameter each belongs to, and its column of that one's matrix.
+    precisions : ndarray, shape (coefficient,)
+        Of the priors.
+    """
+
+    places: np.ndarray
+    owners: np.ndarray
+    columns: np.ndarray
+    precisions: np.ndarray
+
+
+def coefficients(layout: Layout) -> Coefficients:
+    """What the coupled part of the metric is about."""
     design, parts = layout.design, dict(layout.parts)
-    places, columns, precisions = [], [], []
-    for slot, at in slots("mu", vectors(design)["mu"]):
-        if slot.priors[0].support == "real":
-            begin = parts[slot.name].start
-            places += [begin + i for i in range(len(at))]
-            columns += at
-            precisions += [prior.args[-1] ** -2 for prior in slot.priors]
-    return np.array(places, dtype=np.int64), np.array(columns, dtype=np.int64), np.array(precisions)
+    rows: list[tuple[int, int, int, float]] = []
+    for owner, name in enumerate(design.family.steered):
+        for slot, at in slots(name, vectors(design)[name]):
+            if slot.support == "real":
+                begin = parts[slot.name].start
+                pairs = zip(at, slot.priors, strict=True)
+                rows += [(begin + i, owner, k, prior.args[-1] ** -2) for i, (k, prior) in enumerate(pairs)]
+    whole = np.array([row[:3] for row in rows], dtype=np.int64).reshape(-1, 3)
+    return Coefficients(whole[:, 0], whole[:, 1], whole[:, 2], np.array([row[3] for row in rows], dtype=float))
 
 
 def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
@@ -149,19 +213,29 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
         Its variance components matter, its effects only through W.
     """
     design = layout.design
-    places, columns, precisions = coefficients(layout)
-    x = data["X_mu"][:, columns]
+    found = coefficients(layout)
     w = _information(design, data, draw)
-    schur = (x * w[:, None]).T @ x + np.diag(precisions)
+    x = _stacked(design, data, found, len(w))
+    wx = np.einsum("npq,nqk->npk", w, x)
+    schur = np.einsum("npa,npb->ab", x, wx) + np.diag(found.precisions)
     blocks = []
     mine = _blocks(design)
     coupled = max(mine, key=lambda b: b.size, default=None)
     for block in mine:
-        one, less = _block(layout, block, data, draw, x, w, couple=block is coupled)
+        one, less = _block(layout, block, data, draw, wx, w, couple=block is coupled)
         schur = schur - less
         blocks.append(one)
     factor = np.linalg.cholesky(schur + 1e-9 * np.diag(np.diag(schur)))
-    return Metric(places=places, factor=factor, inverse=np.linalg.inv(factor), blocks=tuple(blocks))
+    return Metric(places=found.places, factor=factor, inverse=np.linalg.inv(factor), blocks=tuple(blocks))
+
+
+def _stacked(design: Design, data: Arrays, found: Coefficients, rows: int) -> np.ndarray:
+    """d eta / d coefficient, (row, steered, coefficient): zero where a predictor is not in the likelihood."""
+    x = np.zeros((rows, len(design.family.steered), len(found.places)))
+    for k, (owner, column) in enumerate(zip(found.owners, found.columns, strict=True)):
+        values = data[f"X_{design.family.steered[owner]}"][:, column]
+        x[: len(values), owner, k] = values
+    return x
 
 
 def rough_variance(layout: Layout, rows: int) -> np.ndarray:
@@ -176,30 +250,48 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
         if block is not None:
             effects = name in (block.key, f"{block.key}_raw")
             variance[place] = 1.0 if effects else 2.0 / block.size
-    variance[coefficients(layout)[0]] = 1.0
+    variance[coefficients(layout).places] = 1.0
     return variance
 
 
 def _block(
-    layout: Layout, block: Block, data: Arrays, draw: Draw, x: np.ndarray, w: np.ndarray, *, couple: bool
+    layout: Layout, block: Block, data: Arrays, draw: Draw, wx: np.ndarray, w: np.ndarray, *, couple: bool
 ) -> tuple[BlockMetric, np.ndarray]:
-    z, codes = data[f"X_{block.key}"], data[f"codes_{block.key}"]
-    root = draw[f"{block.key}_root"]
-    if not block.centred:
-        z = z @ root
+    codes, root = data[f"codes_{block.key}"], draw[f"{block.key}_root"]
+    z = _spread_out(layout.design, block, data, root)
+    n = len(codes)
+    wz = np.einsum("npq,nqa->npa", w[:n], z)
     floor = 1e-6 * np.eye(block.width)  # a standard deviation near zero must not make the matrix singular
     prior = np.linalg.inv(root @ root.T + floor) if block.centred else np.eye(block.width)
-    precision = _sums(codes, block.size, (z * w[:, None])[:, :, None] * z[:, None, :]) + prior
-    cross = _sums(codes, block.size, (z * w[:, None])[:, :, None] * x[:, None, :])
+    precision = _sums(codes, block.size, np.einsum("npa,npb->nab", z, wz)) + prior
+    cross = _sums(codes, block.size, np.einsum("npa,npk->nak", z, wx[:n]))
     if not couple:
         cross = cross[:, :, :0]
     factor = np.linalg.cholesky(precision)
     inverse = np.linalg.inv(factor)
     half = inverse @ cross
     coupling = np.swapaxes(inverse, 1, 2) @ half
-    start = _start(layout, block)
-    made = BlockMetric(start=start, factor=factor, inverse=inverse, coupling=np.ascontiguousarray(coupling))
-    return made, np.einsum("jqa,jqb->ab", half, half) if couple else np.zeros((x.shape[1], x.shape[1]))
+    made = BlockMetric(
+        start=_place(layout, block)[0], factor=factor, inverse=inverse, coupling=np.ascontiguousarray(coupling)
+    )
+    size = wx.shape[2]
+    return made, np.einsum("jqa,jqb->ab", half, half) if couple else np.zeros((size, size))
+
+
+def _spread_out(design: Design, block: Block, data: Arrays, root: np.ndarray) -> np.ndarray:
+    """d eta / d effect as the sampler has the effects, (row, steered, effect)."""
+    values = data[f"X_{block.key}"]
+    z = np.zeros((len(values), len(design.family.steered), block.width))
+    observed = len(data["y_data"])
+    for parameter, place in places(block):
+        owner = design.family.steered.index(parameter)
+        n = len(values) if design.rows(parameter) is Rows.ALL else observed
+        part = values[:n, place]
+        if block.centred:
+            z[:n, owner, place] = part
+        else:
+            z[:n, owner] = part @ root[place]
+    return z
 
 
 def _sums(codes: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
@@ -210,23 +302,23 @@ def _sums(codes: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
 
 
 def _information(design: Design, data: Arrays, draw: Draw) -> np.ndarray:
-    rows = np.arange(len(data["y_data"]))
-    matrices = {key.removeprefix("X_"): value for key, value in data.items() if key.startswith("X_")}
-    codes = {b.key: data[f"codes_{b.key}"] for b in design.blocks}
-    eta = design.eta(draw, matrices, rows, codes=codes)
-    theta = {
-        p.key: eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
-        for p in design.predictors
-    }
-    return np.clip(design.family.information(theta), 1e-6, 1e6)
+    """Of each fitted row about the steered predictors, (row, steered, steered)."""
+    theta, y = design.theta(draw, data)
+    found = design.family.information(theta, y)
+    if found.ndim == 1:
+        return np.clip(found, 1e-6, 1e6)[:, None, None]
+    found = np.clip(np.nan_to_num(found), -1e6, 1e6)
+    return found + 1e-6 * np.eye(found.shape[-1])
 
 
 def _blocks(design: Design) -> list[Block]:
-    return [b for b in design.blocks if all(parameter == "mu" for parameter, _ in b.parts)]
+    return [b for b in design.blocks if all(parameter in design.family.steered for parameter, _ in b.parts)]
 
 
-def _start(layout: Layout, block: Block) -> int:
-    return dict(layout.parts)[block.key if block.centred else f"{block.key}_raw"].start
+def _place(layout: Layout, block: Block) -> np.ndarray:
+    """Where a block's effects stand in the sampler's vector, cluster by cluster."""
+    place = dict(layout.parts)[block.key if block.centred else f"{block.key}_raw"]
+    return np.arange(place.start, place.stop)
 
 
 @numba.njit(cache=True)

@@ -18,6 +18,8 @@ from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
+POLISH = 300
+"""Transitions of another adaptation, with a polished metric, where a family has more than one linear predictor."""
 TARGET_ACCEPT = 0.9
 """Above PyMC's 0.8: standard deviations near zero make trajectories diverge at longer steps."""
 SPREAD = 1.0
@@ -104,14 +106,28 @@ class NutsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and the first adaptation: of the metric at a guess, then at a draw."""
         self._set(data)
-        draw = self.layout.middle()
-        q = self._start(rng)
+        first, second = FIRST_ADAPTATION
+        state, draw = self._adapted(self._start(rng), self.layout.middle(), data, rng, first)
+        state, _ = self._adapted(state.arrays["q"], draw, data, rng, second)
+        return self._polish(state, data, rng) if len(self.layout.design.family.steered) > 1 else state
+
+    def _adapted(
+        self, q: np.ndarray, draw: Draw, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, Draw]:
+        """Transitions that adapt from nothing but the metric at a draw."""
         variance = rough_variance(self.layout, len(data["y_data"]))
-        for transitions in FIRST_ADAPTATION:
-            fresh = self._fresh(q, at_draw(self.layout, data, draw), variance)
-            state, draw, _ = self.step(fresh, data, rng, transitions=transitions, tune=True)
-            q = state.arrays["q"]
-        return self._export(q)
+        fresh = self._fresh(q, at_draw(self.layout, data, draw), variance)
+        return self.step(fresh, data, rng, transitions=transitions, tune=True)[:2]
+
+    def _polish(self, state: SamplerState, data: Data, rng: np.random.Generator) -> SamplerState:
+        """Another adaptation, with what the second half of the last one shows of the parameters' covariance."""
+        draws = []
+        for _ in range(POLISH):
+            state, _, _ = self.step(state, data, rng, tune=True)
+            draws.append(state.arrays["q"])
+        metric = kept(self.layout, state.arrays).polished(self.layout, np.array(draws))
+        fresh = self._fresh(draws[-1], metric, np.ones(self.layout.size))
+        return self.step(fresh, data, rng, transitions=POLISH, tune=True)[0]
 
     def _fresh(self, q: np.ndarray, metric: Metric, variance: np.ndarray) -> SamplerState:
         """A state whose adaptation begins anew, from a guess of the variances in whitened coordinates."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from graphs import centred, likelihood
+from graphs import centred
 from modelling import completed, conditional, only, workspace
 from scipy import stats
 
@@ -117,7 +117,7 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int) -> dict[st
 
 def _scalars(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
     effects = [u[j] for u in design.effects(draw).values() for j in (0, CLUSTERS - 1)]
-    return np.array([*design.posterior(draw), *effects, likelihood(design, draw, data).sum()])
+    return np.array([*design.posterior(draw), *effects, design.logp(draw, data).sum()])
 
 
 def _some(cells: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import centred, layout_of, likelihood
+from graphs import centred, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 
 from bayesimpute.families import Bernoulli
@@ -85,7 +85,8 @@ def dense_precision(
     """
     design, parts = layout.design, dict(layout.parts)
     weights = information(layout, data, draw)
-    places, columns, precisions = (list(v) for v in coefficients(layout))
+    found = coefficients(layout)
+    places, columns, precisions = list(found.places), list(found.columns), list(found.precisions)
     blocks = [b for b in design.blocks if b.parts[0][0] == "mu"]
     rows = np.arange(len(weights))
     jacobians, priors, starts = [data["X_mu"][:, columns]], [np.diag(precisions)], [list(places)]
@@ -159,7 +160,7 @@ def test_the_covariance_is_the_exact_one_of_a_normal_model() -> None:
     layout, data, draw, metric = made(CASES["q = 1, centred"])
     design, parts = layout.design, dict(layout.parts)
     (b,) = design.blocks
-    places = [*coefficients(layout)[0], *range(parts[b.key].start, parts[b.key].stop)]
+    places = [*coefficients(layout).places, *range(parts[b.key].start, parts[b.key].stop)]
     a = matrix(metric.forward, layout.size)
     covariance = (a @ a.T)[np.ix_(places, places)]
 
@@ -167,7 +168,7 @@ def test_the_covariance_is_the_exact_one_of_a_normal_model() -> None:
         beta, effects = x[: len(draw["mu"])], x[len(draw["mu"]) :].reshape(b.size, 1)
         prior = -0.5 * sum((v / p.args[1]) ** 2 for v, p in zip(beta, design.predictors[0].priors))
         prior -= 0.5 * float((effects**2).sum()) / float(draw[f"{b.key}_sd"][0]) ** 2
-        return prior + float(likelihood(design, {**draw, "mu": beta, b.key: effects}, data).sum())
+        return prior + float(design.logp({**draw, "mu": beta, b.key: effects}, data).sum())
 
     n, step = len(places), 0.5  # the log-density is quadratic: differences are exact at any step
     units, zero = step * np.eye(n), np.zeros(n)
@@ -202,7 +203,7 @@ def test_standard_deviations_of_zero_and_perfect_correlations_have_a_metric() ->
 def test_the_rough_variance_is_one_where_the_metric_whitens(case: tuple[Conditional, bool]) -> None:
     layout, _, _, _ = made(case)
     variance = rough_variance(layout, 96)
-    assert (variance[coefficients(layout)[0]] == 1).all()
+    assert (variance[coefficients(layout).places] == 1).all()
     parts = dict(layout.parts)
     for b in layout.design.blocks:
         assert (variance[parts[b.key if b.centred else f"{b.key}_raw"]] == 1).all()

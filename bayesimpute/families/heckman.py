@@ -1,0 +1,64 @@
+"""What the Heckman selection families share: parameters, options, and the errors of who was not selected.
+
+Outcome y* = mu + sigma e and selection r* = s + h; y is observed where r* > 0; (h, e) is bivariate normal with
+variances 1 and correlation rho (Heckman 1979, Econometrica 47:153; for yes/no outcomes van de Ven & van Praag 1981, J
+Econometrics 17:229). Of a unit that was not selected we know h < -s and nothing else: so its outcome is drawn with h
+from the truncated normal and e = rho h + sqrt(1 - rho^2) xi. s = -inf says that it could not be selected: then h is
+any h.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+
+from bayesimpute.families.base import Family, Parameter, Rows, Selection, Theta
+from bayesimpute.priors import Prior
+
+Systematic = Literal["marginal", "selected"]
+SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
+"""The linear predictor of r*, on the probit scale; no default formula."""
+RHO = Parameter(name="rho", link="fisher", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5)
+"""Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
+INSIDE = {"between": (-1.0, 1.0)}
+"""Metadata of the option that fixes rho: ``check`` reads it."""
+
+
+def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Parameter, ...]:
+    """Those of a selection family: of its outcome, of selection, and the correlation unless it is fixed."""
+    return (*outcome, SELECTION) if rho is not None else (*outcome, SELECTION, RHO)
+
+
+def about(*, joint: bool, systematic: str, ignorable: Family) -> Selection:
+    """The options as the design wants to know them."""
+    return Selection(parameter=SELECTION.name, joint=joint, marginal=systematic == "marginal", ignorable=ignorable)
+
+
+def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:
+    """Fisher's z of the correlation in the graph: its linear predictor, or the fixed value."""
+    return eta["rho"] if rho is None else float(np.arctanh(rho))
+
+
+def correlation(theta: Theta, rho: float | None) -> np.ndarray:
+    """The correlation: drawn, or the fixed value."""
+    return theta["rho"] if rho is None else np.asarray(rho)
+
+
+def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndarray:
+    """One draw of e for each unit that was not selected, shape (row,)."""
+    s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
+    r = correlation(theta, rho)
+    h = ndtri_exp(np.log(rng.random(s.shape)) + log_ndtr(-s))
+    return r * h + np.sqrt(1 - r**2) * rng.standard_normal(s.shape)
+
+
+def latent_moments(theta: Theta, rho: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of e given that the unit was not selected, each of shape (row,).
+
+    With the inverse Mills ratio l = phi(s) / Phi(-s): E h = -l and Var h = 1 + s l - l^2.
+    """
+    s, r = np.asarray(theta["selection"], dtype=float), correlation(theta, rho)
+    mills = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
+    product = np.where(np.isneginf(s), 0.0, np.where(np.isneginf(s), 0.0, s) * mills)
+    return -r * mills, 1 - r**2 + r**2 * (1 + product - mills**2)

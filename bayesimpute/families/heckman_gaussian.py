@@ -1,0 +1,86 @@
+"""Numbers that are missing not at random: Heckman's selection model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from bayesimpute.families import heckman
+from bayesimpute.families.base import Family, Parameter, Selection, Theta
+from bayesimpute.families.gaussian import Gaussian
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class HeckmanGaussian(Family):
+    """y = mu + sigma e, observed where selection + h > 0; (h, e) normal with variances 1 and correlation rho.
+
+    Parameters
+    ----------
+    rho : float or None
+        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
+    joint : bool
+        Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
+    systematic : {"marginal", "selected"}
+        What the missing values of clusters without any observed value are: missing for another reason, or selected out.
+    """
+
+    name: ClassVar[str] = "heckman_gaussian"
+    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    standardise: ClassVar[bool] = True
+    bambi: ClassVar[str] = "gaussian"
+    steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
+
+    rho: float | None = field(default=None, metadata=heckman.INSIDE)
+    joint: bool = True
+    systematic: heckman.Systematic = "marginal"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return heckman.parameters(Gaussian().parameters, self.rho)
+
+    @property
+    def selection(self) -> Selection:
+        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Gaussian())
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from bayesimpute.families.quadrant import log_ndtr_op
+
+        z = heckman.fisher(eta, self.rho)
+        s, n = eta["selection"], y.shape[0]
+        e = (y - eta["mu"]) * pt.exp(-eta["sigma"])
+        # (s + rho e) / sqrt(1 - rho^2), in Fisher's z
+        chosen = log_ndtr_op(s[:n] * pt.cosh(z) + e * pt.sinh(z))
+        pm.Potential("y", -0.5 * e**2 - eta["sigma"] - 0.5 * np.log(2 * np.pi) + chosen)
+        pm.Potential("not_selected", log_ndtr_op(-s[n:]))
+
+    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+        s, r = theta["selection"], heckman.correlation(theta, self.rho)
+        e = (y - theta["mu"]) / theta["sigma"]
+        chosen = Gaussian().logp(y, theta) + log_ndtr((s + r * e) / np.sqrt(1 - r**2))
+        return np.where(np.isnan(y), log_ndtr(-s), chosen)
+
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        s, r, sigma = theta["selection"], heckman.correlation(theta, self.rho), theta["sigma"]
+        root = np.sqrt(1 - r**2)
+        gone = np.isnan(y)
+        e = np.where(gone, 0.0, (y - theta["mu"]) / sigma)
+        at = np.where(gone, -s, (s + r * e) / root)
+        slope = np.exp(-0.5 * at**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(at))
+        curvature = slope * (at + slope)
+        direction = np.stack([np.where(gone, 0.0, -r / (sigma * root)), np.where(gone, -1.0, 1 / root)], axis=-1)
+        found = curvature[:, None, None] * direction[:, :, None] * direction[:, None, :]
+        found[:, 0, 0] += np.where(gone, 0.0, 1 / sigma**2)
+        return found
+
+    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+        return theta["mu"] + theta["sigma"] * heckman.latent(rng, theta, self.rho)
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        mean, variance = heckman.latent_moments(theta, self.rho)
+        return theta["mu"] + theta["sigma"] * mean, theta["sigma"] ** 2 * variance

@@ -1,0 +1,104 @@
+"""Yes/no variables that are missing not at random: the bivariate probit model with sample selection.
+
+The two-category case of an ordered outcome: y is 1 where the latent y* passes a cutpoint, here 0 because ``mu`` has an
+intercept. A family of more categories has the same probabilities of rectangles, between two cutpoints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri
+
+from bayesimpute.families import heckman
+from bayesimpute.families.base import Family, Parameter, Selection, Theta
+from bayesimpute.families.bernoulli import Bernoulli
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class HeckmanProbit(Family):
+    """y = 1 where Phi^-1(mu) + e > 0, observed where selection + h > 0; (h, e) normal with correlation rho.
+
+    P(y = 1, r = 1) = Phi2(m, s; rho), P(y = 0, r = 1) = Phi2(-m, s; -rho) and P(r = 0) = Phi(-s), with m the linear
+    predictor of ``mu`` (van de Ven & van Praag 1981, J Econometrics 17:229).
+
+    Parameters
+    ----------
+    rho : float or None
+        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
+    joint : bool
+        Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
+    systematic : {"marginal", "selected"}
+        What the missing values of clusters without any observed value are: missing for another reason, or selected out.
+    """
+
+    name: ClassVar[str] = "heckman_probit"
+    kinds: ClassVar[frozenset[str]] = frozenset({"binary"})
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "bernoulli"
+    steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
+
+    rho: float | None = field(default=None, metadata=heckman.INSIDE)
+    joint: bool = True
+    systematic: heckman.Systematic = "marginal"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho)
+
+    @property
+    def selection(self) -> Selection:
+        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Bernoulli(link="probit"))
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from bayesimpute.families.quadrant import log_ndtr_op, log_quadrant_op
+
+        s, n = eta["selection"], y.shape[0]
+        sign = 2 * y - 1
+        rho = pt.tanh(heckman.fisher(eta, self.rho))
+        pm.Potential("y", log_quadrant_op(sign * eta["mu"], s[:n], sign * rho))
+        pm.Potential("not_selected", log_ndtr_op(-s[n:]))
+
+    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+        return self._derivatives(y, theta)[0]
+
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        sign, (_, of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
+        s, rho = theta["selection"], np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
+        h = np.nan_to_num(sign) * ndtri(np.clip(theta["mu"], 1e-300, 1 - 1e-16))
+        found = np.empty((len(of_m), 2, 2))
+        # of log P, with t = phi2 / P: d2/dh2 = -h g - rho t - g^2, d2/dhdk = t - g_h g_k (methods of Plackett 1954)
+        found[:, 0, 0] = h * of_m + rho * of_rho + of_m**2
+        found[:, 1, 1] = s * of_s + rho * of_rho + of_s**2
+        found[:, 0, 1] = found[:, 1, 0] = sign * (of_m * of_s - of_rho)
+        slope = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
+        found[np.isnan(y)] = 0.0
+        found[:, 1, 1] += np.where(np.isnan(y), slope * (slope - s), 0.0)
+        return found
+
+    def _derivatives(self, y: np.ndarray, theta: Theta) -> tuple[np.ndarray, ...]:
+        """Log p(y | theta), and d/dh, d/dk, d/drho of log Phi2(h, k; rho) at h = +-m, k = s, +-rho; each (row,)."""
+        from bayesimpute.families.quadrant import log_quadrant
+
+        gone = np.isnan(y)
+        sign = np.where(gone, 1.0, 2 * y - 1)
+        arguments = sign * ndtri(theta["mu"]), theta["selection"], sign * heckman.correlation(theta, self.rho)
+        value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
+        return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
+
+    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+        return (ndtri(theta["mu"]) + heckman.latent(rng, theta, self.rho) > 0).astype(float)
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        from bayesimpute.families.quadrant import log_quadrant
+
+        s, r, m = np.broadcast_arrays(theta["selection"], heckman.correlation(theta, self.rho), ndtri(theta["mu"]))
+        possible = np.isfinite(s)
+        inside = tuple(np.array(v, dtype=float) for v in (m, np.where(possible, -s, 0.0), -r))
+        p = np.minimum(np.where(possible, np.exp(log_quadrant(*inside)[0] - log_ndtr(-s)), theta["mu"]), 1.0)
+        return p, p * (1 - p)
