@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayesimpute.check import check
     from bayesimpute.datasets import describe_datasets, load_dataset
     from bayesimpute.diagnostics import Diagnosis, diagnose
+    from bayesimpute.estimands import Estimates, estimate
     from bayesimpute.estimates import Estimate, VarianceComponent
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.fcs import impute, resume
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
         PlanError,
         Problem,
     )
-    from bayesimpute.plan import Analysis, Conditional, Derived, Plan, Run
+    from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.priors import Prior
     from bayesimpute.simulate import simulate_hiv_survey, simulate_school
@@ -53,6 +54,7 @@ _HOMES = {
     "check": ("check",),
     "datasets": ("describe_datasets", "load_dataset"),
     "diagnostics": ("Diagnosis", "diagnose"),
+    "estimands": ("Estimates", "estimate"),
     "estimates": ("Estimate", "VarianceComponent"),
     "families": ("FAMILIES", "Family"),
     "fcs": ("impute", "resume"),
@@ -70,7 +72,7 @@ _HOMES = {
         "PlanError",
         "Problem",
     ),
-    "plan": ("Analysis", "Conditional", "Derived", "Plan", "Run"),
+    "plan": ("Analysis", "Conditional", "Derived", "Estimand", "Plan", "Run"),
     "pooling": ("Analyses", "Pooled", "pool"),
     "priors": ("Prior",),
     "simulate": ("simulate_hiv_survey", "simulate_school"),
@@ -86,7 +88,9 @@ __all__ = [
     "DataError",
     "Derived",
     "Diagnosis",
+    "Estimand",
     "Estimate",
+    "Estimates",
     "Family",
     "FileError",
     "FormulaError",
@@ -106,6 +110,7 @@ __all__ = [
     "check",
     "describe_datasets",
     "diagnose",
+    "estimate",
     "fit",
     "impute",
     "load",

@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     _resume(_command(commands, "resume", "go on from a checkpoint"))
     _diagnose(_command(commands, "diagnose", "whether the chains have converged"))
     _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
+    _estimate(_command(commands, "estimate", "means, proportions and quantiles by groups, with survey weights"))
     _export(_command(commands, "export", "write the completed datasets under each other (.imp, .id first)"))
     _plot(_command(commands, "plot", "traces, ranks, densities and strips as PNG files"))
     return parser
@@ -182,6 +183,27 @@ def _pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
     )
+    _json(parser)
+
+
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--variable", metavar="NAME", help="the variable (every [[estimand]] of the plan)")
+    parser.add_argument("--statistic", metavar="NAME", help="mean, proportion or quantile, with --variable (mean)")
+    parser.add_argument("--value", metavar="V", help="whose proportion (1, yes or the second of two labels)")
+    parser.add_argument("--probability", metavar="P", type=float, help="of the quantile (0.5)")
+    parser.add_argument("--by", metavar="NAME", action="append", help="groups; may be repeated")
+    parser.add_argument("--weights", metavar="NAME", help="the column with the survey weights")
+    parser.add_argument("--strata", metavar="NAME", help="the column with the strata")
+    parser.add_argument("--clusters", metavar="NAME", help="the column with the primary sampling units")
+    parser.add_argument("--target", metavar="NAME", help="population or sample (population)")
+    parser.add_argument("--compare", metavar="NAME", help="mar: also without the selection equations")
+    parser.add_argument("--mar", metavar="FILE", help="a run without selection equations, made before")
+    parser.add_argument(
+        "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
+    )
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for --compare (1)")
+    _no_progress(parser)
     _json(parser)
 
 

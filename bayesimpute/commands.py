@@ -168,6 +168,37 @@ def pool(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def estimate(arguments: argparse.Namespace) -> int:
+    """``bayesimpute estimate FILE``."""
+    imputed = _finished(arguments.file)
+    names = ("statistic", "value", "probability", "by", "weights", "strata", "clusters", "target", "compare")
+    options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.variable is None and options:
+        given = ", ".join(f"--{name}" for name in options)
+        raise one(InputError, given, "this goes with --variable", "give a variable, or leave it out")
+    if arguments.variable is None and not imputed.plan.estimands:
+        remedy = "give --variable, or add an [[estimand]] to the plan"
+        raise one(InputError, str(arguments.file), "its plan has no [[estimand]], and no variable is given", remedy)
+    found = imputed.estimate(
+        variable=arguments.variable,
+        conf_level=arguments.conf_level,
+        mar=None if arguments.mar is None else _finished(arguments.mar),
+        workers=arguments.workers,
+        progress=not arguments.no_progress,
+        **options,
+    )
+    if arguments.json:
+        tables.show_json(found.to_json_dict())
+    else:
+        print(found.title + "\n")
+        tables.show(found.table)
+        print("\n".join(found.messages))
+    verdict = imputed.diagnose()
+    if verdict.converged is not True:
+        tables.say("warning: " + verdict.summary)
+    return 0
+
+
 def export(arguments: argparse.Namespace) -> int:
     """``bayesimpute export FILE --to FILE``."""
     from bayesimpute.files import write_table
@@ -252,6 +283,8 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
     print(f"{found.summary}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
     print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), '--formula', 'y ~ x'])}")
+    if imputed.plan.estimands:
+        print(f"      {shlex.join(['bayesimpute', 'estimate', str(out)])}")
     return _code(found)
 
 

@@ -8,12 +8,12 @@ the rest is still read, so that a user sees every problem at once. The fields of
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.outcome import InputError, PlanError, Problem, did_you_mean, one
-from bayesimpute.plan import Analysis, Conditional, Derived, Plan, Run, family_name
+from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run, family_name
 from bayesimpute.priors import Prior
 
 SCHEMA = 1
@@ -122,7 +122,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
     if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
-    reader.known("", document, ["schema", "title", "run", "conditional", "derived", "analysis"])
+    reader.known("", document, ["schema", "title", "run", "conditional", "derived", "analysis", "estimand"])
     run = reader.table("run", document.get("run", {}))
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
@@ -138,8 +138,31 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
         analyses=tuple(
             filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))
         ),
+        estimands=tuple(filter(None, map(reader.estimand, reader.tables("estimand", document)))),
     )
     return plan, reader.problems
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a value of a document should be."""
+
+    what: str
+    example: str
+    types: tuple[type, ...]
+
+    def fits(self, value: Any) -> bool:
+        if isinstance(value, list):
+            return list in self.types and all(isinstance(v, str) for v in value)
+        return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
+
+
+_TEXT = _Wanted("a text", '"…"', (str,))
+_ESTIMAND: Mapping[str, _Wanted] = {
+    "value": _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
+    "probability": _Wanted("a number", "0.5", (int, float)),
+    "by": _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
+}
 
 
 class _Reader:
@@ -191,6 +214,20 @@ class _Reader:
             if name not in values:
                 self.add(f"{path}.{name}", "a text is needed here", f'write {name} = "…"')
         return cls(**values) if all(n in values for n in required) else None
+
+    def estimand(self, table: Mapping[str, Any]) -> Estimand | None:
+        names = [f.name for f in fields(Estimand)]
+        path = f"estimand[{table.get('name', '?')}]"
+        self.known(f"{path}.", table, names)
+        values = {}
+        for name in names:
+            wanted = _ESTIMAND.get(name, _TEXT)
+            if name in table and wanted.fits(table[name]):
+                values[name] = table[name]
+            elif name in table or name in ("name", "variable"):
+                finding = f"{table[name]!r} is not {wanted.what}" if name in table else "a text is needed here"
+                self.add(f"{path}.{name}", finding, f"write {name} = {wanted.example}")
+        return Estimand(**values) if {"name", "variable"} <= set(values) else None
 
     def conditional(self, table: Mapping[str, Any]) -> Conditional | None:
         formula, target = table.get("formula"), table.get("target")
@@ -247,7 +284,15 @@ def as_document(plan: Plan) -> dict[str, Any]:
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
     document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
     document["analysis"] = [{f.name: getattr(a, f.name) for f in fields(a)} for a in plan.analyses]
+    document["estimand"] = [_estimand_document(e) for e in plan.estimands]
     return {k: v for k, v in document.items() if v not in ("", [])}
+
+
+def _estimand_document(estimand: Estimand) -> dict[str, Any]:
+    """Its target is written out: it should be named."""
+    values = {f.name: (getattr(estimand, f.name), f.default) for f in fields(estimand)}
+    kept = {k: v for k, (v, default) in values.items() if v != default or k in ("statistic", "target")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 def _conditional_document(conditional: Conditional) -> dict[str, Any]:

@@ -18,13 +18,14 @@ import xarray as xr
 from bayesimpute.columns import Column
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import BayesimputeError, DataError, FileError, InputError, one
-from bayesimpute.plan import Plan
+from bayesimpute.plan import Estimand, Plan
 from bayesimpute.records import Record
 from bayesimpute.saving import atomic, reason
 from bayesimpute.tree import FORMAT, from_tree, in_order, to_tree
 
 if TYPE_CHECKING:
     from bayesimpute.diagnostics import Diagnosis
+    from bayesimpute.estimands import Estimates
     from bayesimpute.pooling import Analyses, Pooled
 
 
@@ -292,6 +293,20 @@ class MultiplyImputed:
     ) -> "Pooled":
         """:meth:`analyse` and pool in one; the options are those of :func:`bayesimpute.pooling.pool`."""
         return self.analyse(analysis, family=family).pool(**options)
+
+    def estimate(self, estimand: "Estimand | str | None" = None, **options: Any) -> "Estimates":
+        """A mean, proportion or quantile, by groups and with survey weights, pooled with its interval.
+
+        Parameters
+        ----------
+        estimand : Estimand or str, optional
+            One, or the name of one of the plan; without it and without ``variable=``, all those of the plan.
+        **options
+            ``variable``, ``statistic``, ``by``, ``weights`` and the others of :func:`bayesimpute.estimands.estimate`.
+        """
+        from bayesimpute.estimands import estimate
+
+        return estimate(self, estimand, **options)
 
     def __repr__(self) -> str:
         done = len(self._done)

@@ -121,6 +121,60 @@ class Analysis:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Estimand:
+    """A mean, proportion or quantile of one variable, which ``estimate`` computes from the completed datasets.
+
+    Parameters
+    ----------
+    name : str
+        What the answer is called.
+    variable : str
+        A column of the data or a derived variable.
+    statistic : {"mean", "proportion", "quantile"}
+        What is asked of it.
+    value : str, number, bool or None
+        The label or number whose proportion is wanted; None: 1, True or the second label of a two-valued variable.
+    probability : float
+        Of the quantile; .5 is the median.
+    by : tuple of str
+        The variables whose combinations of values are the groups, beside all rows; a text is one, None is none.
+    weights, strata, clusters : str or None
+        Columns with the weight of each row, its stratum and its sampling unit (primary sampling unit; units with
+        the same name in two strata are two units).
+    target : {"population", "sample"}
+        Of whom: of the population that the rows were drawn from, or of these rows alone.
+    compare : {"mar", ""}
+        Whether the answer without the selection equations stands beside it.
+    """
+
+    name: str
+    variable: str
+    statistic: str = "mean"
+    value: str | float | bool | None = None
+    probability: float = 0.5
+    by: tuple[str, ...] = ()
+    weights: str | None = None
+    strata: str | None = None
+    clusters: str | None = None
+    target: str = "population"
+    compare: str = ""
+
+    def __post_init__(self) -> None:
+        by: Any = self.by
+        if by is None or isinstance(by, str | list):
+            object.__setattr__(self, "by", (by,) if isinstance(by, str) else tuple(by or ()))
+
+    def __str__(self) -> str:
+        what = f"quantile {self.probability} of" if self.statistic == "quantile" else f"{self.statistic} of"
+        value = "" if self.value is None else f" = {self.value}"
+        by = f" by {' and '.join(map(str, self.by))}" if self.by else ""
+        design = [(part, getattr(self, part)) for part in ("weights", "strata", "clusters")]
+        notes = [self.target, *(f"{part} {column}" for part, column in design if column is not None)]
+        notes += ["compared with MAR"] if self.compare == "mar" else []
+        return f"{self.name}: {what} {self.variable}{value}{by} ({', '.join(map(str, notes))})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A whole imputation plan.
 
@@ -132,6 +186,8 @@ class Plan:
         Variables computed from others, kept up to date.
     analyses : tuple of Analysis
         What ``pool`` runs when given no formula.
+    estimands : tuple of Estimand
+        What ``estimate`` computes when given no variable.
     run : Run
         Numbers of chains, sweeps and imputations.
     title : str
@@ -141,11 +197,12 @@ class Plan:
     conditionals: tuple[Conditional, ...] = ()
     derived: tuple[Derived, ...] = ()
     analyses: tuple[Analysis, ...] = ()
+    estimands: tuple[Estimand, ...] = ()
     run: Run = Run()
     title: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("conditionals", "derived", "analyses"):
+        for name in ("conditionals", "derived", "analyses", "estimands"):
             given = getattr(self, name)
             if isinstance(given, str) or not isinstance(given, Iterable):
                 raise one(PlanError, f"plan.{name}", f"{given!r} is not a list", "write a list or tuple")
@@ -192,6 +249,7 @@ class Plan:
             lines += [f"{c.target} ({family_name(c.family)})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
+        lines += [f"estimand {e}" for e in self.estimands]
         r = self.run
         lines.append(
             f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"

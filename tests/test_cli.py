@@ -109,7 +109,7 @@ def test_version_and_help(run: Run) -> None:
 
     assert run("--version")[:2] == (0, f"bayesimpute {version('bayesimpute')}\n")
     code, out, _ = run("--help")
-    commands = ["demo", "describe", "check", "impute", "resume", "diagnose", "pool", "export", "plot"]
+    commands = ["demo", "describe", "check", "impute", "resume", "diagnose", "pool", "estimate", "export", "plot"]
     assert code == 0 and all(f"    {command} " in out for command in commands)
     for command in commands:
         assert run(command, "--help")[0] == 0
@@ -334,7 +334,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(run: Run, here: Path, made: Path, mo
         code, out, err = run(*impute())
     assert code == 130 and "Stopped" in err and "bayesimpute resume run.checkpoint.nc --out run.nc" in err
     assert not Path("run.nc").exists()
-    for words in (["pool", "run.checkpoint.nc"], ["export", "run.checkpoint.nc", "--to", "long.csv"]):
+    for words in (
+        ["pool", "run.checkpoint.nc"],
+        ["estimate", "run.checkpoint.nc", "--variable", "popular"],
+        ["export", "run.checkpoint.nc", "--to", "long.csv"],
+    ):
         code, _, err = run(*words)
         assert code == 1 and "stopped before" in err and "bayesimpute resume run.checkpoint.nc" in err
     assert run("diagnose", "run.checkpoint.nc")[0] == 3
@@ -436,6 +440,80 @@ def test_pool_needs_an_analysis(run: Run, here: Path) -> None:
     assert code == 1 and "no [[analysis]]" in err and "--formula" in err
 
 
+ESTIMANDS = """
+[[estimand]]
+name = "girls"
+variable = "sex"
+statistic = "proportion"
+[[estimand]]
+name = "popularity"
+variable = "popular"
+clusters = "school"
+target = "sample"
+"""
+
+
+def test_estimate_runs_every_estimand_of_the_plan(run: Run, here: Path) -> None:
+    Path("plan.toml").write_text(PLAN + ESTIMANDS)
+    code, out, err = run(*impute())
+    assert code == 3 and "      bayesimpute estimate run.nc" in out
+    assert "estimand popularity: mean of popular (sample, clusters school)" in err
+    expected = MultiplyImputed.load("run.nc").estimate().to_json_dict()
+    code, out, err = run("estimate", "run.nc", "--json")
+    assert code == 0 and json.loads(out) == expected and "warning: The chains have not converged" in err
+    text = run("estimate", "run.nc")[1]
+    assert "girls: proportion of sex (population)" in text and "complete cases" in text
+    assert all(message in text for message in expected["messages"]) and "not comparable" in text
+
+
+def test_estimate_options_reach_the_estimand(run: Run, made: Path) -> None:
+    assert "bayesimpute estimate" not in run("diagnose", made / "run.nc")[1]
+    imputed = MultiplyImputed.load(made / "run.nc")
+    words = ["--variable", "sex", "--statistic", "proportion", "--value", "0", "--weights", "texp", "--conf-level", 0.5]
+    more = ["--clusters", "school", "--target", "population"]
+    code, out, _ = run("estimate", made / "run.nc", *words, *more, "--json")
+    options: dict[str, Any] = {"statistic": "proportion", "value": 0, "weights": "texp", "clusters": "school"}
+    expected = imputed.estimate(variable="sex", **options, conf_level=0.5).to_json_dict()
+    assert code == 0 and json.loads(out) == expected
+    words = ["--variable", "popular", "--statistic", "quantile", "--probability", 0.7, "--by", "sex", "--by", "school"]
+    code, out, _ = run("estimate", made / "run.nc", *words, "--strata", "sex", "--json")
+    options = {"statistic": "quantile", "probability": 0.7, "by": ["sex", "school"], "strata": "sex"}
+    assert code == 0 and json.loads(out) == imputed.estimate(variable="popular", **options).to_json_dict()
+
+
+def test_estimate_beside_missing_at_random(run: Run, here: Path) -> None:
+    selection = 'family = "heckman_gaussian"\nformulas.selection = "sex + texp + (1 | school)"\n[[analysis]]'
+    Path("heckman.toml").write_text(PLAN.replace("[[analysis]]", selection))
+    impute_it = ["--data", "school.csv", "--seed", 1, "--no-progress"]
+    assert run("impute", "heckman.toml", *impute_it, "--out", "mnar.nc")[0] == 3
+    assert run("impute", "plan.toml", *impute_it, "--out", "mar.nc")[0] == 3
+    words = ["estimate", "mnar.nc", "--variable", "popular", "--compare", "mar", "--json", "--no-progress"]
+    code, out, _ = run(*words)
+    found = json.loads(out)
+    assert code == 0 and [row["version"] for row in found["estimates"]] == ["imputed", "complete cases", "MAR"]
+    assert json.loads(run(*words, "--mar", "mar.nc")[1])["estimates"] == found["estimates"]
+    code, out, err = run(*words, "--mar", "mnar.nc")
+    assert code == 1 and "its plan has selection equations" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "finding"),
+    [
+        ([], "no [[estimand]]"),
+        (["--by", "sex", "--weights", "texp"], "--by, --weights: this goes with --variable"),
+        (["--variable", "populr"], 'did you mean "popular"'),
+        (["--variable", "popular", "--statistic", "meen", "--weights", "w"], 'no column "w"'),
+        (["--variable", "popular", "--statistic", "meen", "--weights", "w"], 'did you mean "mean"'),
+        (["--variable", "popular", "--compare", "mar"], "nothing to compare with"),
+        (["--variable", "popular", "--conf-level", "95"], "conf_level"),
+        (["--variable", "popular", "--mar", "nowhere.nc"], "there is no such file"),
+    ],
+)
+def test_estimate_refuses(run: Run, made: Path, words: list[str], finding: str) -> None:
+    code, out, err = run("estimate", made / "run.nc", *words)
+    assert code == 1 and finding in err and not out and "Traceback" not in err
+
+
 @pytest.mark.parametrize("name", ["long.csv", "long.parquet", "long.dta"])
 def test_export_writes_the_long_table(run: Run, here: Path, made: Path, name: str) -> None:
     code, out, _ = run("export", made / "run.nc", "--to", name)
@@ -460,7 +538,7 @@ def test_plot_prints_the_files_it_made(run: Run, here: Path, made: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "command", [["diagnose"], ["pool"], ["export", "--to", "x.csv"], ["plot", "--out", "p"], ["resume"]]
+    "command", [["diagnose"], ["pool"], ["estimate"], ["export", "--to", "x.csv"], ["plot", "--out", "p"], ["resume"]]
 )
 def test_files_that_are_no_runs(run: Run, here: Path, command: list[str]) -> None:
     Path("text.nc").write_text("hello")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bayesimpute.document import as_document, read, set_path, write
 from bayesimpute.families import FAMILIES, Bernoulli
 from bayesimpute.outcome import InputError, PlanError
-from bayesimpute.plan import Analysis, Conditional, Derived, Plan, Run
+from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run
 from bayesimpute.priors import DISTRIBUTIONS, Prior
 
 DOCUMENT = """
@@ -38,6 +38,23 @@ expression = "sex * texp"
 [[analysis]]
 name    = "main"
 formula = "popular ~ sex * texp + (1 + sex | school)"
+[[estimand]]
+name = "girls"
+variable = "sex"
+statistic = "proportion"
+value = 1
+by = "school"
+weights = "sw"
+strata = "stratum"
+clusters = "psu"
+compare = "mar"
+[[estimand]]
+name = "third"
+variable = "popular"
+statistic = "quantile"
+probability = 0.75
+by = ["school", "sex"]
+target = "sample"
 """
 
 
@@ -57,6 +74,12 @@ def test_the_documented_schema_is_read() -> None:
     )
     assert plan.derived == (Derived(name="sex_texp", expression="sex * texp"),)
     assert plan.analyses == (Analysis(name="main", formula="popular ~ sex * texp + (1 + sex | school)"),)
+    design = {"weights": "sw", "strata": "stratum", "clusters": "psu"}
+    proportion = Estimand(
+        name="girls", variable="sex", statistic="proportion", value=1, by=("school",), **design, compare="mar"
+    )
+    third = {"statistic": "quantile", "probability": 0.75, "by": ("school", "sex"), "target": "sample"}
+    assert plan.estimands == (proportion, Estimand(name="third", variable="popular", **third))
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -148,6 +171,45 @@ PROBLEMS: dict[str, tuple[str, str, str, str]] = {
         "3 is not a text",
         "quotes",
     ),
+    "estimand no list": ("[estimand]\nname = 'e'", "estimand", "not a list of tables", "[[estimand]]"),
+    "estimand name": ('[[estimand]]\nvariable = "y"', "estimand[?].name", "a text is needed", "name ="),
+    "estimand variable": ('[[estimand]]\nname = "e"', "estimand[e].variable", "a text is needed", "variable ="),
+    "estimand key": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nweight = "w"',
+        "estimand[e].weight",
+        "unknown",
+        '"weights"?',
+    ),
+    "estimand weights": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nweights = 1',
+        "estimand[e].weights",
+        "1 is not a text",
+        "weights =",
+    ),
+    "estimand by": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nby = [1]',
+        "estimand[e].by",
+        "[1] is not a name or a list of names",
+        "by =",
+    ),
+    "estimand value": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nvalue = [1]',
+        "estimand[e].value",
+        "[1] is not a label or a number",
+        "value =",
+    ),
+    "estimand probability": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nprobability = true',
+        "estimand[e].probability",
+        "True is not a number",
+        "0.5",
+    ),
+    "estimand probability text": (
+        '[[estimand]]\nname = "e"\nvariable = "y"\nprobability = "half"',
+        "estimand[e].probability",
+        "'half' is not a number",
+        "0.5",
+    ),
 }
 
 
@@ -199,11 +261,27 @@ CONDITIONALS = st.builds(
     level=st.one_of(st.none(), PLAIN),
     priors=st.dictionaries(PLAIN, priors(), max_size=3),
 )
+NAMES = st.one_of(st.none(), PLAIN)
+ESTIMANDS = st.builds(
+    Estimand,
+    name=PLAIN,
+    variable=PLAIN,
+    statistic=PLAIN,
+    value=st.one_of(st.none(), PLAIN, st.integers(-9, 9), st.floats(-9, 9), st.booleans()),
+    probability=st.floats(0, 1),
+    by=st.one_of(st.none(), PLAIN, st.lists(PLAIN, max_size=3)),
+    weights=NAMES,
+    strata=NAMES,
+    clusters=NAMES,
+    target=PLAIN,
+    compare=st.one_of(st.just(""), PLAIN),
+)
 PLANS = st.builds(
     Plan,
     conditionals=st.lists(CONDITIONALS, max_size=3),
     derived=st.lists(st.builds(Derived, name=PLAIN, expression=PLAIN), max_size=2),
     analyses=st.lists(st.builds(Analysis, name=PLAIN, formula=PLAIN, family=PLAIN), max_size=2),
+    estimands=st.lists(ESTIMANDS, max_size=2),
     title=st.one_of(st.just(""), PLAIN),
     run=st.builds(
         Run,
@@ -248,6 +326,7 @@ def test_a_setting_is_changed_by_its_path() -> None:
     assert changed("run.visit_sequence", '["sex"]').run.visit_sequence == ("sex",)
     assert changed("conditional[popular].family", "student_t").conditionals[0].family == "student_t"
     assert changed("derived[sex_texp].expression", "sex").derived[0].expression == "sex"
+    assert changed("estimand[girls].by", '["sex"]').estimands[0].by == ("sex",)
 
 
 def test_an_entry_is_found_by_the_left_side_of_its_formula() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bayesimpute.families import Bernoulli, Gaussian
 from bayesimpute.outcome import FormulaError, PlanError
-from bayesimpute.plan import Analysis, Conditional, Derived, Plan, Run, family_name, left_side
+from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run, family_name, left_side
 from bayesimpute.priors import Prior
 
 FULL = Plan(
@@ -24,6 +24,10 @@ FULL = Plan(
     ),
     derived=(Derived(name="sex_texp", expression="sex * texp"),),
     analyses=(Analysis(name="main", formula="popular ~ sex + (1 | school)"),),
+    estimands=(
+        Estimand(name="girls", variable="sex", statistic="proportion", value=1, by="school", weights="sw"),
+        Estimand(name="median", variable="popular", statistic="quantile", by=["a", "b"], compare="mar"),
+    ),
     run=Run(m=50, steps=3, visit_sequence=("sex", "popular")),
 )
 
@@ -134,3 +138,15 @@ def test_printing_shows_the_whole_plan() -> None:
         assert piece in text
     assert "sex_texp := sex * texp" in text
     assert "m = 50, 4 chains, 100 + 500 sweeps, steps 3, sampler auto" in text
+
+
+def test_groups_are_a_tuple_however_they_are_given() -> None:
+    given = [Estimand(name="e", variable="y", by=by).by for by in (None, "a", ["a", "b"], ("a",), [])]  # type: ignore[arg-type]
+    assert given == [(), ("a",), ("a", "b"), ("a",), ()]
+
+
+def test_estimands_are_printed_with_their_target_and_design() -> None:
+    girls, median = FULL.estimands
+    assert f"estimand {girls}" in str(FULL)
+    assert str(girls) == "girls: proportion of sex = 1 by school (population, weights sw)"
+    assert str(median) == "median: quantile 0.5 of popular by a and b (population, compared with MAR)"
