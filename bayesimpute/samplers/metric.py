@@ -242,9 +242,13 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     """A guess of the posterior variances in whitened coordinates, shape (q,).
 
     One for what the metric whitens. Of logarithms of standard deviations about 1 / (2 rows), or 1 / (2 clusters):
-    without it the first steps are as short as the shortest of these scales.
+    without it the first steps are as short as the shortest of these scales. Of a correlation between the errors of two
+    equations the data say so little that it is taken as known to a third of its range.
     """
     variance = np.full(layout.size, 2.0 / rows)
+    for name, place in layout.parts:
+        if name.startswith("rho_"):
+            variance[place] = 0.3
     for name, place in layout.parts:
         block = next((b for b in layout.design.blocks if name.startswith(f"{b.key}_") or name == b.key), None)
         if block is not None:

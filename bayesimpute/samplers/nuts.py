@@ -18,8 +18,11 @@ from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
-POLISH = 300
-"""Transitions of another adaptation, with a polished metric, where a family has more than one linear predictor."""
+POLISHED = (100, 150, 200, 200)
+"""The same where a family has more than one linear predictor: then some to learn a polish of the metric from, and some
+to adapt to it."""
+EARLY_DEPTH = 6
+"""Of trees while tuning: the first steps are short, and long trajectories of short steps are a waste."""
 TARGET_ACCEPT = 0.9
 """Above PyMC's 0.8: standard deviations near zero make trajectories diverge at longer steps."""
 SPREAD = 1.0
@@ -50,7 +53,10 @@ class Nuts:
         with model.pymc as pymc_model:
             point = DictToArrayBijection.map(pymc_model.initial_point())
             step = pm.NUTS(
-                compile_kwargs={"mode": "NUMBA"}, target_accept=TARGET_ACCEPT, potential=_potential(point.data.size)
+                compile_kwargs={"mode": "NUMBA"},
+                target_accept=TARGET_ACCEPT,
+                early_max_treedepth=EARLY_DEPTH,
+                potential=_potential(point.data.size),
             )
         parts, start = [], 0
         by_value = {value.name: rv.name for rv, value in pymc_model.rvs_to_values.items()}
@@ -60,6 +66,22 @@ class Nuts:
         layout = Layout(design=model.design, parts=tuple(parts))
         containers = {name: pymc_model[name] for name in model.data}
         return NutsPosterior(layout=layout, engine=step, info=point.point_map_info, containers=containers)
+
+
+def _without_zero_division(function: Any) -> Any:
+    """A log-density that is minus infinity where it or its gradient divides by zero.
+
+    Numbers in numba's code divide as in Python, where arrays give an infinity: without this a trajectory that goes
+    where a correlation rounds to 1 would not diverge but end the run.
+    """
+
+    def guarded(q: np.ndarray, info: Any) -> Any:
+        try:
+            return function(q, info)
+        except ZeroDivisionError:
+            return np.array(-np.inf), np.zeros_like(q)
+
+    return guarded
 
 
 def _potential(size: int) -> Any:
@@ -106,10 +128,11 @@ class NutsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and the first adaptation: of the metric at a guess, then at a draw."""
         self._set(data)
-        first, second = FIRST_ADAPTATION
+        several = len(self.layout.design.family.steered) > 1
+        first, second, *rest = POLISHED if several else FIRST_ADAPTATION
         state, draw = self._adapted(self._start(rng), self.layout.middle(), data, rng, first)
         state, _ = self._adapted(state.arrays["q"], draw, data, rng, second)
-        return self._polish(state, data, rng) if len(self.layout.design.family.steered) > 1 else state
+        return self._polish(state, data, rng, *rest) if several else state
 
     def _adapted(
         self, q: np.ndarray, draw: Draw, data: Data, rng: np.random.Generator, transitions: int
@@ -119,15 +142,17 @@ class NutsPosterior:
         fresh = self._fresh(q, at_draw(self.layout, data, draw), variance)
         return self.step(fresh, data, rng, transitions=transitions, tune=True)[:2]
 
-    def _polish(self, state: SamplerState, data: Data, rng: np.random.Generator) -> SamplerState:
-        """Another adaptation, with what the second half of the last one shows of the parameters' covariance."""
+    def _polish(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, looking: int, adapting: int
+    ) -> SamplerState:
+        """Another adaptation, with what some more transitions show of the parameters' covariance."""
         draws = []
-        for _ in range(POLISH):
+        for _ in range(looking):
             state, _, _ = self.step(state, data, rng, tune=True)
             draws.append(state.arrays["q"])
         metric = kept(self.layout, state.arrays).polished(self.layout, np.array(draws))
         fresh = self._fresh(draws[-1], metric, np.ones(self.layout.size))
-        return self.step(fresh, data, rng, transitions=POLISH, tune=True)[0]
+        return self.step(fresh, data, rng, transitions=adapting, tune=True)[0]
 
     def _fresh(self, q: np.ndarray, metric: Metric, variance: np.ndarray) -> SamplerState:
         """A state whose adaptation begins anew, from a guess of the variances in whitened coordinates."""
