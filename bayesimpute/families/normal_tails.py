@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from scipy.special import erfcx
 
+from bayesimpute.families.quick_exp import compiled
+
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 INTERVALS = 128
 DEGREE = 6
@@ -32,7 +34,7 @@ def _fitted() -> np.ndarray:
 TABLE = _fitted()
 
 
-@numba.njit(cache=True)
+@compiled
 def mills(z: float) -> float:
     """Mills' ratio Phi(-z) / phi(z) for z >= 0, relative error below 2e-15."""
     y = REACH / (REACH + z)
@@ -44,13 +46,13 @@ def mills(z: float) -> float:
     return y * p
 
 
-@numba.njit(cache=True)
+@compiled
 def log_phi(x: float) -> float:
     """Log of the normal density."""
     return -0.5 * x * x - LOG_ROOT_2PI
 
 
-@numba.njit(cache=True)
+@compiled
 def log_ndtr_1(x: float) -> float:
     """Log Phi of one number; NaN for NaN."""
     if x != x:
@@ -62,7 +64,7 @@ def log_ndtr_1(x: float) -> float:
     return math.log1p(-math.exp(log_phi(x)) * mills(x))
 
 
-@numba.njit(cache=True)
+@compiled
 def log_ndtr_slope_1(x: float) -> float:
     """The derivative phi / Phi of log Phi: without an exponential where x < 0, so without an underflow."""
     if x != x:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.families import normal_tails, quadrant_kernel
+from bayesimpute.families import normal_tails, quadrant_kernel, quick_exp
 from bayesimpute.families.normal_tails import log_ndtr, log_ndtr_1, log_ndtr_slope_1
 from bayesimpute.families.quadrant_kernel import log_quadrant_rows
 
@@ -73,7 +73,7 @@ def log_ndtr_op(x: Any) -> Any:
 
 def _version() -> int:
     """What PyTensor's cache of compiled code goes by: other formulas or another table are another version."""
-    parts = [Path(str(module.__file__)).read_bytes() for module in (normal_tails, quadrant_kernel)]
+    parts = [Path(str(module.__file__)).read_bytes() for module in (normal_tails, quadrant_kernel, quick_exp)]
     return int(hashlib.sha256(b"".join([*parts, normal_tails.TABLE.tobytes()])).hexdigest()[:15], 16)
 
 
