@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesimpute.document import as_document, read, set_path, write
-from bayesimpute.families import FAMILIES, Bernoulli
+from bayesimpute.families import FAMILIES, Bernoulli, HeckmanProbit
 from bayesimpute.outcome import InputError, PlanError
 from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run
 from bayesimpute.priors import DISTRIBUTIONS, Prior
@@ -354,3 +354,25 @@ def test_a_place_that_is_not_there_is_refused(path: str) -> None:
 
     with pytest.raises(PlanError, match="no such place"):
         set_path(tomllib.loads(DOCUMENT), path, "3")
+
+
+def test_options_of_selection_families_stand_beside_the_family() -> None:
+    text = """
+    [[conditional]]
+    target = "hiv"
+    family = "heckman_probit"
+    rho = -0.5
+    joint = false
+    systematic = "selected"
+    formulas.mu = "hiv ~ age"
+    formulas.selection = "consent ~ age + (1 | interviewer)"
+    """
+    plan = Plan.from_toml(text)
+    (conditional,) = plan.conditionals
+    assert conditional.family == HeckmanProbit(rho=-0.5, joint=False, systematic="selected")
+    assert Plan.from_toml(plan.to_toml()) == plan
+    default = Plan.from_toml(
+        text.replace("rho = -0.5", "").replace("joint = false", "").replace('systematic = "selected"', "")
+    )
+    assert default.conditionals[0].family == "heckman_probit"
+    assert Plan.from_toml(default.to_toml()) == default

@@ -22,6 +22,19 @@ print(json.dumps({str(t): [float(means[k].sel(target=t)) for k in means] for t i
 """
 
 
+CORRELATION = """
+import json, sys
+import arviz as az
+from bayesimpute import load
+imputed = load(sys.argv[1])
+tree = imputed.posterior("hiv")
+ess = {kind: float(az.ess(tree["posterior"].to_dataset()[["rho"]], method=kind)["rho"]) for kind in ("bulk", "tail")}
+seconds = imputed.tree["sample_stats"].to_dataset()["seconds"].sum("draw").mean().item()
+r_hat = float(az.rhat(tree["posterior"].to_dataset()[["rho"]])["rho"])
+print(json.dumps({**ess, "seconds": seconds, "chains": imputed.tree["sample_stats"].sizes["chain"], "r_hat": r_hat}))
+"""
+
+
 def run(*command: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **({"BAYESIMPUTE_DATA": str(data)} if data else {})}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -43,6 +56,21 @@ def test_impute(benchmark, name: str, shared_data: Path, tmp_path: Path) -> None
     visits = json.loads(run(sys.executable, "-c", VISITS, str(out)).stdout)
     lines = [f"{target}: {1000 * s:.1f} ms a visit of {steps:.1f} inner steps" for target, (s, steps) in visits.items()]
     print(f"\n{name}, m = 20, peak {peak():.2f} GiB\n" + "\n".join(lines))
+
+
+def test_selection(benchmark, shared_data: Path, tmp_path: Path) -> None:
+    """The HIV case: effective draws of rho a second of sampling after warm-up, 4 chains on 2 cores."""
+    out = tmp_path / "hiv.nc"
+    command = (str(BIN / "bayesimpute"), "impute", str(MODELS / "hiv_heckman.toml"), "--data", "hiv", "--out", str(out))
+    settings = ("--seed", "1", "--workers", "2", "--force")
+    done = benchmark.pedantic(run, args=(*command, *settings), kwargs={"data": shared_data}, rounds=1, warmup_rounds=1)
+    assert done.returncode in (0, 3), done.stderr
+    found = json.loads(run(sys.executable, "-c", CORRELATION, str(out)).stdout)
+    rate = found["bulk"] / (found["seconds"] * found["chains"] / 2)
+    print(
+        f"\nhiv: ESS of rho {found['bulk']:.0f} (tail {found['tail']:.0f}), {rate:.0f} a second of sampling on 2 cores, "
+        f"R-hat {found['r_hat']:.4f}, peak {peak():.2f} GiB"
+    )
 
 
 @pytest.mark.parametrize(
