@@ -13,7 +13,8 @@ small block a cluster: with v_j = C_j z_j - B_j beta and beta = R z, C_j C_j' = 
 + S^-1)^-1 Z_j'WX and R R' the inverse of the Schur complement. The sampler's diagonal adaptation then works on the
 whitened z. A metric changes how fast a chain moves, never where it goes; so W and S may be those of an early draw.
 
-Of several blocks only the one with the most clusters is coupled to beta; the others are whitened by themselves.
+Blocks of one cluster key are taken together, a-priori independent: the data tie the effects of a cluster to each other.
+Of several keys only the one with the most clusters is coupled to beta; the others are whitened by themselves.
 
 What this leaves between the parameters that are not effects (of a selection model, a ridge along the correlation) a
 *polish* takes out: a factor of the covariance of their whitened draws, seen while the sampler adapts.
@@ -25,29 +26,31 @@ from functools import cached_property
 
 import numba
 import numpy as np
+from scipy.linalg import block_diag
 
 from bayesimpute.design import Block, Design, Draw, places
 from bayesimpute.families import Rows
 from bayesimpute.graph import Layout, slots, vectors
 
 Arrays = Mapping[str, np.ndarray]
+Blocks = tuple[Block, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BlockMetric:
-    """One block's part: places of its effects, the factor of each precision, and the coupling to beta.
+    """The part of one cluster key: places of its effects, the factor of each precision, and the coupling to beta.
 
     Parameters
     ----------
-    start : int
-        Of its effects in the sampler's vector, cluster by cluster.
+    places : ndarray of int, shape (cluster, effect)
+        Of its effects in the sampler's vector.
     factor, inverse : ndarray, shape (cluster, effect, effect)
         The lower Cholesky factor L_j of the precision, and its inverse; C_j = L_j^-T.
     coupling : ndarray, shape (cluster, effect, coefficient)
         B_j; without coefficients if the block is not coupled.
     """
 
-    start: int
+    places: np.ndarray
     factor: np.ndarray
     inverse: np.ndarray
     coupling: np.ndarray
@@ -89,7 +92,7 @@ class Metric:
         beta = self.inverse.T @ z[self.places]
         x[self.places] = beta
         for b in self.blocks:
-            _forward(x, z, b.start, b.inverse, b.coupling, beta)
+            _forward(x, z, b.places, b.inverse, b.coupling, beta)
         return x
 
     def forward_transposed(self, p: np.ndarray) -> np.ndarray:
@@ -97,7 +100,7 @@ class Metric:
         z = p.copy()
         beta = p[self.places]
         for b in self.blocks:
-            _forward_transposed(z, p, b.start, b.inverse, b.coupling, beta)
+            _forward_transposed(z, p, b.places, b.inverse, b.coupling, beta)
         z[self.places] = self.inverse @ beta
         return self._moved(z, self.polish.T)
 
@@ -107,7 +110,7 @@ class Metric:
         beta = x[self.places]
         z[self.places] = self.factor.T @ beta
         for b in self.blocks:
-            _backward(z, x, b.start, b.factor, b.coupling, beta)
+            _backward(z, x, b.places, b.factor, b.coupling, beta)
         return self._moved(z, self._unpolish)
 
     def backward_transposed(self, z: np.ndarray) -> np.ndarray:
@@ -116,7 +119,7 @@ class Metric:
         p = z.copy()
         beta = self.factor @ z[self.places]
         for b in self.blocks:
-            _backward_transposed(p, z, b.start, b.factor, b.coupling, beta)
+            _backward_transposed(p, z, b.places, b.factor, b.coupling, beta)
         p[self.places] = beta
         return p
 
@@ -151,10 +154,10 @@ class Metric:
 def kept(layout: Layout, arrays: Arrays) -> Metric:
     """The metric whose :meth:`Metric.arrays` are among `arrays`."""
     blocks = []
-    for i, block in enumerate(_blocks(layout.design)):
-        factor = arrays[f"metric{i}_factor"]
-        start, inverse = _place(layout, block)[0], np.linalg.inv(factor)
-        blocks.append(BlockMetric(start=start, factor=factor, inverse=inverse, coupling=arrays[f"metric{i}_coupling"]))
+    for i, blocks_of_key in enumerate(_keys(layout.design)):
+        factor, where = arrays[f"metric{i}_factor"], _places(layout, blocks_of_key)
+        inverse, coupling = np.linalg.inv(factor), arrays[f"metric{i}_coupling"]
+        blocks.append(BlockMetric(places=where, factor=factor, inverse=inverse, coupling=coupling))
     factor = arrays["metric_factor"]
     return Metric(
         places=coefficients(layout).places,
@@ -219,10 +222,10 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
     wx = np.einsum("npq,nqk->npk", w, x)
     schur = np.einsum("npa,npb->ab", x, wx) + np.diag(found.precisions)
     blocks = []
-    mine = _blocks(design)
-    coupled = max(mine, key=lambda b: b.size, default=None)
-    for block in mine:
-        one, less = _block(layout, block, data, draw, wx, w, couple=block is coupled)
+    keys = _keys(design)
+    coupled = max(keys, key=lambda key: key[0].size, default=None)
+    for key in keys:
+        one, less = _key(layout, key, data, draw, wx, w, couple=key is coupled)
         schur = schur - less
         blocks.append(one)
     factor = np.linalg.cholesky(schur + 1e-9 * np.diag(np.diag(schur)))
@@ -230,7 +233,7 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
 
 
 def _stacked(design: Design, data: Arrays, found: Coefficients, rows: int) -> np.ndarray:
-    """d eta / d coefficient, (row, steered, coefficient): zero where a predictor is not in the likelihood."""
+    """How eta moves with coefficients, (row, steered, coefficient): zero where a predictor is not in the likelihood."""
     x = np.zeros((rows, len(design.family.steered), len(found.places)))
     for k, (owner, column) in enumerate(zip(found.owners, found.columns, strict=True)):
         values = data[f"X_{design.family.steered[owner]}"][:, column]
@@ -258,34 +261,40 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     return variance
 
 
-def _block(
-    layout: Layout, block: Block, data: Arrays, draw: Draw, wx: np.ndarray, w: np.ndarray, *, couple: bool
+def _key(
+    layout: Layout, key: Blocks, data: Arrays, draw: Draw, wx: np.ndarray, w: np.ndarray, *, couple: bool
 ) -> tuple[BlockMetric, np.ndarray]:
-    codes, root = data[f"codes_{block.key}"], draw[f"{block.key}_root"]
-    z = _spread_out(layout.design, block, data, root)
+    """The part of one cluster key, and what it takes from the Schur complement."""
+    codes = max((data[f"codes_{b.key}"] for b in key), key=len)  # shorter ones are its beginning
     n = len(codes)
+    z = np.concatenate([_spread_out(layout.design, b, data, draw[f"{b.key}_root"], n) for b in key], axis=2)
     wz = np.einsum("npq,nqa->npa", w[:n], z)
-    floor = 1e-6 * np.eye(block.width)  # a standard deviation near zero must not make the matrix singular
-    prior = np.linalg.inv(root @ root.T + floor) if block.centred else np.eye(block.width)
-    precision = _sums(codes, block.size, np.einsum("npa,npb->nab", z, wz)) + prior
-    cross = _sums(codes, block.size, np.einsum("npa,npk->nak", z, wx[:n]))
+    prior = block_diag(*(_prior(b, draw[f"{b.key}_root"]) for b in key))
+    precision = _sums(codes, key[0].size, np.einsum("npa,npb->nab", z, wz)) + prior
+    cross = _sums(codes, key[0].size, np.einsum("npa,npk->nak", z, wx[:n]))
     if not couple:
         cross = cross[:, :, :0]
     factor = np.linalg.cholesky(precision)
     inverse = np.linalg.inv(factor)
     half = inverse @ cross
-    coupling = np.swapaxes(inverse, 1, 2) @ half
-    made = BlockMetric(
-        start=_place(layout, block)[0], factor=factor, inverse=inverse, coupling=np.ascontiguousarray(coupling)
-    )
+    coupling = np.ascontiguousarray(np.swapaxes(inverse, 1, 2) @ half)
+    made = BlockMetric(places=_places(layout, key), factor=factor, inverse=inverse, coupling=coupling)
     size = wx.shape[2]
     return made, np.einsum("jqa,jqb->ab", half, half) if couple else np.zeros((size, size))
 
 
-def _spread_out(design: Design, block: Block, data: Arrays, root: np.ndarray) -> np.ndarray:
-    """d eta / d effect as the sampler has the effects, (row, steered, effect)."""
+def _prior(block: Block, root: np.ndarray) -> np.ndarray:
+    """The precision of a cluster's effects as the sampler has them, (effect, effect)."""
+    if not block.centred:
+        return np.eye(block.width)
+    floor = 1e-6 * np.eye(block.width)  # a standard deviation near zero must not make the matrix singular
+    return np.linalg.inv(root @ root.T + floor)
+
+
+def _spread_out(design: Design, block: Block, data: Arrays, root: np.ndarray, rows: int) -> np.ndarray:
+    """How eta moves with the effects as the sampler has them, (row, steered, effect)."""
     values = data[f"X_{block.key}"]
-    z = np.zeros((len(values), len(design.family.steered), block.width))
+    z = np.zeros((rows, len(design.family.steered), block.width))
     observed = len(data["y_data"])
     for parameter, place in places(block):
         owner = design.family.steered.index(parameter)
@@ -315,8 +324,13 @@ def _information(design: Design, data: Arrays, draw: Draw) -> np.ndarray:
     return found + 1e-6 * np.eye(found.shape[-1])
 
 
-def _blocks(design: Design) -> list[Block]:
-    return [b for b in design.blocks if all(parameter in design.family.steered for parameter, _ in b.parts)]
+def _keys(design: Design) -> list[Blocks]:
+    """The blocks of steered parameters, those of one cluster key together."""
+    found: dict[str, list[Block]] = {}
+    for b in design.blocks:
+        if all(parameter in design.family.steered for parameter, _ in b.parts):
+            found.setdefault(b.factor, []).append(b)
+    return [tuple(blocks) for blocks in found.values()]
 
 
 def _place(layout: Layout, block: Block) -> np.ndarray:
@@ -325,56 +339,61 @@ def _place(layout: Layout, block: Block) -> np.ndarray:
     return np.arange(place.start, place.stop)
 
 
+def _places(layout: Layout, key: Blocks) -> np.ndarray:
+    """The same of the blocks of one key, (cluster, effect)."""
+    return np.concatenate([_place(layout, b).reshape(b.size, b.width) for b in key], axis=1)
+
+
 @numba.njit(cache=True)
-def _forward(x, z, start, inverse, coupling, beta):
+def _forward(x, z, places, inverse, coupling, beta):
     size, width, p = coupling.shape
     for j in range(size):
         for a in range(width):
             value = 0.0
             for b in range(a, width):
-                value += inverse[j, b, a] * z[start + j * width + b]
+                value += inverse[j, b, a] * z[places[j, b]]
             for k in range(p):
                 value -= coupling[j, a, k] * beta[k]
-            x[start + j * width + a] = value
+            x[places[j, a]] = value
 
 
 @numba.njit(cache=True)
-def _forward_transposed(z, p, start, inverse, coupling, beta):
+def _forward_transposed(z, p, places, inverse, coupling, beta):
     size, width, n = coupling.shape
     for j in range(size):
         for a in range(width):
             value = 0.0
             for b in range(a + 1):
-                value += inverse[j, a, b] * p[start + j * width + b]
-            z[start + j * width + a] = value
+                value += inverse[j, a, b] * p[places[j, b]]
+            z[places[j, a]] = value
             for k in range(n):
-                beta[k] -= coupling[j, a, k] * p[start + j * width + a]
+                beta[k] -= coupling[j, a, k] * p[places[j, a]]
 
 
 @numba.njit(cache=True)
-def _backward(z, x, start, factor, coupling, beta):
+def _backward(z, x, places, factor, coupling, beta):
     size, width, p = coupling.shape
     moved = np.empty(width)
     for j in range(size):
         for a in range(width):
-            moved[a] = x[start + j * width + a]
+            moved[a] = x[places[j, a]]
             for k in range(p):
                 moved[a] += coupling[j, a, k] * beta[k]
         for a in range(width):
             value = 0.0
             for b in range(a, width):
                 value += factor[j, b, a] * moved[b]
-            z[start + j * width + a] = value
+            z[places[j, a]] = value
 
 
 @numba.njit(cache=True)
-def _backward_transposed(p, z, start, factor, coupling, beta):
+def _backward_transposed(p, z, places, factor, coupling, beta):
     size, width, n = coupling.shape
     for j in range(size):
         for a in range(width):
             value = 0.0
             for b in range(a + 1):
-                value += factor[j, a, b] * z[start + j * width + b]
-            p[start + j * width + a] = value
+                value += factor[j, a, b] * z[places[j, b]]
+            p[places[j, a]] = value
             for k in range(n):
                 beta[k] += coupling[j, a, k] * value

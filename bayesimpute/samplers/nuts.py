@@ -18,13 +18,15 @@ from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
-POLISHED = (100, 150, 200, 200)
+POLISHED = (75, 150, 200, 150)
 """The same where a family has more than one linear predictor: then some to learn a polish of the metric from, and some
 to adapt to it."""
 EARLY_DEPTH = 6
 """Of trees while tuning: the first steps are short, and long trajectories of short steps are a waste."""
 TARGET_ACCEPT = 0.9
 """Above PyMC's 0.8: standard deviations near zero make trajectories diverge at longer steps."""
+HUGE = 1e100
+"""A gradient beyond which a trajectory has diverged."""
 SPREAD = 1.0
 """Half the width of the starts on the unconstrained scale."""
 _STEP = ("_log_step", "_log_bar", "_hbar", "_count", "_mu")
@@ -58,6 +60,7 @@ class Nuts:
                 early_max_treedepth=EARLY_DEPTH,
                 potential=_potential(point.data.size),
             )
+            step.integrator._logp_dlogp_func = _tamed(step.integrator._logp_dlogp_func)
         parts, start = [], 0
         by_value = {value.name: rv.name for rv, value in pymc_model.rvs_to_values.items()}
         for name, _, size, _ in point.point_map_info:
@@ -68,20 +71,23 @@ class Nuts:
         return NutsPosterior(layout=layout, engine=step, info=point.point_map_info, containers=containers)
 
 
-def _without_zero_division(function: Any) -> Any:
-    """A log-density that is minus infinity where it or its gradient divides by zero.
+def _tamed(function: Any) -> Any:
+    """A log-density that is minus infinity where it cannot be computed or its gradient is as good as infinite.
 
-    Numbers in numba's code divide as in Python, where arrays give an infinity: without this a trajectory that goes
-    where a correlation rounds to 1 would not diverge but end the run.
+    There a trajectory shall diverge. Numbers in numba's code divide as in Python, so that a correlation that rounds to
+    1 would end the run, and a momentum that overflows would set off warnings.
     """
 
-    def guarded(q: np.ndarray, info: Any) -> Any:
+    def tamed(q: np.ndarray, info: Any) -> Any:
         try:
-            return function(q, info)
+            logp, gradient = function(q, info)
         except ZeroDivisionError:
             return np.array(-np.inf), np.zeros_like(q)
+        if np.abs(gradient).max() < HUGE:  # false also where there is a nan
+            return logp, gradient
+        return np.array(-np.inf), np.zeros_like(q)
 
-    return guarded
+    return tamed
 
 
 def _potential(size: int) -> Any:

@@ -20,6 +20,10 @@ CASES: Mapping[str, tuple[Conditional, bool]] = {
         conditional("y ~ x + (1 | school)", family="heckman_gaussian", selection="w + (1 + w | school)"),
         False,
     ),
+    "numbers, effects apart": (
+        conditional("y ~ x + (1 + x || school)", family="heckman_gaussian", selection="w + (1 + x + w || school)"),
+        True,
+    ),
     "yes/no, effects in selection only": (
         conditional("b ~ x + w", family="heckman_probit", selection="x + w + (1 | school)"),
         True,
@@ -52,14 +56,14 @@ def test_the_covariance_is_that_of_the_curvature_at_the_draw(case: tuple[Conditi
     """Minus the second derivatives of log-likelihood, priors and effects, by coefficients and effects, numerically."""
     layout, data, draw, metric = made(case)
     design, parts = layout.design, dict(layout.parts)
-    (b,) = design.blocks
     found = coefficients(layout)
     keys = [design.family.steered[owner] for owner in found.owners]
-    effects = parts[b.key if b.centred else f"{b.key}_raw"]
-    places = [*found.places, *range(effects.start, effects.stop)]
-    root = draw[f"{b.key}_root"]
-    raw = draw[b.key] if b.centred else draw[b.key] @ np.linalg.inv(root).T
-    inverse = np.linalg.inv(root @ root.T) if b.centred else np.eye(b.width)
+    places, roots, raws = list(found.places), [], []
+    for b in design.blocks:
+        mine = parts[b.key if b.centred else f"{b.key}_raw"]
+        places += range(mine.start, mine.stop)
+        roots.append(draw[f"{b.key}_root"])
+        raws.append(draw[b.key] if b.centred else draw[b.key] @ np.linalg.inv(roots[-1]).T)
 
     def logp(moved: np.ndarray) -> float:
         values = {key: np.array(draw[key]) for key in design.family.steered}
@@ -67,10 +71,14 @@ def test_the_covariance_is_that_of_the_curvature_at_the_draw(case: tuple[Conditi
         for k, (key, column) in enumerate(zip(keys, found.columns, strict=True)):
             values[key][column] += moved[k]
             prior -= 0.5 * found.precisions[k] * moved[k] ** 2
-        u = raw + moved[len(keys) :].reshape(raw.shape)
-        prior -= 0.5 * float(np.einsum("ja,ab,jb->", u, inverse, u))
-        now = {**draw, **values, b.key: u if b.centred else u @ root.T}
-        return prior + float(design.logp(now, data).sum())
+        start = len(keys)
+        for b, root, raw in zip(design.blocks, roots, raws, strict=True):
+            u = raw + moved[start : start + raw.size].reshape(raw.shape)
+            start += raw.size
+            inverse = np.linalg.inv(root @ root.T) if b.centred else np.eye(b.width)
+            prior -= 0.5 * float(np.einsum("ja,ab,jb->", u, inverse, u))
+            values[b.key] = u if b.centred else u @ root.T
+        return prior + float(design.logp({**draw, **values}, data).sum())
 
     n, step = len(places), 1e-3
     units = step * np.eye(n)
