@@ -6,8 +6,14 @@ import pytest
 from studies import DATA, MODELS, plan_of
 
 import bayesimpute as bi
+from bayesimpute.outcome import errors
 
 NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
+WARNINGS = {
+    "hiv_heckman": ["estimand[weighted prevalence].weights"],  # as the file explains
+    "hiv_mar": ["estimand[weighted prevalence].weights"],
+}
+"""The places of the warnings that a plan is meant to have."""
 
 
 def test_every_plan_has_its_data_set() -> None:
@@ -18,13 +24,15 @@ def test_every_plan_has_its_data_set() -> None:
 def test_a_plan_comes_back_from_its_own_text(name: str) -> None:
     plan = plan_of(name)
     assert plan.title
-    assert plan.analyses
+    assert plan.analyses or plan.estimands
     assert bi.Plan.from_toml(plan.to_toml()) == plan
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_plan_has_no_problem_with_its_data(name: str, public_data: Path) -> None:
-    assert list(bi.check(plan_of(name), bi.load_dataset(DATA[name]))) == []
+    problems = bi.check(plan_of(name), bi.load_dataset(DATA[name]))
+    assert errors(problems) == []
+    assert [problem.path for problem in problems] == WARNINGS.get(name, [])
 
 
 @pytest.mark.parametrize("name", NAMES)
