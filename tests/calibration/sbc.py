@@ -108,10 +108,10 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int) -> dict[st
         for name, impute in ways.items():
             rows[name].append(_some(impute(rng, draw)))
     names = [*design.names, *(f"{n}[{j}]" for n in design.effects(truth) for j in (0, CLUSTERS - 1)), "log likelihood"]
-    ranks = dict(zip(names, _ranks(_scalars(design, truth, data), rows["parameters"], rng), strict=True))
+    ranks = dict(zip(names, ranked(_scalars(design, truth, data), rows["parameters"], rng), strict=True))
     cells = _some(y[design.target.missing_rows])
     for name in ways:
-        ranks |= {f"{name} {k}": u for k, u in enumerate(_ranks(cells, rows[name], rng))}
+        ranks |= {f"{name} {k}": u for k, u in enumerate(ranked(cells, rows[name], rng))}
     return ranks
 
 
@@ -125,7 +125,8 @@ def _some(cells: np.ndarray) -> np.ndarray:
     return cells[[0, 5, 10, -1]]
 
 
-def _ranks(truth: np.ndarray, draws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def ranked(truth: np.ndarray, draws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """The rank of each quantity among its draws, in (0, 1), ties broken at random, shape (quantity,)."""
     table = np.array(draws)
     below, equal = (table < truth).sum(axis=0), (table == truth).sum(axis=0)
     return (below + rng.random(len(truth)) * (equal + 1)) / (len(table) + 1)
@@ -144,12 +145,15 @@ def pvalue(u: np.ndarray) -> float:
     return float(min(1.0, 2 * min(stats.kstest(u, "uniform").pvalue, 2 * stats.norm.sf(abs(spread)))))
 
 
+WRONG = ("the mean imputed", "random effects ignored", "untruncated", "systematic shifted", "selection ignored")
+"""Ways to impute that calibration must see."""
+
+
 def outside(ranks: Mapping[str, np.ndarray], prefix: str | None = None) -> dict[str, float]:
     """The quantities whose ranks are not uniform at LEVEL, shared among them (Bonferroni), with their p values.
 
     `prefix` picks the cells imputed in one way; None all that must be right.
     """
-    wrong = ("the mean imputed", "random effects ignored")
-    chosen = {n: u for n, u in ranks.items() if (n.startswith(prefix) if prefix else not n.startswith(wrong))}
+    chosen = {n: u for n, u in ranks.items() if (n.startswith(prefix) if prefix else not n.startswith(WRONG))}
     found = {name: pvalue(u) for name, u in chosen.items()}
     return {name: p for name, p in found.items() if p < LEVEL / len(found)}

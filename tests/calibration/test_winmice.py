@@ -8,19 +8,16 @@ One model is compiled a plan: each replicate puts its own data and prior paramet
 graph.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from graphs import centred
 from modelling import only, workspace
+from takeover import Shelf
 
-from bayesimpute.design import Design
-from bayesimpute.graph import Layout, slots, vectors
 from bayesimpute.kernel import Bench, Workspace, adapt, begin, visit
-from bayesimpute.samplers import ConditionalModel, Nuts
 
 CLASSES, SIZE = 30, 20
 TRUTH = {"B0": 10.0, "B1": 1.0, "D0": 0.5, "S": 1.0}
@@ -50,40 +47,19 @@ def estimates(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([means.mean(), slope, means.var(ddof=1) - residual / SIZE, residual])
 
 
-@dataclass
-class Compiled:
-    """A compiled posterior that takes over the designs of other samples of the same structure."""
-
-    model: ConditionalModel
-    posterior: Any
-
-    def taken_over(self, design: Design) -> Any:
-        """The posterior under the priors of another design."""
-        graph, layout = self.model.pymc, self.posterior.layout
-        for name, priors in vectors(design).items():
-            for slot, _ in slots(name, priors):
-                for key in slot.priors[0].parameters:
-                    graph[f"{slot.name}_{key}"].set_value(np.array([p.parameters[key] for p in slot.priors]))
-        return replace(self.posterior, layout=Layout(design=design, parts=layout.parts), held={}, metrics=None)
-
-
 class Study:
     """Replicates of one plan."""
 
     def __init__(self, formula: str) -> None:
         self.formula = formula
-        self.compiled: Compiled | None = None
+        self.shelf = Shelf()
 
     def space(self, frame: pd.DataFrame) -> Workspace:
         """The workspace of a sample, with what was compiled for the first."""
         space = workspace(frame, self.formula, m=M, chains=1, sweeps=M * THIN, warmup=WARMUP)
         target, design = only(space)
-        design = space.designs[target.name] = centred(design, True)
-        if self.compiled is None:
-            bench = Bench(space, begin(space, 0, 1).cells)
-            model = ConditionalModel(design, bench.data(target))
-            self.compiled = Compiled(model, Nuts().compile(model))
-        space.posteriors[target.name] = self.compiled.taken_over(design)
+        space.designs[target.name] = centred(design, True)
+        self.shelf.lend(space, Bench(space, begin(space, 0, 1).cells), target)
         return space
 
     def replicate(self, seed: int) -> np.ndarray:

@@ -1,0 +1,200 @@
+"""Simulation-based calibration of selection models: outcomes for all, of which the simulated selection shows some.
+
+As in :mod:`sbc`, but which rows are observed changes from replicate to replicate, so each has a target of its own on
+the frozen design; the compiled posterior takes arrays of any length. The data are made from the two latent equations,
+not by the family's own functions. The last clusters are never seen, whatever their selection equation says: they are
+the systematic ones.
+
+Besides parameters, effects and cells, ranks are taken of sums over imputed cells of r = (y - E y) / SD y, with mean
+and SD those of the outcome model alone, given the draw (a quantity may depend on parameters, data and missing cells
+alike: Modrák et al. 2023). Of units selected out, the sums of r and of r^2 show whether their law is right; of the
+systematic clusters, whether they were left alone. The sum of the products of each cluster's two effects shows their
+correlation, whatever its sign.
+
+What a model that is wrong says of data from the right one: :func:`study` takes another bed to believe in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from graphs import centred
+from modelling import completed, conditional, only, workspace
+from sbc import Bed, Draw, ranked
+
+from bayesimpute.design import Design
+from bayesimpute.families import Family, HeckmanGaussian
+from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers.prior import prior_draw
+
+CLUSTERS, SIZE = 10, 10
+ROWS = np.arange(CLUSTERS * SIZE)
+PRIORS = {
+    "Intercept": "Normal(0, 1)",
+    "x": "Normal(0, 1)",
+    "selection_Intercept": "Normal(0.2, 0.5)",
+    "selection_x": "Normal(0, 0.5)",
+    "selection_z": "Normal(1, 0.5)",
+    "1|g_sigma": "HalfNormal(1)",
+    "selection_1|g_sigma": "HalfNormal(0.7)",
+    "g_corr": "LKJ(1)",
+}
+SPREAD = {"sigma": "Gamma(8, 8)"}
+Impute = Callable[[np.random.Generator, Draw, Design, Mapping[str, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """A selection model, whether its block is centred, and how many clusters nobody sees."""
+
+    family: Family
+    priors: Mapping[str, str]
+    flag: bool = False
+    empty: int = 2
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """The rows of the systematic clusters, bool, (row,)."""
+        return np.repeat(np.arange(CLUSTERS) >= CLUSTERS - self.empty, SIZE)
+
+    def template(self) -> pd.DataFrame:
+        """A hundred rows in ten clusters; those of the last clusters and every third elsewhere are missing."""
+        rng = np.random.default_rng(78)
+        n = len(ROWS)
+        frame = pd.DataFrame({"g": ROWS // SIZE, "x": rng.normal(size=n), "z": rng.normal(size=n)})
+        binary = "binary" in self.family.kinds
+        y = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
+        return frame.assign(y=np.where(self.unseen | (ROWS % 3 == 2), np.nan, y))
+
+    def prepare(self) -> Bed:
+        """Describe on the template, and compile."""
+        priors = {name: prior for name, prior in self.priors.items() if self._correlated or name != "g_corr"}
+        item = conditional("y ~ x + (1 | g)", selection="x + z + (1 | g)", family=self.family, priors=priors)
+        space = workspace(self.template(), item)
+        design = centred(only(space)[1], self.flag)
+        done = completed(space)
+        matrices = design.matrices(done.columns)
+        model = ConditionalModel(design, design.data(matrices, done.values["y"]))
+        return Bed(design=design, matrices=matrices, posterior=Nuts().compile(model))
+
+    @property
+    def _correlated(self) -> bool:
+        return self.family.selection is not None and self.family.selection.joint
+
+
+def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The outcome of all rows in the user's units, and who would be selected, from the two latent equations."""
+    theta = bed.design.predict(truth, bed.matrices, ROWS)
+    h, other = rng.standard_normal((2, len(ROWS)))
+    e = theta["rho"] * h + np.sqrt(1 - theta["rho"] ** 2) * other
+    selected = theta["selection"] + h > 0
+    if "sigma" in theta:
+        return theta["mu"] + theta["sigma"] * e, selected
+    return (bed.design.eta(truth, bed.matrices, ROWS)["mu"] + e > 0).astype(float), selected
+
+
+def imputed(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+    """As the engine does it."""
+    return design.family.impute(rng, design.missing(draw, matrices))
+
+
+def untruncated(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The right mean, but the whole residual variance."""
+    theta = design.missing(draw, matrices)
+    mean, _ = design.family.moments(theta)
+    return mean + theta["sigma"] * rng.standard_normal(len(mean))
+
+
+def shifted(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Systematic clusters drawn as if each of their units had been selected out."""
+    return design.family.impute(rng, design.predict(draw, matrices, design.target.missing_rows))
+
+
+def ignored(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+    """No shift for anyone: as if the values were missing at random."""
+    return design.family.mar().impute(rng, design.predict(draw, matrices, design.target.missing_rows))
+
+
+def ways(family: Family) -> dict[str, Impute]:
+    """The right way to impute, and wrong ones that calibration must see."""
+    wrong: dict[str, Impute] = {"systematic shifted": shifted, "selection ignored": ignored}
+    return {"imputed": imputed} | wrong | ({"untruncated": untruncated} if isinstance(family, HeckmanGaussian) else {})
+
+
+def with_target(design: Design, observed: np.ndarray, structure: Structure) -> Design:
+    """The frozen design for the rows that a replicate shows."""
+    selection = structure.family.selection
+    apart = structure.unseen & (selection is not None and selection.marginal)
+    return replace(design, target=replace(design.target, observed=observed, apart=apart))
+
+
+def one(
+    bed: Bed, structure: Structure, believed: tuple[Bed, Structure], rng: np.random.Generator, *, draws: int, thin: int
+) -> dict[str, float]:
+    """The rank of the truth in (0, 1) of every quantity of one simulated data set under the model believed in."""
+    truth = prior_draw(bed.design, rng)
+    y, selected = simulate(bed, truth, rng)
+    observed = selected & ~structure.unseen
+    design = with_target(believed[0].design, observed, believed[1])
+    matrices, posterior = believed[0].matrices, believed[0].posterior
+    data = design.data(matrices, y)
+    state = posterior.init(data, rng)
+    kept: dict[str, list[dict[str, float]]] = {name: [] for name in ("", *ways(structure.family))}
+    for _ in range(draws):
+        state, draw, _ = posterior.step(state, data, rng, transitions=thin)
+        kept[""].append(scalars(design, draw, data))
+        for name, impute in ways(structure.family).items():
+            cells = impute(rng, draw, design, matrices)
+            kept[name].append(of_cells(cells, design, draw, matrices, ~structure.unseen))
+    right = with_target(bed.design, observed, structure)
+    own = scalars(right, truth, right.data(bed.matrices, y))
+    made = of_cells(y[~observed], right, truth, bed.matrices, ~structure.unseen)
+    ranks: dict[str, float] = {}
+    for way, found in kept.items():
+        true = own if way == "" else made
+        names = [name for name in true if name in found[0]]
+        table = [np.array([row[name] for name in names]) for row in found]
+        ranks |= dict(
+            zip([f"{way} {n}".strip() for n in names], ranked(np.array([true[n] for n in names]), table, rng))
+        )
+    return ranks
+
+
+def scalars(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Parameters, the effects of the first cluster and of a systematic one, their products, and the log-likelihood."""
+    found = dict(zip(design.names, design.posterior(draw), strict=True))
+    effects = design.effects(draw)
+    found |= {f"{name}[{j}]": u[j] for name, u in effects.items() for j in (0, CLUSTERS - 1)}
+    found["products of effects"] = float(effects["1|g"] @ effects["selection_1|g"])
+    return found | {"log likelihood": float(design.logp(draw, data).sum())}
+
+
+def of_cells(
+    cells: np.ndarray, design: Design, draw: Draw, matrices: Mapping[str, np.ndarray], seen: np.ndarray
+) -> dict[str, float]:
+    """Some cells, and the sums of their residuals: of those selected out and of those in systematic clusters."""
+    theta = design.predict(draw, matrices, design.target.missing_rows)
+    mean, variance = design.family.mar().moments(theta)
+    r = (cells - mean) / np.sqrt(variance)
+    out = seen[design.target.missing_rows]
+    found = {"first": cells[0], "middle": cells[out.sum() // 2], "last out": cells[out.sum() - 1], "empty": cells[-1]}
+    for name, those in (("out", r[out]), ("systematic", r[~out])):
+        found |= {f"{name} sum": those.sum(), f"{name} squares": (those**2).sum()}
+    return found
+
+
+def study(
+    bed: Bed,
+    structure: Structure,
+    *,
+    replicates: int,
+    draws: int,
+    thin: int,
+    seed: int,
+    believed: tuple[Bed, Structure] | None = None,
+) -> dict[str, np.ndarray]:
+    """Ranks of every quantity, each of shape (replicate,)."""
+    streams = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(replicates))
+    results = [one(bed, structure, believed or (bed, structure), rng, draws=draws, thin=thin) for rng in streams]
+    return {name: np.array([r[name] for r in results]) for name in results[0]}

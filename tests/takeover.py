@@ -1,0 +1,49 @@
+"""One compiled model for all replicates of a simulation study: each puts its own data and prior parameters into it.
+
+What is compiled depends on the structure of a design only, not on its numbers, so that a study need not compile its
+model again for every data set that it simulates.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.design import Design
+from bayesimpute.graph import Layout, slots, vectors
+from bayesimpute.kernel import Bench, Workspace
+from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.targets import Target
+
+
+@dataclass
+class Compiled:
+    """A compiled posterior that takes over the designs of other samples of the same structure."""
+
+    model: ConditionalModel
+    posterior: Any
+
+    def taken_over(self, design: Design) -> Any:
+        """The posterior under the priors of another design."""
+        graph, layout = self.model.pymc, self.posterior.layout
+        for name, priors in vectors(design).items():
+            for slot, _ in slots(name, priors):
+                for key in slot.priors[0].base.parameters:
+                    graph[f"{slot.name}_{key}"].set_value(np.array([p.base.parameters[key] for p in slot.priors]))
+        return replace(self.posterior, layout=Layout(design=design, parts=layout.parts), held={}, metrics=None)
+
+
+@dataclass
+class Shelf:
+    """Compiled models of one plan, by what of their structure the data decide: which blocks are centred."""
+
+    compiled: dict[tuple[bool, ...], Compiled] = field(default_factory=dict)
+
+    def lend(self, space: Workspace, bench: Bench, target: Target) -> None:
+        """Give a workspace the compiled posterior of its one target."""
+        design = space.designs[target.name]
+        key = tuple(b.centred for b in design.blocks)
+        if key not in self.compiled:
+            model = ConditionalModel(design, bench.data(target))
+            self.compiled[key] = Compiled(model, Nuts().compile(model))
+        space.posteriors[target.name] = self.compiled[key].taken_over(design)
