@@ -6,7 +6,7 @@ S. G. Johnson's erfcx in the Faddeeva package, fitted when this module is import
 
 PyMC's own ``normal_lcdf`` has constants of single precision; this has not.
 
-numba caches each compiled function by its own file: after a change here, touch ``quadrant_kernel.py`` too.
+numba caches each compiled function by its own file: after a change here or in ``quick_exp.py``, touch those that use it.
 """
 
 import math
@@ -61,6 +61,8 @@ def log_ndtr_1(x: float) -> float:
         return -math.inf
     if x < 0:
         return math.log(mills(-x)) + log_phi(x)
+    if x > 39:  # 1 - Phi underflows
+        return 0.0
     return math.log1p(-math.exp(log_phi(x)) * mills(x))
 
 

@@ -22,6 +22,7 @@ To change a rule or an accuracy, change ``NODES`` or ``PANELS``; the tests hold 
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,8 +46,8 @@ BLOCK = 256
 """Rows with one |rho| that are done at a time."""
 DROP = 32.0
 """A tail's integrand matters where its log is within this of its maximum."""
-PANELS, PANEL_NODES = 2, 20
-"""Gauss-Legendre panels to each side of the maximum, and how many nodes each has."""
+PANELS, PANEL_NODES = (0.0, 0.25, 0.6, 1.0), 20
+"""Where the Gauss-Legendre panels to each side of the maximum begin and end, and how many nodes each has."""
 
 
 def _rules() -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +64,8 @@ def _rule(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 AT, WEIGHTS = _rules()
-PANEL_AT = np.concatenate([(_rule(PANEL_NODES)[0] + panel) / PANELS for panel in range(PANELS)])
-PANEL_WEIGHTS = np.tile(_rule(PANEL_NODES)[1] / PANELS, PANELS)
+PANEL_AT = np.concatenate([a + (b - a) * _rule(PANEL_NODES)[0] for a, b in pairwise(PANELS)])
+PANEL_WEIGHTS = np.concatenate([(b - a) * _rule(PANEL_NODES)[1] for a, b in pairwise(PANELS)])
 SIZES = np.array([n for _, n in NODES])
 UP_TO = np.array([rho for rho, _ in NODES])
 
@@ -169,16 +170,9 @@ def _tail(h: float, k: float, rho: float, terms: np.ndarray) -> tuple[float, flo
     if not (h == h and k == k and rho == rho):
         return math.nan, math.nan, math.nan, math.nan
     h, k = min(max(h, -FARTHEST), FARTHEST), min(max(k, -FARTHEST), FARTHEST)
-    size = max(min(abs(rho), 1 - NEAREST), 1e-150)  # not zero: the interval would be empty
+    size = max(min(abs(rho), 1 - NEAREST), 1e-20)  # not zero: the interval would be empty
     end = 0.5 * math.log1p(2 * size / (1 - size))
-    if rho < 0:
-        grow, fall = 0.125 * (h + k) ** 2, 0.125 * (h - k) ** 2
-        low, high = end, max(end, 1.0, math.log(abs(h - k) + 1))  # beyond, the integrand falls
-        base = _log_difference(h, k)
-    else:
-        grow, fall = 0.125 * (h - k) ** 2, 0.125 * (h + k) ** 2
-        low, high = 0.0, end
-        base = log_ndtr_1(h) + log_ndtr_1(k)
+    grow, fall, low, high, base = _setting(h, k, rho, end)
     peak = _peak(grow, fall, low, high)
     e = math.exp(2 * peak)
     rise, sink = grow * e, fall / e
@@ -201,6 +195,15 @@ def _tail(h: float, k: float, rho: float, terms: np.ndarray) -> tuple[float, flo
 
 
 @compiled
+def _setting(h: float, k: float, rho: float, end: float) -> tuple[float, float, float, float, float]:
+    """Factors of e^(2v) and e^(-2v), the stretch with the maximum, and log Phi_2 at its start; r is tanh of +-v."""
+    if rho < 0:
+        high = max(end, 1.0, math.log(abs(h - k) + 1))  # the integral goes on for ever, but falls beyond this
+        return 0.125 * (h + k) ** 2, 0.125 * (h - k) ** 2, end, high, _log_difference(h, k)
+    return 0.125 * (h - k) ** 2, 0.125 * (h + k) ** 2, 0.0, end, log_ndtr_1(h) + log_ndtr_1(k)
+
+
+@compiled
 def _slopes(rise: float, sink: float, e: float) -> tuple[float, float]:
     """First two derivatives of the log integrand -rise - sink - log cosh(v), with e = exp(2 v); the second is < 0."""
     tanh = (e - 1) / (e + 1)
@@ -210,15 +213,17 @@ def _slopes(rise: float, sink: float, e: float) -> tuple[float, float]:
 @compiled
 def _peak(grow: float, fall: float, low: float, high: float) -> float:
     """Where the integrand is largest between two ends: Newton steps, halvings where they would leave the bracket."""
+    for end, side in ((low, -1.0), (high, 1.0)):
+        e = quick_exp(2 * end)
+        if side * _slopes(grow * e, fall / e, e)[0] >= 0:
+            return end
     v = low
-    for trial in range(100):
+    for _ in range(100):
         e = quick_exp(2 * v)
         first, second = _slopes(grow * e, fall / e, e)
         step = -first / second
         if step * first < 1e-4:  # a hundredth of the integrand's width: it only guides the panels
             break
-        if trial == 0 and first < 0:
-            return low
         low, high = (v, high) if first > 0 else (low, v)
         v = v + step if low < v + step < high else 0.5 * (low + high)
     return v

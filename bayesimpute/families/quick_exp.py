@@ -25,16 +25,18 @@ BIAS = 1023 << 52
 TERMS = tuple(1 / math.factorial(power) for power in range(12, 0, -1))
 
 
-@intrinsic
-def _bits(typingctx: Any, x: Any) -> Any:
-    """The bits of a double as a whole number."""
+def _to_bits(typingctx: Any, x: Any) -> Any:
     return types.int64(types.float64), lambda context, builder, sig, args: builder.bitcast(args[0], ir.IntType(64))
 
 
-@intrinsic
-def _double(typingctx: Any, n: Any) -> Any:
-    """The double with these bits."""
+def _to_double(typingctx: Any, n: Any) -> Any:
     return types.float64(types.int64), lambda context, builder, sig, args: builder.bitcast(args[0], ir.DoubleType())
+
+
+_bits: Any = intrinsic(_to_bits)
+"""The bits of a double as a whole number."""
+_double: Any = intrinsic(_to_double)
+"""The double with these bits."""
 
 
 @compiled
