@@ -6,7 +6,7 @@ S. G. Johnson's erfcx in the Faddeeva package, fitted when this module is import
 
 PyMC's own ``normal_lcdf`` has constants of single precision; this has not.
 
-numba caches each compiled function by its own file: after a change here or in ``quick_exp.py``, touch those that use it.
+numba caches a compiled function by its own file: after a change here or in ``quick_exp.py``, touch those that use it.
 """
 
 import math
