@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench install clean
+.PHONY: demo test slow lint bench study-munoz install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -24,6 +24,17 @@ lint: install
 
 bench: install
 	$(BIN)/python -m pytest -m benchmark tests/bench -s
+
+# Hours; it goes on from where OUT stands: make study-munoz R=100 RHO="0 0.9" KIND=continuous SIZE=1000 WORKERS=2
+R := 100
+RHO := 0 0.3 0.6 0.9
+KIND := continuous binary
+SIZE := 1000
+WORKERS := 2
+OUT := .study/munoz.csv
+
+study-munoz: install
+	$(BIN)/python tests/studies/munoz.py --replicates $(R) --rho $(RHO) --kind $(KIND) --size $(SIZE) --workers $(WORKERS) --out $(OUT)
 
 install: $(STAMP)
 

@@ -35,14 +35,14 @@ class Compiled:
 
 @dataclass
 class Shelf:
-    """Compiled models of one plan, by what of their structure the data decide: which blocks are centred."""
+    """Compiled models of one plan, by target and by which blocks are centred, which the data decide."""
 
-    compiled: dict[tuple[bool, ...], Compiled] = field(default_factory=dict)
+    compiled: dict[tuple[str | bool, ...], Compiled] = field(default_factory=dict)
 
     def lend(self, space: Workspace, bench: Bench, target: Target) -> None:
-        """Give a workspace the compiled posterior of its one target."""
+        """Give a workspace the compiled posterior of one of its targets."""
         design = space.designs[target.name]
-        key = tuple(b.centred for b in design.blocks)
+        key = (target.name, *(b.centred for b in design.blocks))
         if key not in self.compiled:
             model = ConditionalModel(design, bench.data(target))
             self.compiled[key] = Compiled(model, Nuts().compile(model))
