@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.fcs import impute, resume
     from bayesimpute.files import read_data, write_table
+    from bayesimpute.identification import Identification, identification
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.incomplete import Incomplete
     from bayesimpute.outcome import (
@@ -59,6 +60,7 @@ _HOMES = {
     "families": ("FAMILIES", "Family"),
     "fcs": ("impute", "resume"),
     "files": ("read_data", "write_table"),
+    "identification": ("Identification", "identification"),
     "imputed": ("MultiplyImputed",),
     "incomplete": ("Incomplete",),
     "outcome": (
@@ -94,6 +96,7 @@ __all__ = [
     "Family",
     "FileError",
     "FormulaError",
+    "Identification",
     "Incomplete",
     "InputError",
     "Interrupted",
@@ -112,6 +115,7 @@ __all__ = [
     "diagnose",
     "estimate",
     "fit",
+    "identification",
     "impute",
     "load",
     "load_dataset",

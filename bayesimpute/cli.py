@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     _diagnose(_command(commands, "diagnose", "whether the chains have converged"))
     _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
     _estimate(_command(commands, "estimate", "means, proportions and quantiles by groups, with survey weights"))
+    _identify(_command(commands, "identify", "whether selection models are identified, and what the estimate rests on"))
     _export(_command(commands, "export", "write the completed datasets under each other (.imp, .id first)"))
     _plot(_command(commands, "plot", "traces, ranks, densities and strips as PNG files"))
     return parser
@@ -203,6 +204,18 @@ def _estimate(parser: argparse.ArgumentParser) -> None:
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
     )
     parser.add_argument("--workers", metavar="N", type=_positive, help="processes for --compare (1)")
+    _no_progress(parser)
+    _json(parser)
+
+
+def _identify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made, with a selection model")
+    parser.add_argument("--target", metavar="NAME", action="append", help="a target (all with a selection model)")
+    parser.add_argument("--no-refit", action="store_true", help="nothing is fitted anew; such rows stay empty")
+    parser.add_argument("--seed", metavar="N", type=_natural, help="of the refits (that of the run)")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for the refits (1)")
+    parser.add_argument("--plot", metavar="DIR", help="also write a PNG file a target into this folder")
+    _force(parser)
     _no_progress(parser)
     _json(parser)
 

@@ -199,6 +199,34 @@ def estimate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def identify(arguments: argparse.Namespace) -> int:
+    """``bayesimpute identify FILE``."""
+    from bayesimpute.identification import identification
+    from bayesimpute.plots import identification_paths, plot_identifications, require_free
+
+    imputed = _load(arguments.file)
+    if arguments.plot is not None:
+        targets = imputed.targets if arguments.target is None else tuple(arguments.target)
+        require_free(identification_paths(targets, arguments.plot), force=arguments.force)
+    found = identification(
+        imputed,
+        targets=arguments.target,
+        refit=not arguments.no_refit,
+        workers=arguments.workers,
+        progress=not arguments.no_progress,
+        seed=arguments.seed,
+    )
+    if arguments.json:
+        tables.show_json(found.to_json_dict())
+    for each in () if arguments.json else found:
+        print(each.summary + "\n")
+        for title, table in each.tables.items():
+            tables.show(table, title)
+    for path in plot_identifications(found, arguments.plot, force=arguments.force) if arguments.plot else ():
+        tables.say(path)
+    return 0
+
+
 def export(arguments: argparse.Namespace) -> int:
     """``bayesimpute export FILE --to FILE``."""
     from bayesimpute.files import write_table

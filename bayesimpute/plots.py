@@ -2,8 +2,9 @@
 
 Four to a target: :func:`plot_trace` and :func:`plot_rank` show whether the chains agree, :func:`plot_density` and
 :func:`plot_strip` hold imputed against observed values. These need not look alike: values that are missing at random
-given other variables may well differ. The figures do not pass through pyplot, so that neither its state nor its windows
-are touched, and they are drawn in matplotlib's default style, whatever the user's is.
+given other variables may well differ. :func:`plot_identification` shows what a selection model says of its correlation.
+The figures do not pass through pyplot, so that neither its state nor its windows are touched, and they are drawn in
+matplotlib's default style, whatever the user's is.
 
 To add a plot, write a function of (imputed, target) that returns a Figure and enter it in ``PLOTS``.
 """
@@ -11,7 +12,7 @@ To add a plot, write a function of (imputed, target) that returns a Figure and e
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayesimpute.outcome import FileError, Problem, one
 from bayesimpute.saving import atomic, reason
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bayesimpute.identification import Identification, TargetIdentification
     from bayesimpute.imputed import MultiplyImputed
 
 CHAIN_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999933")
@@ -69,19 +72,46 @@ def plot_all(imputed: "MultiplyImputed", folder: str | os.PathLike[str], *, forc
     folder = Path(folder)
     names = file_names(imputed.targets)
     paths = {(plot, t): folder / f"{plot}_{names[t]}.png" for t in imputed.targets for plot in PLOTS}
-    present = [path for path in paths.values() if os.path.lexists(path) and not force]
+    require_free(paths.values(), force=force)
+    _make(folder)
+    for (plot, target), path in paths.items():
+        _write(PLOTS[plot](imputed, target), path, force=force)
+    return list(paths.values())
+
+
+def plot_identifications(found: "Identification", folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
+    """Write :func:`plot_identification` of every target as ``identification_<target>.png``; see :func:`plot_all`."""
+    paths = identification_paths(tuple(each.target for each in found), folder)
+    require_free(paths, force=force)
+    _make(Path(folder))
+    for each, path in zip(found, paths, strict=True):
+        _write(plot_identification(each), path, force=force)
+    return paths
+
+
+def identification_paths(targets: tuple[str, ...], folder: str | os.PathLike[str]) -> list[Path]:
+    """Where :func:`plot_identifications` writes."""
+    return [Path(folder) / f"identification_{name}.png" for name in file_names(targets).values()]
+
+
+def require_free(paths: Iterable[Path], *, force: bool) -> None:
+    """Raise a FileError with every file that is there already, unless `force`."""
+    present = [path for path in paths if os.path.lexists(path) and not force]
     if present:
         remedy = "choose another folder, or overwrite it with force / --force"
         raise FileError([Problem(path=str(p), finding="the file exists already", remedy=remedy) for p in present])
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise one(FileError, str(folder), f"this folder cannot be made ({reason(error)})", "choose another") from error
-    for (plot, target), path in paths.items():
-        figure = PLOTS[plot](imputed, target)
-        with atomic(path, force=force) as temporary, _style():
-            figure.savefig(temporary, format="png", dpi=130)
-    return list(paths.values())
+
+
+def _write(figure: "Figure", path: Path, *, force: bool) -> None:
+    with atomic(path, force=force) as temporary, _style():
+        figure.savefig(temporary, format="png", dpi=130)
 
 
 def file_names(targets: tuple[str, ...]) -> dict[str, str]:
@@ -171,6 +201,42 @@ def plot_strip(imputed: "MultiplyImputed", target: str) -> "Figure":
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         _value_legend(ax)
     return figure
+
+
+def plot_identification(found: "TargetIdentification") -> "Figure":
+    """What is known of rho, prior against posterior, and the estimate as a function of rho.
+
+    The band is the 95 % interval given rho; filled points are from the draws, open ones from refits. The dashed line is
+    the estimate under the plan's prior.
+    """
+    with _style():
+        figure = _figure(WIDTH, 4.2)
+        left, right = figure.subplots(1, 2)
+        figure.suptitle(f"rho of {found.target}: {found.verdict}", parse_math=False)
+        if found.rho is not None:
+            table = found.rho.density
+            left.plot(table["rho"], table["prior"], color=OBSERVED, linestyle="--", label="prior")
+            left.plot(table["rho"], table["posterior"], color=IMPUTED, linewidth=2, label="posterior")
+            left.legend(frameon=False)
+        left.set(xlabel="rho", ylabel="density", xlim=(-1, 1), ylim=(0, None))
+        if len(found.priors):
+            right.axhline(found.priors["estimate"].iloc[0], color="0.3", linestyle="--", linewidth=0.9)
+        if len(found.by_rho):
+            _curve(right, found.by_rho.dropna(subset=["estimate"]))
+        right.set(xlabel="rho", xlim=(-1, 1))
+        right.set_ylabel(f"mean of {found.target} over all units", parse_math=False)
+    return figure
+
+
+def _curve(ax: "Axes", known: pd.DataFrame) -> None:
+    """The estimate as a function of rho, with its band."""
+    ax.fill_between(known["rho"], known["conf_low"], known["conf_high"], color=IMPUTED, alpha=0.2, linewidth=0)
+    ax.plot(known["rho"], known["estimate"], color=IMPUTED)
+    for how, face in (("draws", IMPUTED), ("refit", "white")):
+        mine = known[known["how"] == how]
+        if len(mine):
+            ax.plot(mine["rho"], mine["estimate"], "o", color=IMPUTED, markerfacecolor=face, label=how)
+            ax.legend(frameon=False)
 
 
 PLOTS: Mapping[str, Callable[["MultiplyImputed", str], "Figure"]] = MappingProxyType(

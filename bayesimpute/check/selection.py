@@ -154,7 +154,7 @@ def separated(x: np.ndarray, matrix: Matrix, target: Target, family: Family, pat
         The common columns at the fitted rows, the selected ones first.
     """
     selected = np.arange(len(x)) < len(target.fit_rows)
-    if family.selection is None or selected.all() or x.size > LARGEST or not np.isfinite(x).all():
+    if family.selection is None or selected.all() or not 0 < x.size <= LARGEST or not np.isfinite(x).all():
         return []
     from scipy.optimize import linprog
 
