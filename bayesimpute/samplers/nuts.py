@@ -54,7 +54,7 @@ class Nuts:
         config.blas__ldflags = ""  # pyright: ignore[reportAttributeAccessIssue]  # numba has its own
         with model.pymc as pymc_model:
             point = DictToArrayBijection.map(pymc_model.initial_point())
-            step = pm.NUTS(
+            step: Any = pm.NUTS(
                 compile_kwargs={"mode": "NUMBA"},
                 target_accept=TARGET_ACCEPT,
                 early_max_treedepth=EARLY_DEPTH,

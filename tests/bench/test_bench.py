@@ -61,8 +61,8 @@ def test_impute(benchmark, name: str, shared_data: Path, tmp_path: Path) -> None
 def test_selection(benchmark, shared_data: Path, tmp_path: Path) -> None:
     """The HIV case: effective draws of rho a second of sampling after warm-up, 4 chains on 2 cores."""
     out = tmp_path / "hiv.nc"
-    command = (str(BIN / "bayesimpute"), "impute", str(MODELS / "hiv_heckman.toml"), "--data", "hiv", "--out", str(out))
-    settings = ("--seed", "1", "--workers", "2", "--force")
+    command = (str(BIN / "bayesimpute"), "impute", str(MODELS / "hiv_heckman.toml"), "--data", "hiv")
+    settings = ("--seed", "1", "--workers", "2", "--force", "--out", str(out))
     done = benchmark.pedantic(run, args=(*command, *settings), kwargs={"data": shared_data}, rounds=1, warmup_rounds=1)
     assert done.returncode in (0, 3), done.stderr
     found = json.loads(run(sys.executable, "-c", CORRELATION, str(out)).stdout)
