@@ -68,7 +68,7 @@ def test_selection(benchmark, shared_data: Path, tmp_path: Path) -> None:
     found = json.loads(run(sys.executable, "-c", CORRELATION, str(out)).stdout)
     rate = found["bulk"] / (found["seconds"] * found["chains"] / 2)
     print(
-        f"\nhiv: ESS of rho {found['bulk']:.0f} (tail {found['tail']:.0f}), {rate:.0f} a second of sampling on 2 cores, "
+        f"\nhiv: ESS of rho {found['bulk']:.0f} (tail {found['tail']:.0f}), {rate:.0f} a second on 2 cores, "
         f"R-hat {found['r_hat']:.4f}, peak {peak():.2f} GiB"
     )
 
