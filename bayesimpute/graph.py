@@ -176,10 +176,12 @@ def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
+    from bayesimpute.products import product
+
     if p.matrix is None:
         links = {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit, "fisher": pt.arctanh}
         return links[p.parameter.link](value[0])
-    eta = pm.math.dot(holders[f"X_{p.key}"], value)
+    eta = product(holders[f"X_{p.key}"], value)
     return eta + p.offset if p.offset else eta
 
 

@@ -17,9 +17,12 @@ from rich.console import Console
 
 from bayesimpute import demo, legs, tables
 from bayesimpute.cli import main
+from bayesimpute.estimands import Estimates, estimate, without_selection
+from bayesimpute.fcs import impute as impute_frame
+from bayesimpute.identification import identification
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.outcome import BayesimputeError
-from bayesimpute.simulate import simulate_school
+from bayesimpute.simulate import simulate_hiv_survey, simulate_school
 
 PLAN = """
 schema = 1
@@ -607,31 +610,49 @@ def test_the_demonstration_ends_with_commands_that_work(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = replace(demo.RUN, sampler="prior", m=4, warmup=2, sweeps=4)
+    small = replace(demo.RUN, sampler="prior", m=4, warmup=2, sweeps=26)
     monkeypatch.setattr(demo, "RUN", small)
+    monkeypatch.setattr(demo, "WORKERS", 1)
+    monkeypatch.setattr(demo, "PEOPLE", 800)
     code, out, _ = run("demo", "--out", "my demo", "--seed", 2, "--no-progress")
     assert code == 3 and "have not converged" in out
-    header = next(line for line in out.splitlines() if line.startswith("quantity"))
-    assert all(word in header for word in ("truth", "complete data", "complete cases", "single-level", "multilevel"))
-    assert len(list(Path("my demo/plots").glob("*.png"))) == 8
+    answers = ("truth", "complete data", "tested only", "imputed as MAR", "selection model")
+    assert all(f"\n{answer} " in out for answer in answers)
+    assert "hiv (heckman_probit): not identified" in out
+    assert len(list(Path("my demo/plots").glob("*.png"))) == 5
+    assert len(pd.read_csv("my demo/completed.csv")) == 4 * demo.PEOPLE
     commands = [line.split("bayesimpute ", 1)[1] for line in out[out.index("Go on with:") :].splitlines()[1:]]
-    assert [words.split()[0] for words in commands] == ["diagnose", "pool", "export", "describe", "impute"]
-    assert [run(*shlex.split(words))[0] for words in commands] == [3, 0, 0, 0, 3]
-    assert_same("my demo/again.nc", "my demo/school.nc")
+    codes = {"diagnose": 3, "estimate": 0, "identify": 0, "pool": 0, "describe": 0, "impute": 3}
+    assert [words.split()[0] for words in commands] == list(codes)
+    assert [run(*shlex.split(words))[0] for words in commands] == list(codes.values())
+    assert_same("my demo/again.nc", "my demo/survey.nc")
     Path("file").write_text("")
     assert run("demo", "--out", "file")[0] == 1
 
 
-def test_the_truth_of_the_demonstration_is_that_of_large_data() -> None:
-    large = simulate_school(1, clusters=3000, size=20, mechanism="none")
-    truth = demo.true_values(large)
-    answers = demo._values(demo._of_frame(large.formula, large.complete))
-    model, null = demo._of_frame(large.formula, large.complete).model, demo._of_frame(demo.NULL, large.complete).model
-    errors = dict(zip(model.terms, model.std_errors, strict=True))
-    for (name, true), got in zip(truth.items(), answers.values(), strict=True):
-        if name in errors:
-            assert abs(got - true) < 4 * errors[name], name
-        elif name == "mean of popular":
-            assert abs(got - true) < 4 * null.std_errors[0]
-        else:  # a standard deviation of J = 3000 effects or a function of two has a relative error of about 1/√(2 J)
-            assert abs(got / true - 1) < 4 * 2 / np.sqrt(2 * 3000), name
+def test_the_tables_of_the_demonstration_hold_the_truth_of_its_people() -> None:
+    survey = simulate_hiv_survey(3, n=900, rho=demo.RHO)
+    plan = demo.plan().with_run(sampler="prior", m=4, warmup=2, sweeps=26)
+    imputed, mar = (impute_frame(survey.incomplete, p, seed=1, progress=False) for p in (plan, without_selection(plan)))
+    found, learnt = estimate(imputed, mar=mar), identification(imputed, refit=False)["hiv"]
+    table = demo.versions(survey, found, learnt).set_index("answer")
+    prevalence, low, high = (table[name].to_dict() for name in ("prevalence", "conf_low", "conf_high"))
+    assert prevalence["truth"] == prevalence["complete data"] == survey.complete["hiv"].mean()
+    assert prevalence["tested only"] == pytest.approx(survey.incomplete["hiv"].mean())
+    assert all(low[name] < prevalence[name] < high[name] for name in table.index.drop("truth"))
+    assert table["rho"].dropna().index.tolist() == ["truth", "selection model"]
+    regions = demo.regions(survey, found).set_index("region")
+    assert regions["truth"].tolist() == pytest.approx(_shares(survey.complete))
+    assert regions["tested only"].tolist() == pytest.approx(_shares(survey.incomplete))
+    assert regions[["conf_low", "conf_high"]].iloc[0].tolist() == _limits(found, 1)
+
+
+def _shares(frame: pd.DataFrame) -> list[float]:
+    hiv, region = frame["hiv"].to_numpy(dtype=float), frame["region"].to_numpy()
+    return [float(np.nanmean(hiv[region == r])) for r in range(1, 10)]
+
+
+def _limits(found: Estimates, region: int) -> list[float]:
+    rows = found.table.to_dict("records")
+    row = next(row for row in rows if row["region"] == region and row["version"] == "imputed")
+    return [row["conf_low"], row["conf_high"]]

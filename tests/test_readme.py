@@ -56,9 +56,10 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    (text,) = blocks("toml")
-    assert Plan.from_toml(text).conditionals[0].target == "popular"
-    run = tomllib.loads(text)["run"]
+    whole, selection = blocks("toml")
+    assert Plan.from_toml(whole).conditionals[0].target == "popular"
+    assert Plan.from_toml(selection).estimands[0].compare == "mar"
+    run = tomllib.loads(whole)["run"]
     assert all(getattr(Plan().run, key) == value for key, value in run.items()), "the README calls these the defaults"
 
 

@@ -18,7 +18,7 @@ def _cells(path: Path) -> list[Any]:
 
 
 def test_there_is_a_notebook_for_each_case_study() -> None:
-    assert NAMES == ["brandsma", "popmis", "popncr", "popularity_tutorial"]
+    assert NAMES == ["brandsma", "hiv_heckman", "popmis", "popncr", "popularity_tutorial"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
