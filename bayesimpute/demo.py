@@ -23,6 +23,7 @@ import pandas as pd
 
 from bayesimpute import tables
 from bayesimpute.answers import Answer, single
+from bayesimpute.diagnostics import Diagnosis
 from bayesimpute.domains import ALL_ROWS
 from bayesimpute.estimands import Estimates, estimate, without_selection
 from bayesimpute.fcs import impute
@@ -46,6 +47,8 @@ MU = "hiv ~ age + education + marital + wealth + C(region)"
 SELECTION = "hivconsent ~ age + education + marital + wealth + C(region) + (1 | interviewer)"
 PREVALENCE = Estimand(name="prevalence", variable="hiv", statistic="proportion", by=("region",), compare="mar")
 LEVEL = 0.95
+HARDEST = 5
+"""Parameters in the table of diagnostics."""
 VERSIONS = {"complete cases": "tested only", "MAR": "imputed as MAR", "imputed": "selection model"}
 """What the versions of the answer are called, naive ones first."""
 
@@ -83,6 +86,7 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
     mar, imputed = _imputed(read_data(home / "survey.csv"), made, home, seed=seed, progress=progress)
     found = imputed.diagnose()
     print(f"Selection model: {found.summary}\n")
+    tables.show(hardest(found), f"The {HARDEST} parameters of the selection model with the fewest effective draws")
     estimates, learnt = estimate(imputed, mar=mar), identification(imputed, refit=False)
     tables.show(versions(survey, estimates, learnt["hiv"]), "HIV prevalence and rho, with 95 % intervals")
     tables.show(regions(survey, estimates), "HIV prevalence by region (with the selection model's 95 % interval)")
@@ -138,6 +142,12 @@ def regions(survey: Simulated, estimates: Estimates) -> pd.DataFrame:
     columns |= {name: found[version]["estimate"] for version, name in VERSIONS.items()}
     limits = {limit: found["imputed"][limit] for limit in ("conf_low", "conf_high")}
     return pd.DataFrame(columns | limits).rename_axis("region").reset_index()
+
+
+def hardest(found: Diagnosis) -> pd.DataFrame:
+    """The parameters that the chains know least of, worst first."""
+    ordered = found.parameters.sort_values("ess_bulk", kind="stable").head(HARDEST)
+    return ordered.drop(columns="target").reset_index(drop=True)
 
 
 def _imputed(

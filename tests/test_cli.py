@@ -641,6 +641,10 @@ def test_the_tables_of_the_demonstration_hold_the_truth_of_its_people() -> None:
     assert prevalence["tested only"] == pytest.approx(survey.incomplete["hiv"].mean())
     assert all(low[name] < prevalence[name] < high[name] for name in table.index.drop("truth"))
     assert table["rho"].dropna().index.tolist() == ["truth", "selection model"]
+    diagnosis = imputed.diagnose()
+    least = diagnosis.parameters["ess_bulk"].min()
+    fewest = demo.hardest(diagnosis)["ess_bulk"]
+    assert fewest.is_monotonic_increasing and fewest[0] == least and len(fewest) == 5
     regions = demo.regions(survey, found).set_index("region")
     assert regions["truth"].tolist() == pytest.approx(_shares(survey.complete))
     assert regions["tested only"].tolist() == pytest.approx(_shares(survey.incomplete))

@@ -66,7 +66,7 @@ class Effort:
     """
 
     m: int = 20
-    adaptation: tuple[int, int, int, int] = (60, 80, 80, 80)
+    adaptation: tuple[int, int, int, int] = (30, 40, 40, 50)
     warmup: int = 40
     thin: int = 5
 
