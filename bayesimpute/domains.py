@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.imputed import MultiplyImputed
-from bayesimpute.outcome import DataError, one
+from bayesimpute.outcome import DataError, first_row, one
 from bayesimpute.targets import DerivedColumn, resolve
 from bayesimpute.tree import in_order
 
@@ -54,8 +54,9 @@ class Variables:
             values = self.imputed.incomplete.columns[name].values[np.newaxis]
         wrong = ~np.isfinite(values)
         if wrong.any():
-            rows = self.imputed.incomplete.frame.index[wrong.any(axis=0)].tolist()
-            finding = f"it has no finite value in {len(rows)} rows of completed datasets, the first {rows[0]!r}"
+            rows = wrong.any(axis=0)
+            first = first_row(self.imputed.incomplete.frame, rows)
+            finding = f"it has no finite value in {int(rows.sum())} rows of completed datasets, {first}"
             raise one(DataError, f"data[{name}]", finding, "impute it, or mend the expression that derives it")
         return values
 

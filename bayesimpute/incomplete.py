@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.columns import Column, Kind, encode
-from bayesimpute.outcome import DataError, Problem, did_you_mean, one
+from bayesimpute.outcome import DataError, Problem, did_you_mean, first_row, one
 
 Pattern = Literal["complete", "sporadic", "systematic", "both"]
 
@@ -279,7 +279,7 @@ def _infinite(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Proble
     for name, column in columns.items():
         infinite = np.isinf(column.values)
         if infinite.any():
-            finding = f"{int(infinite.sum())} infinite values, the first in row {frame.index[infinite.argmax()]!r}"
+            finding = f"{int(infinite.sum())} infinite values, {first_row(frame, infinite)}"
             remedy = "make them missing or put in numbers"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
     return problems

@@ -17,7 +17,7 @@ from bayesimpute.check.targets import filled, settled
 from bayesimpute.columns import Column
 from bayesimpute.formulas import quote
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import Problem, Severity, did_you_mean
+from bayesimpute.outcome import Problem, Severity, did_you_mean, first_row
 from bayesimpute.plan import Estimand
 from bayesimpute.targets import kind_of
 
@@ -211,8 +211,8 @@ def _design(estimand: Estimand, part: str, path: str, read: Read, data: Incomple
         notes.add(path, finding, "make it a column of the data")
         return
     if column.missing.any():
-        rows = data.frame.index[column.missing].tolist()
-        finding = f'"{name}" is missing in {len(rows)} rows, the first {rows[0]!r}'
+        first = first_row(data.frame, column.missing)
+        finding = f'"{name}" is missing in {int(column.missing.sum())} rows, {first}'
         notes.add(path, finding, "leave these rows out of the data, or fill the values in")
     if part == "weights":
         _weights(column, path, data, notes)
@@ -225,8 +225,7 @@ def _weights(column: Column, path: str, data: Incomplete, notes: Notes) -> None:
         return
     negative = column.values < 0
     if negative.any():
-        first = data.frame.index[negative].tolist()[0]
-        finding = f'"{column.name}" has {int(negative.sum())} negative values, the first in row {first!r}'
+        finding = f'"{column.name}" has {int(negative.sum())} negative values, {first_row(data.frame, negative)}'
         notes.add(path, finding, "weights are 0 or more: mend these rows")
     elif not (column.values > 0).any():
         notes.add(path, f'"{column.name}" is zero in all rows', "give weights above zero")

@@ -19,7 +19,7 @@ from bayesimpute.check.uses import Use
 from bayesimpute.completed import Completed, fill
 from bayesimpute.formulas import Formula, Matrix, build, parse, quote
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import FormulaError, Problem
+from bayesimpute.outcome import FormulaError, Problem, first_row
 from bayesimpute.plan import Conditional, Derived, Plan, Run
 from bayesimpute.targets import Resolved, Target, resolve
 
@@ -114,8 +114,7 @@ def _numbers(read: Read, resolved: Resolved, completed: Completed, data: Incompl
         inputs = [completed.values[n] for n in column.expression.needs if n in completed.values]
         wrong &= np.all([np.isfinite(v) for v in inputs], axis=0) if inputs else True
         if column.name in read.derived and wrong.any():
-            rows = data.frame.index[wrong].tolist()
-            finding = f"it has no finite value in {len(rows)} rows, the first {rows[0]!r}"
+            finding = f"it has no finite value in {int(wrong.sum())} rows, {first_row(data.frame, wrong)}"
             notes.add(read.derived[column.name].path, finding, "mend these rows, or write where(condition, x, y)")
 
 
@@ -193,7 +192,7 @@ class _Model:
         for k, name in enumerate(matrix.names):
             wrong = ~np.isfinite(everywhere[:, k])
             if wrong.any():
-                where = f", the first {self.data.frame.index[wrong][0]!r}" if len(wrong) == len(self.data.frame) else ""
+                where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
                 finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
                 self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
 

@@ -15,7 +15,7 @@ from bayesimpute.check.reading import Notes, Read, Reading
 from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, Matrix, parse, quote
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import Problem, Severity, did_you_mean
+from bayesimpute.outcome import Problem, Severity, did_you_mean, first_row
 from bayesimpute.targets import Target
 
 LARGEST = 200_000
@@ -102,8 +102,9 @@ def _indicator(reading: Reading, name: str, data: Incomplete, notes: Notes) -> N
             finding = (
                 f'"{reading.target}" is {what} in {int(wrong.sum())} rows where {response} is {int(selected[wrong][0])}'
             )
-            first = f", the first {data.frame.index[wrong][0]!r}"
-            notes.add(path, finding + first, f"mend {response}, or leave the left side out")
+            notes.add(
+                path, f"{finding}, {first_row(data.frame, wrong)}", f"mend {response}, or leave the left side out"
+            )
 
 
 def _rests_on(reading: Reading, name: str, notes: Notes) -> None:
@@ -165,7 +166,8 @@ def separated(x: np.ndarray, matrix: Matrix, target: Target, family: Family, pat
         return []
     largest = [matrix.names[k] for k in np.argsort(-np.abs(found.x))[:3] if abs(found.x[k]) > 1e-6]
     finding = (
-        f"perfect separation: {', '.join(largest)} tell without error whether some values of {target.name} are observed"
+        f"perfect separation: {' and '.join(largest)} can tell without error whether some values of {target.name} are "
+        "observed"
     )
     remedy = "their coefficients are held by the priors only: merge labels, or give priors that you can defend"
     return [Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)]
