@@ -1,16 +1,8 @@
-"""Rubin's rules, first on arrays, then with labels.
+"""Rubin's rules with labels: tables of terms and variance components.
 
-The m completed datasets give m estimates Q̂ with covariances U. :func:`rubin` combines them as arrays, every scalar by
-itself: the mean estimate Q̄, the mean within-imputation variance Ū, the between-imputation variance B and the total
-variance T = Ū + (1 + 1/m) B, with their degrees of freedom, RIV and FMI. :func:`pool` does the same for labelled
-:class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`, which holds tables.
-
-The figures are those of R's mice (``pool.scalar``) and mitml (``testEstimates``), to the last digits; the tests hold
-them against both. Variance components are averaged arithmetically, as in mitml, and get no interval: their sampling
-distribution is too skewed for Rubin's rules on this scale.
-
-To add a pooling rule, write it on arrays beside :func:`rubin`, give it a labelled function, and add R's answer to the
-tests.
+:func:`pool` takes labelled :class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`. Variance
+components are averaged arithmetically, as in mitml, and get no interval: their sampling distribution is too skewed for
+Rubin's rules on this scale.
 """
 
 from collections.abc import Sequence
@@ -23,170 +15,9 @@ import pandas as pd
 
 from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.outcome import AnalysisError
-
-__all__ = ["Analyses", "Estimate", "Pooled", "PooledArrays", "VarianceComponent", "pool", "rubin"]
+from bayesimpute.pooling.scalars import PooledArrays, check_number, rubin, total_covariance
 
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PooledArrays:
-    """What Rubin's rules give for k scalar estimates; every array has shape (k,).
-
-    Parameters
-    ----------
-    m : int
-        Number of completed datasets.
-    q_bar : ndarray
-        Pooled estimate Q̄, the mean of the m estimates.
-    u_bar : ndarray
-        Within-imputation variance Ū, the mean of the m squared standard errors.
-    b : ndarray
-        Between-imputation variance B, the variance (denominator m − 1) of the m estimates.
-    t : ndarray
-        Total variance T = Ū + (1 + 1/m) B; the standard error is its root.
-    df : ndarray
-        Degrees of freedom of the reference t distribution.
-    riv : ndarray
-        Relative increase in variance r = (1 + 1/m) B / Ū.
-    lambda_ : ndarray
-        Proportion of T due to the missing values, λ = (1 + 1/m) B / T.
-    fmi : ndarray
-        Fraction of missing information with the correction for a finite number of imputations; see :func:`rubin`.
-    """
-
-    m: int
-    q_bar: np.ndarray
-    u_bar: np.ndarray
-    b: np.ndarray
-    t: np.ndarray
-    df: np.ndarray
-    riv: np.ndarray
-    lambda_: np.ndarray
-    fmi: np.ndarray
-
-    @property
-    def std_error(self) -> np.ndarray:
-        """Root of the total variance."""
-        return np.sqrt(self.t)
-
-    @property
-    def statistic(self) -> np.ndarray:
-        """Q̄ / √T, the t statistic for the hypothesis that the estimand is zero."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.q_bar / self.std_error
-
-    @property
-    def p_value(self) -> np.ndarray:
-        """Two-sided p value of that hypothesis, from the t distribution with `df` degrees of freedom."""
-        from scipy.special import stdtr
-
-        return 2 * stdtr(self.df, -np.abs(self.statistic))
-
-    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Q̄ ∓ t(df) √T: the limits of the confidence intervals of the given level (between 0 and 1)."""
-        from scipy.special import stdtrit
-
-        half = stdtrit(self.df, (1 + level) / 2) * self.std_error
-        return self.q_bar - half, self.q_bar + half
-
-
-def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float = inf) -> PooledArrays:
-    """Pool k scalar estimates from m completed datasets by Rubin's rules.
-
-    Parameters
-    ----------
-    estimates, variances : array-like, shape (m, k)
-        Estimates and their squared standard errors, one row per completed dataset.
-    dfcom : float
-        Degrees of freedom that the analysis would have had without missing values; infinite for large samples.
-
-    Returns
-    -------
-    PooledArrays
-        With λ = (1 + 1/m) B / T, ν = (m − 1) / λ² for infinite `dfcom` (Rubin 1987, eq. 3.1.6), otherwise
-        1 / (1/ν + 1/ν_obs) with ν_obs = (1 − λ) dfcom (dfcom + 1) / (dfcom + 3) (Barnard & Rubin 1999).
-        `fmi` is the `fmi` of mice and the FMI of mitml, (r + 2 / (df + 3)) / (r + 1) (Rubin 1987, eq. 3.1.10), and
-        not λ, which some programs report under that name.
-        Where the m estimates are equal (B = 0) nothing depends on the missing values: r, λ and `fmi` are 0 and df is
-        ν_obs (infinite if `dfcom` is).
-
-    Raises
-    ------
-    AnalysisError
-        Fewer than two datasets, arrays of different shapes, a value that is not finite, a negative variance, or a
-        `dfcom` that is not positive.
-    """
-    q, u = _checked(estimates, variances)
-    _check_dfcom(dfcom)
-    m = len(q)
-    # Deviations from the first dataset, so that m equal estimates have B = 0 exactly and not a rounding error.
-    deviations = q - q[0]
-    u_bar, b = u.mean(axis=0), deviations.var(axis=0, ddof=1)
-    between = (1 + 1 / m) * b
-    t = u_bar + between
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        riv = np.where(b > 0, between / u_bar, 0.0)
-        lambda_ = np.where(b > 0, between / t, 0.0)
-        df = degrees_of_freedom(m, lambda_, dfcom=dfcom)
-        # (r + 2 / (df + 3)) / (r + 1), written with λ = r / (r + 1) so that Ū = 0 does no harm
-        fmi = np.where(b > 0, lambda_ + (1 - lambda_) * 2 / (df + 3), 0.0)
-    return PooledArrays(
-        m=m, q_bar=q[0] + deviations.mean(axis=0), u_bar=u_bar, b=b, t=t, df=df, riv=riv, lambda_=lambda_, fmi=fmi
-    )
-
-
-def degrees_of_freedom(m: int, lambda_: np.ndarray, *, dfcom: float = inf) -> np.ndarray:
-    """Rubin's degrees of freedom, or Barnard & Rubin's where `dfcom` is finite; formulas in :func:`rubin`.
-
-    Parameters
-    ----------
-    m : int
-        Number of completed datasets.
-    lambda_ : ndarray
-        Proportion of the variance due to the missing values, in [0, 1]; of any shape.
-    dfcom : float
-        Complete-data degrees of freedom.
-    """
-    with np.errstate(divide="ignore", over="ignore"):
-        large_sample = (m - 1) / np.square(lambda_)
-        if isinf(dfcom):
-            return large_sample
-        observed = (1 - lambda_) * dfcom * (dfcom + 1) / (dfcom + 3)
-        return 1 / (1 / large_sample + 1 / observed)
-
-
-def _checked(estimates: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    q, u = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
-    if q.ndim != 2 or q.shape != u.shape:
-        message = f"estimates {q.shape} and variances {u.shape} must both have the shape (m, k)"
-        raise AnalysisError(message)
-    _check_number(len(q))
-    if not (np.isfinite(q).all() and np.isfinite(u).all() and (u >= 0).all()):
-        bad = np.flatnonzero(~(np.isfinite(q) & np.isfinite(u) & (u >= 0)).all(axis=1)) + 1
-        message = (
-            f"dataset {', '.join(map(str, bad))}: an estimate or its variance is not a finite number, or the variance "
-            "is negative; look at that fit before pooling"
-        )
-        raise AnalysisError(message)
-    return q, u
-
-
-def _check_number(m: int) -> None:
-    if m < 2:
-        message = (
-            f"pooling needs the estimates of at least two completed datasets, got {m}: the variance between "
-            "imputations cannot be seen in fewer; impute with a larger m"
-        )
-        raise AnalysisError(message)
-
-
-def _check_dfcom(dfcom: float) -> None:
-    if not dfcom > 0:
-        message = (
-            f"dfcom: the complete-data degrees of freedom must be positive, got {dfcom}; leave dfcom out if unknown"
-        )
-        raise AnalysisError(message)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,7 +104,7 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
     if not 0 < conf_level < 1:
         message = f"conf_level: must lie between 0 and 1, got {conf_level}; 0.95 gives 95 % intervals"
         raise AnalysisError(message)
-    _check_number(len(estimates))
+    check_number(len(estimates))
     _check_same([e.terms for e in estimates], "terms")
     _check_same([tuple(f"{c.name}|{c.group}" for c in e.variance_components) for e in estimates], "variance components")
     dfcom = min(e.dfcom for e in estimates) if dfcom is None else float(dfcom)
@@ -317,22 +148,6 @@ class Analyses:
 
     def __len__(self) -> int:
         return len(self.estimates)
-
-
-def total_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndarray:
-    """T = Ū + (1 + 1/m) B of a vector (Rubin 1987, section 3.2), shape (k, k).
-
-    Parameters
-    ----------
-    estimates : ndarray, shape (m, k)
-        Estimates, one row per completed dataset.
-    covariances : ndarray, shape (m, k, k)
-        Their covariance matrices.
-    """
-    m = len(estimates)
-    deviations = estimates - estimates[0]
-    deviations = deviations - deviations.mean(axis=0)
-    return covariances.mean(axis=0) + (1 + 1 / m) * deviations.T @ deviations / (m - 1)
 
 
 def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.DataFrame:
