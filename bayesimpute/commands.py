@@ -356,4 +356,4 @@ def _show_pooled(title: str, pooled: "Pooled") -> None:
     tables.show(pooled.terms)
     if len(pooled.variance_components):
         tables.show(pooled.variance_components, "Variance components (means over the datasets)")
-    print("\n".join([pooled.df_note, *pooled.messages]) + "\n")
+    print("\n".join([pooled.df_note, pooled.m_note, *pooled.messages]) + "\n")

@@ -2,9 +2,9 @@
 
 The m completed datasets give m estimates Q̂ with covariances U. :func:`rubin` combines them as arrays, every scalar by
 itself: the mean estimate Q̄, the mean within-imputation variance Ū, the between-imputation variance B and the total
-variance T = Ū + (1 + 1/m) B, with their degrees of freedom, RIV and FMI; ``comparison.py`` tests several parameters at
-once. :func:`pool` does the same as :func:`rubin` for labelled :class:`~bayesimpute.estimates.Estimate` values and
-returns a :class:`Pooled`, which holds tables.
+variance T = Ū + (1 + 1/m) B, with their degrees of freedom, RIV and FMI. ``comparison.py`` tests several parameters at
+once, ``montecarlo.py`` says whether m is large enough. :func:`pool` does the same for labelled
+:class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`, which holds tables.
 
 To add a pooling rule, write it on arrays, give it a labelled function, and add R's answer to the tests.
 """
@@ -12,11 +12,13 @@ To add a pooling rule, write it on arrays, give it a labelled function, and add 
 from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.pooling.comparison import PooledTest, d1, d2, d3, d4
 from bayesimpute.pooling.labelled import Analyses, Pooled, pool
+from bayesimpute.pooling.montecarlo import MonteCarloErrors, imputations_needed, monte_carlo
 from bayesimpute.pooling.scalars import PooledArrays, degrees_of_freedom, rubin, total_covariance
 
 __all__ = [
     "Analyses",
     "Estimate",
+    "MonteCarloErrors",
     "Pooled",
     "PooledArrays",
     "PooledTest",
@@ -26,6 +28,8 @@ __all__ = [
     "d3",
     "d4",
     "degrees_of_freedom",
+    "imputations_needed",
+    "monte_carlo",
     "pool",
     "rubin",
     "total_covariance",

@@ -15,8 +15,11 @@ import pandas as pd
 
 from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.outcome import AnalysisError
+from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.scalars import PooledArrays, check_number, rubin, total_covariance
 
+ERRORS = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
+"""Figures that have a Monte Carlo error."""
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
 
 
@@ -35,6 +38,9 @@ class Pooled:
         Total covariance matrix T = Ū + (1 + 1/m) B.
     variance_components : DataFrame
         ``group, name, estimate``: arithmetic means over the m fits; no rows for models without random effects.
+    monte_carlo : DataFrame
+        One row per term: ``term``, the Monte Carlo errors of ``estimate, std_error, conf_low, conf_high, fmi`` and
+        ``needed``, the m that its standard error needs; see :mod:`bayesimpute.pooling.montecarlo`. No rows if m is 2.
     dfcom : float
         Complete-data degrees of freedom that were used.
     conf_level : float
@@ -47,6 +53,7 @@ class Pooled:
     terms: pd.DataFrame
     covariance: np.ndarray
     variance_components: pd.DataFrame
+    monte_carlo: pd.DataFrame
     dfcom: float = inf
     conf_level: float = 0.95
     messages: tuple[str, ...] = ()
@@ -57,6 +64,31 @@ class Pooled:
         if isinf(self.dfcom):
             return "Complete-data degrees of freedom: infinite unless given (dfcom), as in mitml."
         return f"Complete-data degrees of freedom: {self.dfcom:g} (Barnard & Rubin 1999)."
+
+    @property
+    def enough(self) -> bool | None:
+        """Whether Monte Carlo errors of all estimates are below a tenth of their standard errors; None if m is 2."""
+        return None if self.monte_carlo.empty else bool(self._shares().max() < TENTH)
+
+    @property
+    def m_note(self) -> str:
+        """A sentence on whether m is large enough."""
+        if self.enough is None:
+            return f"m = {self.m} is too small to tell Monte Carlo errors."
+        shares, needed = self._shares(), max(self.monte_carlo["needed"])
+        worst = self.terms["term"].iloc[int(shares.argmax())]
+        note = (
+            f"Monte Carlo errors of the estimates are up to {shares.max():.1%} of their standard errors ({worst}), "
+            f"below {TENTH:.0%} is needed: m = {self.m} is {'enough' if self.enough else 'too small'}."
+        )
+        if needed > self.m:
+            note += f" Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
+        return note
+
+    def _shares(self) -> np.ndarray:
+        """Monte Carlo errors of the estimates as shares of their standard errors."""
+        errors, of = self.monte_carlo["estimate"].to_numpy(), self.terms["std_error"].to_numpy()
+        return np.divide(errors, of, out=np.zeros(len(errors)), where=errors > 0)
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``: m, terms and variance components; what is infinite or undefined is None."""
@@ -73,7 +105,7 @@ class Pooled:
         if len(self.variance_components):
             parts.append("Variance components (means over the datasets)")
             parts.append(self.variance_components.to_string(index=False, float_format=_short))
-        return "\n".join([*parts, self.df_note, *self.messages])
+        return "\n".join([*parts, self.df_note, self.m_note, *self.messages])
 
 
 def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: float | None = None) -> Pooled:
@@ -109,12 +141,14 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
     _check_same([tuple(f"{c.name}|{c.group}" for c in e.variance_components) for e in estimates], "variance components")
     dfcom = min(e.dfcom for e in estimates) if dfcom is None else float(dfcom)
     covariances = np.array([np.asarray(e.covariance, dtype=float) for e in estimates])
-    arrays = rubin(np.array([e.estimates for e in estimates]), covariances.diagonal(axis1=1, axis2=2), dfcom=dfcom)
+    q, u = np.array([e.estimates for e in estimates]), covariances.diagonal(axis1=1, axis2=2)
+    arrays = rubin(q, u, dfcom=dfcom)
     return Pooled(
         m=arrays.m,
         terms=_terms(estimates[0].terms, arrays, conf_level),
-        covariance=total_covariance(np.array([e.estimates for e in estimates]), covariances),
+        covariance=total_covariance(q, covariances),
         variance_components=_mean_components([e.variance_components for e in estimates]),
+        monte_carlo=_errors(estimates[0].terms, q, u, dfcom, conf_level),
         dfcom=dfcom,
         conf_level=conf_level,
         messages=_messages(estimates),
@@ -166,6 +200,14 @@ def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.Dat
             "fmi": arrays.fmi,
         }
     )
+
+
+def _errors(names: tuple[str, ...], q: np.ndarray, u: np.ndarray, dfcom: float, level: float) -> pd.DataFrame:
+    columns = ("term", *ERRORS, "needed")
+    if len(q) < 3:
+        return pd.DataFrame(columns=pd.Index(columns))
+    found = monte_carlo(q, u, dfcom=dfcom, conf_level=level)
+    return pd.DataFrame({"term": list(names)} | {name: getattr(found, name) for name in columns[1:]})
 
 
 def _mean_components(components: Sequence[tuple[VarianceComponent, ...]]) -> pd.DataFrame:
