@@ -176,7 +176,7 @@ def of_cells(
     """Some cells, and the sums of their residuals: of those selected out and of those in systematic clusters."""
     theta = design.predict(draw, matrices, design.target.missing_rows)
     mean, variance = design.family.mar().moments(theta)
-    r = (cells - mean) / np.sqrt(variance)
+    r = (cells - mean) / np.sqrt(np.maximum(variance, 1e-12))  # a probability of 1 to rounding leaves none
     out = seen[design.target.missing_rows]
     found = {"first": cells[0], "middle": cells[out.sum() // 2], "last out": cells[out.sum() - 1], "empty": cells[-1]}
     for name, those in (("out", r[out]), ("systematic", r[~out])):
