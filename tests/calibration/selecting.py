@@ -5,11 +5,11 @@ the frozen design; the compiled posterior takes arrays of any length. The data a
 not by the family's own functions. The last clusters are never seen, whatever their selection equation says: they are
 the systematic ones.
 
-Besides parameters, effects and cells, ranks are taken of sums over imputed cells of r = (y - E y) / SD y, with mean
-and SD those of the outcome model alone, given the draw (a quantity may depend on parameters, data and missing cells
-alike: Modrák et al. 2023). Of units selected out, the sums of r and of r^2 show whether their law is right; of the
-systematic clusters, whether they were left alone. The sum of the products of each cluster's two effects shows their
-correlation, whatever its sign.
+Besides parameters, effects and cells, ranks are taken of sums over imputed cells of r = (y - E y) / SD y, given the draw
+(a quantity may depend on parameters, data and missing cells alike: Modrák et al. 2023). Of units selected out, the sum
+of r with mean and SD of the outcome model alone shows whether they were shifted, and the sum of r^2 with mean and SD
+given non-selection whether their variance is right; of the systematic clusters, both show whether they were left
+alone. The sum of the products of each cluster's two effects shows their correlation, whatever its sign.
 
 What a model that is wrong says of data from the right one: :func:`study` takes another bed to believe in.
 """
@@ -174,14 +174,18 @@ def of_cells(
     cells: np.ndarray, design: Design, draw: Draw, matrices: Mapping[str, np.ndarray], seen: np.ndarray
 ) -> dict[str, float]:
     """Some cells, and the sums of their residuals: of those selected out and of those in systematic clusters."""
-    theta = design.predict(draw, matrices, design.target.missing_rows)
-    mean, variance = design.family.mar().moments(theta)
-    r = (cells - mean) / np.sqrt(np.maximum(variance, 1e-12))  # a probability of 1 to rounding leaves none
-    out = seen[design.target.missing_rows]
+    rows, family = design.target.missing_rows, design.family
+    r = standardised(cells, *family.mar().moments(design.predict(draw, matrices, rows)))
+    own = standardised(cells, *family.moments(design.missing(draw, matrices)))
+    out = seen[rows]
     found = {"first": cells[0], "middle": cells[out.sum() // 2], "last out": cells[out.sum() - 1], "empty": cells[-1]}
-    for name, those in (("out", r[out]), ("systematic", r[~out])):
-        found |= {f"{name} sum": those.sum(), f"{name} squares": (those**2).sum()}
-    return found
+    found |= {"out sum": r[out].sum(), "out squares": (own[out] ** 2).sum()}
+    return found | {"systematic sum": r[~out].sum(), "systematic squares": (r[~out] ** 2).sum()}
+
+
+def standardised(cells: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Residuals in standard deviations; a probability of 1 to rounding leaves none."""
+    return (cells - mean) / np.sqrt(np.maximum(variance, 1e-12))
 
 
 def study(
