@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -35,6 +35,12 @@ OUT := .study/munoz.csv
 
 study-munoz: install
 	$(BIN)/python tests/studies/munoz.py --replicates $(R) --rho $(RHO) --kind $(KIND) --size $(SIZE) --workers $(WORKERS) --out $(OUT)
+
+# Coverage of pooled intervals, a quarter of an hour: make study-intervals N=200
+N := 200
+
+study-intervals: install
+	$(BIN)/python tests/studies/intervals.py --replicates $(N) --workers $(WORKERS) --out .study/intervals.csv
 
 install: $(STAMP)
 

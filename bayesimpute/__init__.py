@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesimpute.analysis import analyse, fit
     from bayesimpute.check import check
+    from bayesimpute.comparing import Comparison, compare
     from bayesimpute.datasets import describe_datasets, load_dataset
+    from bayesimpute.descriptives import Descriptives, descriptives
     from bayesimpute.diagnostics import Diagnosis, diagnose
     from bayesimpute.estimands import Estimates, estimate
     from bayesimpute.estimates import Estimate, VarianceComponent
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.fcs import impute, resume
     from bayesimpute.files import read_data, write_table
+    from bayesimpute.forest import plot_forest
     from bayesimpute.identification import Identification, identification
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.incomplete import Incomplete
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.priors import Prior
+    from bayesimpute.reporting import cite, report
     from bayesimpute.simulate import simulate_hiv_survey, simulate_school
 
     load = MultiplyImputed.load
@@ -53,13 +57,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "analysis": ("analyse", "fit"),
     "check": ("check",),
+    "comparing": ("Comparison", "compare"),
     "datasets": ("describe_datasets", "load_dataset"),
+    "descriptives": ("Descriptives", "descriptives"),
     "diagnostics": ("Diagnosis", "diagnose"),
     "estimands": ("Estimates", "estimate"),
     "estimates": ("Estimate", "VarianceComponent"),
     "families": ("FAMILIES", "Family"),
     "fcs": ("impute", "resume"),
     "files": ("read_data", "write_table"),
+    "forest": ("plot_forest",),
     "identification": ("Identification", "identification"),
     "imputed": ("MultiplyImputed",),
     "incomplete": ("Incomplete",),
@@ -77,6 +84,7 @@ _HOMES = {
     "plan": ("Analysis", "Conditional", "Derived", "Estimand", "Plan", "Run"),
     "pooling": ("Analyses", "Pooled", "pool"),
     "priors": ("Prior",),
+    "reporting": ("cite", "report"),
     "simulate": ("simulate_hiv_survey", "simulate_school"),
 }
 
@@ -86,9 +94,11 @@ __all__ = [
     "Analysis",
     "AnalysisError",
     "BayesimputeError",
+    "Comparison",
     "Conditional",
     "DataError",
     "Derived",
+    "Descriptives",
     "Diagnosis",
     "Estimand",
     "Estimate",
@@ -111,7 +121,10 @@ __all__ = [
     "__version__",
     "analyse",
     "check",
+    "cite",
+    "compare",
     "describe_datasets",
+    "descriptives",
     "diagnose",
     "estimate",
     "fit",
@@ -119,8 +132,10 @@ __all__ = [
     "impute",
     "load",
     "load_dataset",
+    "plot_forest",
     "pool",
     "read_data",
+    "report",
     "resume",
     "simulate_hiv_survey",
     "simulate_school",

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
 from typing import Any
@@ -34,6 +34,7 @@ class Answer:
     df: float = nan
     conf_low: float = nan
     conf_high: float = nan
+    riv: float = nan
     fmi: float = nan
     note: str = ""
 
@@ -47,8 +48,8 @@ def population(found: Sequence[Estimated], level: float, *, proportion: bool) ->
         return answer
     dfcom = min(e.df for e in found)
     pooled = rubin(np.array([[e.estimate] for e in found]), np.array([[e.variance] for e in found]), dfcom=dfcom)
-    fmi = float(pooled.fmi[0])
-    return _interval(float(pooled.q_bar[0]), float(pooled.std_error[0]), float(pooled.df[0]), level, proportion, fmi)
+    answer = _interval(float(pooled.q_bar[0]), float(pooled.std_error[0]), float(pooled.df[0]), level, proportion)
+    return replace(answer, riv=float(pooled.riv[0]), fmi=float(pooled.fmi[0]))
 
 
 def sample(found: Sequence[Estimated], level: float) -> Answer:
@@ -102,7 +103,7 @@ def _degenerate(found: Sequence[Estimated], level: float) -> Answer | None:
     )
 
 
-def _interval(estimate: float, std_error: float, df: float, level: float, proportion: bool, fmi: float = nan) -> Answer:
+def _interval(estimate: float, std_error: float, df: float, level: float, proportion: bool) -> Answer:
     """A t interval; of a proportion on the logit scale, with the standard error of the delta method."""
     from scipy.special import expit, logit, stdtrit
 
@@ -111,7 +112,7 @@ def _interval(estimate: float, std_error: float, df: float, level: float, propor
     if proportion:
         centre, half = logit(estimate), half / (estimate * (1 - estimate))
         low, high = float(expit(centre - half)), float(expit(centre + half))
-    return Answer(estimate=estimate, std_error=std_error, df=df, conf_low=low, conf_high=high, fmi=fmi)
+    return Answer(estimate=estimate, std_error=std_error, df=df, conf_low=low, conf_high=high)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
     _estimate(_command(commands, "estimate", "means, proportions and quantiles by groups, with survey weights"))
     _identify(_command(commands, "identify", "whether selection models are identified, and what the estimate rests on"))
+    _report(_command(commands, "report", "a methods section with the numbers of the run, and what to cite"))
     _export(_command(commands, "export", "write the completed datasets under each other (.imp, .id first)"))
     _plot(_command(commands, "plot", "traces, ranks, densities and strips as PNG files"))
     return parser
@@ -179,12 +180,50 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
 def _pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
     parser.add_argument("--formula", metavar="F", help="the model of interest (every [[analysis]] of the plan)")
-    parser.add_argument("--family", metavar="NAME", help="gaussian or bernoulli, with --formula (gaussian)")
+    for name, about in _ANALYSIS.items():
+        parser.add_argument(f"--{name}", metavar="NAME", help=f"with --formula: {about}")
+    parser.add_argument(
+        "--ml", action="store_true", help="with --formula: maximum likelihood of mixed models, not REML"
+    )
+    parser.add_argument(
+        "--derive", metavar="NAME=EXPR", action="append",
+        help='instead of the coefficients, functions of them: "after 5=b[texp] + 5 * b[sex:texp]"; may be repeated',
+    )  # fmt: skip
+    parser.add_argument("--against", metavar="F", help="with --formula: test it against this smaller model")
+    parser.add_argument("--method", metavar="NAME", help="of that test: D1, D2, D3 or D4 (D1)")
+    parser.add_argument("--use", metavar="NAME", help="for D2: wald, likelihood or score (wald)")
+    parser.add_argument("--allow-failures", action="store_true", help="leave out datasets on which the analysis fails")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for the fits (1)")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--latex", action="store_true", help="print LaTeX tables")
+    shown.add_argument("--html", action="store_true", help="print HTML tables")
     parser.add_argument("--dfcom", metavar="X", type=float, help="complete-data degrees of freedom")
+    parser.add_argument(
+        "--describe", metavar="VARIABLE", nargs="*",
+        help="instead: means, SDs, quantiles, correlations and frequencies of these variables (all)",
+    )  # fmt: skip
+    parser.add_argument("--by", metavar="NAME", action="append", help="groups, with --describe; may be repeated")
+    parser.add_argument("--weights", metavar="NAME", help="the column with the weights, with --describe")
+    parser.add_argument(
+        "--cross", metavar=("A", "B"), nargs=2, action="append",
+        help="a cross table of two variables, with --describe; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
     )
     _json(parser)
+
+
+_ANALYSIS = {
+    "family": "gaussian, bernoulli, poisson, gamma, cumulative or categorical (gaussian)",
+    "link": "another link than the family's first: probit, cloglog, inverse",
+    "engine": "statsmodels or bambi (statsmodels)",
+    "covariance": "model, HC0 to HC3, or cluster (model)",
+    "cluster": "the column with the clusters of --covariance or --working",
+    "working": "independence or exchangeable: generalised estimating equations",
+    "df": "of mixed models: infinite, between-within or satterthwaite (infinite)",
+    "effects": "coefficients or marginal (coefficients)",
+}
 
 
 def _estimate(parser: argparse.ArgumentParser) -> None:
@@ -218,6 +257,13 @@ def _identify(parser: argparse.ArgumentParser) -> None:
     _force(parser)
     _no_progress(parser)
     _json(parser)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--cite", action="store_true", help="instead: the software and methods to cite, as BibTeX")
+    parser.add_argument("--out", metavar="FILE", help="write to this .md or .txt file, .bib with --cite")
+    _force(parser)
 
 
 def _export(parser: argparse.ArgumentParser) -> None:

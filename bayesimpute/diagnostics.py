@@ -171,7 +171,7 @@ def _parameters(imputed: "MultiplyImputed", draws: int) -> pd.DataFrame:
             if variable.ndim == 2:  # group-specific effects, kept on request, have a dimension more
                 labels.append((target, variable.attrs["name"]))
                 arrays.append(variable.values[:, :draws])
-    return _table(labels, ["target", "parameter"], _figures(arrays))
+    return _table(labels, ["target", "parameter"], chain_figures(arrays))
 
 
 def _imputed(imputed: "MultiplyImputed", draws: int, thin: int) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def _imputed(imputed: "MultiplyImputed", draws: int, thin: int) -> pd.DataFrame:
     labels = [(v.attrs["target"], v.attrs["statistic"]) for v in variables]
     arrays = [v.values[:, :draws] for v in variables]
     found = [autocorrelation(array, thin) for array in arrays]
-    figures = _figures(arrays)
+    figures = chain_figures(arrays)
     figures["autocorrelation"] = np.array([a for a, _ in found], dtype=float)
     figures["autocorrelation_se"] = np.array([se for _, se in found], dtype=float)
     return _table(labels, ["target", "statistic"], figures)
@@ -202,8 +202,14 @@ def _table(labels: list[tuple[str, str]], names: list[str], figures: dict[str, n
     return pd.concat([pd.DataFrame(labels, columns=names, dtype=str), pd.DataFrame(figures)], axis="columns")
 
 
-def _figures(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Mean, SD, R-hat, ESS and MCSE of quantities, each of shape (chain, draw); NaN where one does not vary."""
+def chain_figures(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Mean, SD, R-hat, ESS and MCSE of quantities, each of shape (chain, draw); NaN where one does not vary.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``mean, sd, r_hat, ess_bulk, ess_tail, mcse``, each of shape (quantity,).
+    """
     figures = {name: np.full(len(arrays), np.nan) for name in _FIGURES}
     if not arrays or not arrays[0].size:
         return figures

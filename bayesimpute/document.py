@@ -8,7 +8,7 @@ the rest is still read, so that a user sees every problem at once. The fields of
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from bayesimpute.families import FAMILIES, Family
@@ -138,7 +138,9 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
         analyses=tuple(
             filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))
         ),
-        estimands=tuple(filter(None, map(reader.estimand, reader.tables("estimand", document)))),
+        estimands=tuple(
+            filter(None, (reader.simple("estimand", Estimand, x) for x in reader.tables("estimand", document)))
+        ),
     )
     return plan, reader.problems
 
@@ -158,10 +160,11 @@ class _Wanted:
 
 
 _TEXT = _Wanted("a text", '"…"', (str,))
-_ESTIMAND: Mapping[str, _Wanted] = {
+_WANTED: Mapping[str, _Wanted] = {
     "value": _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
     "probability": _Wanted("a number", "0.5", (int, float)),
     "by": _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
+    "reml": _Wanted("true or false", "true", (bool,)),
 }
 
 
@@ -202,32 +205,21 @@ class _Reader:
         return {k: v for k, v in table.items() if isinstance(v, str)}
 
     def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
-        names = [f.name for f in fields(cls)]
+        """A dataclass with plain fields; those without a default are needed."""
+        named = {f.name: f.default is MISSING for f in fields(cls)}
         path = f"{key}[{table.get('name', '?')}]"
-        self.known(f"{path}.", table, names)
-        required = [n for n in names if n != "family"]
-        values = {k: v for k, v in table.items() if k in names and isinstance(v, str)}
-        for name in names:
-            if name in table and name not in values and name not in required:
-                self.add(f"{path}.{name}", f"{table[name]!r} is not a text", "put it in quotes")
-        for name in required:
-            if name not in values:
-                self.add(f"{path}.{name}", "a text is needed here", f'write {name} = "…"')
-        return cls(**values) if all(n in values for n in required) else None
-
-    def estimand(self, table: Mapping[str, Any]) -> Estimand | None:
-        names = [f.name for f in fields(Estimand)]
-        path = f"estimand[{table.get('name', '?')}]"
-        self.known(f"{path}.", table, names)
+        self.known(f"{path}.", table, list(named))
         values = {}
-        for name in names:
-            wanted = _ESTIMAND.get(name, _TEXT)
+        for name, needed in named.items():
+            wanted = _WANTED.get(name, _TEXT)
             if name in table and wanted.fits(table[name]):
                 values[name] = table[name]
-            elif name in table or name in ("name", "variable"):
+            elif name in table or needed:
                 finding = f"{table[name]!r} is not {wanted.what}" if name in table else "a text is needed here"
-                self.add(f"{path}.{name}", finding, f"write {name} = {wanted.example}")
-        return Estimand(**values) if {"name", "variable"} <= set(values) else None
+                quotes = name in table and wanted is _TEXT
+                remedy = f"write {name} = {wanted.example}"
+                self.add(f"{path}.{name}", finding, f"put it in quotes: {remedy}" if quotes else remedy)
+        return cls(**values) if all(name in values for name, needed in named.items() if needed) else None
 
     def conditional(self, table: Mapping[str, Any]) -> Conditional | None:
         formula, target = table.get("formula"), table.get("target")
@@ -283,15 +275,15 @@ def as_document(plan: Plan) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
     document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
-    document["analysis"] = [{f.name: getattr(a, f.name) for f in fields(a)} for a in plan.analyses]
-    document["estimand"] = [_estimand_document(e) for e in plan.estimands]
+    document["analysis"] = [_declared(a, ("family",)) for a in plan.analyses]
+    document["estimand"] = [_declared(e, ("statistic", "target")) for e in plan.estimands]
     return {k: v for k, v in document.items() if v not in ("", [])}
 
 
-def _estimand_document(estimand: Estimand) -> dict[str, Any]:
-    """Its target is written out: it should be named."""
-    values = {f.name: (getattr(estimand, f.name), f.default) for f in fields(estimand)}
-    kept = {k: v for k, (v, default) in values.items() if v != default or k in ("statistic", "target")}
+def _declared(value: Any, named: Sequence[str]) -> dict[str, Any]:
+    """What differs from the defaults, and what should be named all the same."""
+    values = {f.name: (getattr(value, f.name), f.default) for f in fields(value)}
+    kept = {k: v for k, (v, default) in values.items() if v != default or k in named}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 

@@ -76,8 +76,10 @@ class Estimates:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``; what does not exist is None."""
-        rows = [{str(k): _plain(v) for k, v in row.items()} for row in self.table.to_dict("records")]
-        return {"m": self.m, "conf_level": self.conf_level, "estimates": rows, "messages": list(self.messages)}
+        from bayesimpute.tables import records
+
+        rows, messages = records(self.table), list(self.messages)
+        return {"m": self.m, "conf_level": self.conf_level, "estimates": rows, "messages": messages}
 
     @property
     def title(self) -> str:
@@ -154,7 +156,7 @@ def estimate(
         "weights": weights, "strata": strata, "clusters": clusters, "target": target, "compare": compare,
     }  # fmt: skip
     chosen = _chosen(imputed.plan, estimand, {k: v for k, v in fields.items() if v is not None})
-    _usable(imputed, conf_level)
+    usable(imputed, conf_level)
     messages = _checked(imputed, chosen)
     comparing = any(e.compare for e in chosen)
     if mar is not None and not comparing:
@@ -241,7 +243,8 @@ def _chosen(plan: Plan, estimand: Estimand | str | None, fields: dict[str, Any])
     return plan.estimands if estimand is None else (estimand,)
 
 
-def _usable(imputed: MultiplyImputed, conf_level: float) -> None:
+def usable(imputed: MultiplyImputed, conf_level: float) -> None:
+    """Estimates need a finished run with two datasets or more, and a level between 0 and 1."""
     if not imputed.record.finished:
         finding = "this run was stopped before all its datasets were completed"
         raise BayesimputeError(f"{finding}; go on with bayesimpute.resume")
@@ -274,7 +277,7 @@ def _same_data(imputed: MultiplyImputed, mar: MultiplyImputed) -> MultiplyImpute
         raise one(DataError, "mar", "it was made from other data", "impute these data by without_selection(plan)")
     if any(c != _ignoring(c) for c in mar.plan.conditionals):
         raise one(DataError, "mar", "its plan has selection equations", "impute by without_selection(plan)")
-    _usable(mar, 0.5)
+    usable(mar, 0.5)
     return mar
 
 
@@ -309,8 +312,3 @@ def _asked(
             f"a variance rather than too small a one: {shown}"
         )
     return asked
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -21,6 +21,7 @@ import pandas as pd
 from bayesimpute.check import plan_clusters, require
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.incomplete import Incomplete
+from bayesimpute.interrupts import remembered
 from bayesimpute.kernel import ChainState
 from bayesimpute.legs import Job, run_leg
 from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, Problem, one
@@ -198,9 +199,14 @@ def _run(
     keeper = _Checkpoint(checkpoint)
     try:
         keeper.write(record)
-        with Progress.over(record, show=progress) as bar, _executor(executor, workers) as pool:
+        with (
+            remembered() as interrupted,
+            Progress.over(record, show=progress) as bar,
+            _executor(executor, workers) as pool,
+        ):
             for latest in _advance(record, pool, bar):
                 record = latest
+                interrupted()
                 keeper.now_and_then(record)
         keeper.write(record)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ chains ``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from bayesimpute.saving import atomic, reason
 from bayesimpute.tree import FORMAT, from_tree, in_order, to_tree
 
 if TYPE_CHECKING:
+    from bayesimpute.descriptives import Descriptives
     from bayesimpute.diagnostics import Diagnosis
     from bayesimpute.estimands import Estimates
     from bayesimpute.pooling import Analyses, Pooled
@@ -265,7 +266,13 @@ class MultiplyImputed:
         return diagnose(self, analyses=analyses)
 
     def analyse(
-        self, analysis: str | Callable[[pd.DataFrame], Any], *, family: str = "gaussian", reml: bool = True
+        self,
+        analysis: str | Callable[[pd.DataFrame], Any],
+        *,
+        workers: int = 1,
+        progress: bool = True,
+        allow_failures: bool = False,
+        **options: Any,
     ) -> "Analyses":
         """Fit a model of interest to each completed dataset.
 
@@ -273,26 +280,49 @@ class MultiplyImputed:
         ----------
         analysis : str or callable
             An lme4 formula, or a function of a completed frame that returns estimates and their covariance matrix.
-        family : {"gaussian", "bernoulli"}
-            Linear (mixed) or logistic.
-        reml : bool
-            Restricted maximum likelihood for mixed models.
+        workers : int
+            Processes that share the datasets.
+        progress : bool
+            Show a bar, on a terminal.
+        allow_failures : bool
+            Go on without the datasets on which the analysis fails, as long as two are left; the pooled result says so.
+        **options
+            For formulas: ``family``, ``link``, ``engine``, ``reml``, ``covariance``, ``cluster``, ``working``, ``df``
+            and ``effects``, as for :func:`bayesimpute.fit`.
 
         Returns
         -------
         Analyses
-            With ``pool()``.
-        """
-        from bayesimpute.analysis import analyse
-        from bayesimpute.pooling import Analyses
+            With ``pool()``, ``derive()``, ``test()`` and ``mix()``.
 
-        return Analyses(tuple(analyse(self, analysis, family=family, reml=reml)), chains=self.record.schedule.chains)
+        Raises
+        ------
+        AnalysisError
+            The analysis failed; the text names each dataset concerned. Or it reads a column that is incomplete.
+        """
+        from bayesimpute.pooling import analyses_of
+
+        return analyses_of(
+            self,
+            analysis,
+            chains=self.record.schedule.chains,
+            total=self.m,
+            workers=workers,
+            progress=progress,
+            allow_failures=allow_failures,
+            **options,
+        )
 
     def pool(
-        self, analysis: str | Callable[[pd.DataFrame], Any], *, family: str = "gaussian", **options: Any
+        self,
+        analysis: str | Callable[[pd.DataFrame], Any],
+        *,
+        conf_level: float = 0.95,
+        dfcom: float | None = None,
+        **options: Any,
     ) -> "Pooled":
-        """:meth:`analyse` and pool in one; the options are those of :func:`bayesimpute.pooling.pool`."""
-        return self.analyse(analysis, family=family).pool(**options)
+        """:meth:`analyse` and pool in one; `conf_level` and `dfcom` are those of :func:`bayesimpute.pooling.pool`."""
+        return self.analyse(analysis, **options).pool(conf_level=conf_level, dfcom=dfcom)
 
     def estimate(self, estimand: "Estimand | str | None" = None, **options: Any) -> "Estimates":
         """A mean, proportion or quantile, by groups and with survey weights, pooled with its interval.
@@ -307,6 +337,32 @@ class MultiplyImputed:
         from bayesimpute.estimands import estimate
 
         return estimate(self, estimand, **options)
+
+    def describe(self, variables: str | Sequence[str] | None = None, **options: Any) -> "Descriptives":
+        """Means, spreads, quantiles, correlations, frequencies and cross tables, pooled, by groups and with weights.
+
+        Parameters
+        ----------
+        variables : str or sequence of str, optional
+            Columns of the data and derived variables; by default all that can be described.
+        **options
+            ``by``, ``weights``, ``cross`` and the others of :func:`bayesimpute.descriptives.descriptives`.
+        """
+        from bayesimpute.descriptives import descriptives
+
+        return descriptives(self, variables, **options)
+
+    def report(self, *, analyses: "Mapping[str, Analyses | Pooled] | None" = None) -> str:
+        """A methods section with the numbers of this run, and a checklist for the rest: :mod:`bayesimpute.reporting`.
+
+        Parameters
+        ----------
+        analyses : mapping of str to Analyses or Pooled, optional
+            What :meth:`analyse` or :meth:`pool` gave, by name: ``{"main": imputed.pool("y ~ x")}``.
+        """
+        from bayesimpute.reporting import report
+
+        return report(self, analyses=analyses)
 
     def __repr__(self) -> str:
         done = len(self._done)

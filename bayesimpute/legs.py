@@ -2,7 +2,7 @@
 
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
 changes nothing: every visit draws from the generator of its address. What a thread compiles is kept for its next leg;
-this cache and the lock around it are the only global state of the package.
+this cache and the lock around it are the only global state of a run.
 """
 
 import hashlib

@@ -113,11 +113,27 @@ class Derived:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """A model of interest, fitted to each completed dataset by ``pool``."""
+    """A model of interest, fitted to each completed dataset by ``pool``.
+
+    The fields after `name` are those of :func:`bayesimpute.fit`.
+    """
 
     name: str
     formula: str
     family: str = "gaussian"
+    link: str | None = None
+    engine: str = "statsmodels"
+    reml: bool = True
+    covariance: str = "model"
+    cluster: str | None = None
+    working: str | None = None
+    df: str = "infinite"
+    effects: str = "coefficients"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What goes with the formula."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "formula")}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,14 @@
 Four to a target: :func:`plot_trace` and :func:`plot_rank` show whether the chains agree, :func:`plot_density` and
 :func:`plot_strip` hold imputed against observed values. These need not look alike: values that are missing at random
 given other variables may well differ. :func:`plot_identification` shows what a selection model says of its correlation.
-The figures do not pass through pyplot, so that neither its state nor its windows are touched, and they are drawn in
-matplotlib's default style, whatever the user's is.
+How figures are made and written is :mod:`bayesimpute.canvas`'s.
 
 To add a plot, write a function of (imputed, target) that returns a Figure and enter it in ``PLOTS``.
 """
 
 import os
 import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.canvas import house_style, new_figure, write_figure
 from bayesimpute.outcome import FileError, Problem, one
-from bayesimpute.saving import atomic, reason
+from bayesimpute.saving import reason
 from bayesimpute.targets import resolve
 
 if TYPE_CHECKING:
@@ -75,7 +73,7 @@ def plot_all(imputed: "MultiplyImputed", folder: str | os.PathLike[str], *, forc
     require_free(paths.values(), force=force)
     _make(folder)
     for (plot, target), path in paths.items():
-        _write(PLOTS[plot](imputed, target), path, force=force)
+        write_figure(PLOTS[plot](imputed, target), path, force=force)
     return list(paths.values())
 
 
@@ -85,7 +83,7 @@ def plot_identifications(found: "Identification", folder: str | os.PathLike[str]
     require_free(paths, force=force)
     _make(Path(folder))
     for each, path in zip(found, paths, strict=True):
-        _write(plot_identification(each), path, force=force)
+        write_figure(plot_identification(each), path, force=force)
     return paths
 
 
@@ -109,11 +107,6 @@ def _make(folder: Path) -> None:
         raise one(FileError, str(folder), f"this folder cannot be made ({reason(error)})", "choose another") from error
 
 
-def _write(figure: "Figure", path: Path, *, force: bool) -> None:
-    with atomic(path, force=force) as temporary, _style():
-        figure.savefig(temporary, format="png", dpi=130)
-
-
 def file_names(targets: tuple[str, ...]) -> dict[str, str]:
     """What stands for each target in file names: letters, digits, ``_``, ``-`` and ``.``; no two alike in any case."""
     names: dict[str, str] = {}
@@ -133,7 +126,7 @@ def plot_trace(imputed: "MultiplyImputed", target: str) -> "Figure":
     Chains that have converged lie over each other and show no trend.
     """
     series = _series(imputed, target)
-    with _style():
+    with house_style():
         figure, axes = _grid(len(series), f"Chains of {target}")
         for ax, (name, values) in zip(axes, series.items(), strict=True):
             for chain, draws in enumerate(values):
@@ -151,7 +144,7 @@ def plot_rank(imputed: "MultiplyImputed", target: str) -> "Figure":
     Chains that have converged are uniform: every line stays near the dashed one.
     """
     series = _series(imputed, target)
-    with _style():
+    with house_style():
         figure, axes = _grid(len(series), f"Ranks of the chains of {target}")
         for ax, (name, values) in zip(axes, series.items(), strict=True):
             ranks = _ranks(values)
@@ -170,7 +163,7 @@ def plot_rank(imputed: "MultiplyImputed", target: str) -> "Figure":
 def plot_density(imputed: "MultiplyImputed", target: str) -> "Figure":
     """Densities of the observed values and of the imputed values of each dataset; shares for a yes/no variable."""
     values = _values(imputed, target)
-    with _style():
+    with house_style():
         figure, ax = _single(f"Observed and imputed values of {target}")
         if values.labels:
             _bars(ax, values)
@@ -186,7 +179,7 @@ def plot_strip(imputed: "MultiplyImputed", target: str) -> "Figure":
 
     values = _values(imputed, target)
     rng = np.random.default_rng(0)
-    with _style():
+    with house_style():
         figure, ax = _single(f"Observed and imputed values of {target}, by imputation")
         if values.labels:
             _shares(ax, values)
@@ -209,8 +202,8 @@ def plot_identification(found: "TargetIdentification") -> "Figure":
     The band is the 95 % interval given rho; filled points are from the draws, open ones from refits. The dashed line is
     the estimate under the plan's prior.
     """
-    with _style():
-        figure = _figure(WIDTH, 4.2)
+    with house_style():
+        figure = new_figure(WIDTH, 4.2)
         left, right = figure.subplots(1, 2)
         figure.suptitle(f"rho of {found.target}: {found.verdict}", parse_math=False)
         if found.rho is not None:
@@ -339,17 +332,8 @@ def _shares(ax: "Axes", values: _Values) -> None:
     ax.set_ylim(-0.02, 1.02)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _single(title: str) -> tuple["Figure", "Axes"]:
-    figure = _figure(8, 4.8)
+    figure = new_figure(8, 4.8)
     ax = figure.subplots()
     ax.set_title(title, parse_math=False)
     return figure, ax
@@ -358,7 +342,7 @@ def _single(title: str) -> tuple["Figure", "Axes"]:
 def _grid(number: int, title: str) -> tuple["Figure", list["Axes"]]:
     """Axes for so many quantities; those left over stay empty."""
     rows = -(-number // COLUMNS)
-    figure = _figure(WIDTH, 0.9 + 1.9 * rows)
+    figure = new_figure(WIDTH, 0.9 + 1.9 * rows)
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for ax in axes[number:]:
         ax.set_axis_off()
@@ -390,23 +374,3 @@ def _value_legend(ax: "Axes") -> None:
     pairs = (("observed", OBSERVED), ("imputed", IMPUTED))
     handles = [Line2D([], [], color=colour, linewidth=5, label=name) for name, colour in pairs]
     ax.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Matplotlib's defaults with small texts; a font that lacks a letter of a name is no reason to warn."""
-    from matplotlib import style
-
-    own = {
-        "font.size": 9,
-        "axes.titlesize": 9,
-        "figure.titlesize": 11,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.color": "0.92",
-        "axes.axisbelow": True,
-    }
-    with warnings.catch_warnings(), style.context(["default", own]):
-        warnings.filterwarnings("ignore", message="Glyph")
-        yield

@@ -1,7 +1,7 @@
-"""One line a chain: sweeps, time left and divergences; silent unless on a terminal."""
+"""Progress of long work, silent unless on a terminal: one line a chain of a run, one bar for everything else."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,3 +64,14 @@ class Progress:
             return
         self.divergences[chain] += leg.divergences
         self.display.update(self.lines[chain], completed=sweep, divergences=self.divergences[chain], phase="")
+
+
+def counted[Item](items: Iterable[Item], *, total: int | None, show: bool, what: str) -> Iterator[Item]:
+    """The items, with a bar that counts them and says how long the rest will take."""
+    if not show or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description=what, total=total, console=Console(stderr=True), transient=True)

@@ -1,4 +1,4 @@
-"""Survey estimates on arrays: weighted means and quantiles of a domain, with variances linearised for the design.
+"""Survey estimates on arrays: weighted statistics of a domain, with variances linearised for the design.
 
 An estimate θ̂ made of weighted totals has, to first order, the variance of the total of its influence values u_i (Taylor
 linearisation: Binder 1983, Int Stat Review 51:279; Särndal, Swensson & Wretman 1992, section 5.5). For the mean of a
@@ -115,8 +115,8 @@ class SurveyDesign:
 
     def counts(self, domain: np.ndarray) -> tuple[int, int]:
         """Sampling units with a row of positive weight in a domain, and those units less their strata."""
-        units = np.unique(self.units[domain & (self.weights > 0)])
-        return len(units), len(units) - len(np.unique(self.strata[units]))
+        units = np.flatnonzero(np.bincount(self.units[domain & (self.weights > 0)]))
+        return len(units), len(units) - int(np.count_nonzero(np.bincount(self.strata[units])))
 
 
 def mean(y: np.ndarray, design: SurveyDesign, *, domain: np.ndarray | None = None) -> Estimated:
@@ -148,6 +148,76 @@ def mean(y: np.ndarray, design: SurveyDesign, *, domain: np.ndarray | None = Non
     estimate = float(first + shares @ np.where(domain, y - first, 0.0))
     variance = design.variance(shares * np.where(domain, y - estimate, 0.0)) if df > 0 else nan
     return Estimated(estimate=estimate, variance=variance, df=df, units=units, rows=rows)
+
+
+def standard_deviation(y: np.ndarray, design: SurveyDesign, *, domain: np.ndarray | None = None) -> Estimated:
+    """The weighted standard deviation of a domain, s = √(n / (n − 1) Σ w (y − ȳ)² / Σ w) for n rows with weight.
+
+    It is the root of what ``svyvar`` of R's survey gives, and without weights the usual one. With m₂ the weighted
+    mean of (y − ȳ)², log s has the influence values w_i ((y_i − ȳ)² / m₂ − 1) / (2 Σ w), which hold for any
+    distribution; without weights its variance is (m₄ / m₂² − 1) / (4 (n − 1)). That of s is s² times as large.
+
+    Parameters
+    ----------
+    y, design, domain
+        As for :func:`mean`.
+
+    Returns
+    -------
+    Estimated
+        NaN if the domain has fewer than two rows with weight; without a variance if all values are equally far from
+        their mean, as any two are.
+    """
+    domain = np.ones(len(y), dtype=bool) if domain is None else domain
+    units, df = design.counts(domain)
+    inside = domain & (design.weights > 0)
+    rows, n = int(domain.sum()), int(inside.sum())
+    if n < 2:
+        return Estimated(estimate=nan, variance=nan, df=df, units=units, rows=rows)
+    shares, deviations = _centred(y, design, inside)
+    second = float(shares @ deviations**2)
+    estimate, variance = float(np.sqrt(n / (n - 1) * second)), nan
+    if df > 0 and second > 0:
+        relative = np.where(inside, deviations**2 / second, 1.0)
+        if np.ptp(relative[inside]) > EQUAL:
+            variance = second * n / (n - 1) * design.variance(shares * (relative - 1) / 2)
+    return Estimated(estimate=estimate, variance=variance, df=df, units=units, rows=rows)
+
+
+def correlation(x: np.ndarray, y: np.ndarray, design: SurveyDesign, *, domain: np.ndarray | None = None) -> Estimated:
+    """The weighted correlation r of two variables in a domain.
+
+    With both in standard units it has the influence values w_i (x_i y_i − r (x_i² + y_i²) / 2) / Σ w, which hold for
+    any distribution.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (row,)
+        Values; outside of the domain they may be missing.
+    design, domain
+        As for :func:`mean`.
+
+    Returns
+    -------
+    Estimated
+        NaN if one of the two has a single value.
+    """
+    domain = np.ones(len(y), dtype=bool) if domain is None else domain
+    units, df = design.counts(domain)
+    inside, rows = domain & (design.weights > 0), int(domain.sum())
+    nothing = Estimated(estimate=nan, variance=nan, df=df, units=units, rows=rows)
+    if not inside.any():
+        return nothing
+    shares, x = _centred(x, design, inside)
+    _, y = _centred(y, design, inside)
+    spreads = np.sqrt(shares @ x**2), np.sqrt(shares @ y**2)
+    if not min(spreads) > 0:
+        return nothing
+    x, y = x / spreads[0], y / spreads[1]
+    r = float(np.clip(shares @ (x * y), -1, 1))
+    influence = shares * (x * y - r * (x**2 + y**2) / 2)
+    variance = design.variance(influence) if df > 0 else nan
+    return Estimated(estimate=r, variance=variance, df=df, units=units, rows=rows)
 
 
 def quantile(y: np.ndarray, probability: float, *, design: SurveyDesign, domain: np.ndarray | None = None) -> Estimated:
@@ -206,3 +276,14 @@ def _reaches(values: np.ndarray, shares: np.ndarray, probability: float) -> floa
     if abs(shares[place] - probability) < EQUAL:
         return float((values[place] + values[following]) / 2)
     return float(values[place])
+
+
+def _centred(y: np.ndarray, design: SurveyDesign, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shares of the weights and the deviations from the weighted mean, both zero outside.
+
+    From a value of the domain first, so that equal values have no deviations, exactly.
+    """
+    weights = np.where(inside, design.weights, 0.0)
+    shares = weights / weights.sum()
+    deviations = np.where(inside, y - y[np.argmax(inside)], 0.0)
+    return shares, np.where(inside, deviations - shares @ deviations, 0.0)

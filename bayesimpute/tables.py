@@ -58,11 +58,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy or pandas scalar as JSON has it."""
+    """A NumPy or pandas scalar as JSON has it: a date is a text."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
         return None
-    return value
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def say(*lines: object) -> None:

@@ -17,6 +17,7 @@ saved run needs.
 
 import importlib.metadata
 import json
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -101,8 +102,12 @@ def _attributes(record: Record) -> dict[str, Any]:
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in LIBRARIES}),
+        "versions": json.dumps(_versions()),
     }
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
 
 
 def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:

@@ -279,16 +279,16 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
     "analysis": (plan(analyses=(Analysis(name="main", formula="y ~ q9"),)), "analysis[main].formula", '"q9"', "column"),
     "analysis unread": (plan(analyses=(Analysis(name="m", formula="y ~"),)), "analysis[m].formula", "nothing", "least"),
     "analysis family": (
-        plan(analyses=(Analysis(name="main", formula="y ~ a", family="poison"),)),
+        plan(analyses=(Analysis(name="main", formula="y ~ a", family="wishart"),)),
         "analysis[main].family",
-        'no family "poison"',
+        'no family "wishart"',
         "use one of",
     ),
     "analysis mixed": (
         plan(analyses=(Analysis(name="main", formula="yes ~ a + (1 | school)", family="bernoulli"),)),
         "analysis[main].formula",
         "a mixed bernoulli model",
-        "random effects out",
+        "leave out the random effects",
     ),
     "analysis twice": (
         plan(analyses=(Analysis(name="m", formula="y ~ a"), Analysis(name="m", formula="y ~ b"))),

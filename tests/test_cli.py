@@ -112,7 +112,8 @@ def test_version_and_help(run: Run) -> None:
 
     assert run("--version")[:2] == (0, f"bayesimpute {version('bayesimpute')}\n")
     code, out, _ = run("--help")
-    commands = ["demo", "describe", "check", "impute", "resume", "diagnose", "pool", "estimate", "export", "plot"]
+    commands = ["demo", "describe", "check", "impute", "resume", "diagnose", "pool", "estimate", "identify"]
+    commands += ["report", "export", "plot"]
     assert code == 0 and all(f"    {command} " in out for command in commands)
     for command in commands:
         assert run(command, "--help")[0] == 0
@@ -434,6 +435,60 @@ def test_pool_options_reach_the_rules(run: Run, made: Path) -> None:
 def test_pool_refuses(run: Run, made: Path, words: list[str], finding: str) -> None:
     code, out, err = run("pool", made / "run.nc", *words)
     assert code == 1 and finding in err and not out
+
+
+def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
+    imputed, model = MultiplyImputed.load(made / "run.nc"), "popular ~ sex * texp + (1 | school)"
+    pool = ["pool", made / "run.nc", "--formula", model]
+    derived = imputed.analyse(model).derive({"after 5": "b[sex] + 5 * b[sex:texp]"}).pool().to_json_dict()
+    assert json.loads(run(*pool, "--derive", "after 5 = b[sex] + 5 * b[sex:texp]", "--json")[1]) == derived
+    smaller = "popular ~ texp + (1 | school)"
+    test = imputed.analyse(model).test(imputed.analyse(smaller), method="D3")
+    assert json.loads(run(*pool, "--against", smaller, "--method", "D3", "--json")[1]) == test.to_json_dict()
+    assert str(test) in run(*pool, "--against", smaller, "--method", "D3")[1]
+    small = imputed.pool(model, df="satterthwaite")
+    assert json.loads(run(*pool, "--df", "satterthwaite", "--workers", "2", "--json")[1]) == small.to_json_dict()
+    assert "Satterthwaite" in run(*pool, "--df", "satterthwaite")[1]
+    assert json.loads(run(*pool, "--ml", "--json")[1]) == imputed.pool(model, reml=False).to_json_dict()
+    robust = run(
+        "pool", made / "run.nc", "--formula", "popular ~ sex", "--covariance", "cluster", "--cluster", "school"
+    )
+    assert robust[0] == 0 and "10 clusters are few for cluster-robust standard errors" in robust[1]
+    assert run(*pool, "--latex")[1] == imputed.pool(model).to_latex(caption=model) + "\n"
+    assert run(*pool, "--html")[1] == imputed.pool(model).to_html() + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "finding"),
+    [
+        (["--method", "D3"], "--method: this goes with --against"),
+        (["--formula", "popular ~ sex", "--against", "popular ~ 1", "--latex"], "--latex: this does not go with --ag"),
+        (["--formula", "popular ~ sex", "--against", "popular ~ texp"], "not nested: only the smaller one has texp"),
+        (["--against", "popular ~ 1"], "--against: it goes with --formula"),
+        (["--ml"], "--ml: it goes with --formula"),
+        (["--json", "--html"], "one form of output"),
+        (["--derive", "b[nosuch]"], 'there is no coefficient "nosuch"'),
+        (["--derive", "__import__('os').system('touch owned') + b[sex]"], "not allowed"),
+        (["--formula", "popular ~ sex", "--covariance", "HC4"], 'covariance: there is no "HC4"'),
+        (["--formula", "popular ~ sex", "--engine", "stan"], "engine: "),
+    ],
+)
+def test_pool_refuses_what_does_not_go_together(
+    run: Run, made: Path, here: Path, words: list[str], finding: str
+) -> None:
+    code, out, err = run("pool", made / "run.nc", *words)
+    assert code == 1 and finding in err and not out
+    assert not Path("owned").exists()
+
+
+def test_report_fills_in_the_numbers(run: Run, made: Path, here: Path) -> None:
+    code, out, _ = run("report", made / "run.nc")
+    assert code == 0 and "m = 4" in out
+    assert run("report", made / "run.nc", "--out", "methods.md")[0] == 0
+    assert Path("methods.md").read_text() == out
+    assert run("report", made / "run.nc", "--out", "methods.md")[0] == 1  # it exists
+    code, bibtex, _ = run("report", made / "run.nc", "--cite")
+    assert code == 0 and bibtex.count("{") == bibtex.count("}") and "@" in bibtex
 
 
 def test_pool_needs_an_analysis(run: Run, here: Path) -> None:

@@ -34,7 +34,9 @@ def outputs() -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    return [" ".join(NUMBER.sub("#", line).split()) for line in text.strip().splitlines()]
+    """Lines without their numbers, and without the term whose Monte Carlo error happens to be the largest."""
+    plain = re.sub(r"(of their standard errors) \([^)]*\)", r"\1", text)
+    return [" ".join(NUMBER.sub("#", line).split()) for line in plain.strip().splitlines()]
 
 
 def estimates(text: str) -> dict[str, tuple[float, float, float]]:
@@ -48,7 +50,7 @@ def test_the_code_prints_what_the_readme_shows() -> None:
     assert len(shown) == len(given)
     for before, now in zip(shown, given, strict=True):
         assert words(before) == words(now)
-    old, new = estimates(shown[-1]), estimates(given[-1])
+    old, new = estimates(shown[2]), estimates(given[2])
     assert old.keys() == new.keys() and len(old) == 4
     for term, (estimate, error, fmi) in old.items():
         monte_carlo = error * (fmi / 20) ** 0.5  # of a pooled estimate with m = 20

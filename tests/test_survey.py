@@ -1,5 +1,6 @@
 """Survey estimates: closed forms, statsmodels' sandwich variances, numerical influence values, and simulation."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesimpute.survey import SurveyDesign, mean, quantile
+from bayesimpute.survey import Estimated, SurveyDesign, correlation, mean, quantile, standard_deviation
 
 
 def sample(seed: int = 1, n: int = 120) -> dict[str, np.ndarray]:
@@ -75,12 +76,42 @@ def test_a_domain_agrees_with_the_sandwich_variance_of_its_dummy() -> None:
     assert found.rows == s["domain"].sum()
 
 
-def test_the_whole_formula_with_numerical_influence_values() -> None:
+def weighted_covariance(s: dict[str, np.ndarray], w: np.ndarray) -> np.ndarray:
+    inside = s["domain"]
+    return np.cov(s["y"][inside], s["x"][inside], aweights=w[inside], ddof=0)
+
+
+def by_numpy_mean(s: dict[str, np.ndarray], w: np.ndarray) -> float:
+    return float(np.average(s["y"][s["domain"]], weights=w[s["domain"]]))
+
+
+def by_numpy_standard_deviation(s: dict[str, np.ndarray], w: np.ndarray) -> float:
+    n = s["domain"].sum()
+    return float(np.sqrt(n / (n - 1) * weighted_covariance(s, w)[0, 0]))
+
+
+def by_numpy_correlation(s: dict[str, np.ndarray], w: np.ndarray) -> float:
+    found = weighted_covariance(s, w)
+    return float(found[0, 1] / np.sqrt(found[0, 0] * found[1, 1]))
+
+
+@pytest.mark.parametrize(
+    ("by_numpy", "statistic", "names"),
+    [
+        (by_numpy_mean, mean, ["y"]),
+        (by_numpy_standard_deviation, standard_deviation, ["y"]),
+        (by_numpy_correlation, correlation, ["y", "x"]),
+    ],
+)
+def test_the_whole_formula_with_numerical_influence_values(
+    by_numpy: Callable[..., float], statistic: Callable[..., Estimated], names: list[str]
+) -> None:
     """u_i = w_i dθ/dw_i by central differences, and the variance by loops over strata and their units."""
     s = sample()
+    s["x"] = s["y"] ** 2 + np.random.default_rng(4).normal(size=len(s["y"]))
 
     def estimate(w: np.ndarray) -> float:
-        return float(np.average(s["y"][s["domain"]], weights=w[s["domain"]]))
+        return by_numpy(s, w)
 
     step = 1e-5
     influence = np.array(
@@ -94,7 +125,9 @@ def test_the_whole_formula_with_numerical_influence_values() -> None:
         totals = np.array([influence[(s["strata"] == h) & (s["clusters"] == c)].sum() for c in range(6)])
         expected += 6 / 5 * np.sum((totals - totals.mean()) ** 2)
     design = SurveyDesign.of(len(s["y"]), weights=s["w"], strata=s["strata"], clusters=s["clusters"])
-    found = mean(s["y"], design, domain=s["domain"])
+    outside = {name: np.where(s["domain"], s[name], np.nan) for name in names}
+    found = statistic(*outside.values(), design, domain=s["domain"])
+    assert found.estimate == pytest.approx(estimate(s["w"]), rel=1e-12)
     assert found.variance == pytest.approx(expected, rel=1e-6)  # the truncation error of the differences
     pairs = {(a, b) for a, b, d in zip(s["strata"], s["clusters"], s["domain"]) if d}
     assert (found.units, found.df) == (len(pairs), len(pairs) - 4)
@@ -122,6 +155,15 @@ def test_what_has_no_variance_and_what_has_no_estimate() -> None:
     one_row = mean(y, design, domain=y == 3)
     assert one_row.estimate == 3 and np.isnan(one_row.variance)
     assert mean(y, design).df == 1
+    for spread in (standard_deviation(y, design, domain=y == 3), correlation(y, y**2, design, domain=y < 2)):
+        assert np.isnan([spread.estimate, spread.variance]).all()
+    equal = np.full(4, 0.1)
+    assert standard_deviation(equal, SurveyDesign.of(4)).estimate == 0
+    assert np.isnan(standard_deviation(equal, SurveyDesign.of(4)).variance)
+    assert np.isnan(correlation(y, equal, SurveyDesign.of(4)).estimate)
+    assert correlation(y, 5 - 3 * y, SurveyDesign.of(4)).estimate == pytest.approx(-1, rel=1e-15)
+    two = standard_deviation(np.array([0.0, 1.0, 0.0, 1.0]), SurveyDesign.of(4))
+    assert two.estimate == pytest.approx(np.sqrt(1 / 3), rel=1e-12) and np.isnan(two.variance)
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.25, 0.5, 0.75, 0.9])

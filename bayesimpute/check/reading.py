@@ -272,25 +272,20 @@ def _derived(derived: Derived, notes: Notes) -> Definition | None:
 
 
 def _analysis(analysis: Analysis, notes: Notes) -> Formula | None:
-    from bayesimpute.analysis import FITTERS
+    from bayesimpute.analysis.model import complaints
 
     if not isinstance(analysis, Analysis):
         notes.add("analysis", f"{analysis!r} is not an Analysis", 'write Analysis(name="main", formula="y ~ x")')
         return None
     path = f"analysis[{analysis.name}]"
     notes.text(f"{path}.name", analysis.name)
-    if not isinstance(analysis.family, str) or analysis.family not in FITTERS:
-        known = list(FITTERS)
-        remedy = did_you_mean(str(analysis.family), known, f"use one of {', '.join(known)}")
-        notes.add(f"{path}.family", f'analyses have no family "{analysis.family}"', remedy)
     try:
         formula = parse(analysis.formula, response="required", path=f"{path}.formula")
     except FormulaError as error:
         notes.problems += error.problems
         return None
-    if formula.groups and analysis.family != "gaussian":
-        finding = f"a mixed {analysis.family} model cannot be fitted from a formula"
-        notes.add(f"{path}.formula", finding, "leave the random effects out, or analyse with a function of your own")
+    for name, finding, remedy in complaints(formula, analysis.options):
+        notes.add(f"{path}.{name}", finding, remedy)
     return formula
 
 

@@ -10,25 +10,32 @@ To add a pooling rule, write it on arrays, give it a labelled function, and add 
 """
 
 from bayesimpute.estimates import Estimate, VarianceComponent
+from bayesimpute.pooling.analyses import Analyses, analyses_of
 from bayesimpute.pooling.comparison import PooledTest, d1, d2, d3, d4
-from bayesimpute.pooling.labelled import Analyses, Pooled, pool
+from bayesimpute.pooling.labelled import Pooled, pool
+from bayesimpute.pooling.mixture import Mixture, mix
+from bayesimpute.pooling.models import model_test
 from bayesimpute.pooling.montecarlo import MonteCarloErrors, imputations_needed, monte_carlo
 from bayesimpute.pooling.scalars import PooledArrays, degrees_of_freedom, rubin, total_covariance
 
 __all__ = [
     "Analyses",
     "Estimate",
+    "Mixture",
     "MonteCarloErrors",
     "Pooled",
     "PooledArrays",
     "PooledTest",
     "VarianceComponent",
+    "analyses_of",
     "d1",
     "d2",
     "d3",
     "d4",
     "degrees_of_freedom",
     "imputations_needed",
+    "mix",
+    "model_test",
     "monte_carlo",
     "pool",
     "rubin",

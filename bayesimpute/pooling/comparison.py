@@ -52,6 +52,18 @@ class PooledTest:
             return float(chdtrc(self.df1, self.df1 * statistic))
         return float(fdtrc(self.df1, self.df2, statistic))
 
+    def to_json_dict(self) -> dict[str, str | float | None]:
+        """Plain values for ``json.dumps``; infinite degrees of freedom are None."""
+        df2 = None if isinf(self.df2) else self.df2
+        figures = {"statistic": self.statistic, "df1": self.df1, "df2": df2, "p_value": self.p_value, "riv": self.riv}
+        return {"method": self.method, **figures}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method}: F({self.df1}, {self.df2:.4g}) = {self.statistic:.4g}, p = {self.p_value:.4g}; relative "
+            f"increase in variance {self.riv:.4g}"
+        )
+
 
 def d1(estimates: np.ndarray, covariances: np.ndarray, *, dfcom: float = inf) -> PooledTest:
     """The multivariate Wald test that k parameters are all zero.

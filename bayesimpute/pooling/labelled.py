@@ -1,13 +1,12 @@
-"""Rubin's rules with labels: tables of terms and variance components.
+"""Rubin's rules with labels: tables of terms, variance components and what follows from them.
 
 :func:`pool` takes labelled :class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`. Variance
-components are averaged arithmetically, as in mitml, and get no interval: their sampling distribution is too skewed for
-Rubin's rules on this scale.
+components are averaged arithmetically, as in mitml; how they get their intervals is said in ``components.py``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isinf
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,13 @@ import pandas as pd
 
 from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.outcome import AnalysisError
+from bayesimpute.pooling.components import pool_quantities
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.scalars import PooledArrays, check_number, rubin, total_covariance
 
 ERRORS = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
 """Figures that have a Monte Carlo error."""
+INTERVAL = ("estimate", "conf_low", "conf_high", "method")
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
 
 
@@ -37,12 +38,17 @@ class Pooled:
     covariance : ndarray, shape (term, term)
         Total covariance matrix T = Ū + (1 + 1/m) B.
     variance_components : DataFrame
-        ``group, name, estimate``: arithmetic means over the m fits; no rows for models without random effects.
+        ``group, name, estimate, conf_low, conf_high, method``: arithmetic means over the m fits and how the intervals
+        were made; covariances have none, see `quantities`. No rows for models without random effects.
+    quantities : DataFrame
+        ``name, group, estimate, conf_low, conf_high, method`` of correlations, ICC and R² (Nakagawa).
     monte_carlo : DataFrame
         One row per term: ``term``, the Monte Carlo errors of ``estimate, std_error, conf_low, conf_high, fmi`` and
         ``needed``, the m that its standard error needs; see :mod:`bayesimpute.pooling.montecarlo`. No rows if m is 2.
-    dfcom : float
+    dfcom : float or ndarray, shape (term,)
         Complete-data degrees of freedom that were used.
+    dfcom_note : str
+        How they were found, or what to consider.
     conf_level : float
         Level of the intervals.
     messages : tuple of str
@@ -54,16 +60,21 @@ class Pooled:
     covariance: np.ndarray
     variance_components: pd.DataFrame
     monte_carlo: pd.DataFrame
-    dfcom: float = inf
+    quantities: pd.DataFrame
+    dfcom: float | np.ndarray = inf
+    dfcom_note: str = ""
     conf_level: float = 0.95
     messages: tuple[str, ...] = ()
 
     @property
     def df_note(self) -> str:
         """A sentence on the complete-data degrees of freedom behind the column `df`."""
-        if isinf(self.dfcom):
-            return "Complete-data degrees of freedom: infinite unless given (dfcom), as in mitml."
-        return f"Complete-data degrees of freedom: {self.dfcom:g} (Barnard & Rubin 1999)."
+        more = f"; {self.dfcom_note}" if self.dfcom_note else ""
+        if np.isinf(self.dfcom).all():
+            return f"Complete-data degrees of freedom: infinite unless given (dfcom), as in mitml{more}."
+        low, high = np.min(self.dfcom), np.max(self.dfcom)
+        figures = f"{low:g}" if low == high else f"{low:.4g} to {high:.4g}"
+        return f"Complete-data degrees of freedom: {figures} (Barnard & Rubin 1999{more})."
 
     @property
     def enough(self) -> bool | None:
@@ -91,12 +102,27 @@ class Pooled:
         return np.divide(errors, of, out=np.zeros(len(errors)), where=errors > 0)
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Plain values for ``json.dumps``: m, terms and variance components; what is infinite or undefined is None."""
-        return {
-            "m": self.m,
-            "terms": _records(self.terms.loc[:, list(JSON_COLUMNS)]),
-            "variance_components": _records(self.variance_components),
-        }
+        """Plain values for ``json.dumps``: m, terms, variance components, and quantities if there are any.
+
+        What is infinite or undefined is None; covariances have no interval.
+        """
+        rows = _records(self.variance_components)
+        components = [{k: v for k, v in row.items() if v not in (None, "")} for row in rows]
+        terms = _records(self.terms.loc[:, list(JSON_COLUMNS)])
+        found = {"m": self.m, "terms": terms, "variance_components": components}
+        return found | ({"quantities": _records(self.quantities)} if len(self.quantities) else {})
+
+    def to_latex(self, *, caption: str | None = None, label: str | None = None, digits: int = 3) -> str:
+        """A LaTeX table, by :func:`bayesimpute.pooling.output.to_latex`, whose options these are."""
+        from bayesimpute.pooling.output import to_latex
+
+        return to_latex(self, caption=caption, label=label, digits=digits)
+
+    def to_html(self, *, digits: int = 3) -> str:
+        """An HTML table, by :func:`bayesimpute.pooling.output.to_html`."""
+        from bayesimpute.pooling.output import to_html
+
+        return to_html(self, digits=digits)
 
     def __str__(self) -> str:
         level = f"{100 * self.conf_level:g} %"
@@ -104,7 +130,9 @@ class Pooled:
         parts.append(self.terms.to_string(index=False, float_format=_short))
         if len(self.variance_components):
             parts.append("Variance components (means over the datasets)")
-            parts.append(self.variance_components.to_string(index=False, float_format=_short))
+            parts.append(self.variance_components.to_string(index=False, float_format=_short, na_rep=""))
+        if len(self.quantities):
+            parts.append(self.quantities.to_string(index=False, float_format=_short, na_rep=""))
         return "\n".join([*parts, self.df_note, self.m_note, *self.messages])
 
 
@@ -139,49 +167,27 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
     check_number(len(estimates))
     _check_same([e.terms for e in estimates], "terms")
     _check_same([tuple(f"{c.name}|{c.group}" for c in e.variance_components) for e in estimates], "variance components")
-    dfcom = min(e.dfcom for e in estimates) if dfcom is None else float(dfcom)
+    _check_same([tuple(f"{c.name}|{c.group}" for c in e.quantities) for e in estimates], "variance components")
+    note = next((e.df_note for e in estimates if e.df_note), "") if dfcom is None else ""
+    complete = _smallest(estimates) if dfcom is None else float(dfcom)
     covariances = np.array([np.asarray(e.covariance, dtype=float) for e in estimates])
     q, u = np.array([e.estimates for e in estimates]), covariances.diagonal(axis1=1, axis2=2)
-    arrays = rubin(q, u, dfcom=dfcom)
+    arrays = rubin(q, u, dfcom=complete)
+    quantities = pool_quantities(estimates, conf_level)
     return Pooled(
         m=arrays.m,
         terms=_terms(estimates[0].terms, arrays, conf_level),
         covariance=total_covariance(q, covariances),
-        variance_components=_mean_components([e.variance_components for e in estimates]),
-        monte_carlo=_errors(estimates[0].terms, q, u, dfcom, conf_level),
-        dfcom=dfcom,
+        variance_components=_components([e.variance_components for e in estimates], quantities),
+        monte_carlo=_errors(estimates[0].terms, q, u, complete, conf_level),
+        quantities=quantities.loc[quantities["kind"] != "variance", ["name", "group", *INTERVAL]].reset_index(
+            drop=True
+        ),
+        dfcom=complete,
+        dfcom_note=note,
         conf_level=conf_level,
         messages=_messages(estimates),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Analyses:
-    """One analysis of every completed dataset of a run, for pooling and for :func:`bayesimpute.diagnostics.diagnose`.
-
-    Parameters
-    ----------
-    estimates : tuple of Estimate
-        One per completed dataset, in the order of the imputations.
-    chains : int
-        Chains of the run: imputations k and k + `chains` come from the same chain, one after the other.
-    """
-
-    estimates: tuple[Estimate, ...]
-    chains: int
-
-    def pool(self, *, conf_level: float = 0.95, dfcom: float | None = None) -> Pooled:
-        """Pool them by :func:`pool`, whose options these are.
-
-        Raises
-        ------
-        AnalysisError
-            As :func:`pool` does.
-        """
-        return pool(self.estimates, conf_level=conf_level, dfcom=dfcom)
-
-    def __len__(self) -> int:
-        return len(self.estimates)
 
 
 def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.DataFrame:
@@ -202,7 +208,9 @@ def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.Dat
     )
 
 
-def _errors(names: tuple[str, ...], q: np.ndarray, u: np.ndarray, dfcom: float, level: float) -> pd.DataFrame:
+def _errors(
+    names: tuple[str, ...], q: np.ndarray, u: np.ndarray, dfcom: float | np.ndarray, level: float
+) -> pd.DataFrame:
     columns = ("term", *ERRORS, "needed")
     if len(q) < 3:
         return pd.DataFrame(columns=pd.Index(columns))
@@ -210,10 +218,30 @@ def _errors(names: tuple[str, ...], q: np.ndarray, u: np.ndarray, dfcom: float, 
     return pd.DataFrame({"term": list(names)} | {name: getattr(found, name) for name in columns[1:]})
 
 
-def _mean_components(components: Sequence[tuple[VarianceComponent, ...]]) -> pd.DataFrame:
+def _smallest(estimates: Sequence[Estimate]) -> float | np.ndarray:
+    """Complete-data degrees of freedom of the fits: of each term, or of all, the smallest."""
+    if all(np.ndim(e.dfcom) == 0 for e in estimates):
+        return min(float(e.dfcom) for e in estimates)
+    return np.min([np.broadcast_to(e.dfcom, len(e.terms)) for e in estimates], axis=0)
+
+
+def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities: pd.DataFrame) -> pd.DataFrame:
+    """Means over the fits, with the intervals of the variances."""
     means = np.mean([[c.estimate for c in each] for each in components], axis=0)
     first = components[0]
-    return pd.DataFrame({"group": [c.group for c in first], "name": [c.name for c in first], "estimate": means})
+    table = pd.DataFrame({"group": [c.group for c in first], "name": [c.name for c in first], "estimate": means})
+    rows = [row for row in quantities.to_dict("records") if row["kind"] == "variance"]
+    known = {(row["group"], row["name"]): row for row in rows}
+    for column in INTERVAL[1:]:
+        found = [known.get((c.group, c.name), {}).get(column) for c in first]
+        table[column] = ["" if f is None else f for f in found] if column == "method" else pd.Series(found, dtype=float)
+    return table
+
+
+def _others(quantities: pd.DataFrame) -> pd.DataFrame:
+    """Those that are no variances."""
+    chosen = quantities["kind"] != "variance"
+    return quantities.loc[chosen, ["name", "group", *INTERVAL]].reset_index(drop=True)
 
 
 def _check_same(names: Sequence[tuple[str, ...]], what: str) -> None:
@@ -248,12 +276,12 @@ def _messages(estimates: Sequence[Estimate]) -> tuple[str, ...]:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {name: value if isinstance(value, str) else _finite(value) for name, value in row.items()}
+        {str(name): value if isinstance(value, str) else _finite(value) for name, value in row.items()}
         for row in table.to_dict("records")
     ]
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 

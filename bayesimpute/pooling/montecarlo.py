@@ -40,7 +40,7 @@ class MonteCarloErrors:
 
 
 def monte_carlo(
-    estimates: np.ndarray, variances: np.ndarray, *, dfcom: float = inf, conf_level: float = 0.95
+    estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.ndarray = inf, conf_level: float = 0.95
 ) -> MonteCarloErrors:
     """Monte Carlo errors by the jackknife: √((m − 1) / m · Σ (figure without imputation i − their mean)²).
 
@@ -48,7 +48,7 @@ def monte_carlo(
     ----------
     estimates, variances : array-like, shape (m, k)
         Estimates and their squared standard errors, one row per completed dataset.
-    dfcom : float
+    dfcom : float or ndarray, shape (k,)
         Complete-data degrees of freedom, as in :func:`rubin`.
     conf_level : float
         Level of the intervals.

@@ -5,7 +5,7 @@ them against both.
 """
 
 from dataclasses import dataclass
-from math import inf, isinf
+from math import inf
 
 import numpy as np
 
@@ -74,15 +74,16 @@ class PooledArrays:
         return self.q_bar - half, self.q_bar + half
 
 
-def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float = inf) -> PooledArrays:
+def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.ndarray = inf) -> PooledArrays:
     """Pool k scalar estimates from m completed datasets by Rubin's rules.
 
     Parameters
     ----------
     estimates, variances : array-like, shape (m, k)
         Estimates and their squared standard errors, one row per completed dataset.
-    dfcom : float
-        Degrees of freedom that the analysis would have had without missing values; infinite for large samples.
+    dfcom : float or array-like, shape (k,)
+        Degrees of freedom that the analysis would have had without missing values, of all scalars or of each; infinite
+        for large samples.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float = inf) -
     )
 
 
-def degrees_of_freedom(m: int, lambda_: np.ndarray, *, dfcom: float = inf) -> np.ndarray:
+def degrees_of_freedom(m: int, lambda_: np.ndarray, *, dfcom: float | np.ndarray = inf) -> np.ndarray:
     """Rubin's degrees of freedom, or Barnard & Rubin's where `dfcom` is finite; formulas in :func:`rubin`.
 
     Parameters
@@ -128,15 +129,14 @@ def degrees_of_freedom(m: int, lambda_: np.ndarray, *, dfcom: float = inf) -> np
         Number of completed datasets.
     lambda_ : ndarray
         Proportion of the variance due to the missing values, in [0, 1]; of any shape.
-    dfcom : float
+    dfcom : float or ndarray of that shape
         Complete-data degrees of freedom.
     """
-    with np.errstate(divide="ignore", over="ignore"):
+    complete = np.asarray(dfcom, dtype=float)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         large_sample = (m - 1) / np.square(lambda_)
-        if isinf(dfcom):
-            return large_sample
-        observed = (1 - lambda_) * dfcom * (dfcom + 1) / (dfcom + 3)
-        return 1 / (1 / large_sample + 1 / observed)
+        observed = (1 - lambda_) * complete * (complete + 1) / (complete + 3)
+        return np.where(np.isinf(complete), large_sample, 1 / (1 / large_sample + 1 / observed))
 
 
 def total_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndarray:
@@ -181,9 +181,9 @@ def check_number(m: int) -> None:
         raise AnalysisError(message)
 
 
-def check_dfcom(dfcom: float) -> None:
+def check_dfcom(dfcom: float | np.ndarray) -> None:
     """Complete-data degrees of freedom are positive."""
-    if not dfcom > 0:
+    if not np.all(np.asarray(dfcom) > 0):
         message = (
             f"dfcom: the complete-data degrees of freedom must be positive, got {dfcom}; leave dfcom out if unknown"
         )

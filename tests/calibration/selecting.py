@@ -5,10 +5,10 @@ the frozen design; the compiled posterior takes arrays of any length. The data a
 not by the family's own functions. The last clusters are never seen, whatever their selection equation says: they are
 the systematic ones.
 
-Besides parameters, effects and cells, ranks are taken of sums over imputed cells of r = (y - E y) / SD y, given the draw
-(a quantity may depend on parameters, data and missing cells alike: Modrák et al. 2023). Of units selected out, the sum
-of r with mean and SD of the outcome model alone shows whether they were shifted, and the sum of r^2 with mean and SD
-given non-selection whether their variance is right; of the systematic clusters, both show whether they were left
+Besides parameters, effects and cells, ranks are taken of sums over imputed cells of r = (y - E y) / SD y, given the
+draw (a quantity may depend on parameters, data and missing cells alike: Modrák et al. 2023). Of units selected out,
+the sum of r with mean and SD of the outcome model alone shows whether they were shifted, and the sum of r^2 with mean
+and SD given non-selection whether their variance is right; of the systematic clusters, both show whether they were left
 alone. The sum of the products of each cluster's two effects shows their correlation, whatever its sign.
 
 What a model that is wrong says of data from the right one: :func:`study` takes another bed to believe in.

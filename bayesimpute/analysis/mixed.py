@@ -6,8 +6,9 @@ Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1), section 3) on cross-produ
 however many rows there are. The effects of the factor with most clusters are eliminated cluster by cluster, those of
 further factors, nested or crossed, by one dense Cholesky factor.
 
-:func:`fit_mixed` takes arrays; :mod:`bayesimpute.analysis` makes them from a formula and a frame. To add a structure of
-random effects, write its relative Cholesky factor Λ in :meth:`MixedProblem.lambdas`.
+:func:`solve` takes arrays; ``linear.py`` makes them from a formula and a frame, ``components.py`` says what the
+variance components are and how certain. To add a structure of random effects, write its relative Cholesky factor Λ in
+:meth:`MixedProblem.lambdas`.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.estimates import Estimate, VarianceComponent
+from bayesimpute.estimates import VarianceComponent
 from bayesimpute.outcome import AnalysisError
 
 SINGULAR = 1e-4  # a relative standard deviation below this counts as zero, as in lme4's isSingular
@@ -49,15 +50,9 @@ class RandomTerm:
     z: np.ndarray
 
 
-def fit_mixed(
-    y: np.ndarray,
-    x: np.ndarray,
-    random: Sequence[RandomTerm],
-    *,
-    names: Sequence[str],
-    reml: bool = True,
-    messages: tuple[str, ...] = (),
-) -> Estimate:
+def solve(
+    y: np.ndarray, x: np.ndarray, random: Sequence[RandomTerm], *, reml: bool
+) -> tuple["MixedProblem", np.ndarray, tuple[str, ...]]:
     """Fit y = X β + Σ Z b + ε by (restricted) maximum likelihood, b ~ N(0, σ² Λ Λᵀ) independent between clusters.
 
     Parameters
@@ -68,18 +63,16 @@ def fit_mixed(
         Design matrix of the fixed effects, of full column rank.
     random : sequence of RandomTerm
         The random effects; terms of one factor are independent of each other, those within a term correlated.
-    names : sequence of str
-        Names of the p fixed effects.
     reml : bool
         Restricted maximum likelihood, as lme4's default, or maximum likelihood.
-    messages : tuple of str
-        What is to stand before the fit's own messages.
 
     Returns
     -------
-    Estimate
-        With β̂, σ̂² (Xᵀ V⁻¹ X)⁻¹ and the variance components; infinite `dfcom`. A fit at the boundary
-        (a variance of zero, a correlation of ±1) and one without convergence say so in `messages`.
+    MixedProblem, ndarray
+        The problem, and the elements θ of Λ where its criterion is smallest; :meth:`MixedProblem.fixed` and
+        :func:`variance_components` make the estimates of them.
+    tuple of str
+        A fit at the boundary (a variance of zero, a correlation of ±1) and one without convergence are told here.
 
     Raises
     ------
@@ -87,18 +80,9 @@ def fit_mixed(
         One cluster only, not fewer random effects than rows, no residual variance, or factors with too many clusters.
     """
     _check_random(len(y), random)
-    problem = MixedProblem(y=y, x=x, random=tuple(random), reml=reml)
+    problem = MixedProblem.of(y=y, x=x, random=random, reml=reml)
     theta, converged = _maximise(problem)
-    found = _judge(problem, theta, converged)
-    beta, covariance, sigma2 = problem.fixed(theta)
-    return Estimate(
-        terms=tuple(names),
-        estimates=beta,
-        covariance=covariance,
-        variance_components=_components(problem, theta, sigma2),
-        n_obs=len(y),
-        messages=messages + found,
-    )
+    return problem, theta, _judge(problem, theta, converged)
 
 
 def _check_random(n: int, random: Sequence[RandomTerm]) -> None:
@@ -118,45 +102,72 @@ def _check_random(n: int, random: Sequence[RandomTerm]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Effects:
+    """The random effects of one ``( | )`` without their data.
+
+    Parameters
+    ----------
+    group : str
+        The grouping factor.
+    names : tuple of str
+        Names of the q effects.
+    clusters : int
+        Their number J.
+    basis : ndarray, shape (q, q)
+        A, with Z = (orthonormal columns, times √n) A.
+    """
+
+    group: str
+    names: tuple[str, ...]
+    clusters: int
+    basis: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MixedProblem:
-    """Data of a mixed linear model, reduced to cross-products, and its profiled criterion.
+    """A mixed linear model reduced to cross-products, and its profiled criterion; the rows are not kept.
 
     The columns of X and of each Z are orthonormalised and y is replaced by its scaled least-squares residual, so that
     neither units nor origins of the variables matter to the optimiser; results are on the original scale.
 
     Parameters
     ----------
-    y, x, random, reml
-        As for :func:`fit_mixed`.
+    n, p : int
+        Numbers of rows and of fixed effects.
+    random : tuple of Effects
+        The random effects.
+    reml : bool
+        Whether the likelihood is the restricted one.
+    reduced : CrossProducts
+        The cross-products that the criterion needs.
     """
 
-    y: np.ndarray
-    x: np.ndarray
-    random: tuple[RandomTerm, ...]
+    n: int
+    p: int
+    random: tuple[Effects, ...]
     reml: bool
+    reduced: "CrossProducts"
 
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return len(self.y)
+    @classmethod
+    def of(cls, *, y: np.ndarray, x: np.ndarray, random: Sequence[RandomTerm], reml: bool) -> "MixedProblem":
+        """From arrays, as for :func:`solve`."""
+        n, p = x.shape
+        effects = tuple(
+            Effects(
+                group=term.group,
+                names=term.names,
+                clusters=int(term.codes.max()) + 1,
+                basis=np.linalg.qr(term.z, mode="r") / np.sqrt(n),
+            )
+            for term in random
+        )
+        reduced = _cross_products(y, x, list(zip(random, effects, strict=True)))
+        return cls(n=n, p=p, random=effects, reml=reml, reduced=reduced)
 
     @cached_property
     def factors(self) -> tuple[str, ...]:
         """The grouping factors; first the one with most random effects, whose block is eliminated by cluster."""
-        size: dict[str, int] = {}
-        for term in self.random:
-            size[term.group] = size.get(term.group, 0) + len(term.names) * (int(term.codes.max()) + 1)
-        return tuple(sorted(size, key=lambda factor: -size[factor]))
-
-    @cached_property
-    def bases(self) -> tuple[np.ndarray, ...]:
-        """Per random term the matrix A, shape (q, q), with Z = (orthonormal columns, times √n) A."""
-        return tuple(np.linalg.qr(term.z, mode="r") / np.sqrt(self.n) for term in self.random)
-
-    @cached_property
-    def reduced(self) -> "CrossProducts":
-        """The cross-products that the criterion needs."""
-        return _cross_products(self)
+        return _in_order(self.random)
 
     @cached_property
     def places(self) -> tuple[tuple[int, int, int], ...]:
@@ -187,7 +198,7 @@ class MixedProblem:
             log_det, lower = self.reduced.factorise(self.lambdas(theta))
         except np.linalg.LinAlgError:  # no residual variance is left, to rounding
             return inf
-        p = self.x.shape[1]
+        p = self.p
         r = lower[-1, -1]
         if self.reml:
             df = self.n - p
@@ -196,10 +207,26 @@ class MixedProblem:
             df = self.n
         return log_det + df * (1 + log(2 * pi * r * r / df))
 
+    def criterion(self, theta: np.ndarray, sigma: float) -> float:
+        """−2 log (restricted) likelihood of the data at θ and σ, profiled over β only; without a constant in REML."""
+        try:
+            log_det, lower = self.reduced.factorise(self.lambdas(theta))
+        except np.linalg.LinAlgError:
+            return inf
+        if self.reml:
+            log_det += 2 * np.log(np.diagonal(lower)[-self.p - 1 : -1]).sum()
+        residual = (lower[-1, -1] * self.reduced.scale / sigma) ** 2
+        return log_det + (self.n - self.p * self.reml) * log(2 * pi * sigma * sigma) + residual
+
+    def covariance(self, theta: np.ndarray, sigma: float) -> np.ndarray:
+        """Of β̂ at θ and σ, shape (p, p)."""
+        _, covariance, sigma2 = self.fixed(theta)
+        return covariance * (sigma * sigma / sigma2)
+
     def fixed(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """β̂ (p,), its covariance (p, p) and σ̂² at θ."""
         _, lower = self.reduced.factorise(self.lambdas(theta))
-        p = self.x.shape[1]
+        p = self.p
         sigma2 = float(lower[-1, -1] ** 2) / (self.n - p * self.reml) * self.reduced.scale**2
         # L_X Lᵀ_X is the information about β in the orthonormal basis; `back` leads from there to the columns of X.
         root, right = lower[-p - 1 : -1, -p - 1 : -1], lower[-1, -p - 1 : -1]
@@ -228,6 +255,8 @@ class CrossProducts:
         Least-squares coefficients, which were taken out of y.
     scale : float
         Root mean square of the least-squares residuals, by which y was divided.
+    spread : ndarray, shape (p, p)
+        Covariance matrix of the columns of X over the rows.
     """
 
     inner: np.ndarray
@@ -237,6 +266,7 @@ class CrossProducts:
     r_x: np.ndarray
     beta: np.ndarray
     scale: float
+    spread: np.ndarray
 
     def factorise(self, lambdas: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
         """The log of det(ΛᵀZᵀZΛ + I) and the Cholesky factor of what is left of [other Z, X, y], shape (K, K)."""
@@ -264,19 +294,27 @@ class CrossProducts:
         return result
 
 
-def _cross_products(problem: MixedProblem) -> CrossProducts:
+def _in_order(random: Sequence[Effects]) -> tuple[str, ...]:
+    size: dict[str, int] = {}
+    for effects in random:
+        size[effects.group] = size.get(effects.group, 0) + len(effects.names) * effects.clusters
+    return tuple(sorted(size, key=lambda factor: -size[factor]))
+
+
+def _cross_products(y: np.ndarray, x: np.ndarray, terms: Sequence[tuple[RandomTerm, Effects]]) -> CrossProducts:
     from scipy import sparse
 
-    n, p = problem.x.shape
-    q_x, r_x = np.linalg.qr(problem.x)
-    beta = np.linalg.solve(r_x, q_x.T @ problem.y)
-    residual = problem.y - problem.x @ beta
+    n, p = x.shape
+    q_x, r_x = np.linalg.qr(x)
+    beta = np.linalg.solve(r_x, q_x.T @ y)
+    residual = y - x @ beta
     residual -= q_x @ (q_x.T @ residual)
     scale = float(np.sqrt(np.mean(residual**2)))
-    if scale <= 1e-9 * float(np.sqrt(np.mean(problem.y**2))):
+    if scale <= 1e-9 * float(np.sqrt(np.mean(y**2))):
         message = "the fixed effects explain the outcome entirely: there is no variance left for a mixed model"
         raise AnalysisError(message)
-    first, *others = [_factor_matrix(problem, factor) for factor in problem.factors]
+    factors = _in_order([effects for _, effects in terms])
+    first, *others = [_factor_matrix([pair for pair in terms if pair[0].group == factor]) for factor in factors]
     dense = np.column_stack([q_x * np.sqrt(n), residual / scale])
     (clusters, q), z = first
     width = sum(c * w for (c, w), _ in others) + p + 1
@@ -297,15 +335,15 @@ def _cross_products(problem: MixedProblem) -> CrossProducts:
         r_x=r_x / np.sqrt(n),
         beta=beta,
         scale=scale,
+        spread=np.atleast_2d(np.cov(x, rowvar=False)),
     )
 
 
-def _factor_matrix(problem: MixedProblem, factor: str) -> tuple[tuple[int, int], Any]:
+def _factor_matrix(terms: Sequence[tuple[RandomTerm, Effects]]) -> tuple[tuple[int, int], Any]:
     """(clusters, effects) of a factor and its sparse orthonormalised Z, shape (unit, clusters · effects)."""
     from scipy import sparse
 
-    terms = [(term, basis) for term, basis in zip(problem.random, problem.bases, strict=True) if term.group == factor]
-    z = np.hstack([np.linalg.solve(basis.T, term.z.T).T for term, basis in terms])
+    z = np.hstack([np.linalg.solve(effects.basis.T, term.z.T).T for term, effects in terms])
     codes = terms[0][0].codes
     clusters, (n, q) = int(codes.max()) + 1, z.shape
     columns = codes[:, None] * q + np.arange(q)
@@ -364,27 +402,33 @@ def _judge(problem: MixedProblem, theta: np.ndarray, converged: bool) -> tuple[s
     return (*found, singular) if zeros else found
 
 
-def _components(problem: MixedProblem, theta: np.ndarray, sigma2: float) -> tuple[VarianceComponent, ...]:
-    """Per factor the variances, then the covariances, back on the scale of the columns of Z; the residual's last."""
-    variances: dict[str, list[VarianceComponent]] = {}
-    covariances: dict[str, list[VarianceComponent]] = {}
-    start = 0
-    for term, basis in zip(problem.random, problem.bases, strict=True):
-        q = len(term.names)
+def covariances(problem: MixedProblem, theta: np.ndarray, sigma2: float) -> list[np.ndarray]:
+    """The covariance matrix (q, q) of each term's effects, on the scale of the columns of Z."""
+    found, start = [], 0
+    for effects in problem.random:
+        q = len(effects.names)
         root = np.zeros((q, q))
         root[np.tril_indices(q)] = theta[start : start + q * (q + 1) // 2]
         start += q * (q + 1) // 2
-        root = np.linalg.solve(basis, root) * np.sqrt(sigma2)
-        sigma = root @ root.T
-        one = [
-            VarianceComponent(group=term.group, name=a, estimate=float(sigma[i, i])) for i, a in enumerate(term.names)
-        ]
-        two = [
-            VarianceComponent(group=term.group, name=f"{term.names[i]}~~{term.names[j]}", estimate=float(sigma[i, j]))
-            for i in range(q)
-            for j in range(i + 1, q)
-        ]
-        variances.setdefault(term.group, []).extend(one)
-        covariances.setdefault(term.group, []).extend(two)
-    listed = [component for group in variances for component in variances[group] + covariances[group]]
+        root = np.linalg.solve(effects.basis, root) * np.sqrt(sigma2)
+        found.append(root @ root.T)
+    return found
+
+
+def variance_components(problem: MixedProblem, theta: np.ndarray) -> tuple[VarianceComponent, ...]:
+    """Per factor the variances, then the covariances; the residual's last."""
+    _, _, sigma2 = problem.fixed(theta)
+    variances: dict[str, list[VarianceComponent]] = {}
+    products: dict[str, list[VarianceComponent]] = {}
+    for effects, sigma in zip(problem.random, covariances(problem, theta, sigma2), strict=True):
+        group, names = effects.group, effects.names
+        variances.setdefault(group, []).extend(
+            VarianceComponent(group=group, name=a, estimate=float(sigma[i, i])) for i, a in enumerate(names)
+        )
+        products.setdefault(group, []).extend(
+            VarianceComponent(group=group, name=f"{names[i]}~~{names[j]}", estimate=float(sigma[i, j]))
+            for i in range(len(names))
+            for j in range(i + 1, len(names))
+        )
+    listed = [component for group in variances for component in variances[group] + products[group]]
     return (*listed, VarianceComponent(group="Residual", name="Residual", estimate=sigma2))

@@ -1,0 +1,69 @@
+"""Linear models: least squares, and with random effects (restricted) maximum likelihood."""
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesimpute.analysis.components import Curvature, between_within, quantities, satterthwaite
+from bayesimpute.analysis.mixed import solve, variance_components
+from bayesimpute.analysis.posterior import VariancePosterior
+from bayesimpute.analysis.regression import Regression, equations, robust
+from bayesimpute.analysis.rows import Problem
+from bayesimpute.estimates import Estimate
+
+if TYPE_CHECKING:
+    from bayesimpute.analysis.model import Model
+
+FEW = 40
+"""Clusters below which the normal distribution is known to give too short intervals (Maas & Hox 2005)."""
+
+
+def fit_linear(problem: Problem, model: "Model") -> Estimate:
+    """A linear model; mixed where the formula has random effects.
+
+    Returns
+    -------
+    Estimate
+        `dfcom` is n − k without random effects, as mice takes it, clusters less one for cluster-robust covariances, and
+        for mixed models what `model.df` says.
+    """
+    if problem.random:
+        return _mixed(problem, model)
+    if model.working is not None:
+        return equations(problem, model)
+    from statsmodels.regression.linear_model import OLS
+
+    fitted = OLS(problem.y, problem.x).fit(**robust(problem, model))
+    return Regression(problem=problem, model=model, fitted=fitted).estimate()
+
+
+def _mixed(problem: Problem, model: "Model") -> Estimate:
+    reduced, theta, messages = solve(problem.y, problem.x, problem.random, reml=model.reml)
+    curvature = Curvature(reduced, theta)
+    estimates, covariance, _ = curvature.fitted
+    dfcom: float | np.ndarray = inf
+    if model.df == "satterthwaite":
+        dfcom = satterthwaite(curvature)
+    elif model.df == "between-within":
+        dfcom = between_within(problem)
+    return Estimate(
+        terms=problem.names,
+        estimates=estimates,
+        covariance=covariance,
+        dfcom=dfcom,
+        df_note=_note(problem, model),
+        variance_components=variance_components(reduced, theta),
+        quantities=quantities(curvature),
+        posterior=VariancePosterior(reduced, theta),
+        n_obs=problem.n,
+        messages=problem.messages + messages,
+    )
+
+
+def _note(problem: Problem, model: "Model") -> str:
+    if model.df != "infinite":
+        return {"satterthwaite": "Satterthwaite's, by term", "between-within": "between and within clusters"}[model.df]
+    clusters = {term.group: int(term.codes.max()) + 1 for term in problem.random}
+    few = [f"{count} clusters of {group}" for group, count in clusters.items() if count < FEW]
+    return f'{" and ".join(few)} are few for normal intervals: consider df="satterthwaite"' if few else ""

@@ -1,0 +1,67 @@
+"""What a run rests on, software and methods: citations for the text, and BibTeX."""
+
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from bayesimpute.families import Family
+from bayesimpute.reporting.references import REFERENCES
+from bayesimpute.samplers import AUTOMATIC
+from bayesimpute.targets import resolve
+
+if TYPE_CHECKING:
+    from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.plan import Plan
+
+SELECTION = ("heckman1979", "vandeven1981", "munoz2024")
+"""What selection models rest on, not every run."""
+
+
+def cite(imputed: "MultiplyImputed | None" = None) -> str:
+    """What to cite, as BibTeX: the software, and the methods of a run.
+
+    Parameters
+    ----------
+    imputed : MultiplyImputed, optional
+        The run, whose versions and models are cited; without it, what runs without selection models use.
+
+    Returns
+    -------
+    str
+        Entries for a ``.bib`` file, in ASCII.
+    """
+    made = None if imputed is None else versions(imputed)["bayesimpute"]
+    own = {"bayesimpute": {"note": f"Version {made or version('bayesimpute')}"}}
+    return "\n\n".join(REFERENCES[key].bibtex(key, **own.get(key, {})) for key in used(imputed)) + "\n"
+
+
+def used(imputed: "MultiplyImputed | None" = None) -> tuple[str, ...]:
+    """The keys of what a run uses."""
+    left_out = set(SELECTION)
+    if imputed is not None:
+        families = selecting(imputed)
+        left_out = set() if families else left_out
+        left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
+        left_out |= set() if "nuts" in samplers(imputed.plan) else {"hoffman2014"}
+    return tuple(key for key in REFERENCES if key not in left_out)
+
+
+def selecting(imputed: "MultiplyImputed") -> list[Family]:
+    """The families of a run that take values as missing not at random."""
+    targets = resolve(imputed.plan, imputed.incomplete).targets
+    return [target.family for target in targets if target.family.selection is not None]
+
+
+def samplers(plan: "Plan") -> tuple[str, ...]:
+    """The samplers that a plan lets the models choose from."""
+    return AUTOMATIC if plan.run.sampler == "auto" else (plan.run.sampler,)
+
+
+def versions(imputed: "MultiplyImputed") -> dict[str, str]:
+    """The versions of the libraries, and of Python, that made a run."""
+    return json.loads(imputed.tree.attrs["versions"])
+
+
+def see(*keys: str) -> str:
+    """Citations for the text: ``(Rubin 1987; Barnard & Rubin 1999)``."""
+    return f"({'; '.join(REFERENCES[key].short for key in keys)})"
