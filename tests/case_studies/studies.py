@@ -24,6 +24,7 @@ DATA = {
     "hiv_heckman": "hiv",
     "hiv_mar": "hiv",
     "hiv_smoke": "hiv",
+    "impact": "impact",
     "popmis": "popmis",
     "popncr": "popNCR",
     "popularity_tutorial": "popular_tutorial_MAR",
@@ -36,6 +37,16 @@ WORKERS = 2
 def plan_of(name: str) -> bi.Plan:
     """The plan of a case study."""
     return bi.Plan.from_toml((MODELS / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def data_of(name: str) -> pd.DataFrame:
+    """The data of a case study; from those of IMPACT ages are taken out, as in the notebook."""
+    data = bi.load_dataset(DATA[name])
+    if name != "impact":
+        return data
+    rng = np.random.default_rng(2026)
+    chance = 1 / (1 + np.exp(1.6 - 1.2 * data["mort"] - 0.6 * (data["ct"] == "IV/V")))
+    return data.assign(age=data["age"].where(rng.random(len(data)) >= chance))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from studies import DATA, MODELS, plan_of
+from studies import DATA, MODELS, data_of, plan_of
 
 import bayesimpute as bi
 from bayesimpute.outcome import errors
@@ -30,7 +30,7 @@ def test_a_plan_comes_back_from_its_own_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_plan_has_no_problem_with_its_data(name: str, public_data: Path) -> None:
-    problems = bi.check(plan_of(name), bi.load_dataset(DATA[name]))
+    problems = bi.check(plan_of(name), data_of(name))
     assert errors(problems) == []
     assert [problem.path for problem in problems] == WARNINGS.get(name, [])
 
