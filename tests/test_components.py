@@ -9,7 +9,7 @@ from scipy import stats
 
 from bayesimpute.analysis import fit
 from bayesimpute.analysis.mixed import RandomTerm, solve
-from bayesimpute.analysis.posterior import VariancePosterior, log_density
+from bayesimpute.analysis.posterior import VariancePosterior, log_densities
 from bayesimpute.estimates import Estimate, Quantity
 from bayesimpute.pooling import pool
 
@@ -70,9 +70,21 @@ def test_the_prior_of_two_effects_is_uniform_on_sds_and_correlation() -> None:
             (theta_of((at + d)[:2], (at + d)[2], sigma) - theta_of((at - d)[:2], (at - d)[2], sigma)) / 2e-6 for d in h
         ]
         point = np.append(theta_of(sds, rho, sigma), log_sigma)
-        prior = log_density(problem, point) + 0.5 * problem.criterion(point[:-1], sigma)
+        prior = log_densities(problem, point[None])[0] + 0.5 * problem.criterion(point[:-1], sigma)
         constants.append(prior + np.linalg.slogdet(np.column_stack(columns))[1])
     assert np.ptp(constants) < 1e-6
+
+
+@pytest.mark.parametrize("reml", [False, True])
+def test_many_criteria_are_each_of_them(reml: bool) -> None:
+    rng = np.random.default_rng(4)
+    problem = replace(posterior_of(clustered(4, sd=0.8, slope=0.8), 2).problem, reml=reml)
+    thetas, sigmas = rng.normal(size=(5, 3)), rng.uniform(0.5, 2, 5)
+    expected = [problem.criterion(theta, sigma) for theta, sigma in zip(thetas, sigmas, strict=True)]
+    np.testing.assert_allclose(problem.criteria(thetas, sigmas), expected, rtol=1e-12)
+    thetas[2] = 1e200  # no residual variance is left, to rounding: the others do not suffer
+    found = problem.criteria(thetas, sigmas)
+    np.testing.assert_allclose(found[[0, 1, 3, 4]], np.array(expected)[[0, 1, 3, 4]], rtol=1e-12)
 
 
 def test_where_all_fits_are_inside_intervals_are_rubins_on_the_scale() -> None:
@@ -90,7 +102,7 @@ def test_where_all_fits_are_inside_intervals_are_rubins_on_the_scale() -> None:
 
 def test_intervals_of_variances_cover_in_complete_data() -> None:
     truth, covered = {"g": 0.81, "Residual": 1.0}, {"g": 0, "Residual": 0}
-    replicates = 200
+    replicates = 120
     for seed in range(replicates):
         one = fit("y ~ x + (1 | g)", clustered(seed, sd=0.9, clusters=40, size=5))
         for row in pool([one, one]).variance_components.to_dict("records"):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,6 +108,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(whole: MultiplyImputed, tmp_path: Pa
     assert_same_run(bi.resume(path, progress=False), whole)
 
 
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """As in a terminal: programs that a shell started in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_a_ctrl_c_is_raised_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), remembered():
@@ -116,6 +125,7 @@ def test_a_ctrl_c_is_raised_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.usefixtures("usual_ctrl_c")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_ctrl_c_that_python_loses_is_remembered() -> None:
     class Thing:

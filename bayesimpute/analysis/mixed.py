@@ -218,6 +218,26 @@ class MixedProblem:
         residual = (lower[-1, -1] * self.reduced.scale / sigma) ** 2
         return log_det + (self.n - self.p * self.reml) * log(2 * pi * sigma * sigma) + residual
 
+    def criteria(self, thetas: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+        """:meth:`criterion` at many points at once, shapes (point, θ) and (point,); fast for one grouping factor."""
+        if len(self.factors) > 1:
+            return np.array([self.criterion(theta, float(s)) for theta, s in zip(thetas, sigmas, strict=True)])
+        lambdas = np.array([self.lambdas(theta)[0] for theta in thetas]).reshape(len(thetas), *[len(self._first)] * 2)
+        try:
+            with np.errstate(all="ignore"):
+                log_det, lower = self.reduced.factorise_many(lambdas)
+        except np.linalg.LinAlgError:  # at one of them
+            return np.array([self.criterion(theta, float(s)) for theta, s in zip(thetas, sigmas, strict=True)])
+        diagonal = np.diagonal(lower, axis1=1, axis2=2)
+        if self.reml:
+            log_det = log_det + 2 * np.log(diagonal[:, -self.p - 1 : -1]).sum(axis=1)
+        residual = (diagonal[:, -1] * self.reduced.scale / sigmas) ** 2
+        return log_det + (self.n - self.p * self.reml) * np.log(2 * pi * sigmas**2) + residual
+
+    @property
+    def _first(self) -> list[str]:
+        return [name for effects in self.random if effects.group == self.factors[0] for name in effects.names]
+
     def covariance(self, theta: np.ndarray, sigma: float) -> np.ndarray:
         """Of β̂ at θ and σ, shape (p, p)."""
         _, covariance, sigma2 = self.fixed(theta)
@@ -283,6 +303,18 @@ class CrossProducts:
         lower = np.linalg.cholesky(left)
         log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum() + np.log(np.diagonal(lower)[:size]).sum()
         return 2 * float(log_det), lower
+
+    def factorise_many(self, lambdas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`factorise` for one factor and many Λ, (point, q, q): log dets (point,) and factors (point, K, K)."""
+        inner = np.einsum("wba,jbc,wcd->wjad", lambdas, self.inner, lambdas, optimize=True)
+        root = np.linalg.cholesky(inner + np.eye(lambdas.shape[1]))
+        v = np.einsum("wba,jbk->wjak", lambdas, self.across, optimize=True)
+        for i in range(lambdas.shape[1]):
+            v[:, :, i] -= np.einsum("wjl,wjlk->wjk", root[:, :, i, :i], v[:, :, :i])
+            v[:, :, i] /= root[:, :, i, i, None]
+        flat = v.reshape(len(v), -1, v.shape[-1])
+        lower = np.linalg.cholesky(self.rest - flat.transpose(0, 2, 1) @ flat)
+        return 2 * np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=(1, 2)), lower
 
     def _scaled(self, matrix: np.ndarray, lambdas: Sequence[np.ndarray]) -> np.ndarray:
         """The columns of the other factors times their Λ."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesimpute.analysis.components import values
-from bayesimpute.analysis.mixed import MixedProblem, covariances
+from bayesimpute.analysis.mixed import MixedProblem
 
 STRETCH = 2.0
 WALKERS = 8
 """For each parameter."""
-SWEEPS, FORGOTTEN, THINNING = 400, 100, 10
+SWEEPS, FORGOTTEN, THINNING = 250, 50, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class VariancePosterior:
         start = np.append(self.theta, 0.5 * np.log(self.problem.fixed(self.theta)[2]))
         dim = len(start)
         ensemble = start + 0.1 * rng.standard_normal((WALKERS * dim, dim)) * np.maximum(np.abs(start), 0.5)
-        density = np.array([log_density(problem, point) for point in ensemble])
+        density = log_densities(problem, ensemble)
         kept = []
         for sweep in range(SWEEPS):
             for half in (0, 1):
@@ -72,30 +72,32 @@ def _stretch(
     partners = ensemble[rng.choice(others, size)]
     z = ((STRETCH - 1) * rng.random(size) + 1) ** 2 / STRETCH
     proposals = partners + z[:, None] * (ensemble[mine] - partners)
-    found = np.array([log_density(problem, point) for point in proposals])
+    found = log_densities(problem, proposals)
     accepted = np.log(rng.random(size)) < (dim - 1) * np.log(z) + found - density[mine]
     ensemble[mine[accepted]] = proposals[accepted]
     density[mine[accepted]] = found[accepted]
 
 
-def log_density(problem: MixedProblem, point: np.ndarray) -> float:
-    """Of (θ, log σ), up to a constant.
+def log_densities(problem: MixedProblem, points: np.ndarray) -> np.ndarray:
+    """Of each (θ, log σ), up to a constant, shape (point,).
 
     With Σ = σ² A⁻¹ Λ Λᵀ A⁻ᵀ for the q effects of a term, priors uniform on standard deviations and correlation matrix
     are Π Σ_ii^(−q/2) for Σ; the change to θ adds Π |λ_ii|^(q − i + 1) (i from 1) and σ^(q (q + 1)).
     """
-    theta, log_sigma = point[:-1], float(point[-1])
-    if not (np.abs(point) < 50).all():
-        return -np.inf
+    found = np.full(len(points), -np.inf)
+    inside = (np.abs(points) < 50).all(axis=1)
+    theta, log_sigma = points[inside, :-1], points[inside, -1]
     with np.errstate(all="ignore"):
-        prior, start = 0.0, 0
-        for effects, sigma in zip(
-            problem.random, covariances(problem, theta, float(np.exp(2 * log_sigma))), strict=True
-        ):
+        prior, start = np.zeros(len(theta)), 0
+        for effects in problem.random:
             q = len(effects.names)
-            ends = start + np.cumsum(np.arange(1, q + 1)) - 1
-            prior += float((np.arange(q, 0, -1) * np.log(np.abs(theta[ends]))).sum())
-            prior += q * (q + 1) * log_sigma - q / 2 * float(np.log(np.diag(sigma)).sum())
+            lower = np.zeros((len(theta), q, q))
+            lower[:, *np.tril_indices(q)] = theta[:, start : start + q * (q + 1) // 2]
             start += q * (q + 1) // 2
-        total = prior - 0.5 * problem.criterion(theta, float(np.exp(log_sigma)))
-    return total if np.isfinite(total) else -np.inf
+            root = np.linalg.solve(effects.basis, lower) * np.exp(log_sigma)[:, None, None]
+            diagonal = np.abs(np.diagonal(lower, axis1=1, axis2=2))
+            prior += (np.arange(q, 0, -1) * np.log(diagonal)).sum(axis=1) + q * (q + 1) * log_sigma
+            prior -= q / 2 * np.log((root**2).sum(axis=2)).sum(axis=1)
+        total = prior - 0.5 * problem.criteria(theta, np.exp(log_sigma))
+    found[inside] = np.where(np.isfinite(total), total, -np.inf)
+    return found

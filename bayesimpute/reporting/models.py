@@ -39,7 +39,8 @@ def _assumed(resolved: "Resolved") -> list[str]:
     random = [target.name for target in resolved.targets if target.family.selection is None]
     if not random:
         return []
-    return [f"{codes(random)} were taken as missing at random given the variables of their models."]
+    verb, whose = ("was", "its model") if len(random) == 1 else ("were", "their models")
+    return [f"{codes(random)} {verb} taken as missing at random given the variables of {whose}."]
 
 
 def _derived(imputed: "MultiplyImputed") -> list[str]:

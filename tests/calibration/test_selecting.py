@@ -1,6 +1,6 @@
 """Ranks under selection models: parameters, effects and imputed cells are calibrated, and wrong engines are seen.
 
-The default study: 36 replicates after a short adaptation, with correlations of the errors near .8, so that few
+The default study: 30 replicates after a short adaptation, with correlations of the errors near .8, so that few
 replicates see a wrong law. The slow ones: 200 replicates over both families, under a uniform prior of the correlation;
 and the data of the right model under one with independent effects, and under one that keeps systematic clusters in the
 likelihood. Each mistake is looked for where it must show; what must be right is held to the bands of :mod:`test_sbc`.
@@ -43,7 +43,7 @@ def bed() -> Bed:
 
 @pytest.fixture(scope="module")
 def ranks(bed: Bed, quick: None) -> dict[str, np.ndarray]:
-    return study(bed, SMALL, replicates=36, draws=24, thin=4, seed=20261)
+    return study(bed, SMALL, replicates=30, draws=24, thin=4, seed=20261)
 
 
 def test_parameters_effects_and_imputed_cells_are_calibrated(ranks: dict[str, np.ndarray]) -> None:
