@@ -274,3 +274,12 @@ def test_impossible_degrees_of_freedom_are_refused(dfcom: float) -> None:
         pool(two(), dfcom=dfcom)
     with pytest.raises(AnalysisError, match="dfcom"):
         two(dfcom=dfcom)
+
+
+@pytest.mark.parametrize("matrix", [[[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.5], [0.4, 1.0]]])
+def test_covariances_that_are_none_are_named_with_their_dataset(matrix: list[list[float]]) -> None:
+    good = Estimate(terms=("a", "b"), estimates=np.ones(2), covariance=np.ones((2, 2)))  # singular, but possible
+    bad = replace(good, covariance=np.array(matrix))
+    assert pool([good, good, good]).m == 3
+    with pytest.raises(AnalysisError, match=r"dataset 2, 3: the covariance matrix .* not symmetric or has a negative"):
+        pool([good, bad, bad])

@@ -172,6 +172,7 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
     complete = _smallest(estimates) if dfcom is None else float(dfcom)
     covariances = np.array([np.asarray(e.covariance, dtype=float) for e in estimates])
     q, u = np.array([e.estimates for e in estimates]), covariances.diagonal(axis1=1, axis2=2)
+    _check_covariances(covariances)
     arrays = rubin(q, u, dfcom=complete)
     quantities = pool_quantities(estimates, conf_level)
     return Pooled(
@@ -223,6 +224,23 @@ def _smallest(estimates: Sequence[Estimate]) -> float | np.ndarray:
     if all(np.ndim(e.dfcom) == 0 for e in estimates):
         return min(float(e.dfcom) for e in estimates)
     return np.min([np.broadcast_to(e.dfcom, len(e.terms)) for e in estimates], axis=0)
+
+
+def _check_covariances(covariances: np.ndarray) -> None:
+    """They are symmetric and no combination of estimates has a negative variance (one of zero is possible)."""
+    bad = []
+    for k, matrix in enumerate(covariances, start=1):
+        if not np.isfinite(matrix).all():
+            continue  # told with the estimates
+        size = np.abs(matrix).max(initial=0.0)
+        if np.abs(matrix - matrix.T).max(initial=0.0) > 1e-6 * size or np.linalg.eigvalsh(matrix).min() < -1e-8 * size:
+            bad.append(str(k))
+    if bad:
+        message = (
+            f"dataset {', '.join(bad)}: the covariance matrix of the estimates is not symmetric or has a negative "
+            "eigenvalue; look at that fit before pooling"
+        )
+        raise AnalysisError(message)
 
 
 def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities: pd.DataFrame) -> pd.DataFrame:
