@@ -12,6 +12,6 @@ makes functions of coefficients, and ``likelihood.py`` is for tests of models ag
 
 from bayesimpute.analysis.functions import as_estimate
 from bayesimpute.analysis.model import FITTERS, Model, model_of
-from bayesimpute.analysis.running import Failure, analyse, fit, fits
+from bayesimpute.analysis.running import Failure, analyse, fit, fits, told
 
-__all__ = ["FITTERS", "Failure", "Model", "analyse", "as_estimate", "fit", "fits", "model_of"]
+__all__ = ["FITTERS", "Failure", "Model", "analyse", "as_estimate", "fit", "fits", "model_of", "told"]

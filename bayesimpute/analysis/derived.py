@@ -67,6 +67,8 @@ def derive(estimate: Estimate, expressions: Mapping[str, str]) -> Estimate:
     AnalysisError
         An expression that cannot be read, names what is no coefficient, or is not finite at the estimates.
     """
+    if not expressions:
+        raise AnalysisError("derived: no expression is given; write one like b[texp] + 5 * b[sex:texp]")
     trees, used = zip(*(read(text, estimate.terms, name) for name, text in expressions.items()), strict=True)
     b = np.asarray(estimate.estimates, dtype=float)
     values = np.array([_value(tree, b, name) for name, tree in zip(expressions, trees, strict=True)])

@@ -1,7 +1,8 @@
 """Fitting a model to one dataset and to all of them, in this process or in several."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import get_context
@@ -26,6 +27,14 @@ class Failure:
 
     def __str__(self) -> str:
         return f"dataset {self.dataset}: {self.message}"
+
+
+def told(failures: Sequence[Failure]) -> str:
+    """What went wrong, each message once with its datasets."""
+    where: dict[str, list[int]] = {}
+    for failure in failures:
+        where.setdefault(failure.message, []).append(failure.dataset)
+    return "\n".join(f"dataset {', '.join(map(str, ks))}: {message}" for message, ks in where.items())
 
 
 def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
@@ -125,7 +134,7 @@ def analyse(
     """
     found, failures = fits(frames, formula_or_function, **options)
     if failures:
-        raise AnalysisError("\n".join(map(str, failures)))
+        raise AnalysisError(told(failures))
     return found
 
 
@@ -171,11 +180,27 @@ def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Ite
     if workers == 1:
         yield from (analysis.attempt(frame, k) for k, frame in jobs)
         return
+    _check_sendable(analysis)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         # a few datasets at a time, so that not all of them are in memory at once
         while batch := list(islice(jobs, 2 * workers)):
             waiting = [pool.submit(analysis.attempt, frame, k) for k, frame in batch]
-            yield from (each.result() for each in waiting)
+            try:
+                yield from [each.result() for each in waiting]
+            except BrokenExecutor as error:
+                why = 'was memory short? a script that uses workers must start with if __name__ == "__main__":'
+                raise AnalysisError(f"workers: a process died; {why}") from error
+
+
+def _check_sendable(analysis: Any) -> None:
+    try:
+        pickle.dumps(analysis)
+    except Exception as error:
+        message = (
+            f"workers: the analysis cannot be sent to other processes ({error}); define the function at the top of a "
+            "module, or use workers=1"
+        )
+        raise AnalysisError(message) from error
 
 
 def _analysis(formula_or_function: Any, options: dict[str, Any], first: pd.DataFrame) -> Any:

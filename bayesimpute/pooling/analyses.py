@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesimpute.analysis import Failure, Model, fits, model_of
+from bayesimpute.analysis import Failure, Model, fits, model_of, told
 from bayesimpute.analysis.derived import derive
 from bayesimpute.estimates import Estimate
 from bayesimpute.outcome import AnalysisError
@@ -53,7 +53,7 @@ class Analyses:
         if not self.failures:
             return pooled
         used = f"{len(self.estimates)} of {len(self.estimates) + len(self.failures)} datasets were used"
-        listed = "; ".join(map(str, self.failures))
+        listed = told(self.failures).replace("\n", "; ")
         return replace(pooled, messages=(f"{used}: the others could not be analysed ({listed})", *pooled.messages))
 
     def derive(self, expressions: Mapping[str, str] | None = None, **more: str) -> "Analyses":
@@ -143,7 +143,7 @@ def analyses_of(
         _check_complete(model, next(iter(frames)))
     found, failures = fits(frames, analysis, total=total, **running, **options)
     if failures and not (allow and len(found) > 1):
-        raise AnalysisError("\n".join(map(str, failures)))
+        raise AnalysisError(told(failures))
     return Analyses(tuple(found), chains=chains, failures=tuple(failures), model=model, frames=frames)
 
 

@@ -16,7 +16,7 @@ from bayesimpute.estimates import Estimate, VarianceComponent
 from bayesimpute.outcome import AnalysisError
 from bayesimpute.pooling.components import pool_quantities
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
-from bayesimpute.pooling.scalars import PooledArrays, check_number, rubin, total_covariance
+from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
 
 ERRORS = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
 """Figures that have a Monte Carlo error."""
@@ -169,6 +169,8 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
     _check_same([tuple(f"{c.name}|{c.group}" for c in e.variance_components) for e in estimates], "variance components")
     _check_same([tuple(f"{c.name}|{c.group}" for c in e.quantities) for e in estimates], "variance components")
     note = next((e.df_note for e in estimates if e.df_note), "") if dfcom is None else ""
+    if dfcom is not None:
+        check_dfcom(dfcom)
     complete = _smallest(estimates) if dfcom is None else float(dfcom)
     covariances = np.array([np.asarray(e.covariance, dtype=float) for e in estimates])
     q, u = np.array([e.estimates for e in estimates]), covariances.diagonal(axis1=1, axis2=2)

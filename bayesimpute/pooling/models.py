@@ -1,7 +1,6 @@
 """Tests of one analysis against another: D1 to D4 with labels."""
 
 from collections.abc import Sequence
-from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from bayesimpute.estimates import Estimate
 from bayesimpute.outcome import AnalysisError, did_you_mean
 from bayesimpute.pooling.comparison import PooledTest, d1, d2, d3, d4
+from bayesimpute.pooling.scalars import check_dfcom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,11 @@ def model_test(
     AnalysisError
         The models are not nested, not of the same datasets, or have no likelihood; unknown options.
     """
+    if not isinstance(getattr(smaller, "estimates", None), tuple):
+        kind = type(smaller).__name__
+        raise AnalysisError(
+            f"the smaller model: got {kind}, not an analysis; give what imputed.analyse(formula) returns"
+        )
     _check_options(method, use, dfcom)
     _check_nested(larger, smaller)
     if method == "D1" or (method == "D2" and use == "wald"):
@@ -127,8 +132,8 @@ def _check_options(method: str, use: str, dfcom: float | None) -> None:
         raise AnalysisError(f'use: "{use}" goes with method="D2"; leave it out')
     if dfcom is not None and method != "D1":
         raise AnalysisError(f"dfcom: {method} does not use complete-data degrees of freedom; leave it out")
-    if dfcom is not None and not 0 < dfcom <= inf:
-        raise AnalysisError(f"dfcom: the complete-data degrees of freedom must be positive, got {dfcom}")
+    if dfcom is not None:
+        check_dfcom(dfcom)
 
 
 def _check_nested(larger: "Analyses", smaller: "Analyses") -> None:

@@ -183,7 +183,8 @@ def check_number(m: int) -> None:
 
 def check_dfcom(dfcom: float | np.ndarray) -> None:
     """Complete-data degrees of freedom are positive."""
-    if not np.all(np.asarray(dfcom) > 0):
+    given = np.asarray(dfcom)
+    if given.dtype.kind not in "iuf" or not np.all(given > 0):
         message = (
             f"dfcom: the complete-data degrees of freedom must be positive, got {dfcom}; leave dfcom out if unknown"
         )
