@@ -237,13 +237,13 @@ def test_two_crossed_factors_agree_with_statsmodels() -> None:
 
 def test_many_crossed_clusters() -> None:
     rng = np.random.default_rng(3)
-    n, a, b = 2000, rng.integers(0, 200, 2000), rng.integers(0, 150, 2000)
-    y = rng.normal(size=200)[a] + 0.5 * rng.normal(size=150)[b] + rng.normal(size=n)
+    n, a, b = 1200, rng.integers(0, 120, 1200), rng.integers(0, 90, 1200)
+    y = rng.normal(size=120)[a] + 0.5 * rng.normal(size=90)[b] + rng.normal(size=n)
     got = components(fit("y ~ 1 + (1 | a) + (1 | b)", pd.DataFrame({"y": y, "a": a, "b": b})))
     # truth within four standard errors of a variance: sqrt(2 / J) times it, and what the residuals add
-    assert got["a", "Intercept"] == pytest.approx(1, abs=4 * (2 / 200) ** 0.5 * 1.1)
-    assert got["b", "Intercept"] == pytest.approx(0.25, abs=4 * (2 / 150) ** 0.5 * (0.25 + 150 / 2000))
-    assert got["Residual", "Residual"] == pytest.approx(1, abs=4 * (2 / 1650) ** 0.5)
+    assert got["a", "Intercept"] == pytest.approx(1, abs=4 * (2 / 120) ** 0.5 * 1.1)
+    assert got["b", "Intercept"] == pytest.approx(0.25, abs=4 * (2 / 90) ** 0.5 * (0.25 + 90 / 1200))
+    assert got["Residual", "Residual"] == pytest.approx(1, abs=4 * (2 / 990) ** 0.5)
 
 
 def test_linear_model_is_that_of_statsmodels() -> None:
