@@ -163,6 +163,7 @@ def test_the_variance_between_imputations_is_the_joint_samplers(engine: Engine, 
     assert error < 0.04
 
 
+@pytest.mark.slow
 def test_it_falls_if_visits_hardly_move_the_parameters(engine: Engine, truth: tuple[float, float]) -> None:
     gap, error = compare(slow(engine), truth, 18_000)
     assert gap < -ERRORS * error
