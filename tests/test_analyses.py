@@ -71,6 +71,8 @@ def test_nothing_to_derive_or_to_test() -> None:
         found.derive()
     with pytest.raises(AnalysisError, match="derived: no expression is given"):
         found.test_constraints([])
+    with pytest.raises(AnalysisError, match="dfcom: D2 does not use"):
+        found.test_constraints(["b[x]"], method="D2", dfcom=10)
     with pytest.raises(AnalysisError, match="the smaller model: got str, not an analysis"):
         found.test("y ~ 1")  # type: ignore[arg-type]
     with pytest.raises(AnalysisError, match=r"dfcom: .* must be positive, got x"):

@@ -463,6 +463,10 @@ def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
     [
         (["--method", "D3"], "--method: this goes with --against"),
         (["--formula", "popular ~ sex", "--against", "popular ~ 1", "--latex"], "--latex: this does not go with --ag"),
+        (
+            ["--formula", "popular ~ sex", "--against", "popular ~ 1", "--conf-level", "0.9"],
+            "--conf-level: this does not",
+        ),
         (["--formula", "popular ~ sex", "--against", "popular ~ texp"], "not nested: only the smaller one has texp"),
         (["--against", "popular ~ 1"], "--against: it goes with --formula"),
         (["--ml"], "--ml: it goes with --formula"),

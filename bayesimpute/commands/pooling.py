@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Pooled, PooledTest
 
 
+CONF_LEVEL = 0.95
+"""Of the intervals, unless the user says otherwise."""
+
+
 def pool(arguments: argparse.Namespace) -> int:
     """``bayesimpute pool FILE``."""
     from bayesimpute.diagnostics import diagnose
@@ -107,6 +111,7 @@ def _testing_or_not(arguments: argparse.Namespace) -> Iterator[Problem]:
         finding, remedy = "this goes with --against", "give the smaller model, or leave it out"
     else:
         given = [f"--{name}" for name in ("derive", "latex", "html") if getattr(arguments, name)]
+        given += ["--conf-level"] * (arguments.conf_level != CONF_LEVEL)  # a test has no interval
         finding, remedy = "this does not go with --against", "leave one of the two out"
     if arguments.json and (arguments.latex or arguments.html):
         yield Problem(path="--json", finding="there can be one form of output only", remedy="leave one out")

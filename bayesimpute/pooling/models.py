@@ -66,6 +66,8 @@ def wald_test(estimates: Sequence[Estimate], *, method: str = "D1", dfcom: float
     """Test that all terms of some estimates are zero, by D1 or by D2 of the m Wald statistics."""
     if method not in ("D1", "D2"):
         raise AnalysisError(f'method: "{method}" does not test constraints; use "D1" or "D2"')
+    if method == "D2" and dfcom is not None:
+        raise AnalysisError("dfcom: D2 does not use complete-data degrees of freedom; leave it out")
     q = np.array([e.estimates for e in estimates])
     u = np.array([e.covariance for e in estimates])
     if method == "D1":
