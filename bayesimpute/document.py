@@ -122,7 +122,9 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
     if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
-    reader.known("", document, ["schema", "title", "run", "conditional", "derived", "analysis", "estimand"])
+    reader.known(
+        "", document, ["schema", "title", "run", "substantive", "conditional", "derived", "analysis", "estimand"]
+    )
     run = reader.table("run", document.get("run", {}))
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
@@ -133,7 +135,12 @@ def read_document(document: Mapping[str, Any]) -> tuple[Plan, list[Problem]]:
     plan = Plan(
         title=title if isinstance(title, str) else "",
         run=Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
-        conditionals=tuple(filter(None, map(reader.conditional, reader.tables("conditional", document)))),
+        conditionals=tuple(
+            filter(None, (reader.model("conditional", x) for x in reader.tables("conditional", document)))
+        ),
+        substantive=tuple(
+            filter(None, (reader.model("substantive", x) for x in reader.tables("substantive", document)))
+        ),
         derived=tuple(filter(None, (reader.simple("derived", Derived, x) for x in reader.tables("derived", document)))),
         analyses=tuple(
             filter(None, (reader.simple("analysis", Analysis, x) for x in reader.tables("analysis", document)))
@@ -221,16 +228,17 @@ class _Reader:
                 self.add(f"{path}.{name}", finding, f"put it in quotes: {remedy}" if quotes else remedy)
         return cls(**values) if all(name in values for name, needed in named.items() if needed) else None
 
-    def conditional(self, table: Mapping[str, Any]) -> Conditional | None:
+    def model(self, section: str, table: Mapping[str, Any]) -> Conditional | None:
+        """A conditional or a substantive model."""
         formula, target = table.get("formula"), table.get("target")
-        formulas = self.texts(f"conditional[{target}].formulas", table.get("formulas", {}))
+        formulas = self.texts(f"{section}[{target}].formulas", table.get("formulas", {}))
         if isinstance(formula, str) and "mu" in formulas:
-            self.add(f"conditional[{target}].formula", "formula and formulas.mu are the same", "write one of them")
+            self.add(f"{section}[{target}].formula", "formula and formulas.mu are the same", "write one of them")
         if isinstance(formula, str):
             formulas = {"mu": formula, **formulas}
         if target is None and "~" in formulas.get("mu", ""):
             target = _left(formulas["mu"])
-        path = f"conditional[{target}]"
+        path = f"{section}[{target}]"
         if formula is not None and not isinstance(formula, str):
             self.add(f"{path}.formula", f"{formula!r} is not a text", "put it in quotes")
         if not isinstance(target, str) or not target:
@@ -273,6 +281,7 @@ def as_document(plan: Plan) -> dict[str, Any]:
     run = {f.name: getattr(plan.run, f.name) for f in fields(Run) if getattr(plan.run, f.name) is not None}
     run = {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
     document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
+    document["substantive"] = [_conditional_document(c) for c in plan.substantive]
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
     document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
     document["analysis"] = [_declared(a, ("family",)) for a in plan.analyses]

@@ -183,8 +183,7 @@ def without_selection(plan: Plan) -> Plan:
     Formulas of parameters that the twin does not have go, and the priors that belong to them; so does what the
     estimands compare. Everything else stays, so that two answers differ in the selection equations alone.
     """
-    conditionals = tuple(map(_ignoring, plan.conditionals))
-    return replace(plan, conditionals=conditionals, estimands=tuple(replace(e, compare="") for e in plan.estimands))
+    return replace(plan.with_models(_ignoring), estimands=tuple(replace(e, compare="") for e in plan.estimands))
 
 
 def _ignoring(conditional: Conditional) -> Conditional:
@@ -275,7 +274,7 @@ def _ignorable(imputed: MultiplyImputed, workers: int | None, progress: bool) ->
 def _same_data(imputed: MultiplyImputed, mar: MultiplyImputed) -> MultiplyImputed:
     if not mar.incomplete.frame.equals(imputed.incomplete.frame):
         raise one(DataError, "mar", "it was made from other data", "impute these data by without_selection(plan)")
-    if any(c != _ignoring(c) for c in mar.plan.conditionals):
+    if any(c != _ignoring(c) for c in mar.plan.models):
         raise one(DataError, "mar", "its plan has selection equations", "impute by without_selection(plan)")
     usable(mar, 0.5)
     return mar

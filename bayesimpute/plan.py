@@ -6,7 +6,7 @@ Nothing is built here and nothing about the data is known; :mod:`bayesimpute.che
 To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -198,6 +198,10 @@ class Plan:
     ----------
     conditionals : tuple of Conditional
         One for each incomplete variable that is to be imputed.
+    substantive : tuple of Conditional
+        Models that are to be analysed, with which the imputations are to be compatible: the conditional of a covariate
+        leaves their outcome out, and their density multiplies into its draws (:mod:`bayesimpute.compatible`). Formulas
+        become conditionals; one stands for a tuple of one.
     derived : tuple of Derived
         Variables computed from others, kept up to date.
     analyses : tuple of Analysis
@@ -211,6 +215,7 @@ class Plan:
     """
 
     conditionals: tuple[Conditional, ...] = ()
+    substantive: tuple[Conditional, ...] = ()
     derived: tuple[Derived, ...] = ()
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
@@ -218,7 +223,12 @@ class Plan:
     title: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("conditionals", "derived", "analyses", "estimands"):
+        given: Any = self.substantive
+        given = (given,) if isinstance(given, str | Conditional) else given
+        if isinstance(given, Iterable):
+            made = tuple(Conditional.of(item) if isinstance(item, str) else item for item in given)
+            object.__setattr__(self, "substantive", made)
+        for name in ("conditionals", "substantive", "derived", "analyses", "estimands"):
             given = getattr(self, name)
             if isinstance(given, str) or not isinstance(given, Iterable):
                 raise one(PlanError, f"plan.{name}", f"{given!r} is not a list", "write a list or tuple")
@@ -232,6 +242,24 @@ class Plan:
         items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
         made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
         return cls(conditionals=made, **options)
+
+    @property
+    def models(self) -> tuple[Conditional, ...]:
+        """The substantive models and the conditionals."""
+        return (*self.substantive, *self.conditionals)
+
+    def path(self, model: Conditional) -> str:
+        """What problems call the place of a model."""
+        section = "substantive" if any(model is s for s in self.substantive) else "conditional"
+        return f"{section}[{getattr(model, 'target', '?')}]"
+
+    def with_models(self, change: Callable[[Conditional], Conditional]) -> "Plan":
+        """The same plan with every model changed."""
+        return replace(
+            self,
+            conditionals=tuple(map(change, self.conditionals)),
+            substantive=tuple(map(change, self.substantive)),
+        )
 
     @classmethod
     def from_toml(cls, text: str) -> "Plan":
@@ -261,8 +289,9 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [self.title] if self.title else []
-        for c in self.conditionals:
-            lines += [f"{c.target} ({family_name(c.family)})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
+        for c in self.models:
+            note = ", substantive" if any(c is s for s in self.substantive) else ""
+            lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         lines += [f"estimand {e}" for e in self.estimands]

@@ -28,7 +28,7 @@ class Reading:
     target : str
         Its name.
     path : str
-        ``conditional[target]``.
+        ``conditional[target]`` or ``substantive[target]``.
     family : Family or None
         None if it is "auto" or cannot be used.
     broken_family : bool
@@ -89,9 +89,8 @@ class Read:
 def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     """What of a plan can be understood, and what is wrong with it whatever the data are."""
     notes = Notes()
-    readings = [r for c in plan.conditionals if (r := _conditional(c, notes)) is not None]
-    for name in _twice(r.target for r in readings):
-        notes.add(f"conditional[{name}]", f'"{name}" has more than one conditional', "keep one")
+    readings = [r for c in plan.models if (r := _conditional(c, plan.path(c), notes)) is not None]
+    _doubled(readings, notes)
     derived: dict[str, Definition] = {}
     for d in plan.derived:
         definition = _derived(d, notes)
@@ -128,10 +127,29 @@ class Notes:
         return False
 
 
-def _conditional(conditional: Conditional, notes: Notes) -> Reading | None:
-    path = f"conditional[{getattr(conditional, 'target', '?')}]"
+def _doubled(readings: Iterable[Reading], notes: Notes) -> None:
+    """Variables with more than one model."""
+    paths: dict[str, list[str]] = {}
+    for r in readings:
+        paths.setdefault(r.target, []).append(r.path)
+    for name, found in paths.items():
+        kinds = [path.partition("[")[0] for path in found]
+        if len(found) == 1:
+            continue
+        if kinds.count("substantive") > 1:
+            remedy = "keep one: a joint analysis has one model for each outcome; put the terms of both into it"
+            notes.add(found[0], f'"{name}" is the outcome of {kinds.count("substantive")} substantive models', remedy)
+        elif "substantive" in kinds:
+            remedy = "leave the conditional out: the substantive model is what its missing values are drawn from"
+            notes.add(found[-1], f'"{name}" is the outcome of a substantive model too', remedy)
+        else:
+            notes.add(found[0], f'"{name}" has more than one conditional', "keep one")
+
+
+def _conditional(conditional: Conditional, path: str, notes: Notes) -> Reading | None:
     if not isinstance(conditional, Conditional):
-        notes.add("conditional", f"{conditional!r} is not a Conditional", 'write Conditional.of("y ~ x")')
+        section = path.partition("[")[0]
+        notes.add(section, f"{conditional!r} is not a Conditional", 'write Conditional.of("y ~ x")')
         return None
     if not notes.text(f"{path}.target", conditional.target):
         return None
@@ -141,7 +159,7 @@ def _conditional(conditional: Conditional, notes: Notes) -> Reading | None:
     level = conditional.level
     if level is not None and not notes.text(f"{path}.level", level):
         level = None
-    formulas = _formulas(conditional, family, notes)
+    formulas = _formulas(conditional, family, f"{path}.formulas", notes)
     return Reading(
         conditional=conditional,
         target=conditional.target,
@@ -196,9 +214,8 @@ def _is(value: Any, wanted: type) -> bool:
     return isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
 
 
-def _formulas(conditional: Conditional, family: Family | None, notes: Notes) -> dict[str, Formula]:
+def _formulas(conditional: Conditional, family: Family | None, path: str, notes: Notes) -> dict[str, Formula]:
     target, read = conditional.target, {}
-    path = f"conditional[{target}].formulas"
     if "mu" not in conditional.formulas:
         notes.add(path, "there is no formula for mu", f'write formula = "{quote(target)} ~ 1", with its predictors')
     selects = family.selection.parameter if family is not None and family.selection is not None else None

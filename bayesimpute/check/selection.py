@@ -77,7 +77,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for one, other in _mutual(selecting):
         finding = f"the selection models of {one} and {other} have each other in their formulas"
         remedy = f"leave one of them out of the other's formulas (observed({quote(other)}) may stay)"
-        notes.add(f"conditional[{one}].formulas", finding, remedy)
+        notes.add(f"{selecting[one].path}.formulas", finding, remedy)
     return notes.problems
 
 

@@ -59,7 +59,7 @@ def _visits(sequence: Any, plan: Plan, notes: Notes) -> None:
     if isinstance(sequence, str) or not isinstance(sequence, Sequence) or not all(isinstance(n, str) for n in sequence):
         notes.add(path, f"{sequence!r} is not a list of names", 'write a list of targets: ["y", "x"]')
         return
-    targets = [c.target for c in plan.conditionals if isinstance(getattr(c, "target", None), str)]
+    targets = [c.target for c in plan.models if isinstance(getattr(c, "target", None), str)]
     for name in dict.fromkeys(sequence):
         if name not in targets:
             notes.add(path, f'"{name}" is not a target', did_you_mean(name, targets, "leave it out"))

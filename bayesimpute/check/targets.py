@@ -65,7 +65,7 @@ def suitable(column: Column) -> bool:
 
 def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
     left = [n for n in data.columns if np.isnan(filled(data, n)).any() and n not in read.derived]
-    if left and not read.plan.conditionals:
+    if left and not read.plan.models:
         shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
         finding = f"the plan has no conditional, and values are missing in {shown}"
         notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')

@@ -73,8 +73,8 @@ class Refits:
 
     def _changed(self, changes: Any) -> Plan:
         plan, name = self.imputed.plan, self.design.target.name
-        conditionals = [replace(c, **changes(c)) if c.target == name else c for c in plan.conditionals]
-        return replace(plan, conditionals=tuple(conditionals), analyses=(), estimands=())
+        changed = plan.with_models(lambda c: replace(c, **changes(c)) if c.target == name else c)
+        return replace(changed, analyses=(), estimands=())
 
     def _run(self, plan: Plan, label: str) -> Draws | None:
         if not self.allowed:

@@ -206,7 +206,7 @@ def _identified(
     if draws.number < FEWEST:
         finding = f"it has {draws.number} kept sweeps in all, {FEWEST} are needed to judge its selection models"
         raise one(InputError, "imputed", finding, "give more sweeps (run.sweeps, or extend())")
-    conditional = next(c for c in imputed.plan.conditionals if c.target == target.name)
+    conditional = next(c for c in imputed.plan.models if c.target == target.name)
     data = Bench(space, imputed.record.states[0].cells).data(target)
     exclusions = strength(draws, conditional, data)
     correlation = draws.correlation()
@@ -243,7 +243,7 @@ def _rho_words(draws: Draws, movement: Movement | None) -> tuple[str, list[str]]
 
 def _selecting(imputed: MultiplyImputed) -> tuple[str, ...]:
     """The targets with a selection family, in the order of the visit sequence."""
-    conditionals = {c.target: c.family for c in imputed.plan.conditionals}
+    conditionals = {c.target: c.family for c in imputed.plan.models}
     return tuple(name for name in imputed.targets if _selects(conditionals[name]))
 
 

@@ -19,7 +19,7 @@ def imputation_models(imputed: "MultiplyImputed", resolved: "Resolved") -> str:
     """A paragraph on the method, a line for each model, and what was assumed of the others' missingness."""
     if not resolved.targets:
         return NONE
-    conditionals = {conditional.target: conditional for conditional in imputed.plan.conditionals}
+    conditionals = {conditional.target: conditional for conditional in imputed.plan.models}
     first = (
         "Missing values were imputed by fully conditional specification, also called chained equations "
         f"{see('vanbuuren2018')}: in every sweep each incomplete variable was drawn anew from the posterior predictive "
