@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.linalg import solve_toeplitz
 
+from bayesimpute import compatible
+from bayesimpute.compatible import Compatible
 from bayesimpute.completed import Completed, fill
 from bayesimpute.describe import describe
 from bayesimpute.design import Design, Draw
@@ -74,6 +76,11 @@ class Workspace:
         self.designs: dict[str, Design] = {
             t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
         }
+        by_name = {t.name: t for t in self.resolved.targets}
+        self.compatible: dict[str, Compatible] = {
+            name: Compatible.of(by_name[name], self.resolved, self.designs, incomplete)
+            for name in self.resolved.factors
+        }
         self.posteriors: dict[str, Posterior] = {}
         self.compilations = 0
 
@@ -108,6 +115,7 @@ class Bench:
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
         self._matrices: dict[str, dict[str, np.ndarray]] = {}
         self._data: dict[str, dict[str, np.ndarray]] = {}
+        self._draws: dict[str, Draw] = {}
 
     def matrices(self, target: Target) -> dict[str, np.ndarray]:
         """The design matrices of a target on the current data."""
@@ -131,7 +139,20 @@ class Bench:
             if changed & design.inputs:
                 self._matrices.pop(name, None)
                 self._data.pop(name, None)
+        if target.everywhere and target.name in self._data:  # its own model is fitted to these values
+            fresh = self.workspace.designs[target.name].response(self.completed.values[target.name])
+            self._data[target.name] = {**self._data[target.name], "y_data": fresh}
         return changed
+
+    def drawn(self, target: Target, draw: Draw) -> None:
+        """Remember the last draw of a target's parameters."""
+        self._draws[target.name] = draw
+
+    def draw(self, name: str, state: ChainState) -> Draw:
+        """The last draw of a target's parameters."""
+        if name not in self._draws:
+            self._draws[name] = self.workspace.posteriors[name].draw(state.samplers[name])
+        return self._draws[name]
 
 
 def generator(seed: int, chain: int, sweep: int, place: int) -> np.random.Generator:
@@ -156,7 +177,7 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
 
 
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
-    """Draw one target's parameters from where its sampler stood, then its missing cells given them."""
+    """Draw one target's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
     workspace = bench.workspace
     target = workspace.resolved.targets[place]
@@ -165,16 +186,24 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     moved, draw, stats = workspace.posterior(target, data).step(
         state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
     )
-    cells = impute(bench, target, draw, rng)
-    changed = bench.set(target, cells)
+    bench.drawn(target, draw)
+    cells = impute(bench, state, target, rng)
+    changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed)
 
 
-def impute(bench: Bench, target: Target, draw: Draw, rng: np.random.Generator) -> np.ndarray:
-    """One draw of the missing cells of a target given one draw of its parameters, shape (missing unit,)."""
-    design = bench.workspace.designs[target.name]
-    return target.family.impute(rng, design.missing(draw, bench.matrices(target)))
+def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:
+    """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
+    space = bench.workspace
+    design = space.designs[target.name]
+    theta = design.missing(bench.draw(target.name, state), bench.matrices(target))
+    how = space.compatible.get(target.name)
+    if how is None:
+        return target.family.impute(rng, theta)
+    draws = {name: bench.draw(name, state) for name in how.designs}
+    matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
+    return compatible.draw(rng, how, theta, draws, bench.completed, matrices, unit=design.scale)
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
