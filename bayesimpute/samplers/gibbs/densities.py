@@ -82,10 +82,18 @@ def inner_root(theta, lay):
 
 
 @compiled
+def block_root(theta, lay, block):
+    """L of one block, shape (effect, effect)."""
+    out = np.zeros((lay.widths[block], lay.widths[block]))
+    root(theta, lay.firsts[block], lay.widths[block], out, block - block)
+    return out
+
+
+@compiled
 def marginal(theta, lay, products, rss, r, space):
     """Log density of sigma and the inner blocks; `r` (effect, cluster), `space` from :func:`workspace`."""
     weight = math.exp(-2 * theta[0])
-    total = prior(theta, lay, 0) - products.n * theta[0] - 0.5 * weight * rss
+    total = prior(theta, lay, lay.groups[0]) - products.n * theta[0] - 0.5 * weight * rss
     if lay.width == 0:
         return total
     factor = inner_root(theta, lay)
@@ -116,20 +124,26 @@ def _prepare(zz, r, factor, weight, low, n, space):
     q = factor.shape[0]
     for a in range(q):
         h = space[3 + a]
-        h[:n] = 0.0
+        _fill(h, 0.0, n)
         for k in range(a, q):
             if factor[k, a] != 0:
                 _add(h, factor[k, a] * weight, r[k, low : low + n], n)
     for a in range(q):
         for b in range(a + 1):
             m = space[3 + q + a * (a + 1) // 2 + b]
-            m[:n] = 1.0 if a == b else 0.0
+            _fill(m, 1.0 if a == b else 0.0, n)
             for k in range(a, q):
                 for c in range(b, q):
                     by = factor[k, a] * factor[c, b] * weight
                     if by != 0:
                         at = k * (k + 1) // 2 + c if k >= c else c * (c + 1) // 2 + k
                         _add(m, by, zz[at, low : low + n], n)
+
+
+@compiled
+def _fill(out, value, n):
+    for j in range(n):
+        out[j] = value
 
 
 @compiled
@@ -142,8 +156,8 @@ def _add(out, by, values, n):
 def _eliminate(q, n, space):
     """Of a chunk det M_j and |M_j^-1/2 L'r_j|^2, by Gauss's elimination."""
     determinants, sums, times = space[0], space[1], space[2]
-    determinants[:n] = 1.0
-    sums[:n] = 0.0
+    _fill(determinants, 1.0, n)
+    _fill(sums, 0.0, n)
     for k in range(q):
         h, pivot = space[3 + k], space[3 + q + k * (k + 1) // 2 + k]
         for j in range(n):
@@ -167,8 +181,7 @@ def non_centred(theta, lay, block, quadratic, linear):
     The log likelihood is l'linear - l'quadratic l / 2, with l the entries of L below the diagonal, row by row.
     """
     q = lay.widths[block]
-    factor = np.zeros((q, q))
-    root(theta, lay.firsts[block], q, factor, 0)
+    factor = block_root(theta, lay, block)
     total = prior(theta, lay, block - lay.inner + 1)
     at = 0
     for i in range(q):
@@ -187,8 +200,7 @@ def non_centred(theta, lay, block, quadratic, linear):
 def centred(theta, lay, block, uu):
     """Log density of an outer block given its effects, with U'U ``uu``, shape (effect, effect)."""
     q = lay.widths[block]
-    factor = np.zeros((q, q))
-    root(theta, lay.firsts[block], q, factor, 0)
+    factor = block_root(theta, lay, block)
     total = prior(theta, lay, block - lay.inner + 1)
     half = np.empty((q, q))  # L^-1 U'U
     for a in range(q):

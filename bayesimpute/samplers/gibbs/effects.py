@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from bayesimpute.families.quick_exp import compiled
-from bayesimpute.samplers.gibbs.densities import inner_root, root
+from bayesimpute.samplers.gibbs.densities import block_root, inner_root
 
 
 @compiled
@@ -80,7 +80,10 @@ def normal_equations(theta, lay, products):
         return a, c
     factor = inner_root(theta, lay)
     m, e = np.empty((q, q)), np.empty(q)
-    w = np.empty((np.max(lay.starts[1:] - lay.starts[:-1]), q))
+    most = 0
+    for j in range(lay.clusters):
+        most = max(most, lay.starts[j + 1] - lay.starts[j])
+    w = np.empty((most, q))
     for j in range(lay.clusters):
         start, end = lay.starts[j], lay.starts[j + 1]
         precision_root(j, factor, weight, products.zz, m)
@@ -116,8 +119,7 @@ def outer_effects(theta, lay, z):
     b = z.copy()
     for f in range(lay.inner, lay.widths.size):
         q = lay.widths[f]
-        factor = np.zeros((q, q))
-        root(theta, lay.firsts[f], q, factor, 0)
+        factor = block_root(theta, lay, f)
         for start in range(lay.offsets[f], lay.offsets[f] + q * lay.sizes[f], q):
             for i in range(q):
                 b[start + i] = 0.0
@@ -133,8 +135,7 @@ def draw_outer(rng, theta, lay, a, c):
     n = c.size
     for f in range(lay.inner, lay.widths.size):
         q = lay.widths[f]
-        factor = np.zeros((q, q))
-        root(theta, lay.firsts[f], q, factor, 0)
+        factor = block_root(theta, lay, f)
         for start in range(lay.offsets[f], lay.offsets[f] + q * lay.sizes[f], q):
             for i in range(q):  # T'A T and T'c with T block-diagonal; entry i of L'x needs the entries from i on
                 c[start + i] *= factor[i, i]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from bayesimpute.families.quick_exp import compiled
-from bayesimpute.samplers.gibbs.densities import centred, marginal, non_centred, root, workspace
+from bayesimpute.samplers.gibbs.densities import block_root, centred, marginal, non_centred, workspace
 from bayesimpute.samplers.gibbs.effects import (
     draw_inner,
     draw_outer,
@@ -83,7 +83,8 @@ def move_group(rng, theta, steps, form, block, lay, products, rss, r, space, qua
     for k in range(theta.size):
         if lay.groups[k] != group:
             continue
-        start[:] = theta
+        for m in range(theta.size):
+            start[m] = theta[m]
         level = now - rng.standard_exponential()
         low = -WIDTH * rng.random()
         high = low + WIDTH
@@ -100,7 +101,8 @@ def move_group(rng, theta, steps, form, block, lay, products, rss, r, space, qua
             else:
                 high = at
         else:
-            theta[:] = start
+            for m in range(theta.size):
+                theta[m] = start[m]
 
 
 @compiled
@@ -120,7 +122,7 @@ def move_outer(rng, theta, z, steps, lay, products, a, c, space):
     none = np.zeros(0)
     for f in range(lay.inner, lay.widths.size):
         quadratic, linear = in_roots(theta, z, f, lay, a, c)
-        move_group(rng, theta, steps, 1, f, lay, products, 0.0, nothing, space, quadratic, linear)
+        move_group(rng, theta, steps, np.int64(1), f, lay, products, 0.0, nothing, space, quadratic, linear)
         q, low = lay.widths[f], lay.offsets[f]
         u = outer_effects(theta, lay, z)[low : low + q * lay.sizes[f]].copy().reshape((lay.sizes[f], q))
         uu = np.zeros((q, q))
@@ -128,9 +130,8 @@ def move_outer(rng, theta, z, steps, lay, products, a, c, space):
             for i in range(q):
                 for k in range(q):
                     uu[i, k] += u[j, i] * u[j, k]
-        move_group(rng, theta, steps, 2, f, lay, products, 0.0, nothing, space, uu, none)
-        factor = np.zeros((q, q))
-        root(theta, lay.firsts[f], q, factor, 0)
+        move_group(rng, theta, steps, np.int64(2), f, lay, products, 0.0, nothing, space, uu, none)
+        factor = block_root(theta, lay, f)
         for j in range(lay.sizes[f]):
             for i in range(q):
                 value = u[j, i]
@@ -148,7 +149,8 @@ def in_roots(theta, z, block, lay, a, c):
     """
     q, low, size = lay.widths[block], lay.offsets[block], lay.sizes[block]
     b = outer_effects(theta, lay, z)
-    b[low : low + q * size] = 0.0
+    for m in range(q * size):
+        b[low + m] = 0.0
     entries = q * (q + 1) // 2
     quadratic, linear = np.zeros((entries, entries)), np.zeros(entries)
     rest, image = np.empty(q * size), np.empty(q * size)
@@ -159,7 +161,8 @@ def in_roots(theta, z, block, lay, a, c):
     at = 0
     for i in range(q):
         for k in range(i + 1):
-            image[:] = 0.0
+            for m in range(q * size):
+                image[m] = 0.0
             for j in range(size):
                 value = z[low + j * q + k]
                 linear[at] += value * rest[j * q + i]
@@ -193,7 +196,7 @@ def run(rng, theta, z, mean, covariance, count, sweeps, tune, lay, products):
     steps = directions(covariance, count, lay.groups)
     rss, r = residuals(outer_effects(theta, lay, z), lay, products)
     for _ in range(sweeps):
-        move_group(rng, theta, steps, 0, 0, lay, products, rss, r, space, nothing, none)
+        move_group(rng, theta, steps, np.int64(0), np.int64(0), lay, products, rss, r, space, nothing, none)
         a, c = normal_equations(theta, lay, products)
         move_outer(rng, theta, z, steps, lay, products, a, c, space)
         z = draw_outer(rng, theta, lay, a, c)
