@@ -93,9 +93,9 @@ def block_root(theta, lay, block):
 def marginal(theta, lay, products, rss, r, space):
     """Log density of sigma and the inner blocks; `r` (effect, cluster), `space` from :func:`workspace`."""
     weight = math.exp(-2 * theta[0])
-    total = prior(theta, lay, lay.groups[0]) - products.n * theta[0] - 0.5 * weight * rss
+    total = prior(theta, lay, lay.groups[0]) - products.n * theta[0]
     if lay.width == 0:
-        return total
+        return total - 0.5 * weight * max(rss, products.least)
     factor = inner_root(theta, lay)
     product, logs, squares = 1.0, 0.0, 0.0
     for low in range(0, lay.clusters, CHUNK):
@@ -109,7 +109,8 @@ def marginal(theta, lay, products, rss, r, space):
             if product > LARGE:
                 logs += math.log(product)
                 product = 1.0
-    return total + 0.5 * (squares - logs - math.log(product))
+    left = max(weight * rss - squares, weight * products.least)
+    return total - 0.5 * (left + logs + math.log(product))
 
 
 @compiled

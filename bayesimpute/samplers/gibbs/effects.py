@@ -177,7 +177,7 @@ def residuals(b, lay, products):
             value = b[lay.columns[t]]
             for i in range(lay.width):
                 r[i, j] -= products.zx[t, i] * value
-    return max(rss, 0.0), r
+    return rss, r
 
 
 @compiled

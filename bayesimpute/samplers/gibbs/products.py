@@ -14,6 +14,10 @@ import numpy as np
 from bayesimpute.families.quick_exp import compiled
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 
+ROUNDING = 1e-13
+"""Relative error of a difference of sums of squares."""
+TINY = 1e-200
+
 
 class Products(NamedTuple):
     """Cross-products of the fitted rows.
@@ -30,6 +34,9 @@ class Products(NamedTuple):
         X'X, X'y, y'y.
     n : int
         Number of rows.
+    least : float
+        A residual sum of squares below this is rounding and counts as this: sigma stays off zero where a target is a
+        linear function of the columns.
     """
 
     zz: np.ndarray
@@ -39,6 +46,7 @@ class Products(NamedTuple):
     xy: np.ndarray
     yy: float
     n: int
+    least: float
 
 
 @compiled
@@ -86,7 +94,7 @@ def cross_products(x: np.ndarray, z: np.ndarray, w: np.ndarray, y: np.ndarray, l
     for k in range(outer):
         for m in range(k):
             xx[m, k] = xx[k, m]
-    return Products(_turned(zz), zx, _turned(zy), xx, xy, yy, y.size)
+    return Products(_turned(zz), zx, _turned(zy), xx, xy, yy, y.size, ROUNDING * yy + TINY)
 
 
 @compiled
