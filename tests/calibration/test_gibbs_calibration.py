@@ -106,7 +106,7 @@ def geweke(made: Bed, steps: int, *, mutant: Mutant | None = None, seed: int = 3
     data = design.data(made.matrices, y)
     state = posterior.init(data, rng)
     rows = []
-    for k in range(steps):
+    for _ in range(steps):
         if not mutant.stale:
             data = design.data(made.matrices, y)
         else:  # the arrays are the same objects, so that nobody sees that the data have changed

@@ -1,4 +1,4 @@
-"""The densities that the compiled Gibbs sampler moves along are those of the graph; its normal draws have their moments.
+"""The densities that the compiled Gibbs sampler moves along are the graph's; its normal draws have the right moments.
 
 Integrals are held against the graph without integrating: joint(theta, b, u) / p(u | theta, b) is the same for all u,
 and is the density of theta and b with u integrated out.
@@ -207,8 +207,9 @@ def inner_law_of(posterior: GibbsPosterior, theta: np.ndarray, r: np.ndarray) ->
     lay, q = posterior.layout, posterior.layout.width
     root, weight = densities.inner_root(theta, lay), np.exp(-2 * theta[0])
     g = np.zeros((lay.clusters, q, q))
-    for at, (k, m) in enumerate((k, m) for k in range(q) for m in range(k + 1)):
-        g[:, k, m] = g[:, m, k] = posterior.products.zz[at]
+    places = [(k, m) for k in range(q) for m in range(k + 1)]
+    for (k, m), values in zip(places, posterior.products.zz, strict=True):
+        g[:, k, m] = g[:, m, k] = values
     covariances = np.linalg.inv(g * weight + np.linalg.inv(root @ root.T))
     return np.einsum("jab,bj->ja", covariances, r) * weight, covariances
 
