@@ -23,6 +23,7 @@ from bayesimpute.completed import Completed, fill
 from bayesimpute.describe import describe
 from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
 from bayesimpute.samplers import ConditionalModel, Posterior, SamplerState, Stats, choose
 from bayesimpute.targets import Event, Resolved, Target, resolve
@@ -32,6 +33,8 @@ CALIBRATION = 500
 """Transitions at fixed data from which the number of inner steps is found."""
 MOST_STEPS = 50
 ORDER = 3
+RUNAWAY = 1e8
+"""Standard deviations of a target from its mean beyond which an imputed value is no value."""
 WARMUP_STEPS = 3
 """Transitions a visit during warm-up, before their number is known."""
 
@@ -188,9 +191,26 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     )
     bench.drawn(target, draw)
     cells = impute(bench, state, target, rng)
+    _require_sane(cells, workspace.designs[target.name], state)
     changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed)
+
+
+def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
+    """Stop a chain that has run away.
+
+    Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
+    infinity, and nothing shall be kept that could be taken for a result.
+    """
+    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
+        name = design.target.name
+        finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
+        remedy = (
+            "its model and another feed each other's errors: leave powers and products of imputed variables out, or "
+            "make the plan compatible with its analysis ([[substantive]])"
+        )
+        raise one(PlanError, design.target.path, finding, remedy)
 
 
 def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:

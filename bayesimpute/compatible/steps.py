@@ -12,7 +12,7 @@ LogDensity = Callable[[np.ndarray], np.ndarray]
 SPAN = 8.0
 """Width of the slice sampler's first interval, in standard deviations of the variable's own model: wide enough to reach
 another mode (of a square, say), and an interval that need not be widened saves two evaluations."""
-STEPS = 3
+STEPS = 2
 """Slice sampling steps a visit."""
 SHRINKS = 100
 """Far more than are ever needed: an interval that has shrunk so often is the current value."""

@@ -9,6 +9,7 @@ from bayesimpute import graph
 from bayesimpute.design import Block, Design, Draw
 from bayesimpute.priors import Prior
 from bayesimpute.samplers.base import Data, SamplerState, Stats
+from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, layout, ordered
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.sweeps import run
@@ -18,7 +19,7 @@ BURN_IN = (30, 40, 50, 80)
 SPREAD = 1.0
 """Half the width of the starts of log sigma and log sd around the medians of their priors, and of artanh of the partial
 correlations around zero."""
-PARTS = ("theta", "z", "mean", "covariance", "count")
+PARTS = ("theta", "z", "mean", "covariance", "count", "u")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -39,7 +40,8 @@ class GibbsPosterior:
         """A dispersed start and a short burn-in that learns the directions of the slices."""
         theta = self._start(rng)
         size = theta.size
-        state = _state(theta, self.layout.mean.copy(), np.zeros(size), np.zeros((size, size)), 0.0)
+        none = np.zeros((0, 0))  # inner effects: drawn by the first step
+        state = _state(theta, self.layout.mean.copy(), np.zeros(size), np.zeros((size, size)), 0.0, none)
         first, *others = BURN_IN
         state, _, _ = self.step(state, data, rng, transitions=first)
         for sweeps in others:
@@ -55,7 +57,12 @@ class GibbsPosterior:
         *parts, b, u = run(
             rng, *(a[k] for k in PARTS[:4]), float(a["count"]), transitions, tune, self.layout, self.products
         )
-        return _state(*parts), self._draw(parts[0], b, u), Stats(transitions, 0, 1.0, 0)
+        return _state(*parts, u), self._draw(parts[0], b, u), Stats(transitions, 0, 1.0, 0)
+
+    def draw(self, state: SamplerState) -> Draw:
+        """The parameters at a state."""
+        theta, z, u = (state.arrays[name] for name in ("theta", "z", "u"))
+        return self._draw(theta, outer_effects(theta, self.layout, z), u)
 
     def _set(self, data: Data) -> None:
         """Cross-products anew if any array is another object than last time."""
