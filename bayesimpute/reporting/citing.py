@@ -37,10 +37,11 @@ def cite(imputed: "MultiplyImputed | None" = None) -> str:
 
 def used(imputed: "MultiplyImputed | None" = None) -> tuple[str, ...]:
     """The keys of what a run uses."""
-    left_out = set(SELECTION)
+    left_out = {*SELECTION, "bartlett2015"}
     if imputed is not None:
+        left_out -= {"bartlett2015"} if imputed.plan.substantive else set()
         families = selecting(imputed)
-        left_out = set() if families else left_out
+        left_out -= set(SELECTION) if families else set()
         left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
         left_out |= set() if "nuts" in samplers(imputed.plan) else {"hoffman2014"}
     return tuple(key for key in REFERENCES if key not in left_out)

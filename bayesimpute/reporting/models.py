@@ -9,7 +9,7 @@ from bayesimpute.reporting.wording import bullets, code, codes, counted
 
 if TYPE_CHECKING:
     from bayesimpute.imputed import MultiplyImputed
-    from bayesimpute.plan import Conditional
+    from bayesimpute.plan import Conditional, Plan
     from bayesimpute.targets import Resolved, Target
 
 NONE = "No model was fitted: every missing cell that was filled in follows from the data."
@@ -26,7 +26,11 @@ def imputation_models(imputed: "MultiplyImputed", resolved: "Resolved") -> str:
         "distribution of a Bayesian regression model, given the current values of all other variables. The models, in "
         "the order of their visits:"
     )
-    models = bullets(_model(target, conditionals[target.name]) for target in resolved.targets)
+    if imputed.plan.substantive:
+        first = _compatible(imputed.plan) + " The models, in the order of their visits:"
+    models = bullets(
+        _model(target, conditionals[target.name], resolved.factors.get(target.name, ())) for target in resolved.targets
+    )
     priors = (
         "Priors that are not given here were weakly informative and scaled by the data (bambi's automatic ones; LKJ(2) "
         "on correlations of random effects)."
@@ -34,9 +38,20 @@ def imputation_models(imputed: "MultiplyImputed", resolved: "Resolved") -> str:
     return "\n\n".join([first, models, *_assumed(resolved), priors, *_derived(imputed)])
 
 
+def _compatible(plan: "Plan") -> str:
+    """The method of a plan with substantive models."""
+    formulas = codes([model.formulas["mu"] for model in plan.substantive])
+    return (
+        f"Missing values were imputed compatibly with {formulas} (substantive-model-compatible imputation, "
+        f"{see('bartlett2015')[1:-1]}): in every sweep the parameters of each Bayesian regression model were drawn anew, "
+        "those of covariates given all rows, current imputations included, and each missing value of a covariate was "
+        "drawn from its own model times the density of every model that reads it."
+    )
+
+
 def _assumed(resolved: "Resolved") -> list[str]:
     """That what has no selection model was taken as missing at random."""
-    random = [target.name for target in resolved.targets if target.family.selection is None]
+    random = [t.name for t in resolved.targets if t.family.selection is None and t.missing_rows.size]
     if not random:
         return []
     verb, whose = ("was", "its model") if len(random) == 1 else ("were", "their models")
@@ -48,8 +63,9 @@ def _derived(imputed: "MultiplyImputed") -> list[str]:
     return [f"Computed from other variables in every sweep: {'; '.join(own)}."] if own else []
 
 
-def _model(target: "Target", conditional: "Conditional") -> str:
+def _model(target: "Target", conditional: "Conditional", readers: tuple[str, ...] = ()) -> str:
     parts = [_formulas(target, conditional), _factors(target), _fitted(target)]
+    parts += [f"Its missing values were drawn from this model times that of {codes(list(readers))}"] if readers else []
     if target.family.selection is not None:
         parts += [*_selection(target, conditional), *_apart(target)]
     said = {"rho"} if target.family.selection is not None and "rho" not in conditional.formulas else set()
@@ -69,9 +85,10 @@ def _factors(target: "Target") -> str:
 
 
 def _fitted(target: "Target") -> str:
-    what = "observed unit" if target.level is None else "observed cluster"
+    kind = "" if target.everywhere else "observed "
+    what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
-    return f"Fitted to {counted(len(target.fit_rows), what)}{of}, imputed for {len(target.missing_rows)}"
+    return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
 
 
 def _selection(target: "Target", conditional: "Conditional") -> list[str]:

@@ -130,6 +130,18 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
                 "doi": "10.1201/9780429492259",
             },
         ),
+        "bartlett2015": _article(
+            "Bartlett et al. 2015",
+            author="Bartlett, Jonathan W. and Seaman, Shaun R. and White, Ian R. and Carpenter, James R.",
+            title="Multiple imputation of covariates by fully conditional specification: accommodating the substantive "
+            "model",
+            journal="Statistical Methods in Medical Research",
+            year="2015",
+            volume="24",
+            number="4",
+            pages="462--487",
+            doi="10.1177/0962280214521348",
+        ),
         "vonhippel2020": _article(
             "von Hippel 2020",
             author="von Hippel, Paul T.",
