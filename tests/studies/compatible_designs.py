@@ -47,8 +47,8 @@ class Design:
         The conditionals of the incomplete covariates in the compatible plan.
     reversed : tuple of str
         The conditionals of the reversed plan, the outcome's excepted.
-    holes : callable
-        Which cells are missing, by variable.
+    holes, make : callable
+        Which cells are missing, by variable; and the complete data.
     outcome, x : {"gaussian", "bernoulli"}
         Their families.
     analysis : mapping
@@ -65,6 +65,7 @@ class Design:
     covariates: tuple[str, ...] = ("x ~ z + (1 | g)",)
     reversed: tuple[str, ...] = ("x ~ y + z + (1 + y | g)",)
     holes: Holes = field(default_factory=lambda: by_z)
+    make: Callable[["Design", np.random.Generator], Frame] = field(default_factory=lambda: basic)
     outcome: str = "gaussian"
     x: str = "gaussian"
     analysis: Mapping[str, Any] = field(default_factory=dict)
@@ -110,9 +111,8 @@ def with_w(frame: Frame, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {**by_z(frame, rng), "w": (rng.random(codes.max() + 1) < 0.2)[codes]}
 
 
-def simulate(design: Design, seed: int) -> tuple[Frame, Frame]:
-    """The complete data of a replicate, and the same with holes."""
-    rng = np.random.default_rng([8101, seed])
+def basic(design: Design, rng: np.random.Generator) -> Frame:
+    """The complete data of the random-slope design and its variations."""
     j, n = design.clusters, design.size
     g = np.repeat(np.arange(j), n)
     z, w = rng.normal(size=len(g)), rng.normal(size=j)[g]
@@ -124,9 +124,29 @@ def simulate(design: Design, seed: int) -> tuple[Frame, Frame]:
     mean = 1 + 0.5 * x + 0.3 * z + u[g, 0] + u[g, 1] * x + design.extra(frame)
     e = rng.normal(size=len(g))
     frame["y"] = (rng.random(len(g)) < expit(mean)).astype(float) if design.outcome == "bernoulli" else mean + e
-    used = [name for name in frame if name in ("g", "y") or name in design.terms]
-    complete = frame[used]
-    holes = design.holes(frame, rng)
+    return frame[[name for name in frame if name in ("g", "y") or name in design.terms]]
+
+
+def huque(design: Design, rng: np.random.Generator) -> Frame:
+    """Huque et al. (2020, Biometrical Journal 62:444), scenario iii: quality of life y, body mass index x, seifa w."""
+    g = np.repeat(np.arange(design.clusters), rng.integers(2, 11, size=design.clusters))
+    n, j = len(g), design.clusters
+    age, sex, w = (168 + rng.normal(11, 1.5, n)) / 12, (rng.random(n) < 0.5).astype(float), rng.normal(size=j)[g]
+    x = -1 + 0.15 * rng.normal(size=j)[g] + 0.1 * age + 0.05 * sex + rng.normal(size=n)
+    mean = 0.5 - 0.2 * x + 0.25 * w + 0.4 * rng.normal(size=j)[g] + 0.2 * rng.normal(size=j)[g] * x
+    return pd.DataFrame({"g": g, "age": age, "sex": sex, "w": w, "x": x, "y": mean + 0.9 * rng.normal(size=n)})
+
+
+def x_by_y_and_w(frame: Frame, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Theirs."""
+    return {"x": rng.random(len(frame)) < expit(-2.2 + frame["y"] + 0.2 * frame["w"]).to_numpy()}
+
+
+def simulate(design: Design, seed: int) -> tuple[Frame, Frame]:
+    """The complete data of a replicate, and the same with holes."""
+    rng = np.random.default_rng([8101, seed])
+    complete = design.make(design, rng)
+    holes = design.holes(complete, rng)
     return complete, complete.assign(**{name: complete[name].where(~gone) for name, gone in holes.items()})
 
 
@@ -163,5 +183,21 @@ DESIGNS: Mapping[str, Design] = {
         terms="x + z + (1 | g)",
         truth={name: value for name, value in TRUTH.items() if name != "variance g x"},
         reversed=("x ~ y + z + (1 | g)",),
+    ),
+    "Huque iii": Design(
+        clusters=100,
+        terms="x + w + (1 + x | g)",
+        truth={
+            "Intercept": 0.5,
+            "x": -0.2,
+            "w": 0.25,
+            "variance g Intercept": 0.16,
+            "variance g x": 0.04,
+            "variance Residual Residual": 0.81,
+        },
+        make=huque,
+        holes=x_by_y_and_w,
+        covariates=("x ~ age + sex + w + (1 | g)",),
+        reversed=("x ~ y + age + sex + w + (1 + y | g)",),
     ),
 }
