@@ -23,6 +23,8 @@ HOUSE = (
     "targets",
     "completed",
     "check",
+    "congenial",
+    "suggesting",
     "pilot",
     "design",
     "describe",

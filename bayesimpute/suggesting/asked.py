@@ -1,0 +1,219 @@
+"""What the user wants to analyse: formulas read, problems found, and one most general model for each outcome.
+
+Everything that can be wrong with an analysis is looked for here, all at once. What only the data show (a column that is
+not there, a calculation with text, more random effects than clusters) is found by the plan's own check of the
+analysis as if it were a model of the plan.
+
+To accept another way of writing an analysis, extend ``_one``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bayesimpute.check import check
+from bayesimpute.formulas import Formula, parse, quote
+from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import InputError, PlanError, Problem, errors
+from bayesimpute.plan import Analysis, Conditional, Plan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """One analysis.
+
+    Attributes
+    ----------
+    path : str
+        What problems call it: ``analysis``, or ``analysis[2]`` if there are several.
+    formula : Formula
+        Of its mean.
+    model : Conditional
+        The same as a model of a plan.
+    analysis : Analysis or None
+        As given, if it was given so.
+    """
+
+    path: str
+    formula: Formula
+    model: Conditional
+    analysis: Analysis | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Its left side."""
+        return self.model.target
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The cluster keys of random effects and cluster means."""
+        means = sorted(key for _, key in self.formula.cluster_means)
+        return tuple(dict.fromkeys([*(group.factor for group in self.formula.groups), *means]))
+
+
+def read_asked(given: Any) -> tuple[list[Asked], list[Problem]]:
+    """The analyses that can be read, and what is wrong with the others."""
+    items = [given] if isinstance(given, str | Conditional | Analysis) or not isinstance(given, Iterable) else [*given]
+    found, problems = [], []
+    for k, item in enumerate(items):
+        path = "analysis" if len(items) == 1 else f"analysis[{k + 1}]"
+        try:
+            found.append(_one(item, path))
+        except InputError as error:
+            problems += error.problems
+    if not items:
+        problems.append(Problem(path="analysis", finding="there is no analysis", remedy='write "y ~ x + (1 | g)"'))
+    return found, problems
+
+
+def _one(given: Any, path: str) -> Asked:
+    family: Any = getattr(given, "family", "auto")
+    if isinstance(given, Analysis):
+        source: Any = given.formula
+        known = given.link is None or given.family == "gaussian"
+        model_family = given.family if known or given.family != "bernoulli" else _bernoulli(given.link, path)
+    else:
+        source = given.formulas.get("mu") if isinstance(given, Conditional) else given
+        model_family = family
+    formula = parse(source, response="required", path=path)
+    assert formula.response is not None
+    if isinstance(given, Conditional):
+        return Asked(path=path, formula=formula, model=replace(given, target=formula.response))
+    model = Conditional(target=formula.response, family=model_family, formulas={"mu": formula.source})
+    return Asked(path=path, formula=formula, model=model, analysis=given if isinstance(given, Analysis) else None)
+
+
+def _bernoulli(link: Any, path: str) -> Any:
+    from bayesimpute.families import Bernoulli
+
+    if link in ("logit", "probit"):
+        return Bernoulli(link=link)
+    remedy = "use logit or probit"
+    raise PlanError([Problem(path=path, finding=f'no model of a plan has the link "{link}"', remedy=remedy)])
+
+
+def problems_with_data(asked: Iterable[Asked], data: Incomplete, mode: str) -> list[Problem]:
+    """What is wrong with analyses of these data."""
+    asked = list(asked)
+    found = [problem for a in asked for problem in _in_data(a, data, mode)]
+    plain = {c for a in asked for c in (*a.formula.needs, a.outcome) if c in data.columns}
+    keys = {part for a in asked for key in a.keys for part in (key, *key.split(":"))}
+    used = plain - keys
+    if not found and not any(data.columns[name].missing.any() for name in used):
+        finding = f"nothing that it uses has missing values: {', '.join(sorted(used))}"
+        found.append(Problem(path="analysis", finding=finding, remedy="fit it to the data as they are"))
+    found += [p for a in asked for p in _unimputable(a, data, used - {a.outcome})]
+    return list(dict.fromkeys([*found, *_circles(asked)]))
+
+
+def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
+    """Problems of the analysis as a model of the plan, with its incomplete covariates as targets of simple ones."""
+    outcome, formula = asked.outcome, asked.formula
+    keys = {part for key in asked.keys for part in key.split(":")} | set(asked.keys)
+    others = [n for n in sorted(formula.needs) if n in data.columns and n not in keys | {outcome}]
+    incomplete = [n for n in others if data.columns[n].missing.any()]
+    simple = [Conditional.of(f"{quote(n)} ~ 1") for n in incomplete]
+    found = errors(check(Plan(conditionals=(asked.model, *simple)), data.frame))
+    complete = outcome in data.columns and not data.columns[outcome].missing.any()
+    place = f"conditional[{outcome}]"
+    kept = [p for p in found if p.path.startswith((place, "data", "clusters"))]
+    if complete and mode == "fcs":  # then it is only a predictor
+        kept = [p for p in kept if p.path not in (place, f"{place}.family")]
+    return [replace(p, path=asked.path + p.path.removeprefix(place).replace(".formulas.mu", "")) for p in kept]
+
+
+def _unimputable(asked: Asked, data: Incomplete, names: Iterable[str]) -> list[Problem]:
+    """Incomplete covariates that no family imputes."""
+    from bayesimpute.targets import kind_of
+
+    found = []
+    inside = {coded(atom) for term in common_terms(asked.formula) for atom in term}
+    for name in sorted(set(names) & asked.formula.needs & set(data.columns)):
+        column = data.columns[name]
+        if not column.missing.any() or (column.missing.all()):
+            if column.missing.all():
+                finding = f'all values of "{name}" are missing'
+                found.append(Problem(path=asked.path, finding=finding, remedy="leave it out of the analysis"))
+            continue
+        left = data.deductive(name)[0]
+        complete = data.variables[name].level is not None and not (left != left).any()
+        remedy = "merge its labels into two, or leave it out of the analysis"
+        if kind_of(column) is None and not complete:
+            what = f"is a category with {len(column.labels)} labels" if column.kind == "category" else "is a date"
+            what = "holds values of different types" if column.kind == "mixed" else what
+            finding = f'"{name}" has {int(column.missing.sum())} missing values and {what}, which no family imputes'
+            found.append(Problem(path=asked.path, finding=finding, remedy=remedy))
+        elif kind_of(column) == "number" and name in inside and not complete:
+            finding = f'C({name}) makes a category of "{name}", whose missing values can only be imputed as numbers'
+            remedy = f"write {quote(name)} as a number, or {remedy}"
+            found.append(Problem(path=asked.path, finding=finding, remedy=remedy))
+    return found
+
+
+def _circles(asked: Iterable[Asked]) -> list[Problem]:
+    """Outcomes that explain each other: no joint model has both analyses as its conditionals."""
+    reads: dict[str, set[str]] = {}
+    for a in asked:
+        reads.setdefault(a.outcome, set()).update(a.formula.needs)
+    for _ in reads:
+        for y, names in reads.items():
+            reads[y] = names | {n for other in names & set(reads) for n in reads[other]}
+    circle = sorted(y for y, names in reads.items() if y in names)
+    if len(circle) < 2:
+        return []
+    finding = f"{' and '.join(circle)} are the outcome of one analysis and explain the other's in a circle"
+    return [Problem(path="analysis", finding=finding, remedy="make a plan for each of these analyses")]
+
+
+def most_general(asked: Iterable[Asked]) -> dict[str, Conditional]:
+    """One model for each outcome, with the terms and random effects of all its analyses.
+
+    Raises
+    ------
+    PlanError
+        If the analyses of one outcome have different families.
+    """
+    by: dict[str, list[Asked]] = {}
+    for a in asked:
+        by.setdefault(a.outcome, []).append(a)
+    return {outcome: _union(outcome, group) for outcome, group in by.items()}
+
+
+def _union(outcome: str, group: list[Asked]) -> Conditional:
+    families = {str(a.model.family) for a in group} - {"auto"}
+    if len(families) > 1:
+        finding = f'the analyses of "{outcome}" have different families: {", ".join(sorted(families))}'
+        raise PlanError([Problem(path="analysis", finding=finding, remedy="make a plan for each of them")])
+    models = [a.model for a in group]
+    family = next((m.family for m in models if m.family != "auto"), "auto")
+    wanted = {k for a in group for k in _parts(a.formula)}
+    for a in group:
+        if wanted <= _parts(a.formula):
+            return replace(a.model, family=family)
+    return replace(models[0], family=family, formulas={**models[0].formulas, "mu": _joined(outcome, group)})
+
+
+def _parts(formula: Formula) -> set[object]:
+    terms = {frozenset(map(bare, term)) for term in common_terms(formula)}
+    return {*terms, *((key, frozenset(map(bare, term))) for key, term in random_terms(formula))}
+
+
+def _joined(outcome: str, group: list[Asked]) -> str:
+    terms = {frozenset(t): written(t) for a in group for t in common_terms(a.formula)}
+    effects: dict[str, dict[frozenset[Any], str]] = {}
+    for a in group:
+        for key, term in random_terms(a.formula):
+            effects.setdefault(key, {})[frozenset(term)] = written(term)
+    by_key = [f"({_effects(found.values())} | {_key(key)})" for key, found in effects.items()]
+    none = [] if any("1" in a.formula.terms for a in group) else ["0"]
+    return f"{quote(outcome)} ~ {' + '.join([*none, *terms.values(), *by_key]) or '1'}"
+
+
+def _effects(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    return " + ".join(["1", *(t for t in texts if t != "1")] if "1" in texts else ["0", *texts])
+
+
+def _key(key: str) -> str:
+    return ":".join(map(quote, key.split(":")))
