@@ -97,22 +97,23 @@ def suggest(
     >>> print(suggest("popular ~ sex * texp + (1 + sex | school)", data, auxiliary="auto"))  # doctest: +SKIP
     """
     frame = data.frame if isinstance(data, Incomplete) else data
-    keys = [clusters] if isinstance(clusters, str) else list(clusters)
-    keys += data.clusters if isinstance(data, Incomplete) else ()
-    asked, problems = read_asked(analysis)
+    keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
+    asked, problems = read_asked(analysis, mode)
     problems += _mode(mode)
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys])
     problems += _clusters(everything, keys)
     problems += problems_with_data(asked, everything, mode)
-    named = _named(auxiliary)
+    named = [] if auxiliary is None or auxiliary == "auto" else _names(auxiliary, "auxiliary")
     if problems:
         raise PlanError([*problems, *_unknown(named, everything)])
     general = most_general(asked)
-    scene = Scene(data=everything, models={y: parse(c.formulas["mu"]) for y, c in general.items()})
+    models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
+    extra = frozenset().union(*(f.needs for a in asked for f in a.others))
+    scene = Scene(data=everything, models=models, extra=extra)
     problems = auxiliaries.problems(scene, named, mode)
     if problems:
         raise PlanError(problems)
-    return _suggestion(asked, general, scene, mode, auxiliary)
+    return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
 
 
 def _mode(mode: object) -> list[Problem]:
@@ -134,14 +135,12 @@ def _clusters(data: Incomplete, keys: Iterable[str]) -> list[Problem]:
     return found
 
 
-def _named(auxiliary: Sequence[str] | str | None) -> list[str]:
-    if auxiliary is None or auxiliary == "auto":
-        return []
-    if isinstance(auxiliary, str):
-        return [auxiliary]
-    if not isinstance(auxiliary, Iterable):
-        raise one(PlanError, "auxiliary", f"{auxiliary!r} is not a list of columns", 'write ["a", "b"] or "auto"')
-    return list(dict.fromkeys(auxiliary))
+def _names(given: Sequence[str] | str, path: str) -> list[str]:
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
+        raise one(PlanError, path, f"{given!r} is not a list of columns", 'write ["a", "b"]')
+    return list(dict.fromkeys(given))
 
 
 def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
@@ -160,12 +159,12 @@ def _suggestion(
     general: dict[str, Conditional],
     scene: Scene,
     mode: str,
-    auxiliary: Sequence[str] | str | None,
+    auxiliary: Sequence[str],
 ) -> Suggestion:
     usable, why_not = auxiliaries.candidates(scene, mode)
     found = auxiliaries.strongest(scene, usable)
     automatic = auxiliary == "auto"
-    chosen = [n for n, a in found.items() if a.largest >= BOUND] if automatic else _named(auxiliary)
+    chosen = [n for n, a in found.items() if a.largest >= BOUND] if automatic else auxiliary
     scene = replace(scene, auxiliaries=tuple(chosen))
     sections = _models(scene, general, found, mode, looked_for=automatic)
     families = {y: _family(scene, y, model) for y, model in general.items()}
@@ -190,7 +189,7 @@ def _models(
     scene: Scene, general: dict[str, Conditional], found: dict[str, Association], mode: str, *, looked_for: bool
 ) -> list[tuple[str, list[Model]]]:
     if mode == "fcs":
-        return [("conditional", recipes.conditionals(scene, chosen=looked_for))]
+        return [("conditional", recipes.conditionals(scene, general, chosen=looked_for))]
     return [
         ("substantive", compatible.substantive(scene, general)),
         ("conditional", compatible.conditionals(scene, found)),

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bayesimpute.check import check
+from bayesimpute.families import FAMILIES, Bernoulli
 from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import InputError, PlanError, Problem, errors
+from bayesimpute.outcome import InputError, PlanError, Problem, errors, one
 from bayesimpute.plan import Analysis, Conditional, Plan
 
 
@@ -31,6 +32,8 @@ class Asked:
         Of its mean.
     model : Conditional
         The same as a model of a plan.
+    others : tuple of Formula
+        Of its other parameters: residual standard deviation, selection.
     analysis : Analysis or None
         As given, if it was given so.
     """
@@ -38,6 +41,7 @@ class Asked:
     path: str
     formula: Formula
     model: Conditional
+    others: tuple[Formula, ...] = ()
     analysis: Analysis | None = None
 
     @property
@@ -48,18 +52,23 @@ class Asked:
     @property
     def keys(self) -> tuple[str, ...]:
         """The cluster keys of random effects and cluster means."""
-        means = sorted(key for _, key in self.formula.cluster_means)
-        return tuple(dict.fromkeys([*(group.factor for group in self.formula.groups), *means]))
+        found = [group.factor for f in (self.formula, *self.others) for group in f.groups]
+        return tuple(dict.fromkeys([*found, *sorted(key for _, key in self.formula.cluster_means)]))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """All columns whose values it uses, the outcome left out."""
+        return frozenset().union(self.formula.needs, *(f.needs for f in self.others)) - {self.outcome}
 
 
-def read_asked(given: Any) -> tuple[list[Asked], list[Problem]]:
+def read_asked(given: Any, mode: str) -> tuple[list[Asked], list[Problem]]:
     """The analyses that can be read, and what is wrong with the others."""
     items = [given] if isinstance(given, str | Conditional | Analysis) or not isinstance(given, Iterable) else [*given]
     found, problems = [], []
     for k, item in enumerate(items):
         path = "analysis" if len(items) == 1 else f"analysis[{k + 1}]"
         try:
-            found.append(_one(item, path))
+            found.append(_one(item, path, mode))
         except InputError as error:
             problems += error.problems
     if not items:
@@ -67,40 +76,43 @@ def read_asked(given: Any) -> tuple[list[Asked], list[Problem]]:
     return found, problems
 
 
-def _one(given: Any, path: str) -> Asked:
-    family: Any = getattr(given, "family", "auto")
+def _one(given: Any, path: str, mode: str) -> Asked:
     if isinstance(given, Analysis):
-        source: Any = given.formula
-        known = given.link is None or given.family == "gaussian"
-        model_family = given.family if known or given.family != "bernoulli" else _bernoulli(given.link, path)
-    else:
-        source = given.formulas.get("mu") if isinstance(given, Conditional) else given
-        model_family = family
-    formula = parse(source, response="required", path=path)
-    assert formula.response is not None
+        formula = parse(given.formula, response="required", path=path)
+        family = _family(given, path, mode)
+        model = Conditional(target=str(formula.response), family=family, formulas={"mu": given.formula})
+        return Asked(path=path, formula=formula, model=model, analysis=given)
     if isinstance(given, Conditional):
-        return Asked(path=path, formula=formula, model=replace(given, target=formula.response))
-    model = Conditional(target=formula.response, family=model_family, formulas={"mu": formula.source})
-    return Asked(path=path, formula=formula, model=model, analysis=given if isinstance(given, Analysis) else None)
+        formula = parse(given.formulas.get("mu", ""), response="required", path=path)
+        pairs = [(name, text) for name, text in given.formulas.items() if name != "mu"]
+        others = tuple(parse(text, path=f"{path}.formulas.{name}") for name, text in pairs)
+        return Asked(path=path, formula=formula, model=replace(given, target=str(formula.response)), others=others)
+    formula = parse(given, response="required", path=path)
+    return Asked(path=path, formula=formula, model=Conditional(target=str(formula.response), formulas={"mu": given}))
 
 
-def _bernoulli(link: Any, path: str) -> Any:
-    from bayesimpute.families import Bernoulli
-
-    if link in ("logit", "probit"):
-        return Bernoulli(link=link)
-    remedy = "use logit or probit"
-    raise PlanError([Problem(path=path, finding=f'no model of a plan has the link "{link}"', remedy=remedy)])
+def _family(analysis: Analysis, path: str, mode: str) -> Any:
+    """The family of a plan's model that an analysis is; in chained equations its outcome's own will do."""
+    if analysis.family == "bernoulli" and analysis.link in (None, "logit", "probit"):
+        return FAMILIES["bernoulli"]() if analysis.link is None else Bernoulli(link=analysis.link)
+    if analysis.family in FAMILIES and analysis.family != "bernoulli":
+        return analysis.family
+    if mode == "fcs":
+        return "auto"
+    link = f" with link {analysis.link}" if analysis.link else ""
+    remedy = 'use mode "fcs", or one of the families gaussian, student_t and bernoulli (logit, probit)'
+    finding = f"no model of a plan has the family {analysis.family}{link}"
+    raise one(PlanError, f"{path}.family", finding, remedy)
 
 
 def problems_with_data(asked: Iterable[Asked], data: Incomplete, mode: str) -> list[Problem]:
     """What is wrong with analyses of these data."""
     asked = list(asked)
     found = [problem for a in asked for problem in _in_data(a, data, mode)]
-    plain = {c for a in asked for c in (*a.formula.needs, a.outcome) if c in data.columns}
+    plain = {c for a in asked for c in (*a.needs, a.outcome) if c in data.columns}
     keys = {part for a in asked for key in a.keys for part in (key, *key.split(":"))}
     used = plain - keys
-    if not found and not any(data.columns[name].missing.any() for name in used):
+    if asked and not found and not any(data.columns[name].missing.any() for name in used):
         finding = f"nothing that it uses has missing values: {', '.join(sorted(used))}"
         found.append(Problem(path="analysis", finding=finding, remedy="fit it to the data as they are"))
     found += [p for a in asked for p in _unimputable(a, data, used - {a.outcome})]
@@ -109,9 +121,9 @@ def problems_with_data(asked: Iterable[Asked], data: Incomplete, mode: str) -> l
 
 def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
     """Problems of the analysis as a model of the plan, with its incomplete covariates as targets of simple ones."""
-    outcome, formula = asked.outcome, asked.formula
+    outcome = asked.outcome
     keys = {part for key in asked.keys for part in key.split(":")} | set(asked.keys)
-    others = [n for n in sorted(formula.needs) if n in data.columns and n not in keys | {outcome}]
+    others = [n for n in sorted(asked.needs) if n in data.columns and n not in keys]
     incomplete = [n for n in others if data.columns[n].missing.any()]
     simple = [Conditional.of(f"{quote(n)} ~ 1") for n in incomplete]
     found = errors(check(Plan(conditionals=(asked.model, *simple)), data.frame))
@@ -120,7 +132,11 @@ def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
     kept = [p for p in found if p.path.startswith((place, "data", "clusters"))]
     if complete and mode == "fcs":  # then it is only a predictor
         kept = [p for p in kept if p.path not in (place, f"{place}.family")]
-    return [replace(p, path=asked.path + p.path.removeprefix(place).replace(".formulas.mu", "")) for p in kept]
+    return [replace(p, path=_renamed(p.path, place, asked.path)) for p in kept]
+
+
+def _renamed(path: str, place: str, new: str) -> str:
+    return new + path.removeprefix(place).replace(".formulas.mu", "") if path.startswith(place) else path
 
 
 def _unimputable(asked: Asked, data: Incomplete, names: Iterable[str]) -> list[Problem]:
@@ -129,7 +145,7 @@ def _unimputable(asked: Asked, data: Incomplete, names: Iterable[str]) -> list[P
 
     found = []
     inside = {coded(atom) for term in common_terms(asked.formula) for atom in term}
-    for name in sorted(set(names) & asked.formula.needs & set(data.columns)):
+    for name in sorted(set(names) & asked.needs & set(data.columns)):
         column = data.columns[name]
         if not column.missing.any() or (column.missing.all()):
             if column.missing.all():
@@ -155,7 +171,7 @@ def _circles(asked: Iterable[Asked]) -> list[Problem]:
     """Outcomes that explain each other: no joint model has both analyses as its conditionals."""
     reads: dict[str, set[str]] = {}
     for a in asked:
-        reads.setdefault(a.outcome, set()).update(a.formula.needs)
+        reads.setdefault(a.outcome, set()).update(a.needs)
     for _ in reads:
         for y, names in reads.items():
             reads[y] = names | {n for other in names & set(reads) for n in reads[other]}

@@ -31,7 +31,7 @@ def conditionals(scene: Scene, associations: Mapping[str, Association]) -> list[
     found = [_covariate(scene, name) for name in scene.covariates if scene.data.variables[name].n_missing]
     for k, name in enumerate(scene.auxiliaries):
         found.append(_auxiliary(scene, name, scene.auxiliaries[:k], associations.get(name)))
-    return found
+    return [made for made in found if scene.kind(made.conditional.target) is not None]
 
 
 def _substantive(scene: Scene, outcome: str, asked: Conditional) -> Model:
@@ -83,8 +83,6 @@ def _narrow(scene: Scene, target: str) -> list[str]:
 
 
 def _auxiliary(scene: Scene, target: str, before: tuple[str, ...], why: Association | None) -> Model:
-    if scene.data.variables[target].n_missing and not scene.missing(target):
-        return deduced(scene, target)
     notes = [f"Auxiliary variable: {why or 'asked for'}. It predicts nothing: its density multiplies into the draws."]
     pieces = predictors(scene, target, [*scene.outcomes, *scene.covariates, *before])
     return model(scene, target, pieces, groups=plain_groups(scene, target), notes=notes)

@@ -14,6 +14,7 @@ and between them (``cluster_mean(x):w``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -33,34 +34,45 @@ from bayesimpute.formulas.terms import (
     term_names,
     written,
 )
+from bayesimpute.plan import Conditional
 from bayesimpute.suggesting.auxiliaries import BOUND, association
-from bayesimpute.suggesting.models import Model, Piece, deduced, intercepts, mains, means, model
+from bayesimpute.suggesting.models import Model, Piece, deduced, described, intercepts, mains, means, model
 from bayesimpute.suggesting.scene import Scene
 
 LEVEL_1, LEVEL_2, CROSS = "level-1 interactions", "level-2 interactions", "cross-level interactions"
 AGGREGATED = "cluster means of level-1 interactions"
 
 
-def conditionals(scene: Scene, *, chosen: bool) -> list[Model]:
+def conditionals(scene: Scene, asked: Mapping[str, Conditional], *, chosen: bool) -> list[Model]:
     """The models of all incomplete variables.
 
     Parameters
     ----------
     scene : Scene
         The data and the analyses.
+    asked : mapping of str to Conditional
+        The analyses as models: their family, priors and other formulas are the outcome's.
     chosen : bool
         Whether auxiliary variables were looked for: then each target takes those that are associated with it.
     """
-    found = []
-    for target in scene.variables:
-        if scene.data.variables[target].n_missing:
-            found.append(_Recipe(scene, target, chosen).model() if scene.missing(target) else deduced(scene, target))
-    return found
+    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.kind(n) is not None]
+    found = [_Recipe(scene, n, chosen).model() if scene.missing(n) else deduced(scene, n) for n in targets]
+    return [_as_asked(scene, m, asked.get(m.conditional.target)) for m in found]
+
+
+def _as_asked(scene: Scene, made: Model, asked: Conditional | None) -> Model:
+    """An outcome's model with what the user gave of it, its mean apart."""
+    if asked is None or not scene.missing(asked.target):
+        return made
+    formulas = {**asked.formulas, "mu": made.conditional.formulas["mu"]}
+    family = made.conditional.family if asked.family == "auto" else asked.family
+    new = replace(made.conditional, family=family, formulas=formulas, priors=asked.priors)
+    return replace(made, conditional=new, notes=(described(scene, asked.target, asked.family), *made.notes[1:]))
 
 
 def visit_sequence(scene: Scene) -> tuple[str, ...]:
     """Level-1 targets, then level-2 targets, each by the number of missing cells, fewest first."""
-    targets = [name for name in scene.variables if scene.data.variables[name].n_missing]
+    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.kind(n) is not None]
     return tuple(sorted(targets, key=lambda n: (scene.level(n) is not None, scene.missing(n))))
 
 

@@ -43,14 +43,18 @@ class Scene:
         With all cluster keys.
     models : mapping of str to Formula
         The most general model of each outcome.
+    extra : frozenset of str
+        Columns of the analyses' other formulas, such as that of selection.
     auxiliaries : tuple of str
         Variables that are in no analysis and help to impute.
     """
 
     data: Incomplete
     models: Mapping[str, Formula]
+    extra: frozenset[str] = frozenset()
     auxiliaries: tuple[str, ...] = ()
     _means: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _filled: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -73,7 +77,8 @@ class Scene:
         """The other variables of the analyses, in the order of the data."""
         used = {n for f in self.models.values() for n in f.needs} - self.key_columns - set(self.outcomes)
         plain = used | {n for f in self.models.values() for t in common_terms(f) for a in t for n in names_in(a)}
-        return tuple(n for n in self.data.columns if n in plain - set(self.outcomes))
+        wanted = (plain | self.extra - self.key_columns) - set(self.outcomes)
+        return tuple(n for n in self.data.columns if n in wanted)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -91,7 +96,9 @@ class Scene:
 
     def filled(self, name: str) -> np.ndarray:
         """The values with those that follow from other members of the cluster, shape (row,)."""
-        return self.data.deductive(name)[0]
+        if name not in self._filled:
+            self._filled[name] = self.data.deductive(name)[0]
+        return self._filled[name]
 
     def deduced(self, name: str) -> int:
         """How many cells follow from other members of the cluster."""
