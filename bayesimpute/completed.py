@@ -75,14 +75,13 @@ class Completed:
         by_unit[~target.observed] = cells
         return by_unit[target.unit_of_row]
 
+    def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
+        """Some rows and columns, in which a variable may be given other values."""
+        return Excerpt(self._incomplete, rows, {name: self._series[name].iloc[rows] for name in names})
+
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values
-        column = self._incomplete.columns.get(name)
-        if column is not None and column.kind == "category":
-            codes = np.where(np.isnan(values), -1, values).astype(np.int64)
-            self._series[name] = pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
-        else:
-            self._series[name] = pd.Series(values, copy=False)
+        self._series[name] = _as_series(self._incomplete, name, values)
 
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
         extra = {"cluster_mean": self._cluster_mean, "observed": self._observed}
@@ -102,6 +101,54 @@ class Completed:
 
     def _observed(self, name: str) -> np.ndarray:
         return (~self._incomplete.columns[name].missing).astype(float)
+
+
+def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Series:
+    """A column as formulas read it: numbers as floats, labels as categories."""
+    column = incomplete.columns.get(name)
+    if column is not None and column.kind == "category":
+        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+        return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
+    return pd.Series(values, copy=False)
+
+
+class Excerpt:
+    """Some rows of completed data, in which one variable may be given other values.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    rows : ndarray of int, shape (row,)
+        Which rows; all of a cluster, for every key of a cluster mean that follows from the variable.
+    series : mapping of str to Series
+        The columns at these rows.
+    """
+
+    def __init__(self, incomplete: Incomplete, rows: np.ndarray, series: Mapping[str, pd.Series]) -> None:
+        self._incomplete, self._rows, self._series = incomplete, rows, dict(series)
+
+    def values(self, name: str) -> np.ndarray:
+        """A column of numbers or codes as it stands, shape (row,)."""
+        series = self._series[name]
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return series.cat.codes.to_numpy(dtype=float)
+        return series.to_numpy(dtype=float)
+
+    def given(self, name: str, values: np.ndarray, derived: Iterable[DerivedColumn]) -> "Columns":
+        """The columns with other values of one variable, and of the derived variables that follow from it."""
+        series = {**self._series, name: _as_series(self._incomplete, name, values)}
+        for column in derived:
+            result = evaluate_expression(column.expression, series, {"cluster_mean": self._cluster_mean})
+            if column.fills:
+                known = self._incomplete.columns[column.name].values[self._rows]
+                result = np.where(np.isnan(known), result, known)
+            series[column.name] = _as_series(self._incomplete, column.name, result)
+        return Columns(series)
+
+    def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
+        codes = np.unique(self._incomplete.codes(key)[self._rows], return_inverse=True)[1]
+        return (np.bincount(codes, weights=values) / np.bincount(codes))[codes]
 
 
 class Columns:

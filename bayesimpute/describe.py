@@ -93,7 +93,7 @@ class _Describer:
         if formula is None:
             return self.constant(p, units)
         frame = self.frames[p.rows]
-        matrix = build(formula.common, frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
+        matrix = build(formula.common, frame, path=f"{self.target.path}.formulas.{p.name}")
         columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
         centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
@@ -199,7 +199,7 @@ class _Describer:
         """The effects that one parenthesis of random effects brings into a block."""
         p, group = part.parameter, part.group
         frame = self.frames[p.rows]
-        matrix = build(group.expression, frame, path=f"conditional[{self.target.name}].formulas.{p.name}")
+        matrix = build(group.expression, frame, path=f"{self.target.path}.formulas.{p.name}")
         columns = matrix.evaluate(frame)
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0

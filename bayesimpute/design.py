@@ -164,14 +164,18 @@ class Design:
         matrices = [p.matrix for p in self.predictors if p.matrix] + [m for b in self.blocks for _, m in b.parts]
         return frozenset().union(*(m.columns for m in matrices)) if matrices else frozenset()
 
-    def matrices(self, columns: Columns) -> dict[str, np.ndarray]:
-        """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect)."""
+    def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
+        """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
+
+        With `reading`, only those that read one of these columns.
+        """
         made = {}
         for p in self.predictors:
-            if p.matrix is not None:
+            if p.matrix is not None and (reading is None or reading & set(p.matrix.columns)):
                 made[p.key] = (p.matrix.evaluate(columns) - p.centre) / p.scale
         for b in self.blocks:
-            made[b.key] = np.hstack([matrix.evaluate(columns) for _, matrix in b.parts]) / b.scale
+            if reading is None or any(reading & set(matrix.columns) for _, matrix in b.parts):
+                made[b.key] = np.hstack([matrix.evaluate(columns) for _, matrix in b.parts]) / b.scale
         return made
 
     def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
@@ -179,11 +183,15 @@ class Design:
 
         Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
         """
-        at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
+        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
         rows = {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
         data = {f"X_{key}": np.ascontiguousarray(matrix[rows[key]]) for key, matrix in matrices.items()}
         data |= {f"codes_{b.key}": b.codes[rows[b.key]].astype(np.int32) for b in self.blocks}
-        return data | {"y_data": (y[self.target.fit_rows] - self.centre) / self.scale}
+        return data | {"y_data": self.response(y)}
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
+        return (y[self.target.learn_rows] - self.centre) / self.scale
 
     def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
@@ -216,22 +224,29 @@ class Design:
         return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
     def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The standardised linear predictors at `rows`, each of shape (row,), given one draw."""
+        """The standardised linear predictors at `rows`, each of shape (row,), given a draw and matrices of all rows."""
+        return self.eta_at(draw, {key: matrix[rows] for key, matrix in matrices.items()}, rows)
+
+    def eta_at(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
                 etas[p.key] = np.broadcast_to(draw[p.key], rows.shape)
             else:
-                etas[p.key] = matrices[p.key][rows] @ draw[p.key] + p.offset
+                etas[p.key] = matrices[p.key] @ draw[p.key] + p.offset
         for b in self.blocks:
-            terms = matrices[b.key][rows] * draw[b.key][b.codes[rows]]
+            terms = matrices[b.key] * draw[b.key][b.codes[rows]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
         return etas
 
     def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
-        eta = self.eta(draw, matrices, rows)
+        return self.respond(self.eta(draw, matrices, rows))
+
+    def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The family's parameters on the response scale and in the target's units, from the linear predictors."""
         return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
 
     def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -175,7 +175,8 @@ def _parameters(imputed: "MultiplyImputed", draws: int) -> pd.DataFrame:
 
 
 def _imputed(imputed: "MultiplyImputed", draws: int, thin: int) -> pd.DataFrame:
-    variables = imputed.tree["chains"].to_dataset().values()
+    complete = {name for name, v in imputed.incomplete.variables.items() if not v.n_missing}
+    variables = [v for v in imputed.tree["chains"].to_dataset().values() if v.attrs["target"] not in complete]
     labels = [(v.attrs["target"], v.attrs["statistic"]) for v in variables]
     arrays = [v.values[:, :draws] for v in variables]
     found = [autocorrelation(array, thin) for array in arrays]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute import compatible
 from bayesimpute.check import plan_clusters, require
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.incomplete import Incomplete
@@ -100,6 +101,7 @@ def impute(
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
     if not any(v.n_missing for v in incomplete.variables.values()):
         raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
+    resolved = resolve(plan, incomplete)
     states = tuple(ChainState(chain=c) for c in range(plan.run.chains))
     record = Record(
         incomplete=incomplete,
@@ -108,7 +110,7 @@ def impute(
         schedule=Schedule.of(plan),
         states=states,
         legs=tuple(Leg() for _ in states),
-        events=(*resolve(plan, incomplete).events, *(_warned(w) for w in warnings)),
+        events=(*resolved.events, *compatible.events(resolved), *(_warned(w) for w in warnings)),
         keep_effects=keep_effects,
     )
     if checkpoint is not None and not force and os.path.lexists(checkpoint):

@@ -17,10 +17,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.linalg import solve_toeplitz
 
+from bayesimpute import compatible
+from bayesimpute.compatible import Compatible
 from bayesimpute.completed import Completed, fill
 from bayesimpute.describe import describe
 from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
 from bayesimpute.samplers import ConditionalModel, Posterior, SamplerState, Stats, choose
 from bayesimpute.targets import Event, Resolved, Target, resolve
@@ -30,6 +33,8 @@ CALIBRATION = 500
 """Transitions at fixed data from which the number of inner steps is found."""
 MOST_STEPS = 50
 ORDER = 3
+RUNAWAY = 1e8
+"""Standard deviations of a target from its mean beyond which an imputed value is no value."""
 WARMUP_STEPS = 3
 """Transitions a visit during warm-up, before their number is known."""
 
@@ -74,6 +79,11 @@ class Workspace:
         self.designs: dict[str, Design] = {
             t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
         }
+        by_name = {t.name: t for t in self.resolved.targets}
+        self.compatible: dict[str, Compatible] = {
+            name: Compatible.of(by_name[name], self.resolved, self.designs, incomplete)
+            for name in self.resolved.factors
+        }
         self.posteriors: dict[str, Posterior] = {}
         self.compilations = 0
 
@@ -108,6 +118,7 @@ class Bench:
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
         self._matrices: dict[str, dict[str, np.ndarray]] = {}
         self._data: dict[str, dict[str, np.ndarray]] = {}
+        self._draws: dict[str, Draw] = {}
 
     def matrices(self, target: Target) -> dict[str, np.ndarray]:
         """The design matrices of a target on the current data."""
@@ -131,7 +142,20 @@ class Bench:
             if changed & design.inputs:
                 self._matrices.pop(name, None)
                 self._data.pop(name, None)
+        if target.everywhere and target.name in self._data:  # its own model is fitted to these values
+            fresh = self.workspace.designs[target.name].response(self.completed.values[target.name])
+            self._data[target.name] = {**self._data[target.name], "y_data": fresh}
         return changed
+
+    def drawn(self, target: Target, draw: Draw) -> None:
+        """Remember the last draw of a target's parameters."""
+        self._draws[target.name] = draw
+
+    def draw(self, name: str, state: ChainState) -> Draw:
+        """The last draw of a target's parameters."""
+        if name not in self._draws:
+            self._draws[name] = self.workspace.posteriors[name].draw(state.samplers[name])
+        return self._draws[name]
 
 
 def generator(seed: int, chain: int, sweep: int, place: int) -> np.random.Generator:
@@ -156,7 +180,7 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
 
 
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
-    """Draw one target's parameters from where its sampler stood, then its missing cells given them."""
+    """Draw one target's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
     workspace = bench.workspace
     target = workspace.resolved.targets[place]
@@ -165,16 +189,41 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     moved, draw, stats = workspace.posterior(target, data).step(
         state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
     )
-    cells = impute(bench, target, draw, rng)
-    changed = bench.set(target, cells)
+    bench.drawn(target, draw)
+    cells = impute(bench, state, target, rng)
+    _require_sane(cells, workspace.designs[target.name], state)
+    changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed)
 
 
-def impute(bench: Bench, target: Target, draw: Draw, rng: np.random.Generator) -> np.ndarray:
-    """One draw of the missing cells of a target given one draw of its parameters, shape (missing unit,)."""
-    design = bench.workspace.designs[target.name]
-    return target.family.impute(rng, design.missing(draw, bench.matrices(target)))
+def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
+    """Stop a chain that has run away.
+
+    Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
+    infinity, and nothing shall be kept that could be taken for a result.
+    """
+    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
+        name = design.target.name
+        finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
+        remedy = (
+            "its model and another feed each other's errors: leave powers and products of imputed variables out, or "
+            "make the plan compatible with its analysis ([[substantive]])"
+        )
+        raise one(PlanError, design.target.path, finding, remedy)
+
+
+def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:
+    """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
+    space = bench.workspace
+    design = space.designs[target.name]
+    theta = design.missing(bench.draw(target.name, state), bench.matrices(target))
+    how = space.compatible.get(target.name)
+    if how is None:
+        return target.family.impute(rng, theta)
+    draws = {name: bench.draw(name, state) for name in how.designs}
+    matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
+    return compatible.draw(rng, how, theta, draws, bench.completed, matrices, unit=design.scale)
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:

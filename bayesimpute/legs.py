@@ -129,7 +129,8 @@ class _Book:
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells, s = state.cells[name], v.stats
         numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
-        return self.space.designs[name].posterior(v.draw), np.array([cells.mean(), cells.std()]), numbers
+        moments = [cells.mean(), cells.std()] if cells.size else [np.nan, np.nan]
+        return self.space.designs[name].posterior(v.draw), np.array(moments), numbers
 
     def leg(self) -> Leg:
         names = self.space.designs

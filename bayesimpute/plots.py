@@ -69,7 +69,8 @@ def plot_all(imputed: "MultiplyImputed", folder: str | os.PathLike[str], *, forc
     """
     folder = Path(folder)
     names = file_names(imputed.targets)
-    paths = {(plot, t): folder / f"{plot}_{names[t]}.png" for t in imputed.targets for plot in PLOTS}
+    wanted = {t: PLOTS if imputed.incomplete.variables[t].n_missing else OF_PARAMETERS for t in imputed.targets}
+    paths = {(plot, t): folder / f"{plot}_{names[t]}.png" for t, plots in wanted.items() for plot in plots}
     require_free(paths.values(), force=force)
     _make(folder)
     for (plot, target), path in paths.items():
@@ -235,6 +236,8 @@ def _curve(ax: "Axes", known: pd.DataFrame) -> None:
 PLOTS: Mapping[str, Callable[["MultiplyImputed", str], "Figure"]] = MappingProxyType(
     {"trace": plot_trace, "rank": plot_rank, "density": plot_density, "strip": plot_strip}
 )
+OF_PARAMETERS = ("trace", "rank")
+"""The plots of a complete variable's model, which imputes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -268,7 +271,7 @@ def _series(imputed: "MultiplyImputed", target: str) -> dict[str, np.ndarray]:
     """What is traced, each of shape (chain, draw): as far as all chains have come."""
     series = {}
     for variable in imputed.tree["chains"].to_dataset().values():
-        if variable.attrs["target"] == target:
+        if variable.attrs["target"] == target and imputed.incomplete.variables[target].n_missing:
             series[f"{variable.attrs['statistic']} of imputed values"] = variable.values
     for variable in imputed.posterior(target)["posterior"].to_dataset().values():
         if variable.ndim == 2:

@@ -7,11 +7,12 @@ the events.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from bayesimpute import dependence
 from bayesimpute.columns import Column
 from bayesimpute.families import FAMILIES, Family, Parameter, Rows
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression, quote
@@ -60,6 +61,10 @@ class Target:
         observed value. Without such a family, none.
     kind : {"number", "binary"}
         What values it takes.
+    everywhere : bool
+        Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.dependence`).
+    path : str
+        Where its model stands in the plan.
     """
 
     name: str
@@ -72,6 +77,8 @@ class Target:
     observed: np.ndarray
     apart: np.ndarray
     kind: str
+    everywhere: bool = False
+    path: str = ""
 
     @property
     def fit_rows(self) -> np.ndarray:
@@ -79,15 +86,20 @@ class Target:
         return self.rows[self.observed]
 
     @property
+    def learn_rows(self) -> np.ndarray:
+        """A row of each unit whose value of the target, observed or current, its model is fitted to."""
+        return self.rows if self.everywhere else self.fit_rows
+
+    @property
     def model_rows(self) -> np.ndarray:
-        """A row of each unit that some part of the model is fitted to, the observed ones first."""
+        """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
         if self.family.selection is None:
-            return self.fit_rows
+            return self.learn_rows
         return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
 
     def rows_of(self, parameter: Parameter) -> np.ndarray:
         """A row of each unit that a parameter is learnt from."""
-        return self.model_rows if parameter.rows is Rows.ALL else self.fit_rows
+        return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
 
     @property
     def missing_rows(self) -> np.ndarray:
@@ -133,12 +145,19 @@ class Resolved:
         Level-2 variables in which members of a cluster filled each other in.
     events : tuple of Event
         What was done automatically.
+    factors : mapping of str to tuple of str
+        For each target the targets whose models' densities multiply into its draws; none in plans without a substantive
+        model.
+    joint : bool
+        Whether a sweep is a Gibbs sampler of one joint model.
     """
 
     targets: tuple[Target, ...]
     derived: tuple[DerivedColumn, ...]
     filled: Mapping[str, np.ndarray]
     events: tuple[Event, ...]
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joint: bool = False
 
 
 def kind_of(column: Column) -> str | None:
@@ -166,12 +185,12 @@ def settle_family(conditional: Conditional, column: Column) -> Family:
     return FAMILIES[conditional.family]()
 
 
-def read_formulas(conditional: Conditional) -> tuple[dict[str, Formula], set[str]]:
+def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
     """The formulas with lifted calls, and the calls."""
     read, calls = {}, set()
     for parameter, text in conditional.formulas.items():
-        path = f"conditional[{conditional.target}].formulas.{parameter}"
-        formula, found = lifted(parse(text, response="optional", path=path), path)
+        place = f"{path}.formulas.{parameter}"
+        formula, found = lifted(parse(text, response="optional", path=place), place)
         read[parameter], calls = formula, calls | found
     return read, calls
 
@@ -194,27 +213,63 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     """Settle a plan that has passed ``check``."""
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
-    wanted = needed(plan, incomplete) | {conditional.target for conditional in plan.conditionals}
+    wanted = needed(plan, incomplete) | {model.target for model in plan.models}
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
             events += _deduce(incomplete, name, None, filled)
-    for conditional in plan.conditionals:
+    for conditional in plan.models:
         name = conditional.target
         if conditional.level is not None:
             events += _deduce(incomplete, name, conditional.level, filled)
-        if not incomplete.columns[name].missing.any() or _complete(filled.get(name)):
-            why = "every missing cell was filled in from its cluster" if name in filled else "it has no missing values"
-            events.append(Event(target=name, what="no model fitted", why=why))
+        complete = not incomplete.columns[name].missing.any() or _complete(filled.get(name))
+        if complete and not plan.substantive:
+            events.append(_not_fitted(name, filled))
             continue
-        target, found = _target(conditional, incomplete, filled)
+        target, found = _target(conditional, plan.path(conditional), incomplete, filled)
         targets.append(target)
         calls |= found
         events += _notes(conditional, target, incomplete)
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
-    return Resolved(
+    resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
     )
+    return _compatible(resolved) if plan.substantive else resolved
+
+
+def _compatible(resolved: Resolved) -> Resolved:
+    """Settle whose density multiplies into whose draws, and which models are fitted to all rows."""
+    missing = {t.name for t in resolved.targets if not t.observed.all()}
+    graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
+    used = tuple(t for t in resolved.targets if t.name in missing or graph[t.name])
+    graph = {t.name: graph[t.name] for t in used}
+    read = dependence.read_by_others(graph)
+    idle = [t.name for t in resolved.targets if t.name not in graph]
+    return replace(
+        resolved,
+        targets=tuple(replace(t, everywhere=t.name in read) for t in used),
+        events=(*resolved.events, *(_not_fitted(name, resolved.filled) for name in idle)),
+        factors={name: found for name, found in dependence.factors(graph).items() if found},
+        joint=all(len(circle) == 1 for circle in dependence.circles(graph).values()),
+    )
+
+
+def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
+    """Every column whose values a target's formulas need, those behind derived variables included."""
+    needs = {column.name: column.expression.needs for column in derived}
+    found: set[str] = set()
+    waiting = [name for formula in target.formulas.values() for name in formula.needs]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += needs.get(name, ())
+    return frozenset(found)
+
+
+def _not_fitted(name: str, filled: Mapping[str, np.ndarray]) -> Event:
+    why = "every missing cell was filled in from its cluster" if name in filled else "it has no missing values"
+    return Event(target=name, what="no model fitted", why=why)
 
 
 def _complete(values: np.ndarray | None) -> bool:
@@ -234,7 +289,7 @@ def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[s
 
 
 def _target(
-    conditional: Conditional, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
+    conditional: Conditional, path: str, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
 ) -> tuple[Target, set[str]]:
     name = conditional.target
     column = incomplete.columns[name]
@@ -243,7 +298,7 @@ def _target(
     unit_of_row = np.arange(n) if level is None else incomplete.codes(level)
     rows = np.arange(n) if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column)
-    formulas, calls = read_formulas(conditional)
+    formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(filled.get(name, column.values)[rows])
     target = Target(
         name=name,
@@ -256,6 +311,7 @@ def _target(
         observed=observed,
         apart=_apart(family, formulas, incomplete, rows, observed),
         kind=next(iter(family.kinds & kinds_of(column))),
+        path=path,
     )
     return target, calls
 
@@ -326,16 +382,16 @@ def _sequence(plan: Plan, targets: list[Target]) -> tuple[Target, ...]:
 def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
     """The columns of the data that some formula or derived variable reads the values of."""
     names: set[str] = set()
-    for conditional in plan.conditionals:
+    for conditional in plan.models:
         for parameter, text in conditional.formulas.items():
-            names |= parse(text, path=f"conditional[{conditional.target}].formulas.{parameter}").needs
+            names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
     for derived in plan.derived:
         names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
     return names & set(incomplete.columns)
 
 
 def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
-    handled = {c.target for c in plan.conditionals} | {d.name for d in plan.derived}
+    handled = {c.target for c in plan.models} | {d.name for d in plan.derived}
     left = [
         name
         for name, variable in incomplete.variables.items()

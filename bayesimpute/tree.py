@@ -121,7 +121,7 @@ def _missing(incomplete: Incomplete) -> xr.Dataset:
 
 def _completed(record: Record, resolved: Resolved) -> xr.Dataset:
     kept = {k: cells for k, cells in _kept(record).items() if k < record.schedule.m}
-    changing = [t.name for t in resolved.targets] + [d.name for d in resolved.derived]
+    changing = [t.name for t in resolved.targets if t.missing_rows.size] + [d.name for d in resolved.derived]
     wanted = dict.fromkeys([*changing, *resolved.filled, *(d.name for d in record.plan.derived)])
     wanted = [n for n in wanted if n in record.incomplete.columns or any(d.name == n for d in record.plan.derived)]
     names = safe_names(wanted)
@@ -294,8 +294,13 @@ def _read_leg(
 def _read_kept(tree: xr.DataTree, resolved: Resolved, done: Iterable[int]) -> dict[int, dict[str, np.ndarray]]:
     completed = tree["completed"].to_dataset()
     by_name = {variable.attrs["name"]: variable for variable in completed.values()}
+    none = np.zeros(0)  # of a complete variable that has a model, nothing is stored m times
     return {
-        k: {t.name: by_name[t.name].values[k][t.missing_rows].astype(float) for t in resolved.targets} for k in done
+        k: {
+            t.name: by_name[t.name].values[k][t.missing_rows].astype(float) if t.missing_rows.size else none
+            for t in resolved.targets
+        }
+        for k in done
     }
 
 

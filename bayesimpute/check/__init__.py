@@ -8,8 +8,8 @@ another:
 
 * :mod:`.reading` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.targets`, :mod:`.clusters`, :mod:`.selection`, :mod:`.derived` and :mod:`.estimands` hold it
-  against the columns of the data;
+* :mod:`.names`, :mod:`.targets`, :mod:`.clusters`, :mod:`.selection`, :mod:`.compatible`, :mod:`.derived` and
+  :mod:`.estimands` hold it against the columns of the data;
 * :mod:`.models` codes each formula on a completed frame, and finds what only matrices show (:mod:`.matrices`): columns
   without variation, labels without observations, too many coefficients, priors of unknown parameters (:mod:`.priors`).
 
@@ -18,7 +18,7 @@ To report a new kind of bad input, append a Problem in the module that already l
 
 import pandas as pd
 
-from bayesimpute.check import clusters, derived, estimands, models, names, selection, settings, targets
+from bayesimpute.check import clusters, compatible, derived, estimands, models, names, selection, settings, targets
 from bayesimpute.check.reading import read_plan
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import DataError, PlanError, Problem, errors
@@ -52,6 +52,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         problems += targets.problems(read, data)
         problems += clusters.problems(read, data)
         problems += selection.problems(read, data)
+        problems += compatible.problems(read, data)
         problems += estimands.problems(read, data)
         problems += models.problems(read, data)
     return list(dict.fromkeys(problems))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.check import clusters, matrices, priors, selection
+from bayesimpute.check.compatible import substantive as is_substantive
 from bayesimpute.check.derived import calls_computable, closure, computable
 from bayesimpute.check.names import key_columns
 from bayesimpute.check.reading import Notes, Read, Reading
@@ -37,6 +38,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _numbers(read, resolved, completed, data, notes)
     readings = {reading.target: reading for reading in read.conditionals}
     for target in resolved.targets:
+        target = replace(target, everywhere=False)  # what can be learnt is where it is observed
         _Model(readings[target.name], target, read, data, completed, notes).check()
     return notes.problems
 
@@ -44,7 +46,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
 def _sound(read: Read, data: Incomplete) -> Plan:
     """The part of a plan that can be built."""
     derived = _derived(read, data)
-    conditionals = []
+    conditionals: list[Conditional] = []
+    substantive: list[Conditional] = []
     for reading in read.conditionals:
         column = data.columns.get(reading.target)
         codable = [name for name, use in reading.uses.items() if _codable(use, derived, read, data)]
@@ -55,11 +58,12 @@ def _sound(read: Read, data: Incomplete) -> Plan:
         if level is not None and (not _keyed(level, data) or data.disagreements(reading.target, level)):
             continue
         family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
-        conditionals.append(Conditional(target=reading.target, family=family, formulas=formulas, level=level))
+        made = Conditional(target=reading.target, family=family, formulas=formulas, level=level)
+        (substantive if is_substantive(reading) else conditionals).append(made)
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
     )
-    return Plan(conditionals=tuple(conditionals), derived=kept, run=Run())
+    return Plan(conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, run=Run())
 
 
 def _derived(read: Read, data: Incomplete) -> frozenset[str]:

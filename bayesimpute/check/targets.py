@@ -30,7 +30,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _nothing_to_do(read, data, notes)
     for reading in read.conditionals:
         if reading.target in data.columns:
-            _target(reading, data, notes)
+            _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
@@ -71,11 +71,14 @@ def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
         notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')
 
 
-def _target(reading: Reading, data: Incomplete, notes: Notes) -> None:
+def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool) -> None:
+    """`auxiliary`: the model of a complete variable has a use, as a factor of the draws of those that it reads."""
     name, path = reading.target, reading.path
     column = data.columns[name]
     known = column.values[~column.missing]
-    if not column.missing.any():
+    if not column.missing.any() and auxiliary:
+        pass
+    elif not column.missing.any():
         _warn(notes, path, f'"{name}" has no missing values', "this conditional is not used: leave it out")
     elif len(known) == 0:
         notes.add(path, f'all values of "{name}" are missing', "leave it out: there is nothing to learn from")

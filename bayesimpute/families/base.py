@@ -98,6 +98,9 @@ class Family(ABC):
     """bambi's family with the automatic priors that apply."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
+    normal: ClassVar[bool] = False
+    """Whether y is Normal(mu, sigma) given the parameters, with mu its own linear predictor: then missing covariates of
+    models that are linear in them have closed-form draws (:mod:`bayesimpute.compatible`)."""
 
     @property
     @abstractmethod

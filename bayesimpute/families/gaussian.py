@@ -19,6 +19,7 @@ class Gaussian(Family):
     kinds: ClassVar[frozenset[str]] = frozenset({"number"})
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
+    normal: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -62,6 +62,10 @@ class Posterior(Protocol):
         """A dispersed start of one chain, adapted to `data`."""
         ...
 
+    def draw(self, state: SamplerState) -> Draw:
+        """The draw at which a state stands."""
+        ...
+
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
     ) -> tuple[SamplerState, Draw, Stats]:

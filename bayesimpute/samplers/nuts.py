@@ -140,6 +140,10 @@ class NutsPosterior:
         state, _ = self._adapted(state.arrays["q"], draw, data, rng, second)
         return self._polish(state, data, rng, *rest) if several else state
 
+    def draw(self, state: SamplerState) -> Draw:
+        """The parameters at a position."""
+        return self.layout.unpack(state.arrays["q"])
+
     def _adapted(
         self, q: np.ndarray, draw: Draw, data: Data, rng: np.random.Generator, transitions: int
     ) -> tuple[SamplerState, Draw]:

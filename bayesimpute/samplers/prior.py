@@ -31,16 +31,21 @@ class PriorPosterior:
 
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """There is nothing to adapt."""
-        del data, rng
-        return SamplerState({"visits": np.array(0)})
+        del data
+        return SamplerState({"visits": np.array(0), **prior_draw(self.design, rng)})
+
+    def draw(self, state: SamplerState) -> Draw:
+        """The last draw."""
+        return {name: values for name, values in state.arrays.items() if name != "visits"}
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
     ) -> tuple[SamplerState, Draw, Stats]:
         """One draw; transitions are independent, so their number does not matter."""
         del data, tune
-        moved = SamplerState({"visits": state.arrays["visits"] + 1})
-        return moved, prior_draw(self.design, rng), Stats(transitions, 0, 1.0, 0)
+        drawn = prior_draw(self.design, rng)
+        moved = SamplerState({"visits": state.arrays["visits"] + 1, **drawn})
+        return moved, drawn, Stats(transitions, 0, 1.0, 0)
 
 
 def prior_draw(design: Design, rng: np.random.Generator) -> Draw:

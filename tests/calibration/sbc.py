@@ -18,7 +18,7 @@ from scipy import stats
 
 from bayesimpute.design import Design
 from bayesimpute.families import Family
-from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 10, 6
@@ -62,16 +62,16 @@ class Bed:
     posterior: Any
 
 
-def prepare(structure: Structure) -> Bed:
-    """Describe on the template, and compile."""
+def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.DataFrame | None = None) -> Bed:
+    """Describe on the template or another frame, and compile: NUTS, if no other sampler is given."""
     name = structure.family if isinstance(structure.family, str) else structure.family.name
     item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors)
-    space = workspace(template(name == "bernoulli"), item)
+    space = workspace(template(name == "bernoulli") if frame is None else frame, item)
     design = centred(only(space)[1], structure.flag)
     done = completed(space)
     matrices = design.matrices(done.columns)
     model = ConditionalModel(design, design.data(matrices, done.values["y"]))
-    return Bed(design=design, matrices=matrices, posterior=Nuts().compile(model))
+    return Bed(design=design, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
 
 
 def imputations(bed: Bed) -> dict[str, Impute]:

@@ -1,0 +1,20 @@
+"""Draws of missing covariates that respect the models that read them: substantive-model-compatible imputation.
+
+A missing cell of x is drawn from its own model times the density of every model that reads it,
+
+    p(x | others, theta_x) * prod_t p(y_t | x, others, theta_t)
+
+(Bartlett, Seaman, White & Carpenter 2015, SMMR 24:462; Goldstein, Carpenter & Browne 2014, JRSS A 177:553; Enders, Du &
+Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
+
+* :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal`);
+* yes/no variables have two values to compare, and for everything else there is slice sampling (:mod:`.steps`);
+* :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
+* :mod:`.factors` evaluates the other models at other values of x.
+
+What a factor is, and which rows parameters are learnt from, is said in :mod:`bayesimpute.dependence`.
+"""
+
+from bayesimpute.compatible.drawing import Compatible, draw, events
+
+__all__ = ["Compatible", "draw", "events"]

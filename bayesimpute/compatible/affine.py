@@ -1,0 +1,75 @@
+"""Whether a model's mean is an affine function of a variable, given everything else: read off the formulas.
+
+Only what is certain counts: sums, products with what does not follow from the variable, and the transformations whose
+numbers are frozen (``center``, ``scale``, ``standardize``, ``I``). Random slopes, interactions and cluster means are of
+this kind; powers, ``log``, ``where``, ``poly`` and comparisons are not.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from bayesimpute.formulas import Formula
+from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_formula
+from bayesimpute.targets import DerivedColumn, Target
+
+CONSTANT, AFFINE, OTHER = 0, 1, 2
+_FROZEN = ("center", "scale", "standardize", "I")
+
+
+def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bool:
+    """Whether the mean of a target is affine in a variable, and its other parameters do not follow from it.
+
+    Parameters
+    ----------
+    target : Target
+        Whose model it is.
+    name : str
+        The variable.
+    derived : iterable of DerivedColumn
+        In dependency order; what follows from the variable counts.
+    """
+    degrees = {name: AFFINE}
+    for column in derived:
+        degrees[column.name] = degree(column.expression.tree, degrees)
+    allowed = {parameter: AFFINE if parameter == "mu" else CONSTANT for parameter in target.formulas}
+    return all(_formula(formula, degrees) <= allowed[parameter] for parameter, formula in target.formulas.items())
+
+
+def _formula(formula: Formula, degrees: Mapping[str, int]) -> int:
+    terms = [term for text in (formula.common, *(g.expression for g in formula.groups)) for term in _terms(text)]
+    return max((degree(term, degrees) for term in terms), default=CONSTANT)
+
+
+def _terms(text: str) -> list[Node]:
+    _, tree, _ = read_formula(text, "formula")
+    if tree is None:
+        return []
+    return list(tree.operands) if isinstance(tree, Operation) and set(tree.symbols) == {"+"} else [tree]
+
+
+def degree(node: Node, degrees: Mapping[str, int]) -> int:
+    """0: it does not follow from the variable; 1: it is affine in it; 2: anything else."""
+    match node:
+        case Name(name):
+            return degrees.get(name, CONSTANT)
+        case Call(function, arguments, keywords):
+            inner = [degree(part, degrees) for part in (*arguments, *(value for _, value in keywords))]
+            linear = function in _FROZEN or function == "cluster_mean"
+            return max(inner) if linear or max(inner) == CONSTANT else OTHER
+        case Operation():
+            return _operation(node, [degree(operand, degrees) for operand in node.operands])
+        case _:
+            return CONSTANT
+
+
+def _operation(node: Operation, inner: list[int]) -> int:
+    if max(inner) == CONSTANT:
+        return CONSTANT
+    symbols = set(node.symbols)
+    if symbols <= {"+", "-"}:
+        return max(inner)
+    if symbols <= {"*", "/", ":"}:
+        divided = any(s == "/" and d > CONSTANT for s, d in zip(node.symbols, inner[1:], strict=True))
+        return OTHER if divided or sum(inner) > AFFINE else AFFINE
+    if symbols == {"**"} and node.operands[1] == Number(1):
+        return inner[0]
+    return OTHER

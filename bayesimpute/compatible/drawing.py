@@ -1,0 +1,137 @@
+"""Which draw a variable gets, settled once, and the draw itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bayesimpute.compatible.affected import Affected, affected
+from bayesimpute.compatible.affine import is_affine
+from bayesimpute.compatible.factors import Scenario, factor, places
+from bayesimpute.compatible.normal import draw_normal
+from bayesimpute.compatible.steps import SPAN, draw_binary, draw_slice
+from bayesimpute.completed import Completed
+from bayesimpute.design import Design, Draw
+from bayesimpute.families import Theta
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.targets import Event, Resolved, Target
+
+Kind = Literal["normal", "enumerated", "slice"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compatible:
+    """How the missing cells of a variable are drawn whose values other models read.
+
+    Parameters
+    ----------
+    target : Target
+        The variable.
+    designs : mapping of str to Design
+        Of the models that read it.
+    affected : Affected
+        Its rows and blocks.
+    at : mapping of str to ndarray of int
+        For each of these models, the places among the affected rows where it has a density.
+    kind : {"normal", "enumerated", "slice"}
+        The draw.
+    """
+
+    target: Target
+    designs: Mapping[str, Design]
+    affected: Affected
+    at: Mapping[str, np.ndarray]
+    kind: Kind
+
+    @classmethod
+    def of(
+        cls, target: Target, resolved: Resolved, designs: Mapping[str, Design], incomplete: Incomplete
+    ) -> "Compatible":
+        """Settled for a target that has factors."""
+        mine = {name: designs[name] for name in resolved.factors[target.name]}
+        rows = affected(target, resolved.derived, incomplete)
+        return cls(
+            target=target,
+            designs=mine,
+            affected=rows,
+            at={name: places(design, rows) for name, design in mine.items()},
+            kind=kind(target, resolved),
+        )
+
+
+def kind(target: Target, resolved: Resolved) -> Kind:
+    """The draw of a target that has factors."""
+    if target.kind == "binary":
+        return "enumerated"
+    models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
+    linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
+    return "normal" if target.family.normal and linear else "slice"
+
+
+_WHY: Mapping[Kind, str] = {
+    "normal": "both are normal and the means linear in it: the law of a missing cell is normal",
+    "enumerated": "it has two values: both are weighed",
+    "slice": "the law of a missing cell has no closed form: slice sampling",
+}
+
+
+def events(resolved: Resolved) -> list[Event]:
+    """How the missing cells are drawn whose values other models read."""
+    return [
+        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_WHY[kind(t, resolved)])
+        for t in resolved.targets
+        if (found := resolved.factors.get(t.name))
+    ]
+
+
+def draw(
+    rng: np.random.Generator,
+    how: Compatible,
+    theta: Theta,
+    draws: Mapping[str, Draw],
+    completed: Completed,
+    matrices: Mapping[str, Mapping[str, np.ndarray]],
+    unit: float,
+) -> np.ndarray:
+    """One draw of the missing cells given one draw of all parameters, shape (cell,).
+
+    Parameters
+    ----------
+    rng : Generator
+        Of the visit.
+    how : Compatible
+        What was settled.
+    theta : mapping of str to ndarray, shape (cell,)
+        The parameters of the variable's own model at its missing cells.
+    draws : mapping of str to mapping
+        The last draw of each model that reads it.
+    completed : Completed
+        The current data.
+    matrices : mapping of str to mapping
+        The matrices of these models on all rows of the current data.
+    unit : float
+        About one standard deviation of the variable.
+    """
+    found = [
+        factor(design, draws[name], how.affected, how.at[name], completed, matrices[name])
+        for name, design in how.designs.items()
+    ]
+    scenario = Scenario(name=how.target.name, affected=how.affected, completed=completed, factors=tuple(found))
+    cells, family = completed.cells(how.target), how.target.family
+    if how.kind == "normal":
+        return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), unit)
+
+    def own(values: np.ndarray) -> np.ndarray:
+        return family.logp(values, theta)
+
+    if how.kind == "enumerated":
+        return draw_binary(rng, how.affected, cells, own, scenario.logp)
+    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta))
+
+
+def spread(target: Target, theta: Theta) -> np.ndarray:
+    """About one standard deviation of the variable's own model at each cell."""
+    _, variance = target.family.moments(theta)
+    scale = np.broadcast_to(theta.get("sigma", 1.0), variance.shape)
+    return np.where(np.isfinite(variance) & (variance > 0), np.sqrt(np.abs(variance)), scale)

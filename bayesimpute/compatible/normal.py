@@ -1,0 +1,107 @@
+"""The closed form: a normal variable in normal models whose means are affine in it.
+
+With B = d mu / d x, shape (row, cell), the block's cells x given everything else are normal with
+
+    precision  P = diag(1 / sigma_x^2) + sum_t B_t' diag(1 / sigma_t^2) B_t
+    mean       x0 + P^-1 [(mu_x - x0) / sigma_x^2 + sum_t B_t' diag(1 / sigma_t^2) (y_t - mu_t(x0))]
+
+at any x0, the current cells here. Where cells do not share rows (no cluster mean of x), P is a number: 1 / sigma_x^2 +
+slope^2 / sigma_y^2 with the cell's own total slope, fixed, random and interaction parts (Goldstein, Carpenter & Browne
+2014, JRSS A 177:553, section 4, without their Metropolis step).
+"""
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+
+from bayesimpute.compatible.factors import Factor, Scenario
+
+
+def draw_normal(
+    rng: np.random.Generator, scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndarray, unit: float
+) -> np.ndarray:
+    """One draw of the cells.
+
+    Parameters
+    ----------
+    rng : Generator
+        Of the visit.
+    scenario : Scenario
+        The models that read the variable.
+    cells : ndarray, shape (cell,)
+        The current values.
+    mean, sd : ndarray, shape (cell,)
+        Of the variable's own model.
+    unit : float
+        About one standard deviation of the variable: slopes are differences over it.
+    """
+    slopes = _slopes(scenario, cells, unit)
+    noise = rng.standard_normal(len(cells))
+    if len(scenario.affected.passes) == 1:
+        return _single(scenario, slopes, cells, mean, sd, noise)
+    return _joint(scenario, slopes, cells, mean, sd, noise)
+
+
+def _slopes(scenario: Scenario, cells: np.ndarray, unit: float) -> list[np.ndarray]:
+    """B of each factor, shape (row, pass): of each row the derivatives with respect to the cells of its block."""
+    found = [np.empty((len(f.at), len(scenario.affected.passes))) for f in scenario.factors]
+    for k, moved in enumerate(scenario.affected.passes):
+        other = cells.copy()
+        other[moved] += unit
+        for slope, f, theta in zip(found, scenario.factors, scenario.thetas(other), strict=True):
+            slope[:, k] = (theta["mu"] - f.current["mu"]) / unit
+    return found
+
+
+def _weights(f: Factor) -> tuple[np.ndarray, np.ndarray]:
+    """1 / sigma^2 and the residual over sigma^2 at the current cells."""
+    weight = np.broadcast_to(f.current["sigma"], f.y.shape) ** -2.0
+    return weight, weight * (f.y - f.current["mu"])
+
+
+def _single(
+    scenario: Scenario,
+    slopes: list[np.ndarray],
+    cells: np.ndarray,
+    mean: np.ndarray,
+    sd: np.ndarray,
+    noise: np.ndarray,
+) -> np.ndarray:
+    affected = scenario.affected
+    precision, pull = sd**-2.0, (mean - cells) / sd**2
+    for f, slope in zip(scenario.factors, slopes, strict=True):
+        weight, residual = _weights(f)
+        block, s = affected.block[f.at], slope[:, 0]
+        precision = precision + np.bincount(block, s**2 * weight, affected.blocks)[affected.block_of_cell]
+        pull = pull + np.bincount(block, s * residual, affected.blocks)[affected.block_of_cell]
+    return cells + pull / precision + noise / np.sqrt(precision)
+
+
+def _joint(
+    scenario: Scenario,
+    slopes: list[np.ndarray],
+    cells: np.ndarray,
+    mean: np.ndarray,
+    sd: np.ndarray,
+    noise: np.ndarray,
+) -> np.ndarray:
+    affected = scenario.affected
+    members = _members(affected.block_of_cell, affected.blocks)
+    rows = [_members(affected.block[f.at], affected.blocks) for f in scenario.factors]
+    weights = [_weights(f) for f in scenario.factors]
+    drawn = cells.copy()
+    for b, mine in enumerate(members):
+        precision = np.diag(sd[mine] ** -2.0)
+        pull = (mean[mine] - cells[mine]) / sd[mine] ** 2
+        for slope, (weight, residual), at in zip(slopes, weights, rows, strict=True):
+            s = slope[at[b], : len(mine)]
+            precision += (s.T * weight[at[b]]) @ s
+            pull += s.T @ residual[at[b]]
+        root = np.linalg.cholesky(precision)
+        drawn[mine] += cho_solve((root, True), pull) + solve_triangular(root, noise[mine], lower=True, trans=1)
+    return drawn
+
+
+def _members(block: np.ndarray, blocks: int) -> list[np.ndarray]:
+    """The places of each block's members, in their order: the k-th cell of a block is the one of pass k."""
+    order = np.argsort(block, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(block, minlength=blocks))[:-1])

@@ -1,0 +1,54 @@
+"""Which model reads which variable, and what follows from that for plans with substantive models.
+
+**The joint model.** Draw an arrow from x to t where the model of t reads x, directly or through derived variables. Sets
+of variables that read each other in a circle (incomplete covariates in each other's models) are imputed by chained
+equations among themselves. Between sets there are no circles, so the models multiply to one joint density
+
+    prod_t p(t | what it reads),
+
+and the law of a missing cell of x given everything else is its own model's density times that of every model that
+reads x from outside of its circle: its *factors*. (Bartlett et al. 2015, SMMR 24:462, for one outcome; Enders, Du &
+Keller 2020, Psychological Methods 25:88, for sequences.)
+
+**Which rows.** Parameters are drawn given what they are drawn given in a Gibbs sampler of that joint density: all rows,
+current imputations included, for a variable that some model reads. A variable that nobody reads (the outcome) can have
+its missing values integrated out: its model is fitted to the rows where it is observed, and its missing cells are
+redrawn after all.
+"""
+
+from collections.abc import Mapping
+
+Graph = Mapping[str, frozenset[str]]
+"""For each variable with a model, the other such variables that its model reads."""
+
+
+def reached(graph: Graph) -> dict[str, frozenset[str]]:
+    """For each variable all those that it reads directly or through the models of others."""
+    found = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = list(graph[start])
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += graph.get(name, ())
+        found[start] = frozenset(seen)
+    return found
+
+
+def circles(graph: Graph) -> dict[str, frozenset[str]]:
+    """For each variable those that it reads in a circle, itself included; only itself where there is none."""
+    reach = reached(graph)
+    return {name: frozenset({name} | {o for o in reach[name] if name in reach.get(o, ())}) for name in graph}
+
+
+def factors(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """For each variable the models whose density multiplies into its draws."""
+    mates = circles(graph)
+    return {x: tuple(t for t in graph if x in graph[t] and t not in mates[x]) for x in graph}
+
+
+def read_by_others(graph: Graph) -> frozenset[str]:
+    """The variables that some model reads."""
+    return frozenset().union(*graph.values()) if graph else frozenset()

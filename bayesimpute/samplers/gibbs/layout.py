@@ -1,0 +1,198 @@
+"""What a compiled Gibbs sampler needs to know of a design, as plain arrays; and which designs it can take.
+
+The blocks of the cluster key with the most effects are the *inner* ones: their effects are integrated out in all steps
+but the last. The effects of other keys are further coefficients, behind those of mu, in the *outer* vector
+
+    b = (beta, u_1, u_2, ...),    u_f the effects of block f, cluster by cluster.
+
+A cluster of the inner key meets few of them: which, is kept as in a sparse matrix (``starts``, ``columns``).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesimpute.design import Block, Design, pairs
+from bayesimpute.families import Gaussian
+from bayesimpute.priors import Prior
+
+PARTIAL = 0
+"""The kind of a partial correlation; positive numbers have the place of their prior's name in POSITIVE, from 1."""
+POSITIVE = (
+    "HalfNormal",
+    "HalfStudentT",
+    "HalfCauchy",
+    "Exponential",
+    "Gamma",
+    "InverseGamma",
+    "LogNormal",
+    "Uniform",
+)
+MOST_OUTER = 400
+"""Effects of other keys than the inner one: a sweep takes the factor of a matrix of their number."""
+
+
+class Layout(NamedTuple):
+    """The parts of a model that do not change with the data.
+
+    The parameters that slices move, theta = (log sigma, then block by block, inner ones first, log sd and artanh of
+    the partial correlations), have kinds and arguments of priors and belong to group 0 (sigma and the inner blocks) or
+    to the group of their outer block.
+
+    Parameters
+    ----------
+    kinds, args, groups : ndarray, shape (theta,), (theta, 2), (theta,)
+        Priors, and which density a parameter is moved by.
+    firsts, widths : ndarray of int, shape (block,)
+        The place of a block's first log sd in theta, and its number of effects.
+    inner, width, clusters : int
+        Number of inner blocks, of their effects in a cluster, of clusters.
+    coefficients : int
+        Of mu.
+    offsets, sizes : ndarray of int, shape (block,)
+        Of outer blocks: the first place in b, number of clusters. Of inner blocks: the first place among the effects
+        of a cluster.
+    mean, precision : ndarray, shape (outer,)
+        Of the normal priors of the coefficients and of the outer blocks' standard normals.
+    starts, columns : ndarray of int, shape (cluster + 1,), (met,)
+        Places of b that a cluster of the inner key meets: ``columns[starts[j]:starts[j + 1]]``, ascending.
+    """
+
+    kinds: np.ndarray
+    args: np.ndarray
+    groups: np.ndarray
+    firsts: np.ndarray
+    widths: np.ndarray
+    inner: int
+    width: int
+    clusters: int
+    coefficients: int
+    offsets: np.ndarray
+    sizes: np.ndarray
+    mean: np.ndarray
+    precision: np.ndarray
+    starts: np.ndarray
+    columns: np.ndarray
+
+
+class Rows(NamedTuple):
+    """Where each row enters the cross-products.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (row,)
+        Its cluster of the inner key; 0 where there is none.
+    columns, met : ndarray of int, shape (row, outer block)
+        The first place of its effects in b, and among what its cluster meets.
+    """
+
+    codes: np.ndarray
+    columns: np.ndarray
+    met: np.ndarray
+
+
+def supported(design: Design) -> bool:
+    """Whether the model is a linear mixed model that the sampler draws from exactly."""
+    if not isinstance(design.family, Gaussian):
+        return False
+    mu, sigma = design.predictors
+    if sigma.matrix is not None or mu.matrix is None or any(prior.name != "Normal" for prior in mu.priors):
+        return False
+    if any(name != "mu" for b in design.blocks for name, _ in b.parts):
+        return False
+    deviations = [*sigma.priors, *(prior for b in design.blocks for prior in b.priors)]
+    outer = ordered(design)[1]
+    return all(map(_known, deviations)) and sum(b.size * b.width for b in outer) <= MOST_OUTER
+
+
+def _known(prior: Prior) -> bool:
+    return prior.name in POSITIVE and prior.positive()
+
+
+def ordered(design: Design) -> tuple[list[Block], list[Block]]:
+    """The inner blocks, those of the key with the most effects, and the outer ones."""
+    totals: dict[str, int] = {}
+    for b in design.blocks:
+        totals[b.factor] = totals.get(b.factor, 0) + b.size * b.width
+    key = max(totals, key=lambda k: totals[k], default="")
+    return [b for b in design.blocks if b.factor == key], [b for b in design.blocks if b.factor != key]
+
+
+def layout(design: Design, codes: Mapping[str, np.ndarray]) -> tuple[Layout, Rows]:
+    """The arrays of a design.
+
+    Parameters
+    ----------
+    design : Design
+        A supported one.
+    codes : mapping of str to ndarray of int, shape (fitted row,)
+        The clusters of the fitted rows, by block.
+    """
+    inner, outer = ordered(design)
+    blocks = inner + outer
+    mu, sigma = design.predictors
+    kinds, args, groups, firsts = _parameters(sigma.priors[0], blocks, len(inner))
+    p, steps = len(mu.priors), [b.size * b.width for b in outer]
+    ends = np.cumsum([p, *steps])
+    width = sum(b.width for b in inner)
+    effects = np.cumsum([0, *(b.width for b in inner)])
+    rows, starts, columns = _meetings(inner, outer, ends, codes)
+    made = Layout(
+        kinds=kinds,
+        args=args,
+        groups=groups,
+        firsts=firsts,
+        widths=np.array([b.width for b in blocks], dtype=np.int64),
+        inner=len(inner),
+        width=width,
+        clusters=inner[0].size if inner else 0,
+        coefficients=p,
+        offsets=np.concatenate([effects[:-1], ends[:-1]]).astype(np.int64),
+        sizes=np.array([b.size for b in blocks], dtype=np.int64),
+        mean=np.concatenate([[prior.args[0] for prior in mu.priors], np.zeros(sum(steps))]),
+        precision=np.concatenate([[prior.args[1] ** -2.0 for prior in mu.priors], np.ones(sum(steps))]),
+        starts=starts,
+        columns=columns,
+    )
+    return made, rows
+
+
+def _parameters(sigma: Prior, blocks: list[Block], inner: int) -> tuple[np.ndarray, ...]:
+    """Kinds, arguments and groups of theta, and where blocks begin."""
+    priors, groups, firsts = [_coded(sigma)], [0], []
+    for k, b in enumerate(blocks):
+        firsts.append(len(priors))
+        # 1 + r of a partial correlation in column k is twice a Beta(a, a), a = eta + (q - 2 - k) / 2
+        partial = [(PARTIAL, b.eta + (b.width - 2 - column) / 2, 0.0) for column, _ in pairs(b.width)]
+        priors += [*map(_coded, b.priors), *partial]
+        groups += [max(0, k - inner + 1)] * (len(priors) - len(groups))
+    table = np.array(priors)
+    integers = (table[:, 0], groups, firsts)
+    kinds, of, at = (np.asarray(values, dtype=np.int64) for values in integers)
+    return kinds, np.ascontiguousarray(table[:, 1:]), of, at
+
+
+def _coded(prior: Prior) -> tuple[float, float, float]:
+    first, second = (*prior.args, 0.0)[:2]
+    return POSITIVE.index(prior.name) + 1, first, second
+
+
+def _meetings(
+    inner: list[Block], outer: list[Block], ends: np.ndarray, codes: Mapping[str, np.ndarray]
+) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """Which places of b each cluster of the inner key meets, and where each row finds its own among them."""
+    n = len(next(iter(codes.values()), np.zeros(0)))
+    p, size = int(ends[0]), inner[0].size if inner else 0
+    own = codes[inner[0].key].astype(np.int64) if inner else np.zeros(n, dtype=np.int64)
+    first = np.column_stack(
+        [np.zeros((n, 0), dtype=np.int64), *(e + codes[b.key].astype(np.int64) * b.width for e, b in zip(ends, outer))]
+    )
+    width = int(ends[-1])
+    found = [np.arange(size)[:, None] * width + np.arange(p)]
+    found += [own[:, None] * width + first[:, [k]] + np.arange(b.width) for k, b in enumerate(outer) if size]
+    keys = np.unique(np.concatenate([f.ravel() for f in found]))
+    cluster, columns = np.divmod(keys, max(width, 1))
+    starts = np.searchsorted(cluster, np.arange(size + 1))
+    met = np.searchsorted(keys, own[:, None] * width + first)
+    return Rows(own, first, met), starts.astype(np.int64), columns.astype(np.int64)

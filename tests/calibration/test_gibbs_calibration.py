@@ -1,0 +1,174 @@
+"""The compiled Gibbs sampler is calibrated, also where clusters are tiny or empty and deviations near zero.
+
+Simulation-based calibration as in ``test_sbc.py``, and Geweke's test of the joint distribution (2004, JASA 99:799):
+parameters drawn given data and data given parameters, in turn, must leave the prior as it was. It sees what small
+errors of a sampler do, because they add up; and it sees every mistake that the mutants below make on purpose.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
+
+from bayesimpute.samplers.gibbs import Gibbs
+from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
+from bayesimpute.samplers.prior import prior_draw
+
+SLOPES = {"x|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(2)"}
+CROSSED = {"1|h_sigma": "HalfNormal(1)"}
+STRUCTURES: Mapping[str, Structure] = {
+    "random intercepts": Structure(right="x + (1 | g)", priors=PRIORS | SPREAD | DEVIATIONS),
+    "random slopes": Structure(right="x + (1 + x | g)", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES),
+    "deviations near zero": Structure(
+        right="x + (1 + x | g)",
+        priors=PRIORS | SPREAD | {"1|g_sigma": "HalfNormal(0.2)", "x|g_sigma": "HalfNormal(0.1)", "g_corr": "LKJ(2)"},
+    ),
+    "crossed": Structure(right="x + (1 | g) + (1 + x | h)", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED),
+    "independent": Structure(right="x + (1 + x || g) + (1 | h)", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED),
+    "single-level": Structure(right="x", priors=PRIORS | SPREAD),
+}
+THIN = 4
+STEPS = 4000
+ERRORS = 4.5
+BATCHES = 40
+
+
+def tiny_clusters(seed: int = 8) -> pd.DataFrame:
+    """Twenty-four clusters of one to three units, some without an observed value, and eleven of another key."""
+    rng = np.random.default_rng(seed)
+    sizes = np.tile([1, 2, 3], 8)
+    g = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(g)
+    frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
+    frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
+    return frame
+
+
+def bed(name: str) -> Bed:
+    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters())
+
+
+@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed"])
+def test_parameters_effects_and_imputed_cells_are_calibrated(name: str) -> None:
+    ranks = study(bed(name), replicates=60, draws=24, thin=THIN, seed=11)
+    assert outside(ranks) == {}
+    assert outside(ranks, "the mean imputed") | outside(ranks, "random effects ignored")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_all_structures_are_calibrated(name: str) -> None:
+    ranks = study(bed(name), replicates=600, draws=60, thin=THIN, seed=12)
+    assert outside(ranks) == {}
+    assert outside(ranks, "the mean imputed")
+
+
+@dataclass(kw_only=True)
+class Mutant:
+    """A sampler with a mistake: in what it knows of the model, in its random numbers, or in the data that it sees."""
+
+    posterior: Callable[[GibbsPosterior], None] = lambda _: None
+    same_numbers: bool = False
+    stale: bool = False
+    noise: float = 1.0
+
+
+def geweke(made: Bed, steps: int, *, mutant: Mutant | None = None, seed: int = 3) -> dict[str, float]:
+    """Errors of means and second moments of the chain of parameters and data, in standard errors of batch means.
+
+    The expectations are those of the prior, found from as many independent draws.
+    """
+    mutant = mutant or Mutant()
+    design = made.design
+    rng = np.random.default_rng(seed)
+    everything = np.arange(len(next(iter(made.matrices.values()))))
+    posterior: Any = Gibbs().compile(_model(made))
+    mutant.posterior(posterior)
+
+    def simulated(draw: Any, numbers: np.random.Generator) -> np.ndarray:
+        theta = design.predict(draw, made.matrices, everything)
+        theta = {**theta, "sigma": theta["sigma"] * mutant.noise}
+        return design.family.impute(numbers, theta)
+
+    def seen(draw: Any, y: np.ndarray) -> np.ndarray:
+        of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in design.blocks for part in ("", "_sd", "_corr")]
+        values = np.tanh(np.concatenate([draw["mu"], [draw["sigma"]], *of_blocks, y[:3] / design.scale]))
+        return np.concatenate([values, values**2, values[0] * values[1:]])  # tanh: short tails
+
+    independent = [prior_draw(design, rng) for _ in range(steps)]
+    truth = np.array([seen(draw, simulated(draw, rng)) for draw in independent])
+    draw: Any = prior_draw(design, rng)
+    y = simulated(draw, rng)
+    data = design.data(made.matrices, y)
+    state = posterior.init(data, rng)
+    rows = []
+    for _ in range(steps):
+        if not mutant.stale:
+            data = design.data(made.matrices, y)
+        else:  # the arrays are the same objects, so that nobody sees that the data have changed
+            data["y_data"][:] = design.data(made.matrices, y)["y_data"]
+        numbers = np.random.default_rng(seed) if mutant.same_numbers else rng
+        state, draw, _ = posterior.step(state, data, numbers)
+        y = simulated(draw, rng)
+        rows.append(seen(draw, y))
+    return _compared(np.array(rows), truth)
+
+
+def _model(made: Bed) -> Any:
+    from bayesimpute.samplers import ConditionalModel
+
+    y = np.zeros(len(next(iter(made.matrices.values()))))
+    return ConditionalModel(made.design, made.design.data(made.matrices, y))
+
+
+def _compared(chain: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    batches = chain.reshape(BATCHES, -1, chain.shape[1]).mean(axis=1)
+    error = np.hypot(batches.std(axis=0, ddof=1) / np.sqrt(BATCHES), truth.std(axis=0) / np.sqrt(len(truth)))
+    return {str(k): float(z) for k, z in enumerate((chain.mean(axis=0) - truth.mean(axis=0)) / error)}
+
+
+def worst(errors: Mapping[str, float]) -> float:
+    return max(map(abs, errors.values()))
+
+
+@pytest.mark.parametrize("name", ["random slopes", "crossed"])
+def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
+    assert worst(geweke(bed(name), STEPS)) < ERRORS
+
+
+def without_prior(posterior: GibbsPosterior) -> None:
+    """The priors of deviations ten times as wide."""
+    args = posterior.layout.args.copy()
+    args[posterior.layout.kinds == 1] *= 10
+    posterior.layout = posterior.layout._replace(args=args)
+
+
+def without_correlations(posterior: GibbsPosterior) -> None:
+    """Effects of a cluster as good as independent."""
+    args = posterior.layout.args.copy()
+    args[posterior.layout.kinds == 0] = 1e4
+    posterior.layout = posterior.layout._replace(args=args)
+
+
+def without_coefficients_prior(posterior: GibbsPosterior) -> None:
+    """Coefficients without a prior."""
+    posterior.layout = posterior.layout._replace(precision=np.where(posterior.layout.precision == 1, 1.0, 1e-2))
+
+
+MUTANTS = {
+    "wide priors of deviations": Mutant(posterior=without_prior),
+    "no correlations": Mutant(posterior=without_correlations),
+    "no prior of coefficients": Mutant(posterior=without_coefficients_prior),
+    "random numbers used again": Mutant(same_numbers=True),
+    "old cross-products": Mutant(stale=True),
+    "little residual noise": Mutant(noise=0.96),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
+def test_mistakes_are_seen(mutant: Mutant) -> None:
+    assert worst(geweke(bed("random slopes"), STEPS, mutant=mutant)) > ERRORS

@@ -1,0 +1,107 @@
+"""Slice sampling: against the closed form where there is one, and against integration on a grid where there is none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from laws import Noise, Setting, forced, normal_logp, setting
+from scipy import stats
+from test_exact_draws import cluster_means, random_slopes
+
+from bayesimpute import Conditional
+
+LEVEL = 1e-3
+"""Of each test, whose seed is fixed."""
+
+
+def moved(s: Setting, name: str, cells: np.ndarray) -> None:
+    target = s.how(name).target
+    s.completed.set(target, cells)
+
+
+def walk(s: Setting, name: str, rng: np.random.Generator, visits: int, thin: int) -> np.ndarray:
+    """Cells after every `thin` visits of slice sampling, shape (visit, cell)."""
+    how, kept = forced(s.how(name), "slice"), []
+    for k in range(visits * thin):
+        cells = s.draw(rng, name, how)
+        moved(s, name, cells)
+        if (k + 1) % thin == 0:
+            kept.append(cells)
+    return np.array(kept)
+
+
+@pytest.mark.parametrize("case", [random_slopes, cluster_means])
+def test_the_slice_draw_agrees_with_the_normal_draw(case) -> None:
+    """Whitened by the closed form, cells of a long walk from far away are independent standard normals."""
+    s, name, _ = case()
+    size = len(s.completed.cells(s.how(name).target))
+    mode = s.draw(Noise(0.0), name)
+    root = np.array([s.draw(Noise(e), name) - mode for e in np.eye(size)]).T
+    rng = np.random.default_rng(2)
+    moved(s, name, mode + 20 * root.sum(axis=1))
+    walk(s, name, rng, visits=1, thin=40)
+    z = np.linalg.solve(root, (walk(s, name, rng, visits=60, thin=4) - mode).T)
+    assert stats.kstest(z.ravel(), "norm").pvalue > LEVEL
+    assert abs(np.mean(z**2) - 1) < 4 * np.sqrt(2 / z.size)
+
+
+def on_a_grid(logp: Callable[[np.ndarray], np.ndarray], centre: np.ndarray, width: np.ndarray) -> Callable:
+    """The distribution function of each cell, by the trapezium rule on 20,001 points."""
+    steps = np.linspace(-1, 1, 20_001)
+    x = centre[:, None] + width[:, None] * steps
+    density = np.array([logp(column) for column in x.T]).T
+    density = np.exp(density - density.max(axis=1, keepdims=True))
+    cdf = np.cumsum(density, axis=1)
+    cdf /= cdf[:, -1:]
+    return lambda values: np.array([np.interp(v, grid, row) for v, grid, row in zip(values, x, cdf, strict=True)])
+
+
+def quadratic(outcome: str) -> tuple[Setting, Callable[[np.ndarray], np.ndarray]]:
+    """An outcome that is a square (normal: two modes) or has a logit; and the log-density of each cell, up to a
+    constant."""
+    formula = {"gaussian": "y ~ x + I(x**2) + (1 | g)", "bernoulli": "s ~ x + I(x**2) + (1 | g)"}[outcome]
+    s = setting([Conditional.of(formula, family=outcome)], "x ~ z + (1 | g)")
+    plain = {"mu": np.array([-0.3, 0.4, 0.6]), **({"sigma": np.array(0.7)} if outcome == "gaussian" else {})}
+    s = replace(s, draws={**s.draws, formula[0]: {**s.draws[formula[0]], **plain}})  # draws from the prior are too sure
+    y, rows = formula[0], s.how("x").target.missing_rows
+    mean_x = s.value("x", "Intercept") + s.value("x", "z") * s.column("z") + s.effect("x", "1|g")
+
+    def logp(x: np.ndarray) -> np.ndarray:
+        mean = s.value(y, "Intercept") + s.value(y, "x") * x + s.value(y, "I(x ** 2)") * x**2
+        mean = mean + s.effect(y, "1|g")[rows]
+        value = s.column(y)[rows]
+        if outcome == "gaussian":
+            factor = normal_logp(value, mean, s.value(y, "sigma"))
+        else:
+            factor = value * mean - np.logaddexp(0, mean)
+        own = normal_logp(x, mean_x[rows], s.value("x", "sigma"))
+        return own + np.where(s.seen(y)[rows], factor, 0.0)
+
+    return s, logp
+
+
+@pytest.mark.parametrize("outcome", ["gaussian", "bernoulli"])
+def test_squares_and_logits_follow_their_law(outcome: str) -> None:
+    s, logp = quadratic(outcome)
+    assert s.how("x").kind == "slice"
+    theta = s.space.designs["x"].missing(s.draws["x"], s.space.designs["x"].matrices(s.completed.columns))
+    cdf = on_a_grid(logp, theta["mu"], 40 * np.broadcast_to(theta["sigma"], theta["mu"].shape))
+    rng = np.random.default_rng(3)
+    walk(s, "x", rng, visits=1, thin=40)
+    kept = walk(s, "x", rng, visits=100, thin=6)
+    u = np.array([cdf(values) for values in kept])
+    assert stats.kstest(u.ravel(), "uniform").pvalue > LEVEL
+    assert abs(np.mean(np.abs(2 * u - 1)) - 0.5) < 4 / np.sqrt(12 * u.size)
+
+
+def test_a_value_where_the_density_is_zero_is_left_and_never_returned_to() -> None:
+    s = setting(["y ~ log(x) + (1 | g)"], "x ~ 1")
+    target = s.how("x").target
+    seen = s.seen("y")[target.missing_rows]
+    moved(s, "x", np.full(len(seen), 0.5) * s.space.designs["x"].scale)
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        cells = s.draw(rng, "x")
+        moved(s, "x", np.where(seen, cells, np.abs(cells)))
+        assert (cells[seen] > 0).all()

@@ -1,0 +1,354 @@
+"""The compiled Gibbs sampler: which models it takes, its state, what it survives, and its agreement with the truth.
+
+The densities are held against the graph's in ``test_gibbs_density.py``, calibration is in ``tests/calibration``.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+from graphs import centred
+from modelling import conditional, graph_data, only, school_frame, workspace
+from test_nuts import check_against, exact_posterior, sample, two_level
+
+from bayesimpute.kernel import shortest_lag
+from bayesimpute.plan import Conditional
+from bayesimpute.priors import Prior
+from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
+from bayesimpute.samplers.gibbs import Gibbs
+from bayesimpute.samplers.gibbs.layout import MOST_OUTER
+
+ERRORS = 4.0
+
+
+def made(item: Conditional, frame: pd.DataFrame | None = None) -> ConditionalModel:
+    """A model of y, or of b, on the school data or another frame."""
+    if frame is None:
+        frame = school_frame()
+        other = "b" if item.target == "y" else "y"
+        frame = frame.assign(**{other: frame[other].fillna(0.0)})
+    space = workspace(frame, item)
+    return ConditionalModel(only(space)[1], graph_data(space))
+
+
+@pytest.fixture(scope="module")
+def model() -> ConditionalModel:
+    """Correlated slopes, and a second key."""
+    return made(conditional("y ~ x + c + (1 + x | school) + (1 | region)"))
+
+
+def chain(posterior: Any, model: ConditionalModel, draws: int, seed: int, thin: int = 1) -> np.ndarray:
+    """Scalar parameters in the user's units, shape (draw, parameter)."""
+    rng = np.random.default_rng(seed)
+    state = posterior.init(model.data, rng)
+    rows = []
+    for _ in range(draws):
+        state, draw, _ = posterior.step(state, model.data, rng, transitions=thin)
+        rows.append(model.design.posterior(draw))
+    return np.array(rows)
+
+
+TAKEN = (
+    conditional("y ~ x + c"),
+    conditional("y ~ 0 + (1 | school)"),
+    conditional("y ~ x + (1 + x + w | school) + (1 | region)"),
+    conditional("y ~ x + (1 + x || school)", priors={"sigma": "InverseGamma(3, 8)", "x": "Normal(1, 2)"}),
+)
+NOT_TAKEN = (
+    conditional("y ~ x + (1 | school)", sigma="(1 | school)"),
+    conditional("y ~ x", sigma="x"),
+    conditional("y ~ x", family="student_t"),
+    conditional("b ~ x + (1 | school)"),
+    conditional("y ~ x + (1 | school)", priors={"x": "Laplace(0, 2)"}),
+    conditional("y ~ x", family="heckman_gaussian", selection="x + w"),
+)
+
+
+@pytest.mark.parametrize("item", TAKEN, ids=lambda i: i.formulas["mu"])
+def test_linear_mixed_models_are_taken(item: Conditional) -> None:
+    model = made(item)
+    assert isinstance(choose("gibbs", model), Gibbs)
+    assert "pymc" not in model.__dict__
+
+
+@pytest.mark.parametrize("item", NOT_TAKEN, ids=str)
+def test_other_models_go_to_nuts(item: Conditional) -> None:
+    model = made(item)
+    assert not Gibbs().supports(model)
+    assert isinstance(choose("gibbs", model), Nuts)
+
+
+def test_models_are_not_taken_for_a_prior_that_is_not_known_or_too_many_crossed_effects(
+    model: ConditionalModel,
+) -> None:
+    def with_blocks(**changes: Any) -> ConditionalModel:
+        blocks = tuple(replace(b, **changes) if b.factor == "region" else b for b in model.design.blocks)
+        return ConditionalModel(replace(model.design, blocks=blocks), model.data)
+
+    assert Gibbs().supports(with_blocks())
+    assert not Gibbs().supports(with_blocks(priors=(Prior.of("Beta", 1, 1),)))
+    assert not Gibbs().supports(with_blocks(priors=(Prior.of("Uniform", -1, 1),)))
+    wide = replace(model.design, blocks=tuple(replace(b, size=MOST_OUTER // b.width + 1) for b in model.design.blocks))
+    assert not Gibbs().supports(ConditionalModel(wide, model.data))
+
+
+def test_it_is_in_the_registry_but_not_chosen_by_itself(model: ConditionalModel) -> None:
+    assert SAMPLERS["gibbs"] is Gibbs
+    assert "gibbs" not in AUTOMATIC
+    assert isinstance(choose("auto", model), Nuts)
+
+
+def same(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+
+def visits(posterior: Any, model: ConditionalModel, state: SamplerState, places: range, tune: bool) -> tuple[Any, Any]:
+    """Visits of three sweeps, each with the random numbers of its address."""
+    draw = None
+    for k in places:
+        rng = np.random.default_rng((2, k))
+        state, draw, counted = posterior.step(state, model.data, rng, transitions=3, tune=tune)
+        assert counted == Stats(3, 0, 1.0, 0)
+    return state, draw
+
+
+def saved(state: SamplerState) -> SamplerState:
+    """Written and read."""
+    text = json.dumps({name: values.tolist() for name, values in state.arrays.items()})
+    return SamplerState({name: np.array(values) for name, values in json.loads(text).items()})
+
+
+@pytest.mark.parametrize("tune", [False, True])
+def test_a_chain_goes_on_exactly_from_its_saved_state(model: ConditionalModel, tune: bool) -> None:
+    posterior, other = Gibbs().compile(model), Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    before = {name: values.copy() for name, values in state.arrays.items()}
+    whole, draw = visits(posterior, model, state, range(10), tune)
+    half, _ = visits(posterior, model, saved(state), range(5), tune)
+    posterior.step(half, model.data, np.random.default_rng(9))  # another history
+    rest, last = visits(other, model, saved(half), range(5, 10), tune)
+    same(whole.arrays, rest.arrays)
+    same(draw, last)
+    same(before, state.arrays)
+    assert not np.array_equal(whole.arrays["theta"], state.arrays["theta"])
+    frozen = all(np.array_equal(whole.arrays[k], state.arrays[k]) for k in ("mean", "covariance", "count"))
+    assert frozen is not tune
+
+
+FRESH = """
+import json, sys
+import numpy as np
+sys.path[:0] = json.loads(sys.argv[1])
+from test_gibbs import conditional, made
+from bayesimpute.samplers.gibbs import Gibbs
+model = made(conditional("y ~ x + c + (1 + x | school) + (1 | region)"))
+posterior = Gibbs().compile(model)
+state = posterior.init(model.data, np.random.default_rng(1))
+state, draw, _ = posterior.step(state, model.data, np.random.default_rng(2), transitions=3)
+values = {**state.arrays, **draw}
+print(json.dumps({name: [float(v).hex() for v in np.ravel(values[name])] for name in values}))
+"""
+
+
+def test_a_fresh_process_gives_equal_results_and_never_builds_the_graph(model: ConditionalModel) -> None:
+    posterior = Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    state, draw, _ = posterior.step(state, model.data, np.random.default_rng(2), transitions=3)
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", FRESH, json.dumps([str(here), str(here.parent)])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    theirs = json.loads(done.stdout)
+    for name, values in {**state.arrays, **draw}.items():
+        assert [float(v).hex() for v in np.ravel(values)] == theirs[name], name
+    assert "pymc" not in model.__dict__
+
+
+def test_a_draw_has_the_form_that_the_graph_gives_it(model: ConditionalModel) -> None:
+    from bayesimpute.samplers.prior import prior_draw
+
+    posterior = Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    _, draw, _ = posterior.step(state, model.data, np.random.default_rng(2))
+    pattern = prior_draw(model.design, np.random.default_rng(1))
+    assert {k: np.shape(v) for k, v in draw.items()} == {k: np.shape(v) for k, v in pattern.items()}
+    for b in model.design.blocks:
+        root, sd = draw[f"{b.key}_root"], draw[f"{b.key}_sd"]
+        np.testing.assert_allclose(np.sqrt((root**2).sum(axis=1)), sd)
+
+
+def test_cross_products_are_made_again_where_an_array_is_another_object(
+    model: ConditionalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bayesimpute.samplers.gibbs import posterior as module
+
+    calls = []
+    original = module.cross_products
+    monkeypatch.setattr(module, "cross_products", lambda *a: calls.append(1) or original(*a))
+    posterior = Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    assert len(calls) == 1
+    far = {**model.data, "y_data": model.data["y_data"] + 100.0}
+    rng = np.random.default_rng
+    moved, _, _ = posterior.step(state, far, rng(1), transitions=20)
+    assert len(calls) == 2
+    back, _, _ = posterior.step(state, model.data, rng(1), transitions=20)
+    assert len(calls) == 3
+    assert moved.arrays["z"][0] > back.arrays["z"][0] + 10
+
+
+def test_chains_start_apart(model: ConditionalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior = Gibbs().compile(model)
+    starts = np.array([posterior._start(np.random.default_rng(k)) for k in range(20)])
+    assert (starts.std(axis=0) > 0.3).all()
+
+
+# --- the truth ---
+
+
+@pytest.fixture(scope="module")
+def small() -> ConditionalModel:
+    space = two_level()
+    return ConditionalModel(centred(only(space)[1], False), graph_data(space))
+
+
+def test_the_posterior_of_a_mixed_model_is_exact(small: ConditionalModel) -> None:
+    exact = exact_posterior(small.design, small.data, groups=True)
+    check_against(exact, sample(Gibbs().compile(small), small.data, 10_000, seed=5))
+
+
+def test_the_posterior_of_a_single_level_model_is_exact(small: ConditionalModel) -> None:
+    design = replace(small.design, blocks=())
+    data = {name: values for name, values in small.data.items() if "block0" not in name}
+    exact = exact_posterior(design, data, groups=False)
+    check_against(exact, sample(Gibbs().compile(ConditionalModel(design, data)), data, 10_000, seed=7))
+
+
+QUANTILES = (0.05, 0.5, 0.95)
+AGREED = {
+    "random intercept": conditional("y ~ x + (1 | school)"),
+    "correlated slope": conditional("y ~ x + c + (1 + x | school)"),
+    "two keys": conditional("y ~ x + (1 | school) + (1 + w | region)"),
+    "no groups": conditional("y ~ x + c"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("item", AGREED.values(), ids=AGREED.keys())
+def test_nuts_agrees(item: Conditional) -> None:
+    """Means, deviations and quantiles of every scalar parameter, within errors from effective sample sizes."""
+    frame = school_frame(240, 24)
+    frame["region"] = np.array(["n", "s", "e", "w", "m", "o", "u"])[np.arange(240) % 7]  # crossed
+    model = made(item, frame.assign(b=0.0))
+    chains = [np.array([chain(s.compile(model), model, 1500, seed) for seed in (1, 2)]) for s in (Gibbs(), Nuts())]
+    for k, name in enumerate(model.design.names):
+        first, second = (c[:, :, k] for c in chains)
+        for statistic, error in STATISTICS.items():
+            difference = statistic(first) - statistic(second)
+            assert abs(difference) < ERRORS * np.hypot(error(first), error(second)), (name, difference)
+
+
+STATISTICS: dict[Callable[[Any], float], Callable[[Any], float]] = {
+    np.mean: lambda c: float(az.mcse(c, method="mean")),
+    np.std: lambda c: float(az.mcse(c, method="sd")),
+    **{
+        (lambda c, p=p: float(np.quantile(c, p))): (lambda c, p=p: float(az.mcse(c, method="quantile", prob=p)))
+        for p in QUANTILES
+    },
+}
+
+
+# --- what it survives ---
+
+
+def hard(case: str) -> ConditionalModel:
+    """Data on which something is degenerate, put into a design that was described on ordinary data."""
+    rng = np.random.default_rng(4)
+    n = 40
+    g, x, w = np.arange(n) % 8, rng.normal(size=n), rng.normal(size=n)
+    u = rng.normal(size=n)
+    frame = pd.DataFrame({"g": g, "x": x, "w": w, "y": np.where(g == 7, np.nan, x + u[g] + rng.normal(size=n))})
+    described = made(conditional("y ~ x + w + (1 + x + w | g)"), frame)
+    codes = {
+        "empty clusters": g % 2,
+        "one-unit clusters": np.arange(n),
+        "fewer clusters than effects": g % 2,
+    }.get(case, g)
+    size = {"one-unit clusters": n, "fewer clusters than effects": 2}.get(case, 8)
+    if case == "collinear":
+        w = 2 * x
+    y = {
+        "no variation within clusters": u[codes],
+        "y is linear": 1 + 2 * x - w,
+        "perfect correlation": x + u[codes] * (1 + x) + 1e-3 * w,
+        "no deviation": x + 0.3 * (u - (np.bincount(g, u) / 5)[g]),
+    }.get(case, x + u[codes] + 0.3 * rng.normal(size=n))
+    columns = np.column_stack([np.ones(n), x, w])
+    data = {
+        "X_mu": columns,
+        "X_block0": columns,
+        "codes_block0": codes.astype(np.int32),
+        "y_data": (y - y.mean()) / y.std(),
+    }
+    blocks = tuple(replace(b, size=size) for b in described.design.blocks)
+    return ConditionalModel(replace(described.design, blocks=blocks), data)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "empty clusters",
+        "one-unit clusters",
+        "fewer clusters than effects",
+        "collinear",
+        "no variation within clusters",
+        "y is linear",
+        "perfect correlation",
+        "no deviation",
+    ],
+)
+def test_degenerate_data_do_no_harm(case: str) -> None:
+    model = hard(case)
+    draws = chain(Gibbs().compile(model), model, 300, seed=1)
+    assert np.isfinite(draws).all()
+    assert (draws.std(axis=0) > 0).all()
+    sds = [k for k, name in enumerate(model.design.names) if name.endswith("sigma")]
+    assert (draws[:, sds] > 0).all()
+    assert (draws < 1e3).all()
+
+
+def test_a_column_of_zeros_has_its_prior(small: ConditionalModel) -> None:
+    """As where every row with a one is missing; its slope's deviation and its coefficient have no data."""
+    model = made(conditional("y ~ x + (1 + x | school)"))
+    data = dict(model.data)
+    for name in ("X_mu", "X_block0"):
+        data[name] = data[name] * np.array([1.0, 0.0])
+    empty = ConditionalModel(model.design, data)
+    draws = chain(Gibbs().compile(empty), empty, 4000, seed=3)
+    prior = model.design.predictors[0].priors[1]
+    slope = draws[:, 1] / model.design.predictors[0].units.unit * model.design.predictors[0].scale[1]
+    assert slope.std() == pytest.approx(prior.args[1], rel=0.1)
+    correlation = draws[:, model.design.names.index("1~~x|school_corr")]
+    assert abs(correlation.mean()) < 0.1
+    assert correlation.std() == pytest.approx(1 / np.sqrt(5), rel=0.1)  # LKJ(2): 2 Beta(2, 2) - 1
+
+
+def test_one_or_two_sweeps_forget_where_they_started() -> None:
+    """On a deviation near zero, and on one that the clusters say much about."""
+    for between in (0.02, 2.0):
+        rng = np.random.default_rng(3)
+        g = np.arange(600) % 30
+        x = rng.normal(size=600)
+        y = x + between * rng.normal(size=30)[g] * (1 + 0.5 * x) + rng.normal(size=600)
+        y[0] = np.nan
+        model = made(conditional("y ~ x + (1 + x | g)"), pd.DataFrame({"g": g, "x": x, "y": y}))
+        assert shortest_lag(chain(Gibbs().compile(model), model, 2000, seed=1))[0] <= 5
