@@ -179,6 +179,23 @@ def test_what_members_of_a_cluster_know_is_not_imputed() -> None:
     assert congenial(plan, "y ~ w + (1 | g)") != []
 
 
+def test_derived_variables_are_what_they_are_computed_from() -> None:
+    derived = [Derived(name="xw", expression="x * w"), Derived(name="yw", expression="y * w")]
+    analysis = "y ~ x + w + xw"
+    assert congenial(Plan.of(["y ~ x * w", "x ~ y + w + yw"], derived=derived), analysis) == []
+    (found,) = congenial(Plan.of(["x ~ y + w"], derived=derived), analysis)
+    assert found.term == "xw" and "would need y:w" in found.finding
+    square = [Derived(name="xx", expression="half * 2"), Derived(name="half", expression="x ** 2 / 2")]
+    (found,) = congenial(Plan.of(["x ~ y"], derived=square), "y ~ x + xx")
+    assert "linear in y" in found.finding
+    broken = [
+        Derived(name="a", expression="b + 1"),
+        Derived(name="b", expression="a"),
+        Derived(name="c", expression="("),
+    ]
+    assert congenial(Plan.of(["y ~ a + c"], derived=broken), "y ~ a + c") == []
+
+
 # Inputs and the command line -----------------------------------------------------------------------------------------
 
 

@@ -400,6 +400,12 @@ def test_logistic_mixed_analyses_are_fitted_by_the_bayesian_engine(school: pd.Da
     assert "no good maximum likelihood" in made.toml
 
 
+def test_an_analysis_without_gaps_has_no_model(school: pd.DataFrame) -> None:
+    made = suggest(["texp ~ noise", "popular ~ sex + texp"], school)
+    assert [s.target for s in made.plan.substantive] == ["popular"] and len(made.plan.analyses) == 2
+    assert errors(check(made.plan, school)) == []
+
+
 def test_functions_in_the_analysis_stay_as_they_are(school: pd.DataFrame) -> None:
     formula = "popular ~ poly(ability, 2) + cluster_mean(ability, school) + center(texp) + I(size ** 2) + (1 | school)"
     made = suggest(formula, school)
@@ -496,6 +502,15 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
         "analysis",
         "different families",
         "a plan for each",
+    ),
+    "selected": (
+        Conditional(
+            target="popular", family="heckman_gaussian", formulas={"mu": "popular ~ sex", "selection": "noise"}
+        ),
+        {"auxiliary": "auto"},
+        "auxiliary",
+        "has a selection model",
+        '"fcs"',
     ),
     "mode": ("popular ~ sex", {"mode": "fsc"}, "mode", 'no mode "fsc"', 'did you mean "fcs"?'),
     "mode type": ("popular ~ sex", {"mode": 3}, "mode", 'no mode "3"', "use compatible or fcs"),

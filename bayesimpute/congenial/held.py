@@ -1,13 +1,13 @@
 """An analysis held against a plan: what each model of the plan has, and how it hangs together with the others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from bayesimpute.formulas import Formula, parse
-from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation
+from bayesimpute.formulas import Formula, parse, parse_expression
+from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, substituted, walk
 from bayesimpute.formulas.terms import Atom, bare, coded, common_terms, random_terms, term_names, written
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import DataError, InputError
@@ -15,6 +15,8 @@ from bayesimpute.plan import Conditional, Plan
 
 Effect = tuple[str, frozenset[Atom]]
 """A random effect: cluster key and term, the empty one for intercepts."""
+DEEPEST, LARGEST = 20, 1000
+"""Derived variables are followed so far, and to calculations of so many pieces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +50,13 @@ class Ignored:
 class Model:
     """A model of the plan, as far as it can be read."""
 
-    def __init__(self, plan: Plan, conditional: Conditional) -> None:
+    def __init__(self, plan: Plan, conditional: Conditional, derived: Mapping[str, Node]) -> None:
         self.place = f"{plan.path(conditional)}.formulas.mu"
         self.target = conditional.target
         self.level = conditional.level
         formula = _read(conditional.formulas.get("mu"))
-        self.terms = [frozenset(map(bare, t)) for t in common_terms(formula)] if formula else []
-        self.effects = effects(formula) if formula else set()
+        self.terms = [plain_term(t, derived) for t in common_terms(formula)] if formula else []
+        self.effects = effects(formula, derived) if formula else set()
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -75,9 +77,39 @@ def _read(text: object) -> Formula | None:
         return None
 
 
-def effects(formula: Formula) -> set[Effect]:
+def effects(formula: Formula, derived: Mapping[str, Node]) -> set[Effect]:
     """The random effects: cluster key and term."""
-    return {(plain_key(key), frozenset(map(bare, term))) for key, term in random_terms(formula)}
+    return {(plain_key(key), plain_term(term, derived)) for key, term in random_terms(formula)}
+
+
+def plain_term(term: Iterable[Atom], derived: Mapping[str, Node]) -> frozenset[Atom]:
+    """A term without what only names, shifts or stretches: ``sex:texp`` for a derived variable ``sex * texp``."""
+    return frozenset(bare(new) for atom in term for new in _defined(atom, derived))
+
+
+def _defined(atom: Atom, derived: Mapping[str, Node]) -> Iterator[Atom]:
+    node = substituted(atom, derived)
+    product = isinstance(node, Operation) and not node.unary and set(node.symbols) == {"*"}
+    for part in node.operands if isinstance(node, Operation) and product else (node,):
+        yield part if isinstance(part, Name | Call) else Call("I", (part,))
+
+
+def definitions(plan: Plan) -> dict[str, Node]:
+    """The derived variables of a plan that can be read, as calculations with columns of the data."""
+    found: dict[str, Node] = {}
+    for d in plan.derived:
+        try:
+            found[d.name] = parse_expression(d.expression).tree
+        except InputError:  # what check reports
+            continue
+    for name in list(found):  # a derived variable may use others; circles and towers are left as they are
+        for _ in range(DEEPEST):
+            inner = {part.name for part in walk(found[name]) if isinstance(part, Name)} & set(found) - {name}
+            new = substituted(found[name], {n: found[n] for n in inner})
+            if not inner or sum(1 for _ in walk(new)) > LARGEST:
+                break
+            found[name] = new
+    return found
 
 
 def plain_key(key: str) -> str:
@@ -91,9 +123,10 @@ class Held:
     def __init__(self, plan: Plan, formula: Formula, data: Incomplete | None) -> None:
         self.plan, self.formula, self.data = plan, formula, data
         self.y = str(formula.response)
-        self.terms = [frozenset(map(bare, t)) for t in common_terms(formula)]
-        self.effects = sorted(effects(formula), key=lambda e: (e[0], self.effect_name(e)))
-        self.models = {c.target: Model(plan, c) for c in reversed(plan.models)}
+        self.derived = definitions(plan)
+        self.terms = [plain_term(t, self.derived) for t in common_terms(formula)]
+        self.effects = sorted(effects(formula, self.derived), key=lambda e: (e[0], self.effect_name(e)))
+        self.models = {c.target: Model(plan, c, self.derived) for c in reversed(plan.models)}
         keys = {part for key, _ in self.effects for part in key.split(":")}
         self.covariates = sorted({n for t in self.terms for n in term_names(t)} - keys - {self.y})
         self.covariates += sorted({n for _, t in self.effects for n in term_names(t)} - {*self.covariates, self.y})
@@ -190,7 +223,7 @@ class Held:
         """A term as the analysis writes it."""
         wanted = frozenset(term)
         for original in (*common_terms(self.formula), *(t for _, t in random_terms(self.formula))):
-            if frozenset(map(bare, original)) == wanted:
+            if plain_term(original, self.derived) == wanted:
                 return written(original)
         return ":".join(sorted(written((atom,)) for atom in wanted))
 

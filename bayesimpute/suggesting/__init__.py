@@ -110,7 +110,7 @@ def suggest(
     models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     scene = Scene(data=everything, models=models, extra=extra)
-    problems = auxiliaries.problems(scene, named, mode)
+    problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode)]
     if problems:
         raise PlanError(problems)
     return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
@@ -152,6 +152,15 @@ def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
         for name in named
         if name not in data.columns
     ]
+
+
+def _selected(general: Mapping[str, Conditional], auxiliary: object, mode: str) -> list[Problem]:
+    """A selection model is an outcome whose missing values no other model reads."""
+    selected = [y for y, c in general.items() if "selection" in c.formulas]
+    if not selected or mode == "fcs" or auxiliary is None:
+        return []
+    finding = f'"{selected[0]}" has a selection model, and the models of auxiliary variables would read it'
+    return [Problem(path="auxiliary", finding=finding, remedy='leave them out, or use mode "fcs"')]
 
 
 def _suggestion(

@@ -22,8 +22,9 @@ LEFT_OUT = "{outcomes} left out on purpose: the density of the analysis multipli
 
 
 def substantive(scene: Scene, asked: Mapping[str, Conditional]) -> list[Model]:
-    """The models of the outcomes: the analyses as they are."""
-    return [_substantive(scene, outcome, asked[outcome]) for outcome in scene.outcomes]
+    """The models of the outcomes: the analyses as they are, if something in them is incomplete."""
+    needed = [y for y, f in scene.models.items() if any(scene.missing(n) for n in (y, *f.needs & {*scene.variables}))]
+    return [_substantive(scene, outcome, asked[outcome]) for outcome in needed]
 
 
 def conditionals(scene: Scene, associations: Mapping[str, Association]) -> list[Model]:
