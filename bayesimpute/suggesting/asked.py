@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from bayesimpute.check import check
 from bayesimpute.families import FAMILIES, Bernoulli
 from bayesimpute.formulas import Formula, parse, quote
@@ -18,6 +20,7 @@ from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, 
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import InputError, PlanError, Problem, errors, one
 from bayesimpute.plan import Analysis, Conditional, Plan
+from bayesimpute.targets import kind_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,54 +118,45 @@ def problems_with_data(asked: Iterable[Asked], data: Incomplete, mode: str) -> l
     if asked and not found and not any(data.columns[name].missing.any() for name in used):
         finding = f"nothing that it uses has missing values: {', '.join(sorted(used))}"
         found.append(Problem(path="analysis", finding=finding, remedy="fit it to the data as they are"))
-    found += [p for a in asked for p in _unimputable(a, data, used - {a.outcome})]
+    found += [p for a in asked for p in _coded(a, data)]
     return list(dict.fromkeys([*found, *_circles(asked)]))
 
 
 def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
     """Problems of the analysis as a model of the plan, with its incomplete covariates as targets of simple ones."""
     outcome = asked.outcome
-    keys = {part for key in asked.keys for part in key.split(":")} | set(asked.keys)
-    others = [n for n in sorted(asked.needs) if n in data.columns and n not in keys]
-    incomplete = [n for n in others if data.columns[n].missing.any()]
-    simple = [Conditional.of(f"{quote(n)} ~ 1") for n in incomplete]
-    found = errors(check(Plan(conditionals=(asked.model, *simple)), data.frame))
+    incomplete = [n for n in _covariates(asked, data) if np.isnan(data.deductive(n)[0]).any()]
+    simple = tuple(Conditional.of(f"{quote(n)} ~ 1") for n in incomplete)
     complete = outcome in data.columns and not data.columns[outcome].missing.any()
-    place = f"conditional[{outcome}]"
+    useless = complete and not incomplete  # then its matrices need not be looked at
+    plan = Plan(conditionals=(asked.model,)) if useless else Plan(conditionals=simple, substantive=(asked.model,))
+    found, place = errors(check(plan, data.frame)), plan.path(asked.model)
     kept = [p for p in found if p.path.startswith((place, "data", "clusters"))]
     if complete and mode == "fcs":  # then it is only a predictor
         kept = [p for p in kept if p.path not in (place, f"{place}.family")]
-    return [replace(p, path=_renamed(p.path, place, asked.path)) for p in kept]
+    places = tuple(f"conditional[{n}]" for n in incomplete)
+    targets = [replace(p, path=asked.path) for p in found if p.path.startswith(places)]
+    return [*(replace(p, path=_renamed(p.path, place, asked.path)) for p in kept), *targets]
+
+
+def _covariates(asked: Asked, data: Incomplete) -> list[str]:
+    keys = {part for key in asked.keys for part in (key, *key.split(":"))}
+    return [n for n in sorted(asked.needs - keys) if n in data.columns]
 
 
 def _renamed(path: str, place: str, new: str) -> str:
     return new + path.removeprefix(place).replace(".formulas.mu", "") if path.startswith(place) else path
 
 
-def _unimputable(asked: Asked, data: Incomplete, names: Iterable[str]) -> list[Problem]:
-    """Incomplete covariates that no family imputes."""
-    from bayesimpute.targets import kind_of
-
-    found = []
+def _coded(asked: Asked, data: Incomplete) -> list[Problem]:
+    """Incomplete numbers that the analysis makes categories of."""
     inside = {coded(atom) for term in common_terms(asked.formula) for atom in term}
-    for name in sorted(set(names) & asked.needs & set(data.columns)):
-        column = data.columns[name]
-        if not column.missing.any() or (column.missing.all()):
-            if column.missing.all():
-                finding = f'all values of "{name}" are missing'
-                found.append(Problem(path=asked.path, finding=finding, remedy="leave it out of the analysis"))
-            continue
-        left = data.deductive(name)[0]
-        complete = data.variables[name].level is not None and not (left != left).any()
-        remedy = "merge its labels into two, or leave it out of the analysis"
-        if kind_of(column) is None and not complete:
-            what = f"is a category with {len(column.labels)} labels" if column.kind == "category" else "is a date"
-            what = "holds values of different types" if column.kind == "mixed" else what
-            finding = f'"{name}" has {int(column.missing.sum())} missing values and {what}, which no family imputes'
-            found.append(Problem(path=asked.path, finding=finding, remedy=remedy))
-        elif kind_of(column) == "number" and name in inside and not complete:
+    found = []
+    for name in _covariates(asked, data):
+        number = name in inside and kind_of(data.columns[name]) == "number"
+        if number and np.isnan(data.deductive(name)[0]).any():
             finding = f'C({name}) makes a category of "{name}", whose missing values can only be imputed as numbers'
-            remedy = f"write {quote(name)} as a number, or {remedy}"
+            remedy = f"write {quote(name)} as a number, merge its labels into two, or leave it out of the analysis"
             found.append(Problem(path=asked.path, finding=finding, remedy=remedy))
     return found
 

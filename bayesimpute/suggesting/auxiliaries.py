@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.check.matrices import crowded
+from bayesimpute.check.targets import FEWEST as FEWEST_VALUES
 from bayesimpute.columns import Column
 from bayesimpute.outcome import Problem, did_you_mean
 from bayesimpute.suggesting.scene import Scene
@@ -76,6 +77,8 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
         return "wholly missing"
     if len(np.unique(known)) == 1:
         return "a constant"
+    if scene.units(name) < FEWEST_VALUES:
+        return "hardly observed"
     if column.kind in ("date", "mixed"):
         return "a date" if column.kind == "date" else "values of different types"
     if "`" in name or not name.isprintable():

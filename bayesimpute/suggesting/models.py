@@ -4,7 +4,7 @@ Both ways of writing a plan end here: they say which pieces a target's model sho
 out what the data cannot support, writes the formula, and tells why everything is there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from bayesimpute.families import Family
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
-from bayesimpute.formulas.terms import Atom, bare, key_text, names_in, split, written
+from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
 from bayesimpute.plan import Conditional, family_name
 from bayesimpute.suggesting.scene import Scene, joined
 
@@ -22,6 +22,8 @@ FEW_VALUES = 5
 """Different values up to which a column may be labels coded as numbers."""
 
 
+LEAST = 3
+"""Units beyond the coefficients: one for the intercept and two for the spread."""
 BENT = ("poly", "bs")
 """Calls whose columns contain the column itself."""
 
@@ -66,10 +68,9 @@ def means(scene: Scene, names: Iterable[str], keys: Iterable[str]) -> list[Piece
 
 def intercepts(scene: Scene, target: str) -> list[str]:
     """The cluster keys by which a target has a random intercept: all at level 1, the coarser ones at level 2."""
-    level = scene.level(target)
-    if level is not None:
-        return list(scene.coarser(level))
-    return [key for key in scene.keys if 1 < scene.data.n_clusters(key) < len(scene.data.frame)]
+    level, rows = scene.level(target), len(scene.data.frame)
+    keys = [k for k in scene.keys if scene.data.n_clusters(k) < rows] if level is None else scene.coarser(level)
+    return [key for key in keys if scene.seen(target, key) > 1]
 
 
 def plain_groups(scene: Scene, target: str) -> list[str]:
@@ -159,20 +160,31 @@ def _grouped(groups: Sequence[str], level: str | None) -> list[str]:
 
 
 def _screened(scene: Scene, target: str, pieces: Iterable[Piece]) -> tuple[list[Piece], list[str]]:
-    """Pieces without those of variables that say nothing where the target is observed."""
+    """Pieces without those that say nothing where the target is observed."""
     kept, why = [], {}
     for piece in pieces:
-        flat = sorted(n for n in piece.names if not scene.varies_with(n, target))
-        new = sorted(n for n in piece.names if scene.new_labels(n, target))
-        why |= {n: f"{n} takes one value only wherever {target} is observed" for n in flat}
-        why |= {n: f"{n} has labels that occur only where {target} is missing" for n in new}
-        kept += [] if flat or new else [piece]
-    return kept, [f"Left out: {reason}." for reason in why.values()]
+        found = dict(_silent(scene, target, piece))
+        why |= found
+        kept += [] if found else [piece]
+    return kept, [f"Left out: {what} {reason}." for what, reason in why.items()]
+
+
+def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]]:
+    """What of a piece says nothing, and why."""
+    for atom in split(piece.text):
+        key = mean_by(atom)
+        if key is not None and scene.seen(target, key) < 2:
+            yield written((atom,)), f"is that of the only {key} where {target} is observed"
+        for name in sorted(names_in(atom)) if key is None else ():
+            if not scene.varies_with(name, target):
+                yield name, f"does not vary wherever {target} is observed"
+            elif scene.new_labels(name, target):
+                yield name, f"has labels that occur only where {target} is missing"
 
 
 def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     """As many pieces, from the first, as the observed units can carry."""
-    limit, kept, total = max(units // UNITS, 1), [], 0
+    limit, kept, total = min(max(units // UNITS, 1), max(units - LEAST, 0)), [], 0
     for piece in pieces:
         if total + piece.width <= limit:
             kept.append(piece)
@@ -180,4 +192,5 @@ def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     left = [piece.text for piece in pieces if piece not in kept]
     if not left:
         return kept, []
-    return kept, [f"Left out, as {units} observed units carry {limit} coefficients: {', '.join(left)}."]
+    few = "1 coefficient" if limit == 1 else f"{limit} coefficients"
+    return kept, [f"Left out, as {units} observed units carry {few}: {', '.join(left)}."]

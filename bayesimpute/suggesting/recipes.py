@@ -132,7 +132,7 @@ class _Recipe:
 
     def piece(self, term: Term, what: str) -> Piece:
         names = term_names(term)
-        width = int(np.prod([self.scene.width(n) for n in names])) if len(names) > 1 else 1
+        width = int(np.prod([self.scene.width(n) for n in names]))
         return Piece(text=written(term), names=names, what=what, width=width)
 
     def implied(self) -> Iterator[Term]:
@@ -224,6 +224,7 @@ class _Recipe:
         """Random intercepts by all keys, and the analyses' random slopes with the outcome in the target's place."""
         scene = self.scene
         effects: dict[str, list[str]] = {key: ["1"] for key in intercepts(scene, self.target)}
+        widths: dict[str, int] = {}
         verbatim = [str(g) for f in (scene.models.get(self.target),) if f is not None for g in f.groups]
         if verbatim:
             done = {g.factor for g in scene.models[self.target].groups}
@@ -231,9 +232,17 @@ class _Recipe:
             return [*verbatim, *rest]
         for key, term in self.slopes():
             text = ":".join(self.centred(atom) for atom in term)
-            if text not in effects.setdefault(key, ["1"]):
-                effects[key].append(text)
+            own, names = effects.get(key, []), term_names(term)
+            taken = sum(widths.get(t, 1) for t in own) + self.piece(term, "").width
+            if own and text not in own and taken < scene.seen(self.target, key) and not self.flat(names):
+                own.append(text)
+                widths[text] = self.piece(term, "").width
         return [f"({' + '.join(texts)} | {key_text(key, scene.data.columns)})" for key, texts in effects.items()]
+
+    def flat(self, names: Iterable[str]) -> bool:
+        """Whether one of these says nothing where the target is observed."""
+        scene, target = self.scene, self.target
+        return any(not scene.varies_with(n, target) or scene.new_labels(n, target) for n in names)
 
     def slopes(self) -> Iterator[tuple[str, Term]]:
         for outcome, formula in self.models_of_target().items():

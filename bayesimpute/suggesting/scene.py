@@ -117,6 +117,10 @@ class Scene:
         level, known = self.level(name), ~np.isnan(self.filled(name))
         return int(known.sum()) if level is None else int(known[self.data.level_rows(level)].sum())
 
+    def seen(self, name: str, key: str) -> int:
+        """The clusters of a key in which a variable is observed."""
+        return len(np.unique(self.data.codes(key)[~np.isnan(self.filled(name))]))
+
     def main(self, name: str) -> tuple[Atom, ...]:
         """The atoms by which a variable enters a model as a main effect: as the analyses write it."""
         atoms = {written((a,)): a for f in self.models.values() for t in common_terms(f) for a in t}
@@ -172,19 +176,22 @@ class Scene:
                 found.append(other)
         return tuple(found)
 
+    def _together(self, name: str, target: str) -> np.ndarray:
+        """The values of a predictor in a row of each observed unit of the target, as far as they are given."""
+        known, level = ~np.isnan(self.filled(target)), self.level(target)
+        rows = np.flatnonzero(known) if level is None else self.data.level_rows(level)
+        values = self.data.columns[name].values[rows[known[rows]]]
+        return np.unique(values[~np.isnan(values)])
+
     def varies_with(self, name: str, target: str) -> bool:
         """Whether a predictor takes two values or more where the target is observed (elsewhere it says nothing)."""
-        known = ~np.isnan(self.filled(target))
-        values = self.filled(name)[known]
-        return len(np.unique(values[~np.isnan(values)])) > 1
+        return len(self._together(name, target)) > 1
 
     def new_labels(self, name: str, target: str) -> bool:
         """Whether a category has labels that occur only where the target is missing."""
         column = self.data.columns[name]
-        known = ~np.isnan(self.filled(target)) & ~column.missing
-        return column.kind == "category" and len(np.unique(column.values[~column.missing])) > len(
-            np.unique(column.values[known])
-        )
+        labels = np.unique(column.values[~column.missing])
+        return column.kind == "category" and len(labels) > len(self._together(name, target))
 
 
 def joined(parts: Sequence[str]) -> str:
