@@ -20,6 +20,7 @@ DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
 EPILOG = """\
 example:
   bayesimpute describe popmis --cluster school
+  bayesimpute suggest --data popmis --analysis "popular ~ sex * texp + (1 + sex | school)" > plan.toml
   bayesimpute impute --formula "popular ~ sex * texp + (1 + sex | school)" --data popmis --seed 1 --out popmis.nc
   bayesimpute pool popmis.nc --formula "popular ~ sex * texp + (1 + sex | school)"
 
