@@ -1,0 +1,27 @@
+"""Chains in compatible mode are calibrated, and the two mistakes that are easily made are seen.
+
+The default study: 60 replicates of the normal draw, 24 draws 3 sweeps apart. The slow ones: 300 replicates, 40 draws 4
+sweeps apart, over all kinds of draw.
+"""
+
+import pytest
+from sbc import outside
+from together import SETUPS, Bed, study
+
+
+def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
+    found = study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31)
+    assert {"y: x", "x: sigma", "x0", "y1", "mean x"} <= set(found)
+    assert outside(found) == {}
+
+
+@pytest.mark.parametrize("wrong", ["x's model is fitted to observed rows", "the outcome is ignored"])
+def test_mistakes_are_seen(wrong: str) -> None:
+    assert outside(study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31, wrong=wrong))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(SETUPS))
+def test_every_kind_of_draw_is_calibrated(kind: str) -> None:
+    replicates = 100 if kind == "enumerated" else 300  # the model of a yes/no variable is sampled by NUTS
+    assert outside(study(Bed.of(SETUPS[kind]), replicates=replicates, draws=40, thin=4, seed=32)) == {}
