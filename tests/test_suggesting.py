@@ -433,6 +433,12 @@ def test_keys_come_from_the_analysis_the_data_and_the_user(school: pd.DataFrame)
     assert "+ (1 | school)" in model(suggest(plain, school, clusters=["school"], mode="fcs"), "popular")
 
 
+def test_what_check_remarks_on_stands_in_the_text(school: pd.DataFrame) -> None:
+    few = school[school["school"] <= 4]
+    told = opening(suggest("popular ~ sex + (1 | school)", few))
+    assert 'remarks on substantive[popular].formulas.mu: there are only 4 clusters of "school"' in told
+
+
 def test_nested_keys_give_random_intercepts_at_the_levels_above(school: pd.DataFrame) -> None:
     frame = school.assign(district=school["school"] // 6)
     made = suggest("popular ~ sex + size + (1 | district) + (1 | school)", frame)
@@ -557,6 +563,16 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
         {"auxiliary": "auto"},
         "auxiliary",
         "has a selection model",
+        '"fcs"',
+    ),
+    "selected covariate": (
+        [
+            Conditional(target="sex", family="heckman_probit", formulas={"mu": "sex ~ texp", "selection": "noise"}),
+            "popular ~ sex",
+        ],
+        {},
+        "analysis",
+        'the analysis of "popular" reads its missing values',
         '"fcs"',
     ),
     "mode": ("popular ~ sex", {"mode": "fsc"}, "mode", 'no mode "fsc"', 'did you mean "fcs"?'),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bayesimpute.check import check
 from bayesimpute.congenial import congenial
 from bayesimpute.families import Family
 from bayesimpute.formulas import parse
@@ -157,10 +158,16 @@ def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
 def _selected(general: Mapping[str, Conditional], auxiliary: object, mode: str) -> list[Problem]:
     """A selection model is an outcome whose missing values no other model reads."""
     selected = [y for y, c in general.items() if "selection" in c.formulas]
-    if not selected or mode == "fcs" or auxiliary is None:
+    if not selected or mode == "fcs":
         return []
-    finding = f'"{selected[0]}" has a selection model, and the models of auxiliary variables would read it'
-    return [Problem(path="auxiliary", finding=finding, remedy='leave them out, or use mode "fcs"')]
+    found = [("auxiliary", "the models of auxiliary variables would read it")] if auxiliary is not None else []
+    readers = [(y, z) for y in selected for z, c in general.items() if z != y and y in parse(c.formulas["mu"]).needs]
+    found += [("analysis", f'the analysis of "{z}" reads its missing values') for _, z in readers]
+    remedy = 'leave them out, or use mode "fcs"'
+    return [
+        Problem(path=path, finding=f'"{selected[0]}" has a selection model, and {what}', remedy=remedy)
+        for path, what in found
+    ]
 
 
 def _suggestion(
@@ -190,6 +197,7 @@ def _suggestion(
         *_outside(scene, found, why_not, auxiliary),
         *notes,
         *_ignored(plan, asked, scene),
+        *(f"`bayesimpute check` remarks on {problem}." for problem in check(plan, scene.data)),
     ]
     return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
 
@@ -249,7 +257,7 @@ def _opening(scene: Scene, mode: str) -> list[str]:
         f"Suggested by `bayesimpute suggest` from {', '.join([f'{rows} rows', *keys])}. A start: read the reasons, and "
         "change what you know better.",
         how[mode],
-        *_levels(scene),
+        *_levels(scene, mode),
     ]
 
 
@@ -260,10 +268,11 @@ def _ignored(plan: Plan, asked: Sequence[Asked], scene: Scene) -> list[str]:
     return ["What of the analysis these imputations ignore:", *lines] if lines else []
 
 
-def _levels(scene: Scene) -> list[str]:
+def _levels(scene: Scene, mode: str) -> list[str]:
     upper = [f"{n} ({scene.level(n)})" for n in scene.variables if scene.level(n) is not None]
     found = [f"Level 2, constant within clusters: {', '.join(upper)}."] if upper else []
-    complete = [n for n in scene.variables if not scene.data.variables[n].n_missing]
+    own = scene.variables if mode == "fcs" else (*scene.outcomes, *scene.covariates)
+    complete = [n for n in own if not scene.data.variables[n].n_missing]
     return [*found, *([f"Complete, so without a model of their own: {', '.join(complete)}."] if complete else [])]
 
 

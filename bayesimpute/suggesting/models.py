@@ -119,7 +119,7 @@ def described(scene: Scene, target: str, family: str | Family | None = None) -> 
     column, level = scene.data.columns[target], scene.level(target)
     missing, pattern = int(column.missing.sum()), scene.data.variables[target].pattern
     where = f"level 2, as it is constant in every {level}" if level else "level 1"
-    state = f"{_values(missing)} of {len(column.values)} missing ({pattern})" if missing else "complete"
+    state = f"{missing} of {len(column.values)} values missing ({pattern})" if missing else "complete"
     filled = scene.deduced(target)
     known = f"; {filled} of them known from other members of their {level}, and filled in from there" if filled else ""
     return f"{target}: {state}{known}; {where}. {_family(scene, target, family)}"
