@@ -12,8 +12,9 @@ Keller 2020, Psychological Methods 25:88, for sequences.)
 
 **Which rows.** Parameters are drawn given what they are drawn given in a Gibbs sampler of that joint density: all rows,
 current imputations included, for a variable that some model reads. A variable that nobody reads (the outcome) can have
-its missing values integrated out: its model is fitted to the rows where it is observed, and its missing cells are
-redrawn after all.
+its missing values integrated out: its model is fitted to the rows where it is observed, and its missing cells are drawn
+last in every sweep. (Drawn before the covariates that it reads, they would stay behind as draws given old values of
+these: where both are missing, slopes shrink and residual variances grow, and no diagnostic shows it.)
 """
 
 from collections.abc import Mapping

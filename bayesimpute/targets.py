@@ -234,10 +234,10 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
     )
-    return _compatible(resolved) if plan.substantive else resolved
+    return _compatible(resolved, plan.run.visit_sequence) if plan.substantive else resolved
 
 
-def _compatible(resolved: Resolved) -> Resolved:
+def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
     """Settle whose density multiplies into whose draws, and which models are fitted to all rows."""
     missing = {t.name for t in resolved.targets if not t.observed.all()}
     graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
@@ -245,10 +245,18 @@ def _compatible(resolved: Resolved) -> Resolved:
     graph = {t.name: graph[t.name] for t in used}
     read = dependence.read_by_others(graph)
     idle = [t.name for t in resolved.targets if t.name not in graph]
+    # what nobody reads comes last: its missing cells are integrated out of the draws of what it reads, and what is left
+    # of a sweep must have them drawn given the new values of these
+    ordered = tuple(sorted(used, key=lambda t: t.name not in read))
+    events = [_not_fitted(name, resolved.filled) for name in idle]
+    if asked is not None and [t.name for t in ordered] != [t.name for t in used]:
+        last = ", ".join(t.name for t in ordered if t.name not in read)
+        why = "no other model reads it, and its missing values are drawn given all others'"
+        events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
     return replace(
         resolved,
-        targets=tuple(replace(t, everywhere=t.name in read) for t in used),
-        events=(*resolved.events, *(_not_fitted(name, resolved.filled) for name in idle)),
+        targets=tuple(replace(t, everywhere=t.name in read) for t in ordered),
+        events=(*resolved.events, *events),
         factors={name: found for name, found in dependence.factors(graph).items() if found},
         joint=all(len(circle) == 1 for circle in dependence.circles(graph).values()),
     )

@@ -1,4 +1,4 @@
-"""Chains in compatible mode are calibrated, and the two mistakes that are easily made are seen.
+"""Chains in compatible mode are calibrated, and three mistakes that are easily made are seen.
 
 The default study: 60 replicates of the normal draw, 24 draws 3 sweeps apart. The slow ones: 300 replicates, 40 draws 4
 sweeps apart, over all kinds of draw.
@@ -15,7 +15,10 @@ def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
     assert outside(found) == {}
 
 
-@pytest.mark.parametrize("wrong", ["x's model is fitted to observed rows", "the outcome is ignored"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["x's model is fitted to observed rows", "the outcome is ignored", "the outcome is drawn before the covariate"],
+)
 def test_mistakes_are_seen(wrong: str) -> None:
     assert outside(study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31, wrong=wrong))
 

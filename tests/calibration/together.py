@@ -1,8 +1,8 @@
 """Simulation-based calibration of whole chains in compatible mode: every model's parameters, and imputed cells.
 
 Parameters of all models are drawn from their priors, the covariate and the outcome given them; then cells go missing,
-those of x more often where y is large, which is at random as long as y is observed there. Priors and scales come from a
-template data set. What sbc.py says of ranks holds here too.
+those of x more often where y is large (at random, as y is observed there), and in some rows both. Priors and scales
+come from a template data set. What sbc.py says of ranks holds here too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,11 +131,11 @@ class Bed:
 
 
 def holes(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Every fourth y is missing, and x, by a steep logit of y, where y is observed; some x whatever y is."""
+    """Every fourth y is missing, half of them with x; elsewhere x is missing by a steep logit of y."""
     frame = frame.copy()
     y = frame["y"].to_numpy()
     gone = rng.random(len(y)) < expit(4 * (y - np.median(y)) / y.std())
-    gone[3::4] = False
+    gone[3::8], gone[7::8] = False, True
     gone[[0, 1]], gone[[4, 5]] = True, False
     frame.loc[gone, "x"] = np.nan
     frame.loc[3::4, "y"] = np.nan
@@ -168,7 +168,9 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int, wrong: str
     for target in space.resolved.targets:
         space.posterior(target, bench.data(target))
     state = adapt(bench, state, seed)
-    places = range(len(space.resolved.targets))
+    places = list(range(len(space.resolved.targets)))
+    if wrong == "the outcome is drawn before the covariate":
+        places.reverse()
     rows, kept = [], {}
     for sweep in range((draws + BURN) * thin):
         for place in places:
@@ -192,6 +194,8 @@ def _quantities(
     known = missing["x"][~np.isin(missing["x"], missing["y"])]
     found |= {f"x{k}": values["x"][row] for k, row in enumerate((0, 1, known[-1]))}
     found |= {f"y{k}": values["y"][row] for k, row in enumerate(missing["y"][[0, -1]])}
+    both = np.intersect1d(missing["x"], missing["y"])
+    found["covariance where both are missing"] = np.cov(values["x"][both], values["y"][both])[0, 1]
     return found | {"mean x": values["x"][missing["x"]].mean()}
 
 

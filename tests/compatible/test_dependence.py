@@ -7,6 +7,9 @@ from laws import CLUSTERS, SIZE, setting, table
 from bayesimpute import dependence
 from bayesimpute.compatible.affine import AFFINE, CONSTANT, OTHER, degree
 from bayesimpute.formulas import parse_expression
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.plan import Plan
+from bayesimpute.targets import resolve
 
 X = "x ~ z + (1 | g)"
 CHAIN = {"a": frozenset("yx"), "y": frozenset("xw"), "x": frozenset("w"), "w": frozenset("v"), "v": frozenset("w")}
@@ -113,3 +116,14 @@ def test_blocks_and_passes() -> None:
 def test_what_is_affine(text: str, wanted: int) -> None:
     found = degree(parse_expression(text.replace("center(x)", "x")).tree, {"x": AFFINE})
     assert found == wanted
+
+
+def test_what_nobody_reads_is_visited_last_whatever_the_sequence_asked_for() -> None:
+    frame = table()
+    frame.loc[2:6, "x"] = np.nan  # more missing cells than y has
+    plan = Plan.of([X], substantive="y ~ x + (1 | g)")
+    for sequence in (None, ("y", "x"), ("x", "y")):
+        asked = plan.with_run(visit_sequence=sequence)
+        resolved = resolve(asked, Incomplete.from_frame(frame, clusters=("g",)))
+        assert [t.name for t in resolved.targets] == ["x", "y"]
+        assert any("moved to the end" in e.what for e in resolved.events) == (sequence == ("y", "x"))

@@ -34,8 +34,9 @@ def plan() -> Plan:
 
 
 def joint(frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Draws of the joint model by plain PyMC: parameters, each (chain, draw), and the missing x, (chain, draw, cell)."""
+    """Draws by plain PyMC: parameters, each (chain, draw), and the missing x, (chain, draw, cell)."""
     import pymc as pm
+    import pytensor.tensor as pt
 
     space = Workspace(plan(), bi.Incomplete.from_frame(frame, clusters=("g",)))
     centres = {name: dict(zip(d.predictors[0].names, d.predictors[0].centre)) for name, d in space.designs.items()}
@@ -43,8 +44,7 @@ def joint(frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
     gone, seen = np.flatnonzero(frame["x"].isna()), np.flatnonzero(frame["y"].notna())
     with pm.Model():
         cells = pm.Normal("cells", 0, 100, shape=len(gone))  # divided out again below
-        x = pm.math.stack([0.0])[np.zeros(len(frame), dtype=int)] + frame["x"].fillna(0.0).to_numpy()
-        x = pm.Deterministic("x_all", x[:]) if not len(gone) else _filled(x, gone, cells)
+        x = pt.set_subtensor(pt.as_tensor(frame["x"].fillna(0.0).to_numpy())[gone], cells)
         pm.Potential("flat", -pm.logp(pm.Normal.dist(0, 100), cells).sum())
         for name, columns in (("x", {"z": z}), ("y", {"x": x, "z": z, "x:z": x * z})):
             a, sd = pm.Normal(f"{name}_centre", 0, 2), pm.HalfNormal(f"{name}_1|g_sigma", 1)
@@ -61,12 +61,6 @@ def joint(frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
     names = ["Intercept", "sigma", "1|g_sigma", "z"]
     wanted = [f"x_{n}" for n in names] + [f"y_{n}" for n in (*names, "x", "x:z")]
     return {n: drawn["posterior"][n].values for n in wanted}, drawn["posterior"]["cells"].values
-
-
-def _filled(x, gone: np.ndarray, cells):
-    import pytensor.tensor as pt
-
-    return pt.set_subtensor(x[gone], cells)
 
 
 def agree(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
