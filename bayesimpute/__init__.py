@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bayesimpute.analysis import analyse, fit
     from bayesimpute.check import check
     from bayesimpute.comparing import Comparison, compare
+    from bayesimpute.congenial import Ignored, congenial
     from bayesimpute.datasets import describe_datasets, load_dataset
     from bayesimpute.descriptives import Descriptives, descriptives
     from bayesimpute.diagnostics import Diagnosis, diagnose
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from bayesimpute.priors import Prior
     from bayesimpute.reporting import cite, report
     from bayesimpute.simulate import simulate_hiv_survey, simulate_school
+    from bayesimpute.suggesting import Suggestion, suggest
 
     load = MultiplyImputed.load
     __version__: str
@@ -58,6 +60,7 @@ _HOMES = {
     "analysis": ("analyse", "fit"),
     "check": ("check",),
     "comparing": ("Comparison", "compare"),
+    "congenial": ("Ignored", "congenial"),
     "datasets": ("describe_datasets", "load_dataset"),
     "descriptives": ("Descriptives", "descriptives"),
     "diagnostics": ("Diagnosis", "diagnose"),
@@ -86,6 +89,7 @@ _HOMES = {
     "priors": ("Prior",),
     "reporting": ("cite", "report"),
     "simulate": ("simulate_hiv_survey", "simulate_school"),
+    "suggesting": ("Suggestion", "suggest"),
 }
 
 __all__ = [
@@ -107,6 +111,7 @@ __all__ = [
     "FileError",
     "FormulaError",
     "Identification",
+    "Ignored",
     "Incomplete",
     "InputError",
     "Interrupted",
@@ -117,12 +122,14 @@ __all__ = [
     "Prior",
     "Problem",
     "Run",
+    "Suggestion",
     "VarianceComponent",
     "__version__",
     "analyse",
     "check",
     "cite",
     "compare",
+    "congenial",
     "describe_datasets",
     "descriptives",
     "diagnose",
@@ -139,6 +146,7 @@ __all__ = [
     "resume",
     "simulate_hiv_survey",
     "simulate_school",
+    "suggest",
     "write_table",
 ]
 

@@ -20,6 +20,7 @@ DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
 EPILOG = """\
 example:
   bayesimpute describe popmis --cluster school
+  bayesimpute suggest --data popmis --analysis "popular ~ sex * texp + (1 + sex | school)" > plan.toml
   bayesimpute impute --formula "popular ~ sex * texp + (1 + sex | school)" --data popmis --seed 1 --out popmis.nc
   bayesimpute pool popmis.nc --formula "popular ~ sex * texp + (1 + sex | school)"
 
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _demo(_command(commands, "demo", "the main job on embedded data with known truth"))
     _describe(_command(commands, "describe", "variables, levels and patterns of missing values"))
+    _suggest(_command(commands, "suggest", "write a plan, with a comment for every choice, from the analysis alone"))
     _check(_command(commands, "check", "every problem of a plan with the data at once; exit 1 if any is an error"))
     _impute(_command(commands, "impute", "impute data by a plan or by formulas"))
     _resume(_command(commands, "resume", "go on from a checkpoint"))
@@ -142,6 +144,23 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="a .csv, .parquet, .dta or .sav file, or a data set's name")
     parser.add_argument("--cluster", metavar="KEY", action="append", default=[], help="a cluster key; may be repeated")
     _json(parser)
+
+
+def _suggest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
+    parser.add_argument(
+        "--analysis", metavar="F", action="append", required=True,
+        help='what the completed data are analysed with: "y ~ x + (1 | g)"; may be repeated',
+    )  # fmt: skip
+    parser.add_argument("--mode", metavar="NAME", default="compatible", help="compatible or fcs (%(default)s)")
+    parser.add_argument(
+        "--auxiliary", metavar="NAME", nargs="+", action="extend",
+        help="variables outside of the analysis that help to impute; auto looks for them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cluster", metavar="KEY", nargs="+", action="extend", default=[],
+        help="cluster keys beside those of the analysis",
+    )  # fmt: skip
 
 
 def _check(parser: argparse.ArgumentParser) -> None:

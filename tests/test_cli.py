@@ -112,7 +112,7 @@ def test_version_and_help(run: Run) -> None:
 
     assert run("--version")[:2] == (0, f"bayesimpute {version('bayesimpute')}\n")
     code, out, _ = run("--help")
-    commands = ["demo", "describe", "check", "impute", "resume", "diagnose", "pool", "estimate", "identify"]
+    commands = ["demo", "describe", "suggest", "check", "impute", "resume", "diagnose", "pool", "estimate", "identify"]
     commands += ["report", "export", "plot"]
     assert code == 0 and all(f"    {command} " in out for command in commands)
     for command in commands:
@@ -173,7 +173,7 @@ def test_wide_tables_are_not_cut_off_the_terminal(run: Run, here: Path) -> None:
 
 def test_check_says_that_there_is_nothing_to_say(run: Run, here: Path) -> None:
     assert run("check", "plan.toml", "--data", "school.csv")[:2] == (0, "No problems.\n")
-    assert json.loads(run("check", "plan.toml", "--data", "school.csv", "--json")[1]) == {"problems": []}
+    assert json.loads(run("check", "plan.toml", "--data", "school.csv", "--json")[1]) == {"problems": [], "ignored": []}
 
 
 def test_check_finds_every_problem_at_once(run: Run, here: Path) -> None:

@@ -48,7 +48,9 @@ def test_a_plan_is_made_checked_and_written_without_the_samplers() -> None:
 import pandas as pd, bayesimpute as bi
 frame = pd.DataFrame({"y": [1.0, 2.0, 2.5, None, 4.0, 3.0], "x": [1.0, 2.0, 3.0, 4.0, 6.0, 5.0]})
 plan = bi.Plan.of(["y ~ x"])
-assert bi.check(plan, frame) == [] and bi.Plan.from_toml(plan.to_toml()) == plan"""
+assert bi.check(plan, frame) == [] and bi.Plan.from_toml(plan.to_toml()) == plan
+made = bi.suggest("y ~ x", frame)
+assert bi.congenial(made.plan, "y ~ x", frame) == []"""
     assert loaded(code) & {"pymc", "pytensor", "bambi", "arviz", "matplotlib", "statsmodels"} == set()
 
 

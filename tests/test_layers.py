@@ -24,6 +24,8 @@ HOUSE = (
     "targets",
     "completed",
     "check",
+    "congenial",
+    "suggesting",
     "pilot",
     "design",
     "compatible",

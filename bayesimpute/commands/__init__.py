@@ -4,12 +4,14 @@ A command is called ``name`` for ``bayesimpute name`` and takes the parsed argum
 go to standard output, as tables or as JSON; warnings, notes and progress to standard error. Everything that can be at
 fault is looked for before anything is compiled, and told at once.
 
-``running.py`` has the commands that come before and make a run, ``results.py`` and ``pooling.py`` those that take one.
+``suggesting.py`` writes a plan, ``running.py`` has the commands that come before and make a run, ``results.py`` and
+``pooling.py`` those that take one.
 """
 
 from bayesimpute.commands.pooling import pool
 from bayesimpute.commands.results import diagnose, estimate, export, identify, plot, report
 from bayesimpute.commands.running import check, demo, describe, impute, resume
+from bayesimpute.commands.suggesting import suggest
 
 __all__ = [
     "check",
@@ -24,4 +26,5 @@ __all__ = [
     "pool",
     "report",
     "resume",
+    "suggest",
 ]

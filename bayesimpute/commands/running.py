@@ -45,11 +45,17 @@ def describe(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """``bayesimpute check PLAN.toml``."""
-    _, _, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    from bayesimpute.congenial import of_plan
+
+    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    ignored = [] if errors(problems) else of_plan(plan, data)
     if arguments.json:
-        tables.show_json({"problems": [{**vars(p), "severity": str(p.severity)} for p in problems]})
-    else:
-        print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
+        found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
+        tables.show_json({"problems": [{**vars(p), "severity": str(p.severity)} for p in problems], "ignored": found})
+        return 1 if errors(problems) else 0
+    print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
+    for place, found_there in ignored:
+        print(f"information: {place} is ignored in part: {found_there}")
     return 1 if errors(problems) else 0
 
 

@@ -8,7 +8,7 @@ in a formula (:mod:`.language`) and a product inside a call or in an expression 
 To add an operator, give it a level in ``LEVELS`` and a meaning where the trees are used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -265,6 +265,19 @@ def walk(node: Node) -> Iterator[Node]:
         below = (*node.arguments, *(value for _, value in node.keywords))
     for child in below:
         yield from walk(child)
+
+
+def substituted(node: Node, given: Mapping[str, Node]) -> Node:
+    """The tree with other trees in the place of columns."""
+    match node:
+        case Name(name):
+            return given.get(name, node)
+        case Call(function, arguments, keywords):
+            inside = tuple(substituted(argument, given) for argument in arguments)
+            return Call(function, inside, tuple((key, substituted(value, given)) for key, value in keywords))
+        case Operation(symbols, operands):
+            return Operation(symbols, tuple(substituted(operand, given) for operand in operands))
+    return node
 
 
 def quote(name: str) -> str:

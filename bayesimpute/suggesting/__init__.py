@@ -1,0 +1,297 @@
+"""An imputation plan from nothing but the analysis and the data, with a comment for every choice.
+
+* :mod:`.asked` reads the analyses and finds everything that is wrong with them;
+* :mod:`.scene` says what each variable is to them: its role, its level, what is missing;
+* :mod:`.auxiliaries` looks for variables outside of the analyses that help;
+* :mod:`.compatible` and :mod:`.recipes` write the models, in the two modes;
+* :mod:`.models` makes one model of pieces, and :mod:`.writing` the document.
+
+The plan is a start: read its comments, and change what you know better. To add a mode, write a module like
+:mod:`.recipes` and enter it in ``MODES`` and :func:`_models`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bayesimpute.check import check
+from bayesimpute.congenial import congenial
+from bayesimpute.families import Family
+from bayesimpute.formulas import parse
+from bayesimpute.incomplete import Incomplete
+from bayesimpute.outcome import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.plan import Analysis, Conditional, Plan, Run, family_name
+from bayesimpute.suggesting import auxiliaries, compatible, recipes
+from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
+from bayesimpute.suggesting.auxiliaries import BOUND, Association
+from bayesimpute.suggesting.models import Model
+from bayesimpute.suggesting.scene import Scene, look
+from bayesimpute.suggesting.writing import document
+
+__all__ = ["Suggestion", "suggest"]
+
+MODES = ("compatible", "fcs")
+SHOWN = 5
+"""Columns that could help, named when none was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """A suggested plan.
+
+    Attributes
+    ----------
+    plan : Plan
+        Ready for ``check`` and ``impute``.
+    toml : str
+        The same as a document with comments; ``Plan.from_toml(toml)`` equals `plan`.
+    """
+
+    plan: Plan
+    toml: str
+
+    def __str__(self) -> str:
+        return self.toml
+
+
+def suggest(
+    analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis]",
+    data: pd.DataFrame | Incomplete,
+    *,
+    mode: str = "compatible",
+    auxiliary: Sequence[str] | str | None = None,
+    clusters: Sequence[str] | str = (),
+) -> Suggestion:
+    """A plan that imputes what an analysis needs.
+
+    Parameters
+    ----------
+    analysis : str, Conditional, Analysis, or a list of them
+        What the completed data are to be analysed with: ``"popular ~ sex * texp + (1 + sex | school)"``. A formula's
+        family follows from the outcome: bernoulli for yes/no, gaussian for numbers; a Conditional or Analysis brings
+        its own. Several analyses of one outcome become one model with the terms of all.
+    data : DataFrame or Incomplete
+        The incomplete data, one row a unit.
+    mode : {"compatible", "fcs"}
+        "compatible": imputations are drawn from the analysis itself times models of the covariates, right for
+        whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
+        Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up.
+    auxiliary : list of str, "auto" or None
+        Variables outside of the analysis that help to impute; "auto" takes those with a correlation of at least .1
+        with an incomplete variable or its missingness.
+    clusters : list of str
+        Cluster keys beside those of the analysis.
+
+    Returns
+    -------
+    Suggestion
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong: an analysis that cannot be read or computed, or needs columns that are not
+        there or that no family imputes; nothing incomplete; an unknown mode or auxiliary variable.
+
+    Examples
+    --------
+    >>> print(suggest("popular ~ sex * texp + (1 + sex | school)", data, auxiliary="auto"))  # doctest: +SKIP
+    """
+    frame = data.frame if isinstance(data, Incomplete) else data
+    keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
+    asked, problems = read_asked(analysis, mode)
+    problems += _mode(mode)
+    everything = look(frame, [*(key for a in asked for key in a.keys), *keys])
+    problems += _clusters(everything, keys)
+    problems += problems_with_data(asked, everything, mode)
+    named = [] if auxiliary is None or auxiliary == "auto" else _names(auxiliary, "auxiliary")
+    if problems:
+        raise PlanError([*problems, *_unknown(named, everything)])
+    general = most_general(asked)
+    models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
+    extra = frozenset().union(*(f.needs for a in asked for f in a.others))
+    scene = Scene(data=everything, models=models, extra=extra)
+    problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode)]
+    if problems:
+        raise PlanError(problems)
+    return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
+
+
+def _mode(mode: object) -> list[Problem]:
+    if mode in MODES:
+        return []
+    remedy = did_you_mean(str(mode), MODES, f"use {' or '.join(MODES)}")
+    return [Problem(path="mode", finding=f'there is no mode "{mode}"', remedy=remedy)]
+
+
+def _clusters(data: Incomplete, keys: Iterable[str]) -> list[Problem]:
+    """Keys of the user's that cannot be used; those of formulas are reported there."""
+    found: list[Problem] = []
+    for key in dict.fromkeys(keys):
+        if key not in data.clusters:
+            try:
+                data.n_clusters(key)
+            except InputError as error:
+                found += error.problems
+    return found
+
+
+def _names(given: Sequence[str] | str, path: str) -> list[str]:
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
+        raise one(PlanError, path, f"{given!r} is not a list of columns", 'write ["a", "b"]')
+    return list(dict.fromkeys(given))
+
+
+def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
+    remedy = 'name columns of the data, or write "auto"'
+    return [
+        Problem(
+            path="auxiliary", finding=f'there is no column "{name}"', remedy=did_you_mean(name, data.columns, remedy)
+        )
+        for name in named
+        if name not in data.columns
+    ]
+
+
+def _selected(general: Mapping[str, Conditional], auxiliary: object, mode: str) -> list[Problem]:
+    """A selection model is an outcome whose missing values no other model reads."""
+    selected = [y for y, c in general.items() if "selection" in c.formulas]
+    if not selected or mode == "fcs":
+        return []
+    found = [("auxiliary", "the models of auxiliary variables would read it")] if auxiliary is not None else []
+    readers = [(y, z) for y in selected for z, c in general.items() if z != y and y in parse(c.formulas["mu"]).needs]
+    found += [("analysis", f'the analysis of "{z}" reads its missing values') for _, z in readers]
+    remedy = 'leave them out, or use mode "fcs"'
+    return [
+        Problem(path=path, finding=f'"{selected[0]}" has a selection model, and {what}', remedy=remedy)
+        for path, what in found
+    ]
+
+
+def _suggestion(
+    asked: Sequence[Asked],
+    general: dict[str, Conditional],
+    scene: Scene,
+    mode: str,
+    auxiliary: Sequence[str],
+) -> Suggestion:
+    usable, why_not = auxiliaries.candidates(scene, mode)
+    found = auxiliaries.strongest(scene, usable)
+    automatic = auxiliary == "auto"
+    chosen = [n for n, a in found.items() if a.largest >= BOUND] if automatic else auxiliary
+    scene = replace(scene, auxiliaries=tuple(chosen))
+    sections = _models(scene, general, found, mode, looked_for=automatic)
+    families = {y: _family(scene, y, model) for y, model in general.items()}
+    analyses, notes = _analyses(asked, families)
+    plan = Plan(
+        title=" ".join(f"Imputation for {', '.join(a.formula.source for a in asked)}".split()),
+        substantive=tuple(m.conditional for name, models in sections if name == "substantive" for m in models),
+        conditionals=tuple(m.conditional for name, models in sections if name == "conditional" for m in models),
+        analyses=analyses,
+        run=Run(visit_sequence=recipes.visit_sequence(scene)) if mode == "fcs" else Run(),
+    )
+    opening = [
+        *_opening(scene, mode),
+        *_outside(scene, found, why_not, auxiliary),
+        *notes,
+        *_ignored(plan, asked, scene),
+        *(f"`bayesimpute check` remarks on {problem}." for problem in check(plan, scene.data)),
+    ]
+    return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
+
+
+def _models(
+    scene: Scene, general: dict[str, Conditional], found: dict[str, Association], mode: str, *, looked_for: bool
+) -> list[tuple[str, list[Model]]]:
+    if mode == "fcs":
+        return [("conditional", recipes.conditionals(scene, general, chosen=looked_for))]
+    return [
+        ("substantive", compatible.substantive(scene, general)),
+        ("conditional", compatible.conditionals(scene, found)),
+    ]
+
+
+def _family(scene: Scene, outcome: str, model: Conditional) -> str | Family:
+    if model.family != "auto":
+        return model.family
+    return "bernoulli" if scene.kind(outcome) == "binary" else "gaussian"
+
+
+def _analyses(asked: Sequence[Asked], families: Mapping[str, str | Family]) -> tuple[tuple[Analysis, ...], list[str]]:
+    """The analyses that can be fitted and pooled, and why others cannot."""
+    found, notes = [], []
+    for k, a in enumerate(asked):
+        name = "main" if len(asked) == 1 else f"analysis {k + 1}"
+        analysis = a.analysis or _analysis(name, a, families[a.outcome])
+        complaint = _complaint(analysis, a)
+        if complaint:
+            notes.append(f"No [[analysis]] for {a.formula.source}: {complaint}.")
+        else:
+            found.append(analysis)
+    return tuple(found), notes
+
+
+def _analysis(name: str, asked: Asked, settled: str | Family) -> Analysis:
+    family = family_name(settled)
+    link = getattr(settled, "link", None)
+    engine = "bambi" if family == "bernoulli" and asked.formula.groups else "statsmodels"
+    return Analysis(name=name, formula=asked.formula.source, family=family, link=link, engine=engine)
+
+
+def _complaint(analysis: Analysis, asked: Asked) -> str:
+    from bayesimpute.analysis.model import complaints
+
+    return "; ".join(finding for _, finding, _ in complaints(asked.formula, analysis.options))
+
+
+def _opening(scene: Scene, mode: str) -> list[str]:
+    rows, keys = len(scene.data.frame), [f"{scene.data.n_clusters(k)} clusters of {k}" for k in scene.keys]
+    how = {
+        "compatible": "Compatible with the analysis: covariates are drawn from their own models times the analysis.",
+        "fcs": "Chained equations by the recipes of Van Buuren (2018, Flexible Imputation of Missing Data, 2nd ed.), "
+        "Tables 7.5 and 7.6.",
+    }
+    return [
+        f"Suggested by `bayesimpute suggest` from {', '.join([f'{rows} rows', *keys])}. A start: read the reasons, and "
+        "change what you know better.",
+        how[mode],
+        *_levels(scene, mode),
+    ]
+
+
+def _ignored(plan: Plan, asked: Sequence[Asked], scene: Scene) -> list[str]:
+    """What of the analyses the imputations do not know."""
+    found = dict.fromkeys(i for a in asked for i in congenial(plan, a.formula.source, scene.data))
+    lines = [f"{ignored.variable}: {ignored.finding}; {ignored.bias}." for ignored in found]
+    return ["What of the analysis these imputations ignore:", *lines] if lines else []
+
+
+def _levels(scene: Scene, mode: str) -> list[str]:
+    upper = [f"{n} ({scene.level(n)})" for n in scene.variables if scene.level(n) is not None]
+    found = [f"Level 2, constant within clusters: {', '.join(upper)}."] if upper else []
+    own = scene.variables if mode == "fcs" else (*scene.outcomes, *scene.covariates)
+    complete = [n for n in own if not scene.data.variables[n].n_missing]
+    return [*found, *([f"Complete, so without a model of their own: {', '.join(complete)}."] if complete else [])]
+
+
+def _outside(scene: Scene, found: dict[str, Association], why_not: dict[str, str], auxiliary: object) -> list[str]:
+    """What is said of the columns that are in no analysis."""
+    notes = []
+    if scene.auxiliaries:
+        told = [f"{n} ({found[n]})" if n in found else n for n in scene.auxiliaries]
+        rule = f", with |r| of at least {BOUND} with an incomplete variable or with its missingness"
+        notes.append(f"Auxiliary variables{rule if auxiliary == 'auto' else ''}: {', '.join(told)}.")
+    left = {n: a for n, a in found.items() if n not in scene.auxiliaries}
+    weak = [f"{n} ({a})" for n, a in left.items()]
+    if weak and auxiliary == "auto":
+        notes.append(f"Left out, as |r| is below {BOUND}: {', '.join(weak)}.")
+    elif weak:
+        strong = [f"{n} ({a})" for n, a in left.items() if a.largest >= BOUND]
+        notes.append(f"Not in the analysis, and left out: {', '.join(left)}.")
+        if strong:
+            more = f" and {len(strong) - SHOWN} more" if len(strong) > SHOWN else ""
+            notes.append(f"Of these, as auxiliary variables could help: {', '.join(strong[:SHOWN])}{more}.")
+    reasons = [f"{n} ({why})" for n, why in why_not.items() if n not in scene.auxiliaries]
+    return [*notes, *([f"Cannot help: {', '.join(reasons)}."] if reasons else [])]

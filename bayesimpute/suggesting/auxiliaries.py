@@ -1,0 +1,131 @@
+"""Auxiliary variables: which columns outside of the analyses are associated with what is missing.
+
+A variable helps if it says something about the missing values, or about which of them are missing. As mice's
+``quickpred``, each is measured by an absolute correlation, with the target's observed values and with its missingness
+indicator, and taken if the larger reaches :data:`BOUND` (Van Buuren, Boshuizen & Knook 1999, Statistics in Medicine
+18:681; Flexible Imputation of Missing Data, 2nd ed. 2018, section 6.3.2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.check.matrices import crowded
+from bayesimpute.check.targets import FEWEST as FEWEST_VALUES
+from bayesimpute.columns import Column
+from bayesimpute.outcome import Problem, did_you_mean
+from bayesimpute.suggesting.scene import Scene
+
+BOUND = 0.1
+"""The smallest correlation that matters, mice's ``mincor``."""
+SAME = 0.999
+"""The correlation with its missingness above which a column is a target's response indicator."""
+FEWEST = 10
+"""Pairs of observed values from which a correlation is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Association:
+    """How much a variable says about a target: absolute correlations, 0 to 1."""
+
+    name: str
+    target: str
+    values: float
+    missingness: float
+
+    @property
+    def largest(self) -> float:
+        """The larger of the two."""
+        return max(self.values, self.missingness)
+
+    def __str__(self) -> str:
+        which = "" if self.values >= self.missingness else "the missingness of "
+        return f"|r| = {self.largest:.2f} with {which}{self.target}"
+
+
+def association(scene: Scene, name: str, target: str) -> Association:
+    """How much a variable says about a target."""
+    column = scene.data.columns[name]
+    values = _correlation(column, scene.filled(target))
+    return Association(name=name, target=target, values=values, missingness=_with_missingness(scene, name, target))
+
+
+def _with_missingness(scene: Scene, name: str, target: str) -> float:
+    missing = np.isnan(scene.filled(target)).astype(np.float64)
+    return _correlation(scene.data.columns[name], missing)
+
+
+def _correlation(column: Column, y: np.ndarray) -> float:
+    """The absolute correlation; of a category the largest of its labels'."""
+    known = ~column.missing & ~np.isnan(y)
+    if known.sum() < FEWEST or np.ptp(y[known]) == 0:
+        return 0.0
+    x = column.values[known]
+    columns = [x] if column.kind != "category" else [(x == code).astype(float) for code in np.unique(x)]
+    found = [abs(float(np.corrcoef(c, y[known])[0, 1])) for c in columns if np.ptp(c) > 0]
+    return max(found, default=0.0)
+
+
+def unusable(scene: Scene, name: str, mode: str) -> str:
+    """Why a column cannot be an auxiliary variable, or nothing."""
+    column = scene.data.columns[name]
+    known = column.values[~column.missing]
+    if name in scene.key_columns:
+        return "a cluster key"
+    if len(known) == 0:
+        return "wholly missing"
+    if len(np.unique(known)) == 1:
+        return "a constant"
+    if scene.units(name) < FEWEST_VALUES:
+        return "hardly observed"
+    if column.kind in ("date", "mixed"):
+        return "a date" if column.kind == "date" else "values of different types"
+    if "`" in name or not name.isprintable():
+        return "its name cannot be written in a formula"
+    whole = column.kind != "number" or np.all(known == np.round(known))
+    if whole and len(np.unique(known)) == len(column.values) > 2:
+        return "an identifier: every row has a value of its own"
+    if column.kind == "category" and crowded(column):
+        return "a category with nearly as many labels as rows"
+    same = [t for t in incomplete(scene) if _with_missingness(scene, name, t) > SAME]
+    if same:
+        return f"the missingness of {same[0]} itself: it belongs into a selection model"
+    if scene.kind(name) is None and (mode == "compatible" or column.missing.any()):
+        return "a category with more than two labels, for which there is no family yet"
+    return ""
+
+
+def candidates(scene: Scene, mode: str) -> tuple[list[str], dict[str, str]]:
+    """The columns outside of the analyses that could help, and why the others cannot."""
+    used = {*scene.outcomes, *scene.covariates}
+    reasons = {name: unusable(scene, name, mode) for name in scene.data.columns if name not in used}
+    return [n for n, why in reasons.items() if not why], {n: why for n, why in reasons.items() if why}
+
+
+def incomplete(scene: Scene) -> list[str]:
+    """The variables of the analyses that have to be imputed."""
+    return [n for n in (*scene.outcomes, *scene.covariates) if scene.missing(n)]
+
+
+def strongest(scene: Scene, names: Iterable[str]) -> dict[str, Association]:
+    """For each variable its largest association with an incomplete variable of the analyses."""
+    targets = incomplete(scene)
+    found = {n: max((association(scene, n, t) for t in targets), key=lambda a: a.largest) for n in names if targets}
+    return dict(sorted(found.items(), key=lambda item: -item[1].largest))
+
+
+def problems(scene: Scene, names: Iterable[str], mode: str) -> list[Problem]:
+    """What is wrong with auxiliary variables that the user names."""
+    found = []
+    for name in names:
+        if name not in scene.data.columns:
+            remedy = did_you_mean(str(name), scene.data.columns, 'name columns of the data, or write "auto"')
+            found.append(Problem(path="auxiliary", finding=f'there is no column "{name}"', remedy=remedy))
+        elif name in (*scene.outcomes, *scene.covariates):
+            finding = f'"{name}" is in the analysis already'
+            found.append(Problem(path="auxiliary", finding=finding, remedy="leave it out of the auxiliary variables"))
+        elif why := unusable(scene, name, mode):
+            remedy = 'merge its labels into two, or use mode "fcs"' if "no family" in why else "leave it out"
+            found.append(Problem(path="auxiliary", finding=f'"{name}" cannot help: it is {why}', remedy=remedy))
+    return found
