@@ -40,8 +40,9 @@ CHECKPOINT_SECONDS = 10.0
 
 def impute(
     data: pd.DataFrame | Incomplete,
-    plan: Plan | str | Conditional | Sequence[str | Conditional],
+    plan: Plan | str | Conditional | Sequence[str | Conditional] | None = None,
     *,
+    analysis: str | Conditional | Sequence[str | Conditional] | None = None,
     m: int | None = None,
     chains: int | None = None,
     warmup: int | None = None,
@@ -61,8 +62,11 @@ def impute(
     ----------
     data : DataFrame or Incomplete
         The incomplete table; a DataFrame stays unchanged.
-    plan : Plan, formula, Conditional, or a list of formulas and Conditionals
+    plan : Plan, formula, Conditional, or a list of formulas and Conditionals, optional
         What is imputed from what.
+    analysis : formula or Conditional, or a list of them, optional
+        Models that are to be analysed, with which the imputations are to be compatible: substantive models of the plan
+        (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
     m, chains, warmup, sweeps, steps : int, optional
         See :class:`~bayesimpute.plan.Run`; None takes the plan's value.
     seed : int
@@ -93,7 +97,7 @@ def impute(
     Interrupted
         On Ctrl-C, after the run was saved.
     """
-    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+    plan = _plan(data, plan, analysis)
     settings = {"m": m, "chains": chains, "warmup": warmup, "sweeps": sweeps, "steps": steps}
     plan = plan.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     _whole("seed", seed, 0, "give one, such as seed=1")
@@ -117,6 +121,24 @@ def impute(
         remedy = "go on from it with resume(), take another name, or give force=True"
         raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)
     return _run(record, executor, workers, progress, checkpoint)
+
+
+def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
+    """The plan that is meant: as given, with the analyses as substantive models, or written from them."""
+    if plan is None:
+        if analysis is None:
+            finding = "there is neither a plan nor an analysis"
+            raise one(
+                PlanError, "plan", finding, 'write impute(data, ["y ~ x"], ...) or impute(data, analysis="y ~ x")'
+            )
+        from bayesimpute.suggesting import suggest
+
+        return suggest(analysis, data).plan
+    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+    if analysis is None:
+        return plan
+    more = (analysis,) if isinstance(analysis, str | Conditional) else tuple(analysis)
+    return replace(plan, substantive=(*plan.substantive, *more))
 
 
 def resume(
