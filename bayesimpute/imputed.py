@@ -315,14 +315,27 @@ class MultiplyImputed:
 
     def pool(
         self,
-        analysis: str | Callable[[pd.DataFrame], Any],
+        analysis: str | Callable[[pd.DataFrame], Any] | None = None,
         *,
         conf_level: float = 0.95,
         dfcom: float | None = None,
         **options: Any,
     ) -> "Pooled":
-        """:meth:`analyse` and pool in one; `conf_level` and `dfcom` are those of :func:`bayesimpute.pooling.pool`."""
+        """:meth:`analyse` and pool in one; `conf_level` and `dfcom` are those of :func:`bayesimpute.pooling.pool`.
+
+        Without an analysis, the plan's own, if it has exactly one.
+        """
+        if analysis is None:
+            analysis, options = self._own_analysis(options)
         return self.analyse(analysis, **options).pool(conf_level=conf_level, dfcom=dfcom)
+
+    def _own_analysis(self, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The formula of the plan's one analysis, with its options under those that are given."""
+        found = self.plan.analyses
+        if len(found) != 1:
+            names = f"the plan has {', '.join(a.name for a in found)}" if found else "the plan has no analysis"
+            raise one(InputError, "analysis", f"there is none to pool: {names}", 'write pool("y ~ x + (1 | g)")')
+        return found[0].formula, {**found[0].options, **options}
 
     def estimate(self, estimand: "Estimand | str | None" = None, **options: Any) -> "Estimates":
         """A mean, proportion or quantile, by groups and with survey weights, pooled with its interval.

@@ -43,9 +43,9 @@ def _compatible(plan: "Plan") -> str:
     formulas = codes([model.formulas["mu"] for model in plan.substantive])
     return (
         f"Missing values were imputed compatibly with {formulas} (substantive-model-compatible imputation, "
-        f"{see('bartlett2015')[1:-1]}): in every sweep the parameters of each Bayesian regression model were drawn anew, "
-        "those of covariates given all rows, current imputations included, and each missing value of a covariate was "
-        "drawn from its own model times the density of every model that reads it."
+        f"{see('bartlett2015')[1:-1]}): in every sweep the parameters of each Bayesian regression model were drawn "
+        "anew, those of covariates given all rows, current imputations included, and each missing value of a covariate "
+        "was drawn from its own model times the density of every model that reads it."
     )
 
 
