@@ -66,7 +66,7 @@ class Point:
         design, self.posterior = posterior.design, posterior
         raw = {name: q[place] for name, place in layout.parts}
         self.draw = layout.unpack(q)
-        inner, outer = ordered(design)
+        inner, outer = ordered(design.blocks)
         theta = [np.log([self.draw["sigma"]])]
         for b in inner + outer:
             theta.append(np.log(self.draw[f"{b.key}_sd"]))
@@ -102,7 +102,7 @@ class Point:
     def inner_law(self, data: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Means and covariances of the inner effects given the rest, row by row of the data."""
         design, draw = self.posterior.design, self.draw
-        inner, _ = ordered(design)
+        inner, _ = ordered(design.blocks)
         without = {**draw, **{b.key: np.zeros_like(draw[b.key]) for b in inner}}
         e = data["y_data"] - design.fitted(without, data)["mu"]
         z, codes = np.hstack([data[f"X_{b.key}"] for b in inner]), data[f"codes_{inner[0].key}"]

@@ -15,7 +15,7 @@ the variance parameters are nearly independent a posteriori, a few sweeps forget
 clusters and deviations. (A sampler that holds the effects fixed crawls where a deviation is small in the centred form,
 and where clusters are large in the other; interweaving the two helps, integrating out needs no help.)
 
-To support more models, extend :func:`~bayesimpute.samplers.gibbs.layout.supported` last.
+To support more models, extend :func:`~bayesimpute.samplers.gibbs.parts.supported` last.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Gibbs:
 
     def supports(self, model: ConditionalModel) -> bool:
         """Gaussian targets with the parts that the module lists, and no formula for sigma."""
-        from bayesimpute.samplers.gibbs.layout import supported
+        from bayesimpute.samplers.gibbs.parts import supported
 
         return supported(model.design)
 
@@ -38,4 +38,4 @@ class Gibbs:
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
 
         codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
-        return GibbsPosterior(design=model.design, codes=codes)
+        return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))

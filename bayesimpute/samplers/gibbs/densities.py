@@ -93,7 +93,7 @@ def block_root(theta, lay, block):
 def marginal(theta, lay, products, rss, r, space):
     """Log density of sigma and the inner blocks; `r` (effect, cluster), `space` from :func:`workspace`."""
     weight = math.exp(-2 * theta[0])
-    total = prior(theta, lay, lay.groups[0]) - products.n * theta[0]
+    total = prior(theta, lay, np.int64(0)) - products.n * theta[0]
     if lay.width == 0:
         return total - 0.5 * weight * max(rss, products.least)
     factor = inner_root(theta, lay)
