@@ -20,6 +20,7 @@ from bayesimpute.samplers.prior import prior_draw
 
 SLOPES = {"x|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(2)"}
 CROSSED = {"1|h_sigma": "HalfNormal(1)"}
+LOGS = {"sigma_Intercept": "Normal(0, 0.7)", "sigma_x": "Normal(0, 0.5)", "sigma_1|g_sigma": "HalfNormal(0.7)"}
 STRUCTURES: Mapping[str, Structure] = {
     "random intercepts": Structure(right="x + (1 | g)", priors=PRIORS | SPREAD | DEVIATIONS),
     "random slopes": Structure(right="x + (1 + x | g)", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES),
@@ -30,6 +31,15 @@ STRUCTURES: Mapping[str, Structure] = {
     "crossed": Structure(right="x + (1 | g) + (1 + x | h)", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED),
     "independent": Structure(right="x + (1 + x || g) + (1 | h)", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED),
     "single-level": Structure(right="x", priors=PRIORS | SPREAD),
+    "sigma by cluster": Structure(right="x + (1 | g)", sigma="x + (1 | g)", priors=PRIORS | DEVIATIONS | LOGS),
+    "sigma by two keys": Structure(
+        right="x + (1 | g)",
+        sigma="(1 + x | h) + (1 | g)",
+        priors=PRIORS
+        | DEVIATIONS
+        | LOGS
+        | {"sigma_1|h_sigma": "HalfNormal(0.7)", "sigma_x|h_sigma": "HalfNormal(0.5)"},
+    ),
 }
 THIN = 4
 STEPS = 4000
@@ -52,7 +62,7 @@ def bed(name: str) -> Bed:
     return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters())
 
 
-@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed"])
+@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed", "sigma by cluster"])
 def test_parameters_effects_and_imputed_cells_are_calibrated(name: str) -> None:
     ranks = study(bed(name), replicates=60, draws=24, thin=THIN, seed=11)
     assert outside(ranks) == {}
@@ -96,7 +106,7 @@ def geweke(made: Bed, steps: int, *, mutant: Mutant | None = None, seed: int = 3
 
     def seen(draw: Any, y: np.ndarray) -> np.ndarray:
         of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in design.blocks for part in ("", "_sd", "_corr")]
-        values = np.tanh(np.concatenate([draw["mu"], [draw["sigma"]], *of_blocks, y[:3] / design.scale]))
+        values = np.tanh(np.concatenate([draw["mu"], np.ravel(draw["sigma"]), *of_blocks, y[:3] / design.scale]))
         return np.concatenate([values, values**2, values[0] * values[1:]])  # tanh: short tails
 
     independent = [prior_draw(design, rng) for _ in range(steps)]
@@ -135,7 +145,7 @@ def worst(errors: Mapping[str, float]) -> float:
     return max(map(abs, errors.values()))
 
 
-@pytest.mark.parametrize("name", ["random slopes", "crossed"])
+@pytest.mark.parametrize("name", ["random slopes", "crossed", "sigma by cluster"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
     assert worst(geweke(bed(name), STEPS)) < ERRORS
 

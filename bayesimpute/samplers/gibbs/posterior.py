@@ -35,6 +35,7 @@ class GibbsPosterior:
     layout: Layout = field(init=False)
     rows: Rows = field(init=False)
     products: Products = field(init=False)
+    frame: Any = field(init=False, default=None)
     scaled: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -70,6 +71,10 @@ class GibbsPosterior:
     def _lay_out(self) -> None:
         (prior, *_) = self.design.predictors[1].priors or (None,)
         self.layout, self.rows = self.mu.layout(None if self.sigma else prior, self.codes, self.rows_count)
+        if self.sigma is not None:
+            from bayesimpute.samplers.gibbs.scales import Frame
+
+            self.frame = Frame.of(self.mu, self.sigma, self.codes, self.rows_count, self.layout, self.rows)
 
     def _set(self, data: Data) -> None:
         """Cross-products anew if any array is another object than last time."""
@@ -84,9 +89,7 @@ class GibbsPosterior:
         if self.sigma is None:
             self.products = cross_products(*self.mu.matrices(data), y, self.layout, self.rows)
         else:
-            from bayesimpute.samplers.gibbs.scales import prepared
-
-            self.scaled = prepared(self.mu, self.sigma, self.codes, data, y, self.layout, self.rows)
+            self.scaled = self.frame.on(data, y)
         self.held = dict(data)
 
     def _start(self, rng: np.random.Generator) -> SamplerState:

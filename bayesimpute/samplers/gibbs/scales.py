@@ -363,20 +363,30 @@ class Scaled:
         return state, scale, b, u, outer_effects(scale[0], self.lay, scale[1])
 
 
-def prepared(
-    mu: Part, sigma: Part, codes: Mapping[str, np.ndarray], data: Data, y: np.ndarray, lay: Layout, rows: Rows
-) -> Scaled:
-    """A model on its data, with the layout of mu."""
-    own, own_rows = sigma.layout(None, codes, len(y))
-    return Scaled(
-        own,
-        own_rows,
-        Columns(*sigma.matrices(data), np.full(1, sigma.predictor.offset)),
-        _members(sigma, [codes[b.key] for b in sigma.blocks], len(y)),
-        lay,
-        rows,
-        Columns(*mu.matrices(data), y),
-    )
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What does not change with the data: layouts and members of clusters, of sigma's predictor and of mu's."""
+
+    mu: Part
+    sigma: Part
+    lay: Layout
+    rows: Rows
+    members: Members
+    mu_lay: Layout
+    mu_rows: Rows
+
+    @classmethod
+    def of(cls, mu: Part, sigma: Part, codes: Mapping[str, np.ndarray], n: int, lay: Layout, rows: Rows) -> "Frame":
+        """From the layout of mu."""
+        members = _members(sigma, [codes[b.key] for b in sigma.blocks], n)
+        return cls(mu, sigma, *sigma.layout(None, codes, n), members, lay, rows)
+
+    def on(self, data: Data, y: np.ndarray) -> Scaled:
+        """The model on data, with the target less its offset."""
+        offset = np.full(1, self.sigma.predictor.offset)
+        own = Columns(*self.sigma.matrices(data), offset)
+        of_mu = Columns(*self.mu.matrices(data), y)
+        return Scaled(self.lay, self.rows, own, self.members, self.mu_lay, self.mu_rows, of_mu)
 
 
 def _members(sigma: Part, codes: list[np.ndarray], n: int) -> Members:
