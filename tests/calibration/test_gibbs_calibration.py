@@ -34,7 +34,7 @@ STRUCTURES: Mapping[str, Structure] = {
     "sigma by cluster": Structure(right="x + (1 | g)", sigma="x + (1 | g)", priors=PRIORS | DEVIATIONS | LOGS),
     "sigma by two keys": Structure(
         right="x + (1 | g)",
-        sigma="(1 + x | h) + (1 | g)",
+        sigma="x + (1 + x | h) + (1 | g)",
         priors=PRIORS
         | DEVIATIONS
         | LOGS

@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from graphs import centred
+from looping import assert_observed_kept, assert_same_run, table
 from modelling import conditional, graph_data, only, school_frame, workspace
 from test_nuts import check_against, exact_posterior, sample, two_level
 
+import bayesimpute as bi
 from bayesimpute.kernel import shortest_lag
-from bayesimpute.plan import Conditional
+from bayesimpute.plan import Conditional, Plan, Run
 from bayesimpute.priors import Prior
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
@@ -219,6 +221,21 @@ def test_chains_start_apart(model: ConditionalModel) -> None:
         assert (spread[0] > 0.3) == ("sigma_theta" not in starts[0])
     if "sigma_z" in starts[0]:
         assert (np.array([start["sigma_z"][:2] for start in starts]).std(axis=0) > 0.1).all()
+
+
+def test_a_run_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """Of models without coefficients and with a formula for sigma; one falls back to NUTS in other tests."""
+    frame = table()
+    formulas = {"mu": "x ~ y + (1 | g)", "sigma": "(1 | g)"}
+    items = (
+        Conditional(target="y", formulas={"mu": "y ~ 0 + (1 + x | g)"}),
+        Conditional(target="x", formulas=formulas),
+    )
+    run = Run(m=2, chains=2, warmup=3, sweeps=3, sampler="gibbs")
+    imputed = bi.impute(frame, Plan.of(list(items), run=run), seed=4, progress=False)
+    assert_observed_kept(imputed, frame)
+    imputed.save(tmp_path / "run.nc")
+    assert_same_run(imputed.extend(3, progress=False), bi.load(tmp_path / "run.nc").extend(3, progress=False))
 
 
 # --- the truth ---

@@ -17,7 +17,7 @@ from bayesimpute.design import Design
 from bayesimpute.graph import build, vectors
 from bayesimpute.plan import Conditional
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, densities, effects, scales, sweeps
+from bayesimpute.samplers.gibbs import Gibbs, columns, densities, effects, scales, sweeps
 from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
 from bayesimpute.samplers.gibbs.products import cross_products
 
@@ -101,12 +101,12 @@ class Point:
         standard[k:] = np.concatenate(
             [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in posterior.sigma.outer]
         )
-        weighted = scales.divided(
+        weighted = columns.divided(
             scaled.mu_columns, self.scale_theta, standard, scaled.lay, scaled.rows, scaled.columns
         )
         posterior.products = cross_products(*weighted, posterior.layout, posterior.rows)
         self.eta = self.posterior.design.fitted(self.draw, data)["sigma"]
-        predicted = scales.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
+        predicted = columns.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
         np.testing.assert_allclose(predicted + scaled.columns.y[0], self.eta)
 
     def scale_prior(self) -> float:

@@ -72,7 +72,7 @@ class GibbsPosterior:
         (prior, *_) = self.design.predictors[1].priors or (None,)
         self.layout, self.rows = self.mu.layout(None if self.sigma else prior, self.codes, self.rows_count)
         if self.sigma is not None:
-            from bayesimpute.samplers.gibbs.scales import Frame
+            from bayesimpute.samplers.gibbs.scaled import Frame
 
             self.frame = Frame.of(self.mu, self.sigma, self.codes, self.rows_count, self.layout, self.rows)
 

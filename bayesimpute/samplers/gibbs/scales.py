@@ -11,19 +11,13 @@ model with sigma = 1, on which the steps of ``sweeps.py`` are taken.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from bayesimpute.families.quick_exp import compiled, quick_exp
-from bayesimpute.samplers.base import Data
+from bayesimpute.samplers.gibbs.columns import predicted, squared_residuals
 from bayesimpute.samplers.gibbs.densities import CHUNK, block_root, prior, workspace
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.layout import Layout, Rows
-from bayesimpute.samplers.gibbs.parts import Part
-from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, cross_products
 from bayesimpute.samplers.gibbs.sweeps import (
     SHRINKAGES,
     WIDTH,
@@ -31,58 +25,12 @@ from bayesimpute.samplers.gibbs.sweeps import (
     directions,
     learn,
     move_centred,
-    run,
 )
 
-State = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 FARTHEST = 700.0
 """The largest exponent."""
 ZERO = 1e-8
 """A deviation too small for the intercept to be moved against the effects' mean."""
-
-
-class Columns(NamedTuple):
-    """The fitted rows of one linear predictor: columns of coefficients, of inner and of outer effects; the target.
-
-    Of sigma's predictor all effects are outer ones, and ``y`` holds its offset.
-    """
-
-    x: np.ndarray
-    z: np.ndarray
-    w: np.ndarray
-    y: np.ndarray
-
-
-class Members(NamedTuple):
-    """The rows of each cluster: of block f and cluster j, ``order[f, bounds[k]:bounds[k + 1]]``, k = begins[f] + j.
-
-    ``constant`` has the place of the intercept among gamma, and among the effects of each block; -1 where there is
-    none.
-    """
-
-    order: np.ndarray
-    bounds: np.ndarray
-    begins: np.ndarray
-    constant: np.ndarray
-
-
-@compiled
-def predicted(columns, b, u, lay, rows):
-    """The linear predictor at each row, offset apart."""
-    out = np.zeros(columns.x.shape[0])
-    for i in range(out.size):
-        value = 0.0
-        for k in range(lay.coefficients):
-            value += columns.x[i, k] * b[k]
-        for a in range(lay.width):
-            value += columns.z[i, a] * u[rows.codes[i], a]
-        at = 0
-        for f in range(lay.inner, lay.widths.size):
-            for a in range(lay.widths[f]):
-                value += columns.w[i, at] * b[rows.columns[i, f - lay.inner] + a]
-                at += 1
-        out[i] = value
-    return out
 
 
 @compiled
@@ -271,19 +219,6 @@ def move_scales(rng, theta, z, steps, columns, lay, rows, members, squares, prod
 
 
 @compiled
-def squared_residuals(columns, b, u, lay, rows):
-    """Of mu's predictor; never below rounding, so that sigma stays off zero where the target is linear."""
-    out = predicted(columns, b, u, lay, rows)
-    total = 0.0
-    for i in range(out.size):
-        out[i] = (columns.y[i] - out[i]) ** 2
-        total += columns.y[i] ** 2
-    for i in range(out.size):
-        out[i] += ROUNDING * total / out.size + TINY
-    return out
-
-
-@compiled
 def run_scales(rng, state, tune, lay, rows, columns, members, mu_columns, b, u, mu_lay, mu_rows, products):
     """One sweep of sigma's parameters, from a state that is left alone.
 
@@ -310,96 +245,3 @@ def run_scales(rng, state, tune, lay, rows, columns, members, mu_columns, b, u, 
             both[i] = z[i] if i < k else theta[i - k]
         count = learn(both, count, mean, covariance)
     return theta, z, mean, covariance, count
-
-
-@compiled
-def divided(columns, theta, z, lay, rows, scale_columns):
-    """All of mu's columns divided by sigma."""
-    eta = predicted(scale_columns, outer_effects(theta, lay, z), np.zeros((0, 0)), lay, rows)
-    x, z, w, y = columns.x.copy(), columns.z.copy(), columns.w.copy(), columns.y.copy()
-    for i in range(y.size):
-        by = math.exp(min(-eta[i] - scale_columns.y[0], FARTHEST / 2))
-        y[i] *= by
-        for a in range(x.shape[1]):
-            x[i, a] *= by
-        for a in range(z.shape[1]):
-            z[i, a] *= by
-        for a in range(w.shape[1]):
-            w[i, a] *= by
-    return Columns(x, z, w, y)
-
-
-@dataclass(frozen=True, eq=False)
-class Scaled:
-    """A model with a formula for sigma on its data; theta's first place, log sigma, is 0 in both states and stays."""
-
-    lay: Layout
-    rows: Rows
-    columns: Columns
-    members: Members
-    mu_lay: Layout
-    mu_rows: Rows
-    mu_columns: Columns
-
-    def run(
-        self, rng: np.random.Generator, state: State, scale: State, sweeps: int, tune: bool
-    ) -> tuple[State, State, np.ndarray, np.ndarray, np.ndarray]:
-        """Sweeps of both predictors.
-
-        Returns
-        -------
-        state, scale : tuple
-            The next.
-        b, u, v : ndarray
-            Coefficients with outer effects and inner effects of mu; coefficients and effects of log sigma.
-        """
-        b = u = np.zeros(0)
-        for _ in range(sweeps):
-            weighted = divided(self.mu_columns, scale[0], scale[1], self.lay, self.rows, self.columns)
-            products = cross_products(*weighted, self.mu_lay, self.mu_rows)
-            state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
-            of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
-            scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
-        return state, scale, b, u, outer_effects(scale[0], self.lay, scale[1])
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What does not change with the data: layouts and members of clusters, of sigma's predictor and of mu's."""
-
-    mu: Part
-    sigma: Part
-    lay: Layout
-    rows: Rows
-    members: Members
-    mu_lay: Layout
-    mu_rows: Rows
-
-    @classmethod
-    def of(cls, mu: Part, sigma: Part, codes: Mapping[str, np.ndarray], n: int, lay: Layout, rows: Rows) -> "Frame":
-        """From the layout of mu."""
-        members = _members(sigma, [codes[b.key] for b in sigma.blocks], n)
-        return cls(mu, sigma, *sigma.layout(None, codes, n), members, lay, rows)
-
-    def on(self, data: Data, y: np.ndarray) -> Scaled:
-        """The model on data, with the target less its offset."""
-        offset = np.full(1, self.sigma.predictor.offset)
-        own = Columns(*self.sigma.matrices(data), offset)
-        of_mu = Columns(*self.mu.matrices(data), y)
-        return Scaled(self.lay, self.rows, own, self.members, self.mu_lay, self.mu_rows, of_mu)
-
-
-def _members(sigma: Part, codes: list[np.ndarray], n: int) -> Members:
-    constants = [-1 if sigma.predictor.intercept is None else sigma.predictor.intercept]
-    bounds = [np.zeros(0, dtype=np.int64)]
-    for b, c in zip(sigma.blocks, codes, strict=True):
-        names = b.parts[0][1].names
-        constants.append(names.index("Intercept") if "Intercept" in names else -1)
-        bounds.append(np.searchsorted(np.sort(c), np.arange(b.size + 1)))
-    order = [np.argsort(c, kind="stable") for c in codes]
-    return Members(
-        order=np.array(order, dtype=np.int64).reshape(len(codes), n),
-        bounds=np.concatenate(bounds).astype(np.int64),
-        begins=np.cumsum([len(b) for b in bounds], dtype=np.int64)[:-1],
-        constant=np.array(constants, dtype=np.int64),
-    )
