@@ -69,7 +69,7 @@ def test_a_visit(benchmark, case: str) -> None:
     for _ in range(draws):
         state, draw, _ = posterior.step(state, made.data, rng, transitions=steps)
         chain.append(made.design.posterior(draw))
-    least = min(float(az.ess(values)) for values in np.array(chain).T) / draws
+    least = min(float(az.ess(values[None])) for values in np.array(chain).T) / draws
     print(
         f"\n{case}: {steps} steps (autocorrelation {left:.2f}), {1000 * seconds:.2f} ms a visit, "
         f"at least {least / seconds:.0f} effective draws a second"
