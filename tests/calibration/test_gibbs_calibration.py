@@ -113,7 +113,7 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
         state, draw, _ = posterior.step(state, data, numbers)
         y = simulated(made, draw, rng, mutant.noise)
         rows.append(seen(made, draw, y))
-    return worst(np.array(rows), expected(name))
+    return worst(np.array(rows), expected(name, steps))
 
 
 def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0) -> np.ndarray:
@@ -131,10 +131,10 @@ def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
 
 
 @cache
-def expected(name: str) -> np.ndarray:
+def expected(name: str, size: int) -> np.ndarray:
     """What is seen of independent draws from the prior, shape (draw, function)."""
     made, rng = bed(name), np.random.default_rng(5)
-    draws = [prior_draw(made.design, rng) for _ in range(STEPS)]
+    draws = [prior_draw(made.design, rng) for _ in range(size)]
     return np.array([seen(made, draw, simulated(made, draw, rng)) for draw in draws])
 
 
@@ -154,6 +154,12 @@ def worst(chain: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("name", ["random slopes", "crossed", "sigma by cluster"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
     assert geweke(name) < ERRORS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["random slopes", "crossed", "sigma by cluster"])
+def test_parameters_and_data_in_turn_keep_the_prior_for_long(name: str) -> None:
+    assert geweke(name, steps=10 * STEPS) < ERRORS
 
 
 def without_prior(posterior: GibbsPosterior) -> None:
