@@ -85,7 +85,9 @@ def inner_root(theta, lay):
 def block_root(theta, lay, block):
     """L of one block, shape (effect, effect)."""
     out = np.zeros((lay.widths[block], lay.widths[block]))
-    root(theta, lay.firsts[block], lay.widths[block], out, block - block)
+    root(
+        theta, lay.firsts[block], lay.widths[block], out, np.int64(0)
+    )  # not a literal, which would be another type to compile for
     return out
 
 

@@ -1,7 +1,6 @@
 """The compiled sampler with the interface of ``base.py``: starts, states as plain arrays, draws."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from bayesimpute.samplers.base import Data, SamplerState, Stats
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.parts import Part, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.scaled import Frame, Scaled
 from bayesimpute.samplers.gibbs.sweeps import run
 
 BURN_IN = (30, 40, 50, 80)
@@ -35,8 +35,8 @@ class GibbsPosterior:
     layout: Layout = field(init=False)
     rows: Rows = field(init=False)
     products: Products = field(init=False)
-    frame: Any = field(init=False, default=None)
-    scaled: Any = field(init=False, default=None)
+    frame: Frame | None = field(init=False, default=None)
+    scaled: Scaled | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.mu, self.sigma = parts(self.design)
@@ -58,7 +58,7 @@ class GibbsPosterior:
         self._set(data)
         stats = Stats(transitions, 0, 1.0, 0)
         before = _tuple(state, "")
-        if self.sigma is None:
+        if self.sigma is None or self.scaled is None:
             after, b, u = run(rng, before, transitions, tune, self.layout, self.products)
             values = self._values(self.mu, self.layout, after[0], b, u) | {"sigma": np.exp(after[0][:1])}
             return SamplerState(_arrays(after, "")), graph.assemble(self.design, values), stats
@@ -72,8 +72,6 @@ class GibbsPosterior:
         (prior, *_) = self.design.predictors[1].priors or (None,)
         self.layout, self.rows = self.mu.layout(None if self.sigma else prior, self.codes, self.rows_count)
         if self.sigma is not None:
-            from bayesimpute.samplers.gibbs.scaled import Frame
-
             self.frame = Frame.of(self.mu, self.sigma, self.codes, self.rows_count, self.layout, self.rows)
 
     def _set(self, data: Data) -> None:
@@ -86,7 +84,7 @@ class GibbsPosterior:
             self.codes, self.rows_count = codes, len(y)
             self._lay_out()
         y = y - offset if offset else y
-        if self.sigma is None:
+        if self.frame is None:
             self.products = cross_products(*self.mu.matrices(data), y, self.layout, self.rows)
         else:
             self.scaled = self.frame.on(data, y)
