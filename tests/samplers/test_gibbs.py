@@ -148,6 +148,7 @@ def test_a_chain_goes_on_exactly_from_its_saved_state(model: ConditionalModel, t
     rest, last = visits(other, model, saved(half), range(5, 10), tune)
     same(whole.arrays, rest.arrays)
     same(draw, last)
+    same(other.draw(saved(rest)), last)
     same(before, state.arrays)
     assert not np.array_equal(whole.arrays["theta"], state.arrays["theta"])
     learnt = [k for k in state.arrays if k.endswith(("mean", "covariance", "count"))]

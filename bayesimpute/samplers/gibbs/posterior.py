@@ -8,6 +8,7 @@ from bayesimpute import graph
 from bayesimpute.design import Design, Draw
 from bayesimpute.priors import Prior
 from bayesimpute.samplers.base import Data, SamplerState, Stats
+from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.parts import Part, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
@@ -56,17 +57,25 @@ class GibbsPosterior:
     ) -> tuple[SamplerState, Draw, Stats]:
         """Some sweeps, then the inner effects."""
         self._set(data)
-        stats = Stats(transitions, 0, 1.0, 0)
         before = _tuple(state, "")
-        if self.sigma is None or self.scaled is None:
-            after, b, u = run(rng, before, transitions, tune, self.layout, self.products)
-            values = self._values(self.mu, self.layout, after[0], b, u) | {"sigma": np.exp(after[0][:1])}
-            return SamplerState(_arrays(after, "")), graph.assemble(self.design, values), stats
-        after, scale, b, u, v = self.scaled.run(rng, before, _tuple(state, "sigma_"), transitions, tune)
-        values = self._values(self.mu, self.layout, after[0], b, u)
-        values |= self._values(self.sigma, self.scaled.lay, scale[0], v, u)
-        arrays = _arrays(after, "") | _arrays(scale, "sigma_")
-        return SamplerState(arrays), graph.assemble(self.design, values), stats
+        if self.scaled is None:
+            after, _, u = run(rng, before, transitions, tune, self.layout, self.products)
+            arrays = _arrays(after, "") | {"u": u}
+        else:
+            after, scale, u = self.scaled.run(rng, before, _tuple(state, "sigma_"), transitions, tune)
+            arrays = _arrays(after, "") | {"u": u} | _arrays(scale, "sigma_")
+        moved = SamplerState(arrays)
+        return moved, self.draw(moved), Stats(transitions, 0, 1.0, 0)
+
+    def draw(self, state: SamplerState) -> Draw:
+        """The parameters at a state."""
+        a = state.arrays
+        values = self._values(self.mu, self.layout, a["theta"], a["z"], a["u"])
+        if self.sigma is None or self.frame is None:
+            values["sigma"] = np.exp(a["theta"][:1])
+        else:
+            values |= self._values(self.sigma, self.frame.lay, a["sigma_theta"], a["sigma_z"], a["u"])
+        return graph.assemble(self.design, values)
 
     def _lay_out(self) -> None:
         (prior, *_) = self.design.predictors[1].priors or (None,)
@@ -91,21 +100,24 @@ class GibbsPosterior:
         self.held = dict(data)
 
     def _start(self, rng: np.random.Generator) -> SamplerState:
+        none = {"u": np.zeros((0, 0))}  # inner effects: drawn by the first step
         (prior, *_) = self.design.predictors[1].priors or (None,)
         if self.sigma is None and prior is not None:
-            return SamplerState(_arrays(_fresh(_starts(self.mu, _start(prior, rng), rng), self.layout.mean, 0), ""))
+            fresh = _fresh(_starts(self.mu, _start(prior, rng), rng), self.layout.mean, 0)
+            return SamplerState(_arrays(fresh, "") | none)
         mu = _fresh(_starts(self.mu, 0.0, rng), self.layout.mean, 0)
         assert self.sigma is not None
         normals = sum(b.size * b.width for b in self.sigma.blocks)
         gamma = [p.args[0] + rng.uniform(-0.5, 0.5) * min(p.args[1], 1.0) for p in self.sigma.predictor.priors]
         z = np.concatenate([gamma, np.zeros(normals)])
         sigma = _fresh(_starts(self.sigma, 0.0, rng), z, len(gamma))
-        return SamplerState(_arrays(mu, "") | _arrays(sigma, "sigma_"))
+        return SamplerState(_arrays(mu, "") | none | _arrays(sigma, "sigma_"))
 
     def _values(
-        self, part: Part, lay: Layout, theta: np.ndarray, b: np.ndarray, u: np.ndarray
+        self, part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, u: np.ndarray
     ) -> dict[str, np.ndarray]:
         """The vectors of a predictor as the graph has them."""
+        b = outer_effects(theta, lay, z)
         values: dict[str, np.ndarray] = {part.predictor.key: b[: lay.coefficients]}
         for k, (block, first, at) in enumerate(zip(part.blocks, lay.firsts, lay.offsets, strict=True)):
             end = first + block.width

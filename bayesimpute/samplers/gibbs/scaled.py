@@ -7,7 +7,6 @@ import numpy as np
 
 from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.gibbs.columns import Columns, Members, divided, members
-from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.parts import Part
 from bayesimpute.samplers.gibbs.products import cross_products
@@ -31,24 +30,24 @@ class Scaled:
 
     def run(
         self, rng: np.random.Generator, state: State, scale: State, sweeps: int, tune: bool
-    ) -> tuple[State, State, np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[State, State, np.ndarray]:
         """Sweeps of both predictors.
 
         Returns
         -------
         state, scale : tuple
             The next.
-        b, u, v : ndarray
-            Coefficients with outer effects and inner effects of mu; coefficients and effects of log sigma.
+        u : ndarray
+            Inner effects of mu.
         """
-        b = u = np.zeros(0)
+        u = np.zeros((0, 0))
         for _ in range(sweeps):
             weighted = divided(self.mu_columns, scale[0], scale[1], self.lay, self.rows, self.columns)
             products = cross_products(*weighted, self.mu_lay, self.mu_rows)
             state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
             of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
             scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
-        return state, scale, b, u, outer_effects(scale[0], self.lay, scale[1])
+        return state, scale, u
 
 
 @dataclass(frozen=True, eq=False)
