@@ -30,9 +30,10 @@ Impute = Callable[[np.random.Generator, Draw], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """A model: formula right of the target, family, and whether its blocks are centred."""
+    """A model: formula right of the target, sigma's if it has one, family, and whether its blocks are centred."""
 
     right: str
+    sigma: str | None = None
     family: str | Family = "gaussian"
     flag: bool = False
     priors: Mapping[str, str]
@@ -65,7 +66,8 @@ class Bed:
 def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.DataFrame | None = None) -> Bed:
     """Describe on the template or another frame, and compile: NUTS, if no other sampler is given."""
     name = structure.family if isinstance(structure.family, str) else structure.family.name
-    item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors)
+    more = {"sigma": structure.sigma} if structure.sigma else {}
+    item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors, **more)
     space = workspace(template(name == "bernoulli") if frame is None else frame, item)
     design = centred(only(space)[1], structure.flag)
     done = completed(space)

@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from graphs import centred
+from looping import assert_observed_kept, assert_same_run, table
 from modelling import conditional, graph_data, only, school_frame, workspace
 from test_nuts import check_against, exact_posterior, sample, two_level
 
+import bayesimpute as bi
 from bayesimpute.kernel import shortest_lag
-from bayesimpute.plan import Conditional
+from bayesimpute.plan import Conditional, Plan, Run
 from bayesimpute.priors import Prior
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
@@ -39,10 +41,16 @@ def made(item: Conditional, frame: pd.DataFrame | None = None) -> ConditionalMod
     return ConditionalModel(only(space)[1], graph_data(space))
 
 
-@pytest.fixture(scope="module")
-def model() -> ConditionalModel:
-    """Correlated slopes, and a second key."""
-    return made(conditional("y ~ x + c + (1 + x | school) + (1 | region)"))
+PLANS = {
+    "one sigma": conditional("y ~ x + c + (1 + x | school) + (1 | region)"),
+    "sigma by cluster": conditional("y ~ x + (1 + x | school)", sigma="x + (1 | school)"),
+}
+
+
+@pytest.fixture(scope="module", params=list(PLANS))
+def model(request: pytest.FixtureRequest) -> ConditionalModel:
+    """Correlated slopes, and a second key or a formula for sigma."""
+    return made(PLANS[request.param])
 
 
 def chain(posterior: Any, model: ConditionalModel, draws: int, seed: int, thin: int = 1) -> np.ndarray:
@@ -60,11 +68,12 @@ TAKEN = (
     conditional("y ~ x + c"),
     conditional("y ~ 0 + (1 | school)"),
     conditional("y ~ x + (1 + x + w | school) + (1 | region)"),
+    conditional("y ~ x + (1 | school)", sigma="(1 | school)"),
+    conditional("y ~ x", sigma="0 + x + (1 + x | region)"),
     conditional("y ~ x + (1 + x || school)", priors={"sigma": "InverseGamma(3, 8)", "x": "Normal(1, 2)"}),
 )
 NOT_TAKEN = (
-    conditional("y ~ x + (1 | school)", sigma="(1 | school)"),
-    conditional("y ~ x", sigma="x"),
+    conditional("y ~ x", sigma="x", priors={"sigma_x": "StudentT(4, 0, 1)"}),
     conditional("y ~ x", family="student_t"),
     conditional("b ~ x + (1 | school)"),
     conditional("y ~ x + (1 | school)", priors={"x": "Laplace(0, 2)"}),
@@ -86,9 +95,9 @@ def test_other_models_go_to_nuts(item: Conditional) -> None:
     assert isinstance(choose("gibbs", model), Nuts)
 
 
-def test_models_are_not_taken_for_a_prior_that_is_not_known_or_too_many_crossed_effects(
-    model: ConditionalModel,
-) -> None:
+def test_models_are_not_taken_for_a_prior_that_is_not_known_or_too_many_crossed_effects() -> None:
+    model = made(PLANS["one sigma"])
+
     def with_blocks(**changes: Any) -> ConditionalModel:
         blocks = tuple(replace(b, **changes) if b.factor == "region" else b for b in model.design.blocks)
         return ConditionalModel(replace(model.design, blocks=blocks), model.data)
@@ -139,38 +148,37 @@ def test_a_chain_goes_on_exactly_from_its_saved_state(model: ConditionalModel, t
     rest, last = visits(other, model, saved(half), range(5, 10), tune)
     same(whole.arrays, rest.arrays)
     same(draw, last)
+    same(other.draw(saved(rest)), last)
     same(before, state.arrays)
     assert not np.array_equal(whole.arrays["theta"], state.arrays["theta"])
-    frozen = all(np.array_equal(whole.arrays[k], state.arrays[k]) for k in ("mean", "covariance", "count"))
-    assert frozen is not tune
+    learnt = [k for k in state.arrays if k.endswith(("mean", "covariance", "count"))]
+    changed = [not np.array_equal(whole.arrays[k], state.arrays[k]) for k in learnt]
+    assert all(changed) if tune else not any(changed)
 
 
 FRESH = """
 import json, sys
-import numpy as np
 sys.path[:0] = json.loads(sys.argv[1])
-from test_gibbs import conditional, made
-from bayesimpute.samplers.gibbs import Gibbs
-model = made(conditional("y ~ x + c + (1 + x | school) + (1 | region)"))
-posterior = Gibbs().compile(model)
-state = posterior.init(model.data, np.random.default_rng(1))
-state, draw, _ = posterior.step(state, model.data, np.random.default_rng(2), transitions=3)
-values = {**state.arrays, **draw}
-print(json.dumps({name: [float(v).hex() for v in np.ravel(values[name])] for name in values}))
+from test_gibbs import PLANS, numbers
+print(json.dumps([numbers(name) for name in PLANS]))
 """
 
 
-def test_a_fresh_process_gives_equal_results_and_never_builds_the_graph(model: ConditionalModel) -> None:
+def numbers(name: str) -> dict[str, list[str]]:
+    """The state and the draw after a start and one visit, to the last bit."""
+    model = made(PLANS[name])
     posterior = Gibbs().compile(model)
     state = posterior.init(model.data, np.random.default_rng(1))
     state, draw, _ = posterior.step(state, model.data, np.random.default_rng(2), transitions=3)
+    assert "pymc" not in model.__dict__
+    return {name: [float(v).hex() for v in np.ravel(values)] for name, values in {**state.arrays, **draw}.items()}
+
+
+def test_a_fresh_process_gives_equal_results_and_the_graph_is_never_built() -> None:
     here = Path(__file__).parent
     command = [sys.executable, "-c", FRESH, json.dumps([str(here), str(here.parent)])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    theirs = json.loads(done.stdout)
-    for name, values in {**state.arrays, **draw}.items():
-        assert [float(v).hex() for v in np.ravel(values)] == theirs[name], name
-    assert "pymc" not in model.__dict__
+    assert json.loads(done.stdout) == [numbers(name) for name in PLANS]
 
 
 def test_a_draw_has_the_form_that_the_graph_gives_it(model: ConditionalModel) -> None:
@@ -186,11 +194,10 @@ def test_a_draw_has_the_form_that_the_graph_gives_it(model: ConditionalModel) ->
         np.testing.assert_allclose(np.sqrt((root**2).sum(axis=1)), sd)
 
 
-def test_cross_products_are_made_again_where_an_array_is_another_object(
-    model: ConditionalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypatch: pytest.MonkeyPatch) -> None:
     from bayesimpute.samplers.gibbs import posterior as module
 
+    model = made(PLANS["one sigma"])
     calls = []
     original = module.cross_products
     monkeypatch.setattr(module, "cross_products", lambda *a: calls.append(1) or original(*a))
@@ -206,10 +213,30 @@ def test_cross_products_are_made_again_where_an_array_is_another_object(
     assert moved.arrays["z"][0] > back.arrays["z"][0] + 10
 
 
-def test_chains_start_apart(model: ConditionalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior = Gibbs().compile(model)
-    starts = np.array([posterior._start(np.random.default_rng(k)) for k in range(20)])
-    assert (starts.std(axis=0) > 0.3).all()
+def test_chains_start_apart(model: ConditionalModel) -> None:
+    posterior: Any = Gibbs().compile(model)
+    starts = [posterior._start(np.random.default_rng(k)).arrays for k in range(20)]
+    for name in ("theta", "sigma_theta") if "sigma_theta" in starts[0] else ("theta",):
+        spread = np.array([start[name] for start in starts]).std(axis=0)
+        assert (spread[1:] > 0.3).all()
+        assert (spread[0] > 0.3) == ("sigma_theta" not in starts[0])
+    if "sigma_z" in starts[0]:
+        assert (np.array([start["sigma_z"][:2] for start in starts]).std(axis=0) > 0.1).all()
+
+
+def test_a_run_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """Of models without coefficients and with a formula for sigma; one falls back to NUTS in other tests."""
+    frame = table()
+    formulas = {"mu": "x ~ y + (1 | g)", "sigma": "(1 | g)"}
+    items = (
+        Conditional(target="y", formulas={"mu": "y ~ 0 + (1 + x | g)"}),
+        Conditional(target="x", formulas=formulas),
+    )
+    run = Run(m=2, chains=2, warmup=3, sweeps=3, sampler="gibbs")
+    imputed = bi.impute(frame, Plan.of(list(items), run=run), seed=4, progress=False)
+    assert_observed_kept(imputed, frame)
+    imputed.save(tmp_path / "run.nc")
+    assert_same_run(imputed.extend(3, progress=False), bi.load(tmp_path / "run.nc").extend(3, progress=False))
 
 
 # --- the truth ---
@@ -239,6 +266,8 @@ AGREED = {
     "correlated slope": conditional("y ~ x + c + (1 + x | school)"),
     "two keys": conditional("y ~ x + (1 | school) + (1 + w | region)"),
     "no groups": conditional("y ~ x + c"),
+    "sigma by cluster": conditional("y ~ x + (1 | school)", sigma="x + (1 | school)"),
+    "sigma by another key": conditional("y ~ x + (1 | school)", sigma="(1 + w | region)"),
 }
 
 

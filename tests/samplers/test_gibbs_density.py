@@ -17,9 +17,9 @@ from bayesimpute.design import Design
 from bayesimpute.graph import build, vectors
 from bayesimpute.plan import Conditional
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, densities, effects, sweeps
-from bayesimpute.samplers.gibbs.layout import ordered
+from bayesimpute.samplers.gibbs import Gibbs, columns, densities, effects, scales, sweeps
 from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
+from bayesimpute.samplers.gibbs.products import cross_products
 
 MIXED = {
     "Intercept": "Normal(40, 9)",
@@ -39,6 +39,10 @@ PLANS: Mapping[str, Conditional] = {
     ),
     "crossed slopes": conditional("y ~ x + (1 + w | school) + (1 + x | region)"),
     "only effects": conditional("y ~ 0 + (1 | school)"),
+}
+SCALED: Mapping[str, Conditional] = {
+    "sigma by cluster": conditional("y ~ x + (1 + x | school)", sigma="w + (1 | school)"),
+    "sigma by two keys": conditional("y ~ 0 + x + (1 | region) + (1 | school)", sigma="0 + w + (1 + x | school)"),
 }
 each_plan = pytest.mark.parametrize("item", PLANS.values(), ids=PLANS.keys())
 TINY = 1e-7
@@ -66,15 +70,13 @@ class Point:
         design, self.posterior = posterior.design, posterior
         raw = {name: q[place] for name, place in layout.parts}
         self.draw = layout.unpack(q)
-        inner, outer = ordered(design)
-        theta = [np.log([self.draw["sigma"]])]
-        for b in inner + outer:
-            theta.append(np.log(self.draw[f"{b.key}_sd"]))
-            if b.width > 1:
-                theta.append(raw[f"{b.key}_partial_Beta"] / 2)  # tanh(q / 2) = 2 expit(q) - 1
-        self.theta = np.concatenate(theta)
-        self.b = np.concatenate([self.draw["mu"], *(self.draw[b.key].ravel() for b in outer)])
-        self.u = np.hstack([np.zeros((0, 0)) if not inner else self.draw[b.key] for b in inner] or [np.zeros((0, 0))])
+        part, scale = posterior.mu, posterior.sigma
+        self.theta = self._theta(raw, part, 0.0 if scale else float(np.log(self.draw["sigma"])))
+        self.b = np.concatenate([self.draw["mu"], *(self.draw[b.key].ravel() for b in part.outer)])
+        self.u = np.hstack([self.draw[b.key] for b in part.inner] or [np.zeros((0, 0))])
+        if scale:
+            self.scale_theta = self._theta(raw, scale, 0.0)
+            self.v = np.concatenate([self.draw["sigma"], *(self.draw[b.key].ravel() for b in scale.outer)])
         # the graph's density has the Jacobian of the logit for a uniform prior, the sampler's that of the log
         self.jacobian = 0.0
         for name, priors in vectors(design).items():
@@ -82,6 +84,34 @@ class Point:
                 if prior.name == "Uniform":
                     lower, upper = prior.args
                     self.jacobian += np.log((value - lower) * (upper - value) / (upper - lower)) - np.log(value)
+
+    def _theta(self, raw: Mapping[str, np.ndarray], part: Any, first: float) -> np.ndarray:
+        theta = [np.array([first])]
+        for b in part.blocks:
+            theta.append(np.log(self.draw[f"{b.key}_sd"]))
+            if b.width > 1:
+                theta.append(raw[f"{b.key}_partial_Beta"] / 2)  # tanh(q / 2) = 2 expit(q) - 1
+        return np.concatenate(theta)
+
+    def weigh(self, data: Mapping[str, np.ndarray]) -> None:
+        """Cross-products of the rows over sigma."""
+        posterior, scaled = self.posterior, self.posterior.scaled
+        standard = self.v.copy()
+        k = scaled.lay.coefficients
+        standard[k:] = np.concatenate(
+            [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in posterior.sigma.outer]
+        )
+        weighted = columns.divided(
+            scaled.mu_columns, self.scale_theta, standard, scaled.lay, scaled.rows, scaled.columns
+        )
+        posterior.products = cross_products(*weighted, posterior.layout, posterior.rows)
+        self.eta = self.posterior.design.fitted(self.draw, data)["sigma"]
+        predicted = columns.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
+        np.testing.assert_allclose(predicted + scaled.columns.y[0], self.eta)
+
+    def scale_prior(self) -> float:
+        """Of gamma, the deviations and the effects."""
+        return outer_prior(self.posterior.scaled.lay, self.scale_theta, self.v)
 
     def marginal(self, b: np.ndarray) -> float:
         """Of theta's inner part and the data given b."""
@@ -91,18 +121,14 @@ class Point:
 
     def joint(self) -> float:
         """Of theta, the coefficients and the outer effects."""
-        lay = self.posterior.layout
-        p = lay.coefficients
-        total = self.marginal(self.b) - 0.5 * lay.precision[:p] @ (self.b[:p] - lay.mean[:p]) ** 2
-        for f in range(lay.inner, lay.widths.size):
-            u = self.b[lay.offsets[f] :][: lay.sizes[f] * lay.widths[f]].reshape(lay.sizes[f], -1)
-            total += densities.centred(self.theta, lay, f, u.T @ u)
-        return total
+        return self.marginal(self.b) + outer_prior(self.posterior.layout, self.theta, self.b)
 
     def inner_law(self, data: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Means and covariances of the inner effects given the rest, row by row of the data."""
         design, draw = self.posterior.design, self.draw
-        inner, _ = ordered(design)
+        inner = self.posterior.mu.inner
+        logs = design.fitted(draw, data)["sigma"] if self.posterior.sigma else np.log(draw["sigma"])
+        sd = np.broadcast_to(np.exp(logs), len(data["y_data"]))
         without = {**draw, **{b.key: np.zeros_like(draw[b.key]) for b in inner}}
         e = data["y_data"] - design.fitted(without, data)["mu"]
         z, codes = np.hstack([data[f"X_{b.key}"] for b in inner]), data[f"codes_{inner[0].key}"]
@@ -114,13 +140,23 @@ class Point:
             at += b.width
         means, covariances = np.empty((size, width)), np.empty((size, width, width))
         for j in range(size):
-            own = z[codes == j]
-            covariances[j] = np.linalg.inv(own.T @ own / draw["sigma"] ** 2 + prior)
-            means[j] = covariances[j] @ own.T @ e[codes == j] / draw["sigma"] ** 2
+            own = (z / sd[:, None])[codes == j]
+            covariances[j] = np.linalg.inv(own.T @ own + prior)
+            means[j] = covariances[j] @ own.T @ (e / sd)[codes == j]
         return means, covariances
 
 
-@each_plan
+def outer_prior(lay: Any, theta: np.ndarray, b: np.ndarray) -> float:
+    """Of coefficients, and of deviations and effects of outer blocks."""
+    p = lay.coefficients
+    total = -0.5 * lay.precision[:p] @ (b[:p] - lay.mean[:p]) ** 2
+    for f in range(lay.inner, lay.widths.size):
+        u = b[lay.offsets[f] :][: lay.sizes[f] * lay.widths[f]].reshape(lay.sizes[f], -1)
+        total += densities.centred(theta, lay, f, u.T @ u)
+    return float(total)
+
+
+@pytest.mark.parametrize("item", [*PLANS.values(), *SCALED.values()], ids=[*PLANS, *SCALED])
 def test_the_densities_of_slices_are_that_of_the_graph(item: Conditional) -> None:
     model = school_model(item)
     posterior = compiled(model)
@@ -134,6 +170,9 @@ def test_the_densities_of_slices_are_that_of_the_graph(item: Conditional) -> Non
         value = logp(q) - point.jacobian
         if model.design.blocks:
             value -= sum(map(normal_logpdf, point.u, *point.inner_law(model.data)))
+        if posterior.sigma:
+            point.weigh(model.data)
+            value -= point.scale_prior() - point.eta.sum()
         differences.append(value - point.joint())
     assert max(differences) - min(differences) < TINY * abs(value)
 
@@ -142,10 +181,10 @@ def normal_logpdf(u: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> fl
     return float(stats.multivariate_normal(mean, covariance).logpdf(u))
 
 
-def random_point(posterior: GibbsPosterior, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def random_point(posterior: GibbsPosterior, seed: int, lay: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Theta, with deviations that a uniform prior allows, and z."""
     rng = np.random.default_rng(seed)
-    lay = posterior.layout
+    lay = lay or posterior.layout
     return rng.normal(np.where(lay.kinds > 0, -1.5, 0.0), 0.3), rng.normal(0, 1, lay.mean.size)
 
 
@@ -180,6 +219,60 @@ def test_outer_blocks_given_their_standard_normals_have_the_density_of_the_margi
             expected = c @ b - 0.5 * b @ a @ b + densities.prior(moved, lay, f - lay.inner + 1)
             found.append(densities.non_centred(moved, lay, f, quadratic, linear) - expected)
         assert np.ptp(found) < 1e-8
+
+
+def test_the_likelihood_of_sigmas_parameters_is_the_familys() -> None:
+    rng = np.random.default_rng(2)
+    eta, e = rng.normal(size=300), rng.normal(size=300)
+    model = school_model(SCALED["sigma by cluster"])
+    theirs = model.design.family.logp(e, {"mu": np.zeros(300), "sigma": np.exp(eta)}).sum()
+    ours = scales.log_likelihood(eta, e**2, 300) - 150 * np.log(2 * np.pi)
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def test_a_slice_along_a_line_has_the_density_that_it_is_of() -> None:
+    """A normal times a likelihood of ten rows, by quadrature."""
+    rng = np.random.default_rng(3)
+    eta, line, squares = rng.normal(0, 0.3, 10), rng.normal(size=10), rng.exponential(size=10)
+    grid = np.linspace(-4, 4, 4001)
+    logs = np.array([scales.log_likelihood(eta + t * line, squares, 10) + 0.7 * t - t * t for t in grid])
+    weights = np.exp(logs - logs.max())
+    mean = weights @ grid / weights.sum()
+    variance = weights @ (grid - mean) ** 2 / weights.sum()
+    moved, t, draws = np.empty(10), 0.0, []
+    for _ in range(20_000):  # the slice is from t = 0, so that the linear part is that of the density seen from there
+        t += scales.slice_line(rng, eta + t * line, line, squares, 10, 3.0, 0.7 - 2 * t, 2.0, moved)
+        draws.append(t)
+    batches = np.array(draws).reshape(50, -1)
+    assert abs(np.mean(draws) - mean) < 4.5 * batches.mean(axis=1).std() / np.sqrt(50)
+    squared = (batches - mean) ** 2
+    assert abs(squared.mean() - variance) < 4.5 * squared.mean(axis=1).std() / np.sqrt(50)
+
+
+def test_the_intercept_moves_against_the_effects_as_their_prior_says() -> None:
+    """Along (gamma_0 + t, v - t e), with nothing else moved, t is normal: its moments from the prior's density."""
+    posterior = compiled(school_model(SCALED["sigma by cluster"]))
+    lay, members = posterior.scaled.lay, posterior.scaled.members
+    theta, z = random_point(posterior, 4, lay)
+    b = effects.outer_effects(theta, lay, z)
+    intercept = members.constant[0]
+    ones = np.zeros(b.size)
+    ones[intercept] = 1.0
+    ones[lay.offsets[0] :] = -1.0
+    grid = np.linspace(-6, 6, 6001)
+    logs = np.array([outer_prior(lay, theta, b + t * ones) for t in grid])
+    weights = np.exp(logs - logs.max()) / np.exp(logs - logs.max()).sum()
+    mean = weights @ grid
+    sd = np.sqrt(weights @ (grid - mean) ** 2)
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(4000):
+        other = z.copy()
+        scales.shift(rng, theta, other, 0, lay, members)
+        moved = effects.outer_effects(theta, lay, other) - b
+        np.testing.assert_allclose(moved, moved[intercept] * ones, atol=1e-9)
+        found.append(moved[intercept])
+    assert stats.kstest((np.array(found) - mean) / sd, "norm").pvalue > 1e-4
 
 
 @pytest.mark.parametrize("name", ["correlated, own priors", "crossed slopes"])

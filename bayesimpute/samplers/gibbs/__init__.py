@@ -1,9 +1,12 @@
-"""A Gibbs sampler of linear mixed models, compiled with numba: exact, and a hundred times as fast as NUTS.
+"""A Gibbs sampler of linear mixed models, compiled with numba: exact, and an order of magnitude faster than NUTS.
 
 It draws from the posterior of the very model that :mod:`bayesimpute.graph` builds, for Gaussian targets: coefficients
 with normal priors, any number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of
-standard deviations that :mod:`bayesimpute.priors` offers for them, LKJ priors of correlations. One pass over the rows
-leaves cross-products for each cluster (``products.py``); after that nothing costs more than O(clusters). A sweep is
+standard deviations that :mod:`bayesimpute.priors` offers for them, LKJ priors of correlations, one sigma or a formula
+for its logarithm. The graph itself is never built.
+
+With one sigma, one pass over the rows leaves cross-products for each cluster (``products.py``); after that nothing
+costs more than O(clusters). A sweep is
 
 1. sigma, and deviations and partial correlations of the inner blocks (those of the cluster key with the most effects)
    given b, with these effects integrated out: slices (``densities.py``, ``sweeps.py``);
@@ -15,7 +18,12 @@ the variance parameters are nearly independent a posteriori, a few sweeps forget
 clusters and deviations. (A sampler that holds the effects fixed crawls where a deviation is small in the centred form,
 and where clusters are large in the other; interweaving the two helps, integrating out needs no help.)
 
-To support more models, extend :func:`~bayesimpute.samplers.gibbs.layout.supported` last.
+With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
+parameters of log sigma given the residuals, at a cost of O(rows) (``scales.py``, ``scaled.py``).
+
+A visit is the unit that can be repeated: two visits of five sweeps draw the inner effects twice, one of ten once. To
+support more models, extend :func:`~bayesimpute.samplers.gibbs.parts.supported` last. (Numba's cache
+knows a function by its own file: after a change of what it calls in another file, delete the cached ``*.nbi``.)
 """
 
 from dataclasses import dataclass
@@ -28,8 +36,8 @@ class Gibbs:
     """The compiled sampler of linear mixed models; see the module."""
 
     def supports(self, model: ConditionalModel) -> bool:
-        """Gaussian targets with the parts that the module lists, and no formula for sigma."""
-        from bayesimpute.samplers.gibbs.layout import supported
+        """Gaussian targets with the parts that the module lists."""
+        from bayesimpute.samplers.gibbs.parts import supported
 
         return supported(model.design)
 
@@ -38,4 +46,4 @@ class Gibbs:
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
 
         codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
-        return GibbsPosterior(design=model.design, codes=codes)
+        return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))

@@ -85,7 +85,9 @@ def inner_root(theta, lay):
 def block_root(theta, lay, block):
     """L of one block, shape (effect, effect)."""
     out = np.zeros((lay.widths[block], lay.widths[block]))
-    root(theta, lay.firsts[block], lay.widths[block], out, block - block)
+    root(
+        theta, lay.firsts[block], lay.widths[block], out, np.int64(0)
+    )  # not a literal, which would be another type to compile for
     return out
 
 
@@ -93,7 +95,7 @@ def block_root(theta, lay, block):
 def marginal(theta, lay, products, rss, r, space):
     """Log density of sigma and the inner blocks; `r` (effect, cluster), `space` from :func:`workspace`."""
     weight = math.exp(-2 * theta[0])
-    total = prior(theta, lay, lay.groups[0]) - products.n * theta[0]
+    total = prior(theta, lay, np.int64(0)) - products.n * theta[0]
     if lay.width == 0:
         return total - 0.5 * weight * max(rss, products.least)
     factor = inner_root(theta, lay)

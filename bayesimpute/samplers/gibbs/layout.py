@@ -1,4 +1,4 @@
-"""What a compiled Gibbs sampler needs to know of a design, as plain arrays; and which designs it can take.
+"""What a compiled Gibbs sampler needs to know of a linear predictor, as plain arrays.
 
 The blocks of the cluster key with the most effects are the *inner* ones: their effects are integrated out in all steps
 but the last. The effects of other keys are further coefficients, behind those of mu, in the *outer* vector
@@ -8,13 +8,12 @@ but the last. The effects of other keys are further coefficients, behind those o
 A cluster of the inner key meets few of them: which, is kept as in a sparse matrix (``starts``, ``columns``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.design import Block, Design, pairs
-from bayesimpute.families import Gaussian
+from bayesimpute.design import Block, pairs
 from bayesimpute.priors import Prior
 
 PARTIAL = 0
@@ -29,6 +28,8 @@ POSITIVE = (
     "LogNormal",
     "Uniform",
 )
+FIXED = -1
+"""The group of log sigma where it has a formula of its own: it is 0 and nothing moves it."""
 MOST_OUTER = 400
 """Effects of other keys than the inner one: a sweep takes the factor of a matrix of their number."""
 
@@ -92,52 +93,50 @@ class Rows(NamedTuple):
     met: np.ndarray
 
 
-def supported(design: Design) -> bool:
-    """Whether the model is a linear mixed model that the sampler draws from exactly."""
-    if not isinstance(design.family, Gaussian):
-        return False
-    mu, sigma = design.predictors
-    if sigma.matrix is not None or mu.matrix is None or any(prior.name != "Normal" for prior in mu.priors):
-        return False
-    if any(name != "mu" for b in design.blocks for name, _ in b.parts):
-        return False
-    deviations = [*sigma.priors, *(prior for b in design.blocks for prior in b.priors)]
-    outer = ordered(design)[1]
-    return all(map(_known, deviations)) and sum(b.size * b.width for b in outer) <= MOST_OUTER
-
-
-def _known(prior: Prior) -> bool:
+def known(prior: Prior) -> bool:
+    """Whether there is code for a prior of a deviation."""
     return prior.name in POSITIVE and prior.positive()
 
 
-def ordered(design: Design) -> tuple[list[Block], list[Block]]:
+def ordered(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
     """The inner blocks, those of the key with the most effects, and the outer ones."""
     totals: dict[str, int] = {}
-    for b in design.blocks:
+    for b in blocks:
         totals[b.factor] = totals.get(b.factor, 0) + b.size * b.width
     key = max(totals, key=lambda k: totals[k], default="")
-    return [b for b in design.blocks if b.factor == key], [b for b in design.blocks if b.factor != key]
+    return [b for b in blocks if b.factor == key], [b for b in blocks if b.factor != key]
 
 
-def layout(design: Design, codes: Mapping[str, np.ndarray]) -> tuple[Layout, Rows]:
-    """The arrays of a design.
+def layout(
+    coefficients: Sequence[Prior],
+    sigma: Prior | None,
+    inner: list[Block],
+    outer: list[Block],
+    codes: Mapping[str, np.ndarray],
+    n: int,
+) -> tuple[Layout, Rows]:
+    """The arrays of a linear predictor.
 
     Parameters
     ----------
-    design : Design
-        A supported one.
+    coefficients : sequence of Prior
+        Normal ones.
+    sigma : Prior or None
+        Of the residual standard deviation; None where it has a formula, or where this is its predictor.
+    inner, outer : list of Block
+        Group-specific effects.
     codes : mapping of str to ndarray of int, shape (fitted row,)
         The clusters of the fitted rows, by block.
+    n : int
+        Number of fitted rows.
     """
-    inner, outer = ordered(design)
     blocks = inner + outer
-    mu, sigma = design.predictors
-    kinds, args, groups, firsts = _parameters(sigma.priors[0], blocks, len(inner))
-    p, steps = len(mu.priors), [b.size * b.width for b in outer]
+    kinds, args, groups, firsts = _parameters(sigma, blocks, len(inner))
+    p, steps = len(coefficients), [b.size * b.width for b in outer]
     ends = np.cumsum([p, *steps])
     width = sum(b.width for b in inner)
     effects = np.cumsum([0, *(b.width for b in inner)])
-    rows, starts, columns = _meetings(inner, outer, ends, codes)
+    rows, starts, columns = _meetings(inner, outer, ends, codes, n)
     made = Layout(
         kinds=kinds,
         args=args,
@@ -150,17 +149,17 @@ def layout(design: Design, codes: Mapping[str, np.ndarray]) -> tuple[Layout, Row
         coefficients=p,
         offsets=np.concatenate([effects[:-1], ends[:-1]]).astype(np.int64),
         sizes=np.array([b.size for b in blocks], dtype=np.int64),
-        mean=np.concatenate([[prior.args[0] for prior in mu.priors], np.zeros(sum(steps))]),
-        precision=np.concatenate([[prior.args[1] ** -2.0 for prior in mu.priors], np.ones(sum(steps))]),
+        mean=np.concatenate([[prior.args[0] for prior in coefficients], np.zeros(sum(steps))]),
+        precision=np.concatenate([[prior.args[1] ** -2.0 for prior in coefficients], np.ones(sum(steps))]),
         starts=starts,
         columns=columns,
     )
     return made, rows
 
 
-def _parameters(sigma: Prior, blocks: list[Block], inner: int) -> tuple[np.ndarray, ...]:
+def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[np.ndarray, ...]:
     """Kinds, arguments and groups of theta, and where blocks begin."""
-    priors, groups, firsts = [_coded(sigma)], [0], []
+    priors, groups, firsts = [_coded(sigma or Prior.of("HalfNormal", 1))], [0 if sigma else FIXED], []
     for k, b in enumerate(blocks):
         firsts.append(len(priors))
         # 1 + r of a partial correlation in column k is twice a Beta(a, a), a = eta + (q - 2 - k) / 2
@@ -179,10 +178,9 @@ def _coded(prior: Prior) -> tuple[float, float, float]:
 
 
 def _meetings(
-    inner: list[Block], outer: list[Block], ends: np.ndarray, codes: Mapping[str, np.ndarray]
+    inner: list[Block], outer: list[Block], ends: np.ndarray, codes: Mapping[str, np.ndarray], n: int
 ) -> tuple[Rows, np.ndarray, np.ndarray]:
     """Which places of b each cluster of the inner key meets, and where each row finds its own among them."""
-    n = len(next(iter(codes.values()), np.zeros(0)))
     p, size = int(ends[0]), inner[0].size if inner else 0
     own = codes[inner[0].key].astype(np.int64) if inner else np.zeros(n, dtype=np.int64)
     first = np.column_stack(

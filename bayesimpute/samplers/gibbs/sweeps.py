@@ -119,26 +119,32 @@ def density(theta, form, block, lay, products, rss, r, space, quadratic, linear)
 def move_outer(rng, theta, z, steps, lay, products, a, c, space):
     """Both forms of every outer block in turn: interweaving (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531)."""
     nothing = np.zeros((0, 0))
-    none = np.zeros(0)
     for f in range(lay.inner, lay.widths.size):
         quadratic, linear = in_roots(theta, z, f, lay, a, c)
         move_group(rng, theta, steps, np.int64(1), f, lay, products, 0.0, nothing, space, quadratic, linear)
-        q, low = lay.widths[f], lay.offsets[f]
-        u = outer_effects(theta, lay, z)[low : low + q * lay.sizes[f]].copy().reshape((lay.sizes[f], q))
-        uu = np.zeros((q, q))
-        for j in range(lay.sizes[f]):
-            for i in range(q):
-                for k in range(q):
-                    uu[i, k] += u[j, i] * u[j, k]
-        move_group(rng, theta, steps, np.int64(2), f, lay, products, 0.0, nothing, space, uu, none)
-        factor = block_root(theta, lay, f)
-        for j in range(lay.sizes[f]):
-            for i in range(q):
-                value = u[j, i]
-                for k in range(i):
-                    value -= factor[i, k] * z[low + j * q + k]
-                if factor[i, i] > 0:
-                    z[low + j * q + i] = value / factor[i, i]
+        move_centred(rng, theta, z, steps, f, lay, products, space)
+
+
+@compiled
+def move_centred(rng, theta, z, steps, f, lay, products, space):
+    """An outer block given its effects, in place; the effects stay, their standard normals follow."""
+    q, low = lay.widths[f], lay.offsets[f]
+    u = outer_effects(theta, lay, z)[low : low + q * lay.sizes[f]].copy().reshape((lay.sizes[f], q))
+    uu = np.zeros((q, q))
+    for j in range(lay.sizes[f]):
+        for i in range(q):
+            for k in range(q):
+                uu[i, k] += u[j, i] * u[j, k]
+    nothing, none = np.zeros((0, 0)), np.zeros(0)
+    move_group(rng, theta, steps, np.int64(2), f, lay, products, 0.0, nothing, space, uu, none)
+    factor = block_root(theta, lay, f)
+    for j in range(lay.sizes[f]):
+        for i in range(q):
+            value = u[j, i]
+            for k in range(i):
+                value -= factor[i, k] * z[low + j * q + k]
+            if factor[i, i] > 0:
+                z[low + j * q + i] = value / factor[i, i]
 
 
 @compiled
@@ -180,28 +186,41 @@ def in_roots(theta, z, block, lay, a, c):
 
 
 @compiled
-def run(rng, theta, z, mean, covariance, count, sweeps, tune, lay, products):
+def run(rng, state, sweeps, tune, lay, products):
     """Sweeps from a state, which is left alone; then the inner effects.
+
+    Parameters
+    ----------
+    state : tuple of (theta, z, mean, covariance, count)
+        Parameters; coefficients and the outer effects' standard normals; what was learnt, from how many sweeps.
 
     Returns
     -------
-    theta, z, mean, covariance, count
-        The next state.
+    state : tuple
+        The next.
     b, u : ndarray
         Coefficients with outer effects, and inner effects, shape (cluster, effect).
     """
-    theta, z, mean, covariance = theta.copy(), z.copy(), mean.copy(), covariance.copy()
+    theta, z, mean, covariance, count = copied(state)
     space = workspace(lay.width)
     none, nothing = np.zeros(0), np.zeros((0, 0))
     steps = directions(covariance, count, lay.groups)
-    rss, r = residuals(outer_effects(theta, lay, z), lay, products)
+    b = outer_effects(theta, lay, z)
+    rss, r = residuals(b, lay, products)
     for _ in range(sweeps):
+        # np.int64: a literal would be another type, and all be compiled again
         move_group(rng, theta, steps, np.int64(0), np.int64(0), lay, products, rss, r, space, nothing, none)
         a, c = normal_equations(theta, lay, products)
         move_outer(rng, theta, z, steps, lay, products, a, c, space)
         z = draw_outer(rng, theta, lay, a, c)
-        rss, r = residuals(outer_effects(theta, lay, z), lay, products)
+        b = outer_effects(theta, lay, z)
+        rss, r = residuals(b, lay, products)
         if tune:
             count = learn(theta, count, mean, covariance)
-    b = outer_effects(theta, lay, z)
-    return theta, z, mean, covariance, count, b, draw_inner(rng, theta, lay, products, r)
+    return (theta, z, mean, covariance, count), b, draw_inner(rng, theta, lay, products, r)
+
+
+@compiled
+def copied(state):
+    """A state of its own."""
+    return state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy(), state[4]
