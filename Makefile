@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-compatible install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -41,6 +41,10 @@ N := 200
 
 study-intervals: install
 	$(BIN)/python tests/studies/intervals.py --replicates $(N) --workers $(WORKERS) --out .study/intervals.csv
+
+# Compatible imputation against complete data, some hours: make study-compatible N=200; it goes on from where its file stands
+study-compatible: install
+	$(BIN)/python tests/studies/compatible.py --replicates $(N) --workers $(WORKERS) --out .study/compatible.csv
 
 install: $(STAMP)
 

@@ -25,7 +25,7 @@ from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
-from bayesimpute.samplers import ConditionalModel, Posterior, SamplerState, Stats, choose
+from bayesimpute.samplers import REASONS, SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
 TARGET_AUTOCORRELATION = 0.1
@@ -85,15 +85,17 @@ class Workspace:
             for name in self.resolved.factors
         }
         self.posteriors: dict[str, Posterior] = {}
+        self.samplers: dict[str, str] = {}
         self.compilations = 0
 
     def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:
         """The compiled sampler of a target, compiled on first use."""
         if target.name not in self.posteriors:
             model = ConditionalModel(self.designs[target.name], data)
-            sampler = choose(self.plan.run.sampler, model)
-            self.posteriors[target.name] = sampler.compile(model)
-            self.compilations += 1
+            name = chosen(self.plan.run.sampler, model)
+            self.posteriors[target.name] = SAMPLERS[name]().compile(model)
+            self.samplers[target.name] = name
+            self.compilations += name == "nuts"
         return self.posteriors[target.name]
 
 
@@ -177,6 +179,15 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
         rng = generator(seed, state.chain, 0, place)
         samplers[target.name] = bench.workspace.posterior(target, data).init(data, rng)
     return replace(state, samplers=samplers)
+
+
+def samplers_chosen(workspace: Workspace) -> list[Event]:
+    """Which sampler draws each target's parameters, and why."""
+    asked = workspace.plan.run.sampler
+    return [
+        Event(target=t, what=f"sampler {name}", why="run.sampler says so" if asked == name else REASONS[name])
+        for t, name in workspace.samplers.items()
+    ]
 
 
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:

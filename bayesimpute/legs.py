@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, settle_steps, visit
+from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, samplers_chosen, settle_steps, visit
 from bayesimpute.plan import Plan
 from bayesimpute.records import STATS, Leg, Record, Schedule
 from bayesimpute.targets import Event
@@ -82,9 +82,10 @@ def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
             bench = Bench(space, state.cells)
             for target in space.resolved.targets:
                 space.posterior(target, bench.data(target))
+            book = _Book(job, space, state.chain)
             if not state.samplers:
                 state = adapt(bench, state, job.seed)
-        book = _Book(job, space, state.chain)
+                book.events += [replace(e, chain=0, sweep=0) for e in samplers_chosen(space) if state.chain == 0]
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):
             state = _sweep(job, bench, state, book)
         return state, book.leg()

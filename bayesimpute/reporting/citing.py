@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from bayesimpute.families import Family
 from bayesimpute.reporting.references import REFERENCES
-from bayesimpute.samplers import AUTOMATIC
 from bayesimpute.targets import resolve
 
 if TYPE_CHECKING:
     from bayesimpute.imputed import MultiplyImputed
-    from bayesimpute.plan import Plan
 
 SELECTION = ("heckman1979", "vandeven1981", "munoz2024")
 """What selection models rest on, not every run."""
+
+
+CHOSEN = "sampler "
+"""How the events of a run begin that name one."""
 
 
 def cite(imputed: "MultiplyImputed | None" = None) -> str:
@@ -43,7 +45,7 @@ def used(imputed: "MultiplyImputed | None" = None) -> tuple[str, ...]:
         families = selecting(imputed)
         left_out -= set(SELECTION) if families else set()
         left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
-        left_out |= set() if "nuts" in samplers(imputed.plan) else {"hoffman2014"}
+        left_out |= set() if "nuts" in samplers(imputed) else {"hoffman2014"}
     return tuple(key for key in REFERENCES if key not in left_out)
 
 
@@ -53,9 +55,10 @@ def selecting(imputed: "MultiplyImputed") -> list[Family]:
     return [target.family for target in targets if target.family.selection is not None]
 
 
-def samplers(plan: "Plan") -> tuple[str, ...]:
-    """The samplers that a plan lets the models choose from."""
-    return AUTOMATIC if plan.run.sampler == "auto" else (plan.run.sampler,)
+def samplers(imputed: "MultiplyImputed") -> tuple[str, ...]:
+    """The samplers that drew the parameters of a run."""
+    said = [what.removeprefix(CHOSEN) for what in imputed.events["what"] if what.startswith(CHOSEN)]
+    return tuple(dict.fromkeys(said)) or ("nuts",)
 
 
 def versions(imputed: "MultiplyImputed") -> dict[str, str]:

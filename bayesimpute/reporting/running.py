@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SAMPLERS = {
     "nuts": f"the No-U-Turn sampler {see('hoffman2014')}",
+    "gibbs": "a Gibbs sampler with random effects integrated out",
     "prior": "the sampler of the prior, which ignores the data and serves to try a plan out only",
 }
 NAMES = {"bayesimpute": "bayesimpute", "pymc": "PyMC", "pytensor": "PyTensor", "bambi": "bambi", "xarray": "xarray"}
@@ -34,7 +35,7 @@ def schedule(imputed: "MultiplyImputed") -> str:
         f"these, {'up to ' * (plan.m % plan.chains != 0)}{each} from a chain, {counted(plan.thin, 'sweep')} apart."
     ]
     if imputed.targets:
-        names = [SAMPLERS.get(name, f"the sampler {code(name)}") for name in samplers(record.plan)]
+        names = [SAMPLERS.get(name, f"the sampler {code(name)}") for name in samplers(imputed)]
         parts.append(f"Parameters were drawn by {' or '.join(names)}; {_steps(imputed)}.")
     return " ".join([*parts, f"The random seed was {imputed.seed}."])
 

@@ -1,6 +1,6 @@
 """Samplers of conditional models; :data:`SAMPLERS` is the one registry.
 
-``nuts`` draws from any model; ``gibbs`` from linear mixed models, compiled; ``prior`` ignores the data and serves the
+``gibbs`` draws from linear mixed models, compiled; ``nuts`` from any model; ``prior`` ignores the data and serves the
 tests of the loop. ``base.py`` says how to add one.
 """
 
@@ -16,14 +16,38 @@ SAMPLERS: Mapping[str, type[Sampler]] = {
     "gibbs": Gibbs,
     "prior": PriorSampler,
 }
-AUTOMATIC = ("nuts",)
+AUTOMATIC = ("gibbs", "nuts")
 """What ``sampler = "auto"`` tries, in this order."""
+
+
+REASONS: Mapping[str, str] = {
+    "gibbs": "a linear mixed model: the compiled sampler draws from exactly its posterior",
+    "nuts": "it draws from any model",
+    "prior": "it ignores the data",
+}
+"""Why a sampler was chosen, for the events of a run."""
 
 
 def choose(name: str, model: ConditionalModel) -> Sampler:
     """The sampler of that name; NUTS for a model that it cannot draw from; "auto": the first of :data:`AUTOMATIC`."""
+    return SAMPLERS[chosen(name, model)]()
+
+
+def chosen(name: str, model: ConditionalModel) -> str:
+    """The name of the sampler that :func:`choose` gives."""
     names = AUTOMATIC if name == "auto" else (name, "nuts")
-    return next(sampler for sampler in (SAMPLERS[n]() for n in names) if sampler.supports(model))
+    return next(n for n in names if SAMPLERS[n]().supports(model))
 
 
-__all__ = ["AUTOMATIC", "SAMPLERS", "ConditionalModel", "Posterior", "Sampler", "SamplerState", "Stats", "choose"]
+__all__ = [
+    "AUTOMATIC",
+    "REASONS",
+    "SAMPLERS",
+    "ConditionalModel",
+    "Posterior",
+    "Sampler",
+    "SamplerState",
+    "Stats",
+    "choose",
+    "chosen",
+]

@@ -109,10 +109,11 @@ def test_models_are_not_taken_for_a_prior_that_is_not_known_or_too_many_crossed_
     assert not Gibbs().supports(ConditionalModel(wide, model.data))
 
 
-def test_it_is_in_the_registry_but_not_chosen_by_itself(model: ConditionalModel) -> None:
+def test_it_is_chosen_wherever_it_draws_from_exactly_the_model(model: ConditionalModel) -> None:
     assert SAMPLERS["gibbs"] is Gibbs
-    assert "gibbs" not in AUTOMATIC
-    assert isinstance(choose("auto", model), Nuts)
+    assert AUTOMATIC == ("gibbs", "nuts")
+    assert isinstance(choose("auto", model), Gibbs)
+    assert isinstance(choose("nuts", model), Nuts)
 
 
 def same(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
