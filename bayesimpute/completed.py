@@ -77,7 +77,9 @@ class Completed:
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
-        return Excerpt(self._incomplete, rows, {name: self._series[name].iloc[rows] for name in names})
+        return Excerpt(
+            self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
+        )
 
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values

@@ -13,6 +13,7 @@ parameter (standard deviations and correlations included) is below :data:`TARGET
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_toeplitz
@@ -121,6 +122,7 @@ class Bench:
         self._matrices: dict[str, dict[str, np.ndarray]] = {}
         self._data: dict[str, dict[str, np.ndarray]] = {}
         self._draws: dict[str, Draw] = {}
+        self.derivatives: dict[str, Any] = {}
 
     def matrices(self, target: Target) -> dict[str, np.ndarray]:
         """The design matrices of a target on the current data."""
@@ -144,6 +146,9 @@ class Bench:
             if changed & design.inputs:
                 self._matrices.pop(name, None)
                 self._data.pop(name, None)
+        for name, how in self.workspace.compatible.items():
+            if name != target.name and any(changed & design.inputs for design in how.designs.values()):
+                self.derivatives.pop(name, None)
         if target.everywhere and target.name in self._data:  # its own model is fitted to these values
             fresh = self.workspace.designs[target.name].response(self.completed.values[target.name])
             self._data[target.name] = {**self._data[target.name], "y_data": fresh}
@@ -234,7 +239,9 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
         return target.family.impute(rng, theta)
     draws = {name: bench.draw(name, state) for name in how.designs}
     matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
-    return compatible.draw(rng, how, theta, draws, bench.completed, matrices, unit=design.scale)
+    return compatible.draw(
+        rng, how, theta, draws, bench.completed, matrices, unit=design.scale, memory=bench.derivatives
+    )
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:

@@ -9,7 +9,7 @@ import numpy as np
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import is_affine
 from bayesimpute.compatible.factors import Scenario, factor, places
-from bayesimpute.compatible.normal import draw_normal
+from bayesimpute.compatible.normal import Derivatives, derivatives, draw_normal
 from bayesimpute.compatible.steps import SPAN, draw_binary, draw_slice
 from bayesimpute.completed import Completed
 from bayesimpute.design import Design, Draw
@@ -17,6 +17,8 @@ from bayesimpute.families import Theta
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.targets import Event, Resolved, Target
 
+MOST_KEPT = 20_000_000
+"""Numbers in the derivatives of one variable beyond which they are made anew in every visit."""
 Kind = Literal["normal", "enumerated", "slice"]
 
 
@@ -93,6 +95,7 @@ def draw(
     completed: Completed,
     matrices: Mapping[str, Mapping[str, np.ndarray]],
     unit: float,
+    memory: dict[str, Derivatives],
 ) -> np.ndarray:
     """One draw of the missing cells given one draw of all parameters, shape (cell,).
 
@@ -112,6 +115,8 @@ def draw(
         The matrices of these models on all rows of the current data.
     unit : float
         About one standard deviation of the variable.
+    memory : dict
+        Derivatives by variable, kept until another column changes that the models read; they are put in here.
     """
     found = [
         factor(design, draws[name], how.affected, how.at[name], completed, matrices[name])
@@ -120,7 +125,10 @@ def draw(
     scenario = Scenario(name=how.target.name, affected=how.affected, completed=completed, factors=tuple(found))
     cells, family = completed.cells(how.target), how.target.family
     if how.kind == "normal":
-        return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), unit)
+        given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
+        if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
+            memory[how.target.name] = given
+        return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), given)
 
     def own(values: np.ndarray) -> np.ndarray:
         return family.logp(values, theta)

@@ -9,6 +9,7 @@ import numpy as np
 from bayesimpute.compatible.affected import Affected
 from bayesimpute.completed import Completed
 from bayesimpute.design import Design, Draw
+from bayesimpute.design import places as block_places
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +43,16 @@ class Factor:
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
         return self.design.respond(self.design.eta_at(self.draw, {**self.matrices, **(changed or {})}, self.rows))
+
+    def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The derivative of mu, (row,), from those of the matrices that change."""
+        design, draw = self.design, self.draw
+        total = derivatives["mu"] @ draw["mu"] if "mu" in derivatives else np.zeros(len(self.rows))
+        for b in design.blocks:
+            if b.key in derivatives:
+                terms = derivatives[b.key] * draw[b.key][b.codes[self.rows]]
+                total = total + sum(terms[:, place].sum(axis=1) for name, place in block_places(b) if name == "mu")
+        return design.scale * total
 
     @cached_property
     def current(self) -> dict[str, np.ndarray]:
@@ -97,13 +108,17 @@ class Scenario:
         kept = [name for name in names if name == self.name or name not in changed]
         return self.completed.excerpt(self.affected.rows, [n for n in kept if n in self.completed.values])
 
-    def thetas(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The parameters of each factor at these values of the cells, shape (cell,)."""
+    def matrices(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """The matrices of each factor that change with the cells, at these values of them, shape (cell,)."""
         affected = self.affected
         values = np.where(affected.cell >= 0, cells[affected.cell], self._excerpt.values(self.name))
         columns = self._excerpt.given(self.name, values, affected.derived)
         changed = affected.changed(self.name)
-        return [f.theta({key: m[f.at] for key, m in f.design.matrices(columns, changed).items()}) for f in self.factors]
+        return [{key: m[f.at] for key, m in f.design.matrices(columns, changed).items()} for f in self.factors]
+
+    def thetas(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """The parameters of each factor at these values of the cells, shape (cell,)."""
+        return [f.theta(matrices) for f, matrices in zip(self.factors, self.matrices(cells), strict=True)]
 
     def logp(self, cells: np.ndarray) -> np.ndarray:
         """The log-density of all factors at these values of the cells, summed over each block, shape (block,)."""

@@ -15,9 +15,38 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from bayesimpute.compatible.factors import Factor, Scenario
 
+Derivatives = list[list[dict[str, np.ndarray]]]
+"""By factor and pass: the derivatives of its matrices by the one cell of each block that is in the pass."""
+
+
+def derivatives(scenario: Scenario, cells: np.ndarray, unit: float) -> Derivatives:
+    """How the matrices of the factors follow the cells; the same whatever the cells are, until another column changes.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The models that read the variable.
+    cells : ndarray, shape (cell,)
+        The current values.
+    unit : float
+        About one standard deviation of the variable: derivatives of affine functions are differences over it.
+    """
+    found: Derivatives = [[] for _ in scenario.factors]
+    for moved in scenario.affected.passes:
+        other = cells.copy()
+        other[moved] += unit
+        for mine, f, matrices in zip(found, scenario.factors, scenario.matrices(other), strict=True):
+            mine.append({key: (matrix - f.matrices[key]) / unit for key, matrix in matrices.items()})
+    return found
+
 
 def draw_normal(
-    rng: np.random.Generator, scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndarray, unit: float
+    rng: np.random.Generator,
+    scenario: Scenario,
+    cells: np.ndarray,
+    mean: np.ndarray,
+    sd: np.ndarray,
+    given: Derivatives,
 ) -> np.ndarray:
     """One draw of the cells.
 
@@ -31,25 +60,14 @@ def draw_normal(
         The current values.
     mean, sd : ndarray, shape (cell,)
         Of the variable's own model.
-    unit : float
-        About one standard deviation of the variable: slopes are differences over it.
+    given : list
+        :func:`derivatives`.
     """
-    slopes = _slopes(scenario, cells, unit)
+    slopes = [np.stack([f.slope(d) for d in mine], axis=1) for f, mine in zip(scenario.factors, given, strict=True)]
     noise = rng.standard_normal(len(cells))
     if len(scenario.affected.passes) == 1:
         return _single(scenario, slopes, cells, mean, sd, noise)
     return _joint(scenario, slopes, cells, mean, sd, noise)
-
-
-def _slopes(scenario: Scenario, cells: np.ndarray, unit: float) -> list[np.ndarray]:
-    """B of each factor, shape (row, pass): of each row the derivatives with respect to the cells of its block."""
-    found = [np.empty((len(f.at), len(scenario.affected.passes))) for f in scenario.factors]
-    for k, moved in enumerate(scenario.affected.passes):
-        other = cells.copy()
-        other[moved] += unit
-        for slope, f, theta in zip(found, scenario.factors, scenario.thetas(other), strict=True):
-            slope[:, k] = (theta["mu"] - f.current["mu"]) / unit
-    return found
 
 
 def _weights(f: Factor) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ class Setting:
         design = self.space.designs[name]
         matrices = {n: d.matrices(self.completed.columns) for n, d in self.space.designs.items()}
         theta = design.missing(self.draws[name], matrices[name])
-        return compatible.draw(rng, how, theta, self.draws, self.completed, matrices, unit=design.scale)
+        return compatible.draw(rng, how, theta, self.draws, self.completed, matrices, unit=design.scale, memory={})
 
     def with_cells(self, name: str, cells: np.ndarray) -> np.ndarray:
         """The column of a variable with other values in its missing cells."""
