@@ -175,7 +175,7 @@ def _parameters(imputed: "MultiplyImputed", draws: int) -> pd.DataFrame:
 
 
 def _imputed(imputed: "MultiplyImputed", draws: int, thin: int) -> pd.DataFrame:
-    complete = {name for name, v in imputed.incomplete.variables.items() if not v.n_missing}
+    complete = _complete(imputed)
     variables = [v for v in imputed.tree["chains"].to_dataset().values() if v.attrs["target"] not in complete]
     labels = [(v.attrs["target"], v.attrs["statistic"]) for v in variables]
     arrays = [v.values[:, :draws] for v in variables]
@@ -184,6 +184,14 @@ def _imputed(imputed: "MultiplyImputed", draws: int, thin: int) -> pd.DataFrame:
     figures["autocorrelation"] = np.array([a for a, _ in found], dtype=float)
     figures["autocorrelation_se"] = np.array([se for _, se in found], dtype=float)
     return _table(labels, ["target", "statistic"], figures)
+
+
+def _complete(imputed: "MultiplyImputed") -> set[str]:
+    """The variables without missing values: those that have a model impute nothing."""
+    if "missing" not in imputed.tree.children:
+        return set()
+    masks = imputed.tree["missing"].to_dataset().values()
+    return {mask.attrs["name"] for mask in masks if not mask.values.any()}
 
 
 def _estimates(analyses: Sequence[Analyses]) -> pd.DataFrame:

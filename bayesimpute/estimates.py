@@ -4,7 +4,7 @@ These are the values between the analysis of a completed dataset (:mod:`bayesimp
 and pooling (:mod:`bayesimpute.pooling`); neither needs to know more of the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
@@ -114,7 +114,7 @@ class Estimate:
     df_note: str = ""
     variance_components: tuple[VarianceComponent, ...] = ()
     quantities: tuple[Quantity, ...] = ()
-    posterior: Posterior | None = None
+    posterior: Posterior | None = field(default=None, repr=False)
     draws: "xr.Dataset | None" = None
     n_obs: int | None = None
     messages: tuple[str, ...] = ()

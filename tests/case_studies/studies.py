@@ -27,6 +27,7 @@ DATA = {
     "impact": "impact",
     "popmis": "popmis",
     "popncr": "popNCR",
+    "popularity_compatible": "popular_tutorial_MAR",
     "popularity_tutorial": "popular_tutorial_MAR",
 }
 """The data set of each plan in ``models/``."""

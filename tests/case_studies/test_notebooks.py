@@ -18,7 +18,16 @@ def _cells(path: Path) -> list[Any]:
 
 
 def test_there_is_a_notebook_for_each_case_study() -> None:
-    assert NAMES == ["brandsma", "hiv_heckman", "impact", "munoz_study", "popmis", "popncr", "popularity_tutorial"]
+    assert NAMES == [
+        "brandsma",
+        "compatible",
+        "hiv_heckman",
+        "impact",
+        "munoz_study",
+        "popmis",
+        "popncr",
+        "popularity_tutorial",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
