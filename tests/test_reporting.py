@@ -356,7 +356,7 @@ def test_only_what_a_run_uses_is_cited(imputed: MultiplyImputed) -> None:
     assert selection - entries(bi.cite(run_prior(frame, numbers))).keys() == {"vandeven1981"}
     plain = run_prior(table()[["g", "x", "y"]], *FORMULAS).record
     free = MultiplyImputed.of(replace(plain, plan=plain.plan.with_run(sampler="auto")))
-    assert entries(bi.cite(free)).keys() == entries(bi.cite()).keys()
+    assert entries(bi.cite(free)).keys() == entries(bi.cite()).keys() - {"hoffman2014"}
     assert entries(bi.cite(free))["bayesimpute"]["note"] == f"Version {version('bayesimpute')}"
 
 
