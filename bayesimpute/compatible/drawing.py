@@ -61,6 +61,19 @@ class Compatible:
             kind=kind(target, resolved),
         )
 
+    def scenario(
+        self,
+        draws: Mapping[str, Draw],
+        completed: Completed,
+        matrices: Mapping[str, Mapping[str, np.ndarray]],
+    ) -> Scenario:
+        """The models that read the variable, with one draw of their parameters, on the current data."""
+        found = [
+            factor(design, draws[name], self.affected, self.at[name], completed, matrices[name])
+            for name, design in self.designs.items()
+        ]
+        return Scenario(name=self.target.name, affected=self.affected, completed=completed, factors=tuple(found))
+
 
 def kind(target: Target, resolved: Resolved) -> Kind:
     """The draw of a target that has factors."""
@@ -118,11 +131,7 @@ def draw(
     memory : dict
         Derivatives by variable, kept until another column changes that the models read; they are put in here.
     """
-    found = [
-        factor(design, draws[name], how.affected, how.at[name], completed, matrices[name])
-        for name, design in how.designs.items()
-    ]
-    scenario = Scenario(name=how.target.name, affected=how.affected, completed=completed, factors=tuple(found))
+    scenario = how.scenario(draws, completed, matrices)
     cells, family = completed.cells(how.target), how.target.family
     if how.kind == "normal":
         given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from laws import Noise, Setting, forced, normal_logp, setting
+from laws import Noise, Setting, forced, normal_logp, setting, table
 from scipy import stats
 from test_exact_draws import cluster_means, random_slopes
 
@@ -105,3 +105,36 @@ def test_a_value_where_the_density_is_zero_is_left_and_never_returned_to() -> No
         cells = s.draw(rng, "x")
         moved(s, "x", np.where(seen, cells, np.abs(cells)))
         assert (cells[seen] > 0).all()
+
+
+def test_a_selection_model_is_a_factor_in_both_equations() -> None:
+    """Of values that were observed, of those that were not selected, and of a cluster that selected nobody."""
+    frame = table()
+    frame.loc[frame["g"] == 4, "y"] = np.nan
+    model = Conditional(
+        target="y",
+        family="heckman_gaussian",
+        formulas={"mu": "y ~ x + (1 | g)", "selection": "x + z + (1 | g)"},
+    )
+    s = setting([model], "x ~ z + (1 | g)", frame=frame)
+    assert s.how("x").kind == "slice"
+    matrices = {n: d.matrices(s.completed.columns) for n, d in s.space.designs.items()}
+    scenario = s.how("x").scenario(s.draws, s.completed, matrices)
+    target = s.how("x").target
+    rows, rng = target.missing_rows, np.random.default_rng(6)
+    seen, apart = s.seen("y")[rows], (s.column("g") == 4)[rows]
+    assert seen.any() and apart.any() and (~seen & ~apart).any()
+
+    def by_hand(cells: np.ndarray) -> np.ndarray:
+        value = {n: s.value("y", n) for n in s.space.designs["y"].names}
+        mean = value["Intercept"] + value["x"] * cells + s.effect("y", "1|g")[rows]
+        z = value["selection_Intercept"] + value["selection_x"] * cells + value["selection_z"] * s.column("z")[rows]
+        z = z + s.effect("y", "selection_1|g")[rows]
+        e, rho = (s.column("y")[rows] - mean) / value["sigma"], value["rho"]
+        chosen = stats.norm.logpdf(e) - np.log(value["sigma"]) + stats.norm.logcdf((z + rho * e) / np.sqrt(1 - rho**2))
+        return np.where(apart, 0.0, np.where(seen, chosen, stats.norm.logcdf(-z)))
+
+    centre = s.completed.cells(target)
+    for _ in range(5):
+        cells = centre + s.space.designs["x"].scale * rng.normal(size=len(centre))
+        np.testing.assert_allclose(scenario.logp(cells)[s.how("x").affected.block_of_cell], by_hand(cells), rtol=1e-9)
