@@ -1,188 +1,21 @@
-"""What a checked plan means for a data set: the targets with their units and rows, and what follows from what.
-
-A :class:`Target` is a conditional with everything settled that depends on the data: its family, its level, the rows
-it is fitted to and the units that are to be imputed. :class:`Resolved` holds the targets in their visit sequence, the
-derived columns in dependency order (``cluster_mean`` and ``observed`` calls of formulas are derived columns too), and
-the events.
-"""
+"""Settling a plan that has passed ``check`` on its data: targets, derived columns, what reads what, events."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
 from bayesimpute import dependence
-from bayesimpute.columns import Column
-from bayesimpute.families import FAMILIES, Family, Parameter, Rows
-from bayesimpute.formulas import Expression, Formula, parse, parse_expression, quote
+from bayesimpute.families import Family
+from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.priors import Prior
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """An automatic action: who did what to which variable, and why; chain and sweep are -1 before the run."""
-
-    chain: int = -1
-    sweep: int = -1
-    target: str = ""
-    what: str
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Target:
-    """An incomplete variable with its conditional model.
-
-    Parameters
-    ----------
-    name : str
-        The variable.
-    family : Family
-        Settled.
-    formulas : mapping of str to Formula
-        By parameter; calls that look beyond the row are lifted into columns.
-    priors : mapping of str to Prior
-        The user's, by the posterior's names.
-    level : str or None
-        The cluster key of a level-2 variable.
-    unit_of_row : ndarray of int, shape (row,)
-        The unit that each row belongs to: the row itself, or its cluster.
-    rows : ndarray of int, shape (unit,)
-        A row of each unit.
-    observed : ndarray of bool, shape (unit,)
-        Whether the unit's value is known, from itself or from a member of its cluster.
-    apart : ndarray of bool, shape (unit,)
-        Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
-        observed value. Without such a family, none.
-    kind : {"number", "binary"}
-        What values it takes.
-    everywhere : bool
-        Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.dependence`).
-    path : str
-        Where its model stands in the plan.
-    """
-
-    name: str
-    family: Family
-    formulas: Mapping[str, Formula]
-    priors: Mapping[str, Prior]
-    level: str | None
-    unit_of_row: np.ndarray
-    rows: np.ndarray
-    observed: np.ndarray
-    apart: np.ndarray
-    kind: str
-    everywhere: bool = False
-    path: str = ""
-
-    @property
-    def fit_rows(self) -> np.ndarray:
-        """A row of each observed unit."""
-        return self.rows[self.observed]
-
-    @property
-    def learn_rows(self) -> np.ndarray:
-        """A row of each unit whose value of the target, observed or current, its model is fitted to."""
-        return self.rows if self.everywhere else self.fit_rows
-
-    @property
-    def model_rows(self) -> np.ndarray:
-        """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
-        if self.family.selection is None:
-            return self.learn_rows
-        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
-
-    def rows_of(self, parameter: Parameter) -> np.ndarray:
-        """A row of each unit that a parameter is learnt from."""
-        return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
-
-    @property
-    def missing_rows(self) -> np.ndarray:
-        """A row of each unit that is imputed."""
-        return self.rows[~self.observed]
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that its formulas read."""
-        return frozenset().union(*(f.names for f in self.formulas.values()))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DerivedColumn:
-    """A column computed from others.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    expression : Expression
-        How it is computed.
-    fills : bool
-        Whether the column is in the data, so that only its missing cells are computed.
-    """
-
-    name: str
-    expression: Expression
-    fills: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Resolved:
-    """A plan on its data: see the module.
-
-    Parameters
-    ----------
-    targets : tuple of Target
-        In the order of the visit sequence.
-    derived : tuple of DerivedColumn
-        In dependency order.
-    filled : mapping of str to ndarray, shape (row,)
-        Level-2 variables in which members of a cluster filled each other in.
-    events : tuple of Event
-        What was done automatically.
-    factors : mapping of str to tuple of str
-        For each target the targets whose models' densities multiply into its draws; none in plans without a substantive
-        model.
-    joint : bool
-        Whether a sweep is a Gibbs sampler of one joint model.
-    """
-
-    targets: tuple[Target, ...]
-    derived: tuple[DerivedColumn, ...]
-    filled: Mapping[str, np.ndarray]
-    events: tuple[Event, ...]
-    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    joint: bool = False
-
-
-def kind_of(column: Column) -> str | None:
-    """``number`` or ``binary`` (yes/no, 0/1 numbers, two labels), or None if no family can impute it."""
-    values = column.values[~column.missing]
-    if column.kind == "yes/no" or (column.kind == "category" and len(column.labels) == 2):
-        return "binary"
-    if column.kind == "number":
-        return "binary" if len(values) and np.isin(values, (0.0, 1.0)).all() else "number"
-    return None
-
-
-def kinds_of(column: Column) -> frozenset[str]:
-    """All the ways in which a column can be a target: a 0/1 number is a number too."""
-    kind = kind_of(column)
-    return frozenset() if kind is None else frozenset({kind} | ({"number"} if column.kind == "number" else set()))
-
-
-def settle_family(conditional: Conditional, column: Column) -> Family:
-    """The family of a conditional: an instance, a name, or the one that the column suggests."""
-    if isinstance(conditional.family, Family):
-        return conditional.family
-    if conditional.family == "auto":
-        return FAMILIES["bernoulli" if kind_of(column) == "binary" else "gaussian"]()
-    return FAMILIES[conditional.family]()
+from bayesimpute.targets.kinds import kinds_of, settle_family
+from bayesimpute.targets.values import DerivedColumn, Event, Resolved, Target
 
 
 def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
