@@ -82,7 +82,7 @@ def from_tree(tree: xr.DataTree) -> Record:
         legs.append(_read_leg(tree, names, chain, max(0, sweeps[chain] - schedule.base), mine, own, effects))
     return Record(
         incomplete=incomplete,
-        plan=plan,
+        plan=_with_its_sampler(plan, events),
         seed=int(attrs["seed"]),
         schedule=schedule,
         states=tuple(states),
@@ -90,6 +90,12 @@ def from_tree(tree: xr.DataTree) -> Record:
         events=tuple(e for e in events if e.chain < 0),
         keep_effects=effects,
     )
+
+
+def _with_its_sampler(plan: Plan, events: Iterable[Event]) -> Plan:
+    """Files from before runs said which sampler they chose: that was NUTS."""
+    said = any(event.what.startswith("sampler ") for event in events)
+    return plan if said or plan.run.sampler != "auto" else plan.with_run(sampler="nuts")
 
 
 def _attributes(record: Record) -> dict[str, Any]:
