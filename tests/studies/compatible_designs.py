@@ -121,7 +121,8 @@ def basic(design: Design, rng: np.random.Generator) -> Frame:
     x = (rng.random(len(g)) < expit(score)).astype(float) if design.x == "bernoulli" else score + noise
     frame = pd.DataFrame({"g": g, "z": z, "x": x, "w": w})
     u = rng.multivariate_normal([0, 0], [[0.4, 0.05], [0.05, 0.15]], size=j)
-    mean = 1 + 0.5 * x + 0.3 * z + u[g, 0] + u[g, 1] * x + design.extra(frame)
+    slopes = u[g, 1] if "(1 + x | g)" in design.terms else 0.0
+    mean = 1 + 0.5 * x + 0.3 * z + u[g, 0] + slopes * x + design.extra(frame)
     e = rng.normal(size=len(g))
     frame["y"] = (rng.random(len(g)) < expit(mean)).astype(float) if design.outcome == "bernoulli" else mean + e
     return frame[[name for name in frame if name in ("g", "y") or name in design.terms]]

@@ -28,7 +28,7 @@ def test_the_designs_are_what_they_say(name: str) -> None:
     assert bi.congenial(plan, f"y ~ {design.terms}", holes) == []
 
 
-@pytest.mark.parametrize("name", ["slopes", "cross-level", "Huque iii"])
+@pytest.mark.parametrize("name", ["slopes", "cross-level", "Huque iii", "random intercepts"])
 def test_the_complete_data_have_the_true_values(name: str) -> None:
     design = DESIGNS[name]
     frames = [simulate(design, seed)[0] for seed in range(60)]
