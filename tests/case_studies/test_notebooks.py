@@ -47,7 +47,7 @@ def test_a_notebook_runs(path: Path, shared_data: Path, monkeypatch: pytest.Monk
 
     if path.stem == "munoz_study" and not (path.parents[1] / ".study" / "munoz-small.csv").exists():
         pytest.skip("its rows take hours: make study-munoz, also with SIZE=50 OUT=.study/munoz-small.csv")
-    if path.stem == "compatible" and not (path.parents[1] / ".study" / "compatible.csv").exists():
+    if path.stem == "compatible_study" and not (path.parents[1] / ".study" / "compatible.csv").exists():
         pytest.skip("its rows take hours: make study-compatible")
     monkeypatch.setenv("BAYESIMPUTE_DATA", str(shared_data))
     notebook = nbformat.read(path, as_version=4)
