@@ -1,7 +1,8 @@
 """Ranks of parameters and of imputed cells are uniform, and wrong ways to impute are seen.
 
-The default study: 30 replicates of the random intercept and slope model after a short adaptation, 24 draws 5
-transitions apart. The slow ones: 200 replicates after the usual adaptation, 60 draws 8 apart, over families and forms.
+All by NUTS, and slow (test_gibbs_calibration.py and test_selecting.py are in the default suite). The short study: 30
+replicates of the random intercept and slope model after a short adaptation, 24 draws 5 transitions apart. The long
+ones: 200 replicates after the usual adaptation, 60 draws 8 apart, over families and forms.
 Every quantity is held to a Kolmogorov-Smirnov band and a band of its spread, at a level of 1 in 1,000 shared among the
 quantities of a study.
 """
@@ -38,6 +39,7 @@ def ranks() -> dict[str, np.ndarray]:
         return study(prepare(SMALL), replicates=30, draws=24, thin=5, seed=20260)
 
 
+@pytest.mark.slow
 def test_parameters_effects_and_imputed_cells_are_calibrated(ranks: dict[str, np.ndarray]) -> None:
     assert {"Intercept", "x", "sigma", "1|g_sigma", "x|g_sigma", "1~~x|g_corr", "log likelihood", "imputed 3"} <= set(
         ranks
@@ -45,6 +47,7 @@ def test_parameters_effects_and_imputed_cells_are_calibrated(ranks: dict[str, np
     assert outside(ranks) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", ["the mean imputed", "random effects ignored"])
 def test_wrong_imputations_of_the_same_draws_are_seen(ranks: dict[str, np.ndarray], mistake: str) -> None:
     assert outside(ranks, mistake)

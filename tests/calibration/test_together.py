@@ -1,7 +1,7 @@
 """Chains in compatible mode are calibrated, and three mistakes that are easily made are seen.
 
-The default study: 60 replicates of the normal draw, 24 draws 3 sweeps apart. The slow ones: 300 replicates, 40 draws 4
-sweeps apart, over all kinds of draw.
+The default study: 60 replicates of the normal draw, 24 draws 3 sweeps apart, and one of the mistakes. The slow ones:
+300 replicates, 40 draws 4 sweeps apart, over all kinds of draw.
 """
 
 import pytest
@@ -17,7 +17,11 @@ def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["x's model is fitted to observed rows", "the outcome is ignored", "the outcome is drawn before the covariate"],
+    [
+        pytest.param("x's model is fitted to observed rows", marks=pytest.mark.slow),
+        pytest.param("the outcome is ignored", marks=pytest.mark.slow),
+        "the outcome is drawn before the covariate",
+    ],
 )
 def test_mistakes_are_seen(wrong: str) -> None:
     assert outside(study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31, wrong=wrong))
