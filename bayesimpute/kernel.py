@@ -207,7 +207,7 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     )
     bench.drawn(target, draw)
     cells = impute(bench, state, target, rng)
-    if workspace.samplers[target.name] != "prior":  # which knows of no data that would hold it back
+    if workspace.samplers.get(target.name) != "prior":  # which knows of no data that would hold it back
         _require_sane(cells, workspace.designs[target.name], state)
     changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})

@@ -20,12 +20,13 @@ def _cells(path: Path) -> list[Any]:
 def test_there_is_a_notebook_for_each_case_study() -> None:
     assert NAMES == [
         "brandsma",
-        "compatible",
+        "compatible_study",
         "hiv_heckman",
         "impact",
         "munoz_study",
         "popmis",
         "popncr",
+        "popularity_compatible",
         "popularity_tutorial",
     ]
 

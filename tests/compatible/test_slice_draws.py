@@ -63,7 +63,9 @@ def quadratic(outcome: str) -> tuple[Setting, Callable[[np.ndarray], np.ndarray]
     formula = {"gaussian": "y ~ x + I(x**2) + (1 | g)", "bernoulli": "s ~ x + I(x**2) + (1 | g)"}[outcome]
     s = setting([Conditional.of(formula, family=outcome)], "x ~ z + (1 | g)")
     plain = {"mu": np.array([-0.3, 0.4, 0.6]), **({"sigma": np.array(0.7)} if outcome == "gaussian" else {})}
-    s = replace(s, draws={**s.draws, formula[0]: {**s.draws[formula[0]], **plain}})  # draws from the prior are too sure
+    own = {"sigma": np.array(0.8), "block0": 0.2 * s.draws["x"]["block0"]}
+    # plain values, because draws from the prior are too sure: two modes would lie many standard deviations apart
+    s = replace(s, draws={formula[0]: {**s.draws[formula[0]], **plain}, "x": {**s.draws["x"], **own}})
     y, rows = formula[0], s.how("x").target.missing_rows
     mean_x = s.value("x", "Intercept") + s.value("x", "z") * s.column("z") + s.effect("x", "1|g")
 
