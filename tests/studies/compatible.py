@@ -73,8 +73,8 @@ def replicate(name: str, method: str, seed: int) -> list[dict[str, str | float]]
     design = DESIGNS[name]
     with threadpool_limits(1):
         complete, holes = simulate(design, seed)
-        start = time.process_time()
         full = intervals(design, [bi.fit(design.formula, complete, **design.analysis)])
+        start = time.process_time()
         try:
             imputed = impute(design, method, holes, seed)
             seconds = time.process_time() - start
