@@ -27,6 +27,7 @@ from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
 from bayesimpute.samplers import REASONS, SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen
+from bayesimpute.sheets import Sheet
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
 TARGET_AUTOCORRELATION = 0.1
@@ -113,45 +114,60 @@ class Visit:
 class Bench:
     """The completed data and current design matrices of one chain during a leg.
 
-    Matrices are kept until a column that they read changes.
+    Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.sheets`).
     """
 
     def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray]) -> None:
         self.workspace = workspace
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
-        self._matrices: dict[str, dict[str, np.ndarray]] = {}
+        self._sheets: dict[tuple[str, str], Sheet] = {}
         self._data: dict[str, dict[str, np.ndarray]] = {}
+        self._responses: dict[str, np.ndarray] = {}
         self._draws: dict[str, Draw] = {}
         self.derivatives: dict[str, Any] = {}
 
-    def matrices(self, target: Target) -> dict[str, np.ndarray]:
-        """The design matrices of a target on the current data."""
-        if target.name not in self._matrices:
-            design = self.workspace.designs[target.name]
-            self._matrices[target.name] = design.matrices(self.completed.columns)
-        return self._matrices[target.name]
+    def matrices(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The design matrices of a target at all rows, on the current data."""
+        return self._sheet(target, "all").current(self.completed.columns)
+
+    def missing(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The same at the rows that are imputed."""
+        return self._sheet(target, "missing").current(self.completed.columns)
 
     def data(self, target: Target) -> dict[str, np.ndarray]:
         """What the graph of a target holds, given the current data."""
         if target.name not in self._data:
             design = self.workspace.designs[target.name]
-            fresh = design.data(self.matrices(target), self.completed.values[target.name])
-            self._data[target.name] = fresh
+            fitted = self._sheet(target, "fitted").current(self.completed.columns)
+            matrices = {f"X_{key}": matrix for key, matrix in fitted.items()}
+            if target.name not in self._responses:
+                self._responses[target.name] = design.response(self.completed.values[target.name])
+            y = self._responses[target.name]
+            self._data[target.name] = {**matrices, **design.fitted_codes, "y_data": y}
         return self._data[target.name]
 
+    def _sheet(self, target: Target, which: str) -> Sheet:
+        place = target.name, which
+        if place not in self._sheets:
+            design = self.workspace.designs[target.name]
+            rows = {"all": None, "missing": target.missing_rows, "fitted": design.fitted_rows}[which]
+            self._sheets[place] = Sheet(design, rows)
+        return self._sheets[place]
+
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
-        """Put imputed values in; matrices that read what changed are forgotten."""
+        """Put imputed values in; what reads what has changed is no longer current."""
         changed = self.completed.set(target, cells)
+        for sheet in self._sheets.values():
+            sheet.changed(changed)
         for name, design in self.workspace.designs.items():
             if changed & design.inputs:
-                self._matrices.pop(name, None)
                 self._data.pop(name, None)
         for name, how in self.workspace.compatible.items():
             if name != target.name and any(changed & design.inputs for design in how.designs.values()):
                 self.derivatives.pop(name, None)
-        if target.everywhere and target.name in self._data:  # its own model is fitted to these values
-            fresh = self.workspace.designs[target.name].response(self.completed.values[target.name])
-            self._data[target.name] = {**self._data[target.name], "y_data": fresh}
+        if target.everywhere:  # its own model is fitted to these values
+            self._responses.pop(target.name, None)
+            self._data.pop(target.name, None)
         return changed
 
     def drawn(self, target: Target, draw: Draw) -> None:
@@ -234,7 +250,7 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
     """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
     space = bench.workspace
     design = space.designs[target.name]
-    theta = design.missing(bench.draw(target.name, state), bench.matrices(target))
+    theta = design.missing_at(bench.draw(target.name, state), bench.missing(target))
     how = space.compatible.get(target.name)
     if how is None:
         return target.family.impute(rng, theta)

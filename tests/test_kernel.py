@@ -96,9 +96,11 @@ def test_matrices_are_kept_until_what_they_read_changes() -> None:
     of_y, of_x = bench.matrices(targets["y"]), bench.matrices(targets["x"])
     bench.set(targets["y"], state.cells["y"] + 1)
     assert bench.matrices(targets["x"]) is of_x and bench.matrices(targets["y"]) is of_y
-    bench.set(targets["x"], state.cells["x"] + 1)
+    before, (block,) = of_y["mu"].copy(), (key for key in of_y if key != "mu")
+    bench.set(targets["x"], state.cells["x"] + 2)
     fresh = bench.matrices(targets["y"])
-    assert fresh is not of_y and not np.array_equal(fresh["mu"], of_y["mu"])
+    assert fresh["mu"] is not of_y["mu"] and not np.array_equal(fresh["mu"], before)
+    assert fresh[block] is of_y[block]
     assert bench.matrices(targets["x"]) is of_x
 
 
