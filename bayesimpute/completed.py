@@ -56,7 +56,8 @@ class Completed:
     @property
     def columns(self) -> "Columns":
         """The same without the cost of a frame: what design matrices are evaluated on."""
-        return Columns(self._series)
+        numbers = {n: v for n, v in self.values.items() if not self._labelled(n)}
+        return Columns(self._series, numbers)
 
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
         """Put new values into the missing units of a target; returns the names of all columns that changed."""
@@ -76,7 +77,7 @@ class Completed:
         rows, places = target.filled_rows
         values = self.values[target.name]
         values[rows] = cells if target.level is None else cells[places]
-        if self._incomplete.columns[target.name].kind == "category":  # the series of numbers is a view
+        if self._labelled(target.name):  # the series of numbers is a view
             self._series[target.name] = _as_series(self._incomplete, target.name, values)
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
@@ -84,6 +85,10 @@ class Completed:
         return Excerpt(
             self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
         )
+
+    def _labelled(self, name: str) -> bool:
+        column = self._incomplete.columns.get(name)
+        return column is not None and column.kind == "category"
 
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values
@@ -157,10 +162,18 @@ class Excerpt:
 
 
 class Columns:
-    """Columns by name, with the index and the length that evaluating a matrix asks for."""
+    """Columns by name, with the index and the length that evaluating a matrix asks for.
 
-    def __init__(self, series: Mapping[str, pd.Series]) -> None:
-        self._series = series
+    Parameters
+    ----------
+    series : mapping of str to Series, shape (row,)
+        All columns.
+    numbers : mapping of str to ndarray, shape (row,), optional
+        Those that are numbers, again, for who needs no Series.
+    """
+
+    def __init__(self, series: Mapping[str, pd.Series], numbers: Mapping[str, np.ndarray] | None = None) -> None:
+        self._series, self.numbers = series, numbers or {}
 
     @property
     def index(self) -> pd.Index:

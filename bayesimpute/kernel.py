@@ -21,12 +21,12 @@ from scipy.linalg import solve_toeplitz
 from bayesimpute import compatible
 from bayesimpute.compatible import Compatible
 from bayesimpute.completed import Completed, fill
-from bayesimpute.describe import describe
+from bayesimpute.describe import describe_all
 from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
-from bayesimpute.samplers import REASONS, SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen
+from bayesimpute.samplers import REASONS, SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen
 from bayesimpute.sheets import Sheet
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
@@ -64,8 +64,48 @@ class ChainState:
     steps: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A plan on its data, ready to be compiled: what all chains share, in whatever thread they run.
+
+    Parameters
+    ----------
+    plan, incomplete
+        As given.
+    resolved : Resolved
+        What is imputed and what is derived.
+    designs : mapping of str to Design
+        Of each target.
+    compatible : mapping of str to Compatible
+        Of the targets whose draws take other models' densities into account.
+    """
+
+    plan: Plan
+    incomplete: Incomplete
+    resolved: Resolved
+    designs: Mapping[str, Design]
+    compatible: Mapping[str, Compatible]
+
+    @classmethod
+    def of(cls, plan: Plan, incomplete: Incomplete) -> "Described":
+        """Describe every model of a checked plan."""
+        resolved = resolve(plan, incomplete)
+        designs = describe_all(incomplete, resolved)
+        by_name = {t.name: t for t in resolved.targets}
+        factors = {name: Compatible.of(by_name[name], resolved, designs, incomplete) for name in resolved.factors}
+        return cls(plan, incomplete, resolved, designs, factors)
+
+    @property
+    def threads(self) -> bool:
+        """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
+        if self.compatible:
+            return False
+        models = [ConditionalModel(design, {}) for design in self.designs.values()]
+        return all(chosen(self.plan.run.sampler, model) in UNLOCKED for model in models)
+
+
 class Workspace:
-    """What one thread needs to run legs of a job: the settled plan, the designs and the compiled samplers.
+    """What one thread needs to run legs of a job: the settled plan, the designs and the samplers that it has compiled.
 
     Parameters
     ----------
@@ -73,19 +113,14 @@ class Workspace:
         Checked.
     incomplete : Incomplete
         The data.
+    described : Described, optional
+        Of these, if it is there already.
     """
 
-    def __init__(self, plan: Plan, incomplete: Incomplete) -> None:
+    def __init__(self, plan: Plan, incomplete: Incomplete, described: Described | None = None) -> None:
+        shared = described or Described.of(plan, incomplete)
         self.plan, self.incomplete = plan, incomplete
-        self.resolved: Resolved = resolve(plan, incomplete)
-        self.designs: dict[str, Design] = {
-            t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
-        }
-        by_name = {t.name: t for t in self.resolved.targets}
-        self.compatible: dict[str, Compatible] = {
-            name: Compatible.of(by_name[name], self.resolved, self.designs, incomplete)
-            for name in self.resolved.factors
-        }
+        self.resolved, self.designs, self.compatible = shared.resolved, shared.designs, shared.compatible
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0

@@ -63,6 +63,7 @@ class Matrix:
     path: str
     _parts: tuple[Any, ...]
     _reads: tuple[frozenset[str], ...]
+    _by_name: bool
 
     def evaluate(self, frame: "pd.DataFrame | Table") -> np.ndarray:
         """The matrix on other data, with labels and transforms as on the first.
@@ -117,7 +118,7 @@ class Matrix:
         FormulaError
             As :meth:`evaluate`.
         """
-        data = _Data(frame, rows, len(out))
+        data = _Data(frame, rows, len(out), by_name=self._by_name)
         with np.errstate(all="ignore"):
             for term, reads, (name, place) in zip(self._parts, self._reads, self.terms, strict=True):
                 if changed is not None and reads.isdisjoint(changed):
@@ -131,24 +132,48 @@ class Matrix:
 
 
 class _Data:
-    """Some rows of the columns of a frame as formulae asks for them, without the cost of a frame."""
+    """Some rows of the columns of a frame as formulae asks for them, without the cost of a frame.
 
-    def __init__(self, frame: "pd.DataFrame | Table", rows: np.ndarray | slice | None, size: int) -> None:
-        self.frame, self.rows = frame, rows
+    Numbers are arrays, for arithmetic with a Series costs more than that of a few thousand numbers; not so `by_name`,
+    where functions ask for the names of columns.
+    """
+
+    def __init__(
+        self, frame: "pd.DataFrame | Table", rows: np.ndarray | slice | None, size: int, *, by_name: bool
+    ) -> None:
+        self.frame, self.rows, self.by_name = frame, rows, by_name
         self.shape = (size, 0)
 
     @property
     def index(self) -> pd.Index:
         return self.frame.index if self.rows is None else self.frame.index[self.rows]
 
-    def __getitem__(self, name: str) -> pd.Series:
+    def __getitem__(self, name: str) -> pd.Series | np.ndarray:
+        if self.by_name or _column(cast(pd.Series, self.frame[name])).dtype != np.float64:
+            return self.series(name)
+        return self.numbers(name)
+
+    def series(self, name: str) -> pd.Series:
+        """A column."""
         column = _column(cast(pd.Series, self.frame[name]))
         return column if self.rows is None else column.iloc[self.rows]
 
     def numbers(self, name: str) -> np.ndarray:
         """A column of numbers."""
-        values = _column(cast(pd.Series, self.frame[name])).to_numpy(dtype=np.float64)
+        values = getattr(self.frame, "numbers", {}).get(name)
+        if values is None:
+            values = _column(cast(pd.Series, self.frame[name])).to_numpy(dtype=np.float64)
         return values if self.rows is None else values[self.rows]
+
+
+class _Series:
+    """The same with every column as a Series: what makes categories asks for their labels."""
+
+    def __init__(self, data: _Data) -> None:
+        self.data, self.shape = data, data.shape
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self.data.series(name)
 
 
 def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path: str = "formula") -> Matrix:
@@ -189,7 +214,7 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
             terms = _design(formula, data, namespace(extra or {}))
     except Exception as error:
         raise _failed(common, error, path) from error
-    return _matrix(terms, formula, names, path)
+    return _matrix(terms, formula, names, path, by_name=bool(extra))
 
 
 def namespace(extra: Given) -> dict[str, Callable[..., Any]]:
@@ -235,6 +260,14 @@ def _require(names: Any, frame: "pd.DataFrame | Table", path: str) -> None:
             (f'column "{n}" is not in the data', did_you_mean(n, known, "use a column of the data")) for n in absent
         ]
         raise FormulaError([Problem(path=path, finding=finding, remedy=remedy) for finding, remedy in findings])
+
+
+def coded_columns(formula: Formula, path: str) -> frozenset[str]:
+    """The columns that ``C``, ``T`` or ``S`` make categories of, anywhere in a formula."""
+    texts = [formula.common, *(group.expression for group in formula.groups)]
+    trees = [tree for text in texts if (tree := read_formula(text, path)[1]) is not None]
+    calls = [node for tree in trees for node in walk(tree) if isinstance(node, Call) and node.function in _CODING]
+    return frozenset(node.name for call in calls for node in walk(call) if isinstance(node, Name))
 
 
 def _calls(formula: Formula, path: str) -> list[Call]:
@@ -307,7 +340,7 @@ def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[
     return model.common_terms
 
 
-def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: str) -> Matrix:
+def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: str, *, by_name: bool) -> Matrix:
     labels: list[str] = []
     places = []
     for term in terms:
@@ -315,7 +348,7 @@ def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: st
         labels += map(str, term.labels)
     reads = [parse(text, response="forbidden", path=path).names for text in formula.common_terms if text != "1"]
     reads = [frozenset[str]()] * (len(terms) - len(reads)) + reads  # the intercept comes first
-    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads))
+    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads), by_name)
 
 
 def _term(term: Any, data: _Data) -> np.ndarray:
@@ -327,11 +360,12 @@ def _term(term: Any, data: _Data) -> np.ndarray:
 def _component(component: Any, data: _Data) -> np.ndarray:
     name = _plain_column(component)
     if name is None:
-        values = np.asarray(component.eval_new_data(data), dtype=np.float64)
+        known = data if component.kind == "numeric" else _Series(data)
+        values = np.asarray(component.eval_new_data(known), dtype=np.float64)
     elif component.kind == "numeric":
         values = data.numbers(name)
     else:
-        values = _coded(component, data[name])
+        values = _coded(component, data.series(name))
     return values.reshape(data.shape[0], -1)
 
 
