@@ -58,13 +58,9 @@ def weigh_student(rng, squares, sigma, nu, columns, out):
 
 @compiled
 def draw_probit(rng, eta, columns, out):
-    """Latent normals of a probit model given its predictor, into `out`; the sum of their squared errors."""
-    total = 0.0
+    """Latent normals of a probit model given its predictor, into `out`."""
     for i in range(eta.size):
-        error = latent_error(rng, eta[i], columns.y[i] > 0.5)
-        total += error * error
-        out[i] = eta[i] + error
-    return total
+        out[i] = eta[i] + latent_error(rng, eta[i], columns.y[i] > 0.5)
 
 
 @compiled
