@@ -24,8 +24,8 @@ from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predic
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
 
 RARE = 0.02
-"""Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. That of a logit model, for
-which such a move costs less than the latent variables, always is."""
+"""Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. A logit model, for which
+such a move costs less than the latent variables, always is."""
 
 
 @compiled
@@ -110,8 +110,9 @@ class Binary:
         """The model on data."""
         columns = Columns(*self.mu.matrices(data), y)
         products = cross_products(*columns, self.lay, self.rows)
-        moving = self.link == "logit" or min(y.mean(), 1 - y.mean()) < RARE
-        return Augmented(self.link, bool(moving), self.lay, self.rows, columns, products)
+        ones = float(y.sum())
+        moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
+        return Augmented(self.link, moving, self.lay, self.rows, columns, products)
 
     def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one, without inner effects yet."""

@@ -38,7 +38,7 @@ NEARLY_NORMAL = 1e5
 
 @compiled
 def log_ratio(nu):
-    """log Gamma((nu + 1) / 2) - log Gamma(nu / 2) - log(nu / 2) / 2."""
+    """Log Gamma((nu + 1) / 2) - log Gamma(nu / 2) - log(nu / 2) / 2."""
     if nu < SERIES:
         return math.lgamma(0.5 * (nu + 1)) - math.lgamma(0.5 * nu) - 0.5 * math.log(0.5 * nu)
     x = 0.5 * nu  # Tricomi & Erdélyi 1951, Pacific J. Math. 1:133; the next term is below 1e-16

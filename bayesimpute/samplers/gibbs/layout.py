@@ -173,6 +173,7 @@ def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[n
 
 
 def coded(prior: Prior) -> tuple[float, float, float]:
+    """The kind of a prior of a positive number, and its arguments."""
     first, second = (*prior.args, 0.0)[:2]
     return POSITIVE.index(prior.name) + 1, first, second
 

@@ -1,8 +1,8 @@
 """Moves of a yes/no model's parameters along its own likelihood, without latent variables.
 
-With the latent variables known, a row of a rare outcome says far more than it does: where one in a hundred is a yes, the
-coefficients move by a tenth of what is left of them to know, and deviations by less. These slices are for that. They
-are taken given the inner effects u,
+With the latent variables known, a row of a rare outcome says far more than it does: where one in a hundred is a yes,
+ten times as much, so that sweeps with latent variables alone go in small steps. These slices are for that. They are
+taken given the inner effects u,
 
 * along lines of the coefficients: the columns of R^-1 with R'R = X'X / 4 + prior precision, which are fixed by the data
   (directions that depend on the latent variables of the sweep would not be exact), of lengths that are learnt;
@@ -49,7 +49,7 @@ def lines(xx, lay):
 def move_coefficients(rng, link, z, signed, sign, along, lengths, count, columns, lay):
     """All lines in turn; `z` and `signed`, the rows' predictors times their signs, in place.
 
-    `lengths` are mean squares of the moves and are learnt in place if `count`, the moves that they rest on, is positive.
+    `lengths` are mean squares of the moves, learnt in place if `count`, the moves that they rest on, is positive.
     """
     n, k = signed.size, lay.coefficients
     line, moved = np.empty(n), np.empty(n)
@@ -121,9 +121,7 @@ def by_entries(f, first, z, h, sign, columns, lay, rows):
         for a in range(q):
             value = sign[i] * (columns.z[i, first + a] if inner else columns.w[i, first + a])
             for c in range(a + 1):
-                out[at, i] = value * (
-                    h[rows.codes[i], first + c] if inner else z[rows.columns[i, f - lay.inner] + c]
-                )
+                out[at, i] = value * (h[rows.codes[i], first + c] if inner else z[rows.columns[i, f - lay.inner] + c])
                 at += 1
     return out
 

@@ -53,9 +53,7 @@ def start(prior: Prior, rng: np.random.Generator) -> float:
     return float(np.log(middle) + rng.uniform(-SPREAD, SPREAD))
 
 
-def predictor_values(
-    part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, u: np.ndarray
-) -> dict[str, np.ndarray]:
+def predictor_values(part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:
     """The vectors of a predictor as the graph has them."""
     b = outer_effects(theta, lay, z)
     values: dict[str, np.ndarray] = {part.predictor.key: b[: lay.coefficients]}
