@@ -326,7 +326,7 @@ class Design:
 
     def posterior(self, draw: Draw) -> np.ndarray:
         """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
-        parts = [self._coefficients(p, draw[p.key]) for p in self.predictors]
+        parts = [self.coefficients(p, draw[p.key]) for p in self.predictors]
         for b in self.blocks:
             parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
         return np.concatenate(parts)
@@ -335,12 +335,13 @@ class Design:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
         return {name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)}
 
-    def _coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+    def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+        """Standardised coefficients in the user's units, shape (…, coefficient)."""
         if p.matrix is None:
             return np.atleast_1d(value * (self.scale if p.parameter.unit == "scale" else 1.0))
         beta = value * p.units.unit / p.scale
         if p.intercept is not None:
-            beta[p.intercept] += p.units.shift - beta @ p.centre
+            beta[..., p.intercept] += p.units.shift - beta @ p.centre
         return beta
 
 

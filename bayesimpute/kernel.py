@@ -306,25 +306,18 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         steps, why = int(asked), "run.steps says so"
     elif len(workspace.resolved.targets) == 1:
         steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
+    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION:
+        steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
     else:
         rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
-        state, chain = _explore(bench, state, target, rng)
+        data = bench.data(target)
+        posterior = workspace.posterior(target, data)
+        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
+        state = replace(state, samplers={**state.samplers, target.name: sampler})
         steps, left = shortest_lag(chain)
         why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
     return replace(state, steps={**state.steps, target.name: steps}), event
-
-
-def _explore(
-    bench: Bench, state: ChainState, target: Target, rng: np.random.Generator
-) -> tuple[ChainState, np.ndarray]:
-    design, data = bench.workspace.designs[target.name], bench.data(target)
-    posterior, sampler = bench.workspace.posterior(target, data), state.samplers[target.name]
-    chain = np.empty((CALIBRATION, len(design.names)))
-    for t in range(CALIBRATION):
-        sampler, draw, _ = posterior.step(sampler, data, rng)
-        chain[t] = design.posterior(draw)
-    return replace(state, samplers={**state.samplers, target.name: sampler}), chain
 
 
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:

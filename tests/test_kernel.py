@@ -129,12 +129,20 @@ def test_steps_that_the_plan_fixes_are_taken() -> None:
 def test_one_target_needs_one_step_and_several_are_explored() -> None:
     bench, state = started(workspace(prior_plan("y ~ z + (1 | g)", steps="auto")))
     assert settle_steps(bench, state, 0, 1)[0].steps == {"y": 1}
-    bench, state = started(workspace(prior_plan(steps="auto")))
+    bench, state = started(workspace(prior_plan(steps="auto", sweeps=50)))
     settled, event = settle_steps(bench, state, 1, 1)
     name = bench.workspace.resolved.targets[1].name
     assert settled.steps[name] <= 3 and str(CALIBRATION) in event.why  # draws from the prior are independent
     assert int(settled.samplers[name].arrays["visits"]) == CALIBRATION
     assert same(settled.cells, state.cells)
+
+
+def test_a_run_of_few_sweeps_takes_the_most_steps_and_explores_nothing() -> None:
+    bench, state = started(workspace(prior_plan(steps="auto", sweeps=CALIBRATION // MOST_STEPS)))
+    settled, event = settle_steps(bench, state, 1, 1)
+    name = bench.workspace.resolved.targets[1].name
+    assert settled.steps == {name: MOST_STEPS} and "so few sweeps" in event.why
+    assert int(settled.samplers[name].arrays["visits"]) == 0
 
 
 def autoregression(rho: float, n: int, seed: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from bayesimpute.kernel import shortest_lag
 from bayesimpute.plan import Conditional, Plan, Run
 from bayesimpute.priors import Prior
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
+from bayesimpute.samplers.base import one_by_one
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.layout import MOST_OUTER
 
@@ -147,6 +148,15 @@ def saved(state: SamplerState) -> SamplerState:
     """Written and read."""
     text = json.dumps({name: values.tolist() for name, values in state.arrays.items()})
     return SamplerState({name: np.array(values) for name, values in json.loads(text).items()})
+
+
+def test_exploring_is_one_transition_after_another(model: ConditionalModel) -> None:
+    posterior = Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    last, found = posterior.explore(state, model.data, np.random.default_rng(2), 20)
+    expected, chain = one_by_one(posterior, model.design, state, model.data, np.random.default_rng(2), 20)
+    np.testing.assert_allclose(found, chain, rtol=1e-10)
+    same(last.arrays, expected.arrays)
 
 
 @pytest.mark.parametrize("tune", [False, True])

@@ -18,7 +18,7 @@ from bayesimpute.samplers.gibbs.states import (
     starts,
     to_arrays,
 )
-from bayesimpute.samplers.gibbs.sweeps import run
+from bayesimpute.samplers.gibbs.sweeps import explore, run
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,13 @@ class Linear:
         """Sweeps, then the inner effects."""
         after, _, u = run(rng, from_arrays(arrays), sweeps, tune, self.lay, self.products)
         return to_arrays(after) | {"u": u}
+
+    def explore(
+        self, rng: np.random.Generator, arrays: Arrays, sweeps: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Sweeps one by one: the last state, and theta and the coefficients after each, shape (sweep, number)."""
+        after, u, chain = explore(rng, from_arrays(arrays), sweeps, self.lay, self.products)
+        return to_arrays(after) | {"u": u}, chain
 
 
 @dataclass(frozen=True, eq=False)

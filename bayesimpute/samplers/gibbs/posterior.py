@@ -6,11 +6,13 @@ import numpy as np
 
 from bayesimpute import graph
 from bayesimpute.design import Design, Draw
-from bayesimpute.samplers.base import Data, SamplerState, Stats
+from bayesimpute.samplers.base import Data, SamplerState, Stats, one_by_one
 from bayesimpute.samplers.gibbs.engines import ENGINES, Engine, Fitted
 from bayesimpute.samplers.gibbs.parts import kind
+from bayesimpute.samplers.gibbs.plain import Linear
+from bayesimpute.samplers.gibbs.states import scalars
 
-BURN_IN = (30, 40, 50, 80)
+BURN_IN = (20, 20, 30, 40)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
 
 
@@ -44,6 +46,16 @@ class GibbsPosterior:
         self._set(data)
         moved = SamplerState(self.fitted.step(rng, state.arrays, transitions, tune))
         return moved, self.draw(moved), Stats(transitions, 0, 1.0, 0)
+
+    def explore(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, np.ndarray]:
+        """Transitions one by one; those of a model with one sigma in one compiled call."""
+        self._set(data)
+        if not isinstance(self.fitted, Linear):
+            return one_by_one(self, self.design, state, data, rng, transitions)
+        arrays, chain = self.fitted.explore(rng, state.arrays, transitions)
+        return SamplerState(arrays), scalars(self.design, self.engine.mu, self.engine.lay, chain)
 
     def draw(self, state: SamplerState) -> Draw:
         """The parameters at a state."""

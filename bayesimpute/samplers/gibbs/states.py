@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bayesimpute.design import Design, effect_units
 from bayesimpute.priors import Prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
@@ -68,3 +69,27 @@ def predictor_values(part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, 
         else:
             values[block.key] = b[at : at + block.size * block.width].reshape(block.size, block.width)
     return values
+
+
+def scalars(design: Design, mu: Part, lay: Layout, chain: np.ndarray) -> np.ndarray:
+    """The scalar parameters of a model with one sigma in the user's units, from many states at once.
+
+    Parameters
+    ----------
+    chain : ndarray, shape (state, theta + coefficient)
+        Theta and the standardised coefficients.
+
+    Returns
+    -------
+    ndarray, shape (state, parameter)
+        In the order of ``design.names``; of blocks of three and more effects the partial correlations stand for the
+        correlations.
+    """
+    theta, sigma = chain[:, : lay.groups.size], np.exp(chain[:, 0]) * design.scale
+    columns = [*design.coefficients(mu.predictor, chain[:, lay.groups.size :]).T, sigma]
+    by_key = {b.key: first for b, first in zip(mu.blocks, lay.firsts, strict=True)}
+    for b in design.blocks:
+        end = by_key[b.key] + b.width
+        columns += [*(np.exp(theta[:, by_key[b.key] : end]) * effect_units(b)).T]
+        columns += [*np.tanh(theta[:, end : end + b.width * (b.width - 1) // 2]).T]
+    return np.column_stack(columns)
