@@ -123,7 +123,7 @@ def encode(series: pd.Series, name: str) -> Column:
 
 
 def _floats(series: pd.Series, name: str, kind: Kind) -> Column:
-    floats = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return Column(name=name, kind=kind, values=floats, dtype=str(series.dtype))
 
 

@@ -10,6 +10,7 @@ nothing depends on their labels. To describe variables by something more, add a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -127,19 +128,25 @@ class Incomplete:
         """
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
         _require_frame(frame)
+        frame = frame.copy()
         columns = {str(name): encode(series, str(name)) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:
             raise DataError(problems)
         keys = {key: _key(frame, _parts(frame, key)) for key in clusters}
         variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
-        return cls(frame=frame.copy(), columns=columns, clusters=clusters, variables=variables, _keys=keys)
+        return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
 
     @property
     def missing(self) -> pd.DataFrame:
         """Bool, the shape and labels of the frame: True where a cell is missing."""
         cells = {name: column.missing for name, column in self.columns.items()}
         return pd.DataFrame(cells, index=self.frame.index, columns=self.frame.columns)
+
+    @cached_property
+    def each_row(self) -> np.ndarray:
+        """0, 1, …: int64, shape (unit,); the same array for all who ask."""
+        return np.arange(len(self.frame))
 
     def codes(self, key: str) -> np.ndarray:
         """The cluster of each row: int64, shape (unit,), by first appearance from 0.

@@ -27,7 +27,7 @@ from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
 from bayesimpute.samplers import REASONS, SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen
-from bayesimpute.sheets import Sheet
+from bayesimpute.sheets import LargeData, Sheet, is_large
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
 TARGET_AUTOCORRELATION = 0.1
@@ -156,7 +156,7 @@ class Bench:
         self.workspace = workspace
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
         self._sheets: dict[tuple[str, str], Sheet] = {}
-        self._data: dict[str, dict[str, np.ndarray]] = {}
+        self._data: dict[str, Mapping[str, np.ndarray]] = {}
         self._responses: dict[str, np.ndarray] = {}
         self._draws: dict[str, Draw] = {}
         self.derivatives: dict[str, Any] = {}
@@ -167,19 +167,25 @@ class Bench:
 
     def missing(self, target: Target) -> Mapping[str, np.ndarray]:
         """The same at the rows that are imputed."""
+        if is_large(self.workspace.designs[target.name]):
+            return Sheet(self.workspace.designs[target.name], target.missing_rows).current(self.completed.columns)
         return self._sheet(target, "missing").current(self.completed.columns)
 
-    def data(self, target: Target) -> dict[str, np.ndarray]:
+    def data(self, target: Target) -> Mapping[str, np.ndarray]:
         """What the graph of a target holds, given the current data."""
         if target.name not in self._data:
-            design = self.workspace.designs[target.name]
-            fitted = self._sheet(target, "fitted").current(self.completed.columns)
-            matrices = {f"X_{key}": matrix for key, matrix in fitted.items()}
-            if target.name not in self._responses:
-                self._responses[target.name] = design.response(self.completed.values[target.name])
-            y = self._responses[target.name]
-            self._data[target.name] = {**matrices, **design.fitted_codes, "y_data": y}
+            self._data[target.name] = self._made(target)
         return self._data[target.name]
+
+    def _made(self, target: Target) -> Mapping[str, np.ndarray]:
+        design = self.workspace.designs[target.name]
+        if is_large(design):
+            return LargeData(design, self.completed)
+        fitted = self._sheet(target, "fitted").current(self.completed.columns)
+        if target.name not in self._responses:
+            self._responses[target.name] = design.response(self.completed.values[target.name])
+        y = self._responses[target.name]
+        return {**{f"X_{key}": matrix for key, matrix in fitted.items()}, **design.fitted_codes, "y_data": y}
 
     def _sheet(self, target: Target, which: str) -> Sheet:
         place = target.name, which

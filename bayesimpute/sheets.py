@@ -4,16 +4,25 @@ Between two visits of a target other targets have been imputed, so that some of 
 not: those of complete variables, and of what depends on nothing that was imputed. A :class:`Sheet` writes the columns
 that read something new into the arrays that it has; arrays with news are handed out as new views, so that a sampler
 that asks "is this the object that I saw last?" sees that they have changed.
+
+Of large data nothing is kept: :class:`LargeData` makes the matrices when they are asked for, in pieces of rows for
+whoever can do with these. That is as fast, for a piece stays in the cache, and the memory that it takes does not grow
+with the number of targets.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 
-from bayesimpute.completed import Columns
+from bayesimpute.completed import Columns, Completed
 from bayesimpute.design import Design
 
 RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
+
+LARGE = 2_000_000
+"""Numbers in the matrices of one model from which on they are not kept."""
+PIECE = 32_768
+"""Rows of a piece."""
 
 
 class Sheet:
@@ -52,3 +61,69 @@ class Sheet:
         if self._rows is None:
             return len(columns)
         return len(self._rows[key] if isinstance(self._rows, Mapping) else self._rows)
+
+
+def is_large(design: Design) -> bool:
+    """Whether the matrices of a model are too large to be kept."""
+    return sum(len(design.fitted_rows[key]) * width for key, width in design.widths) > LARGE
+
+
+class LargeData(Mapping[str, np.ndarray]):
+    """What the containers of a model's graph hold, made when it is asked for.
+
+    It is about the data as they were when it was made, and of no use when they have changed.
+
+    Parameters
+    ----------
+    design : Design
+        Of the model.
+    completed : Completed
+        The data.
+    """
+
+    def __init__(self, design: Design, completed: Completed) -> None:
+        self._design, self._completed = design, completed
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name == "y_data":
+            return self._design.response(self._completed.values[self._design.target.name])
+        if name in self._design.fitted_codes:
+            return self._design.fitted_codes[name]
+        return self._matrices(slice(None), {name.removeprefix("X_")})[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (f"X_{key}" for key, _ in self._design.widths)
+        yield from self._design.fitted_codes
+        yield "y_data"
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def pieces(self) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:
+        """The matrices and codes at some rows after the other, of a model whose matrices are needed at the same rows.
+
+        Yields
+        ------
+        slice, mapping of str to ndarray
+            Which of the fitted rows; what the containers hold there.
+        """
+        y = self["y_data"]
+        for low in range(0, len(y), PIECE):
+            part = slice(low, min(low + PIECE, len(y)))
+            codes = {name: values[part] for name, values in self._design.fitted_codes.items()}
+            yield part, {**self._matrices(part), **codes, "y_data": y[part]}
+
+    def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
+        rows = {key: self._design.fitted_rows[key][part] for key, _ in self._design.widths}
+        wanted = [(key, width) for key, width in self._design.widths if keys is None or key in keys]
+        made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
+        self._design.refresh(made, self._completed.columns, rows)
+        return {f"X_{key}": matrix for key, matrix in made.items()}
+
+
+def pieces(data: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:
+    """The rows of what a graph's containers hold, of large data piece by piece."""
+    if isinstance(data, LargeData):
+        yield from data.pieces()
+    else:
+        yield slice(0, len(data["y_data"])), data

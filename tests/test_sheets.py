@@ -8,13 +8,16 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from looping import assert_same_run
 
-from bayesimpute import Conditional, Derived, Plan
+import bayesimpute as bi
+from bayesimpute import Conditional, Derived, Plan, sheets
 from bayesimpute.check import plan_clusters, require
 from bayesimpute.completed import Completed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import Bench, Workspace, begin
 from bayesimpute.plan import Run
+from bayesimpute.sheets import LargeData
 
 COLUMNS = ("x", "z", "b", "w", "x2")
 TERMS = (
@@ -88,6 +91,32 @@ def assert_as_made_anew(bench: Bench, cells: dict[str, np.ndarray]) -> None:
         same(bench.matrices(target), matrices)
         same(bench.missing(target), {key: matrix[rows] for key, matrix in matrices.items()})
         same(bench.data(target), design.data(matrices, anew.values[target.name]))
+
+
+@pytest.mark.parametrize("formula", ["x ~ z * c + poly(w, 2) + (1 + z | g) + (1 | h)", "x ~ z + w"])
+def test_large_data_are_made_in_pieces_that_are_parts_of_the_whole(monkeypatch, formula: str) -> None:
+    monkeypatch.setattr(sheets, "PIECE", 7)
+    bench, _ = bench_of(Plan.of([formula, "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
+    (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
+    whole = bench.data(target)
+    large = LargeData(bench.workspace.designs["x"], bench.completed)
+    same(large, whole)
+    parts = list(sheets.pieces(large))
+    assert len(parts) == -(-len(whole["y_data"]) // 7) and [p for p, _ in sheets.pieces(whole)] == [slice(0, 72)]
+    for name, values in whole.items():
+        np.testing.assert_array_equal(np.concatenate([piece[name] for _, piece in parts]), values, err_msg=name)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
+def test_a_run_on_large_data_has_the_same_numbers(monkeypatch, family: str) -> None:
+    models = {"gaussian": ["x ~ z * w + (1 + z | g)", "z ~ x + c"], "bernoulli": ["b ~ z + (1 | g)", "z ~ b + c"]}
+    fixed = {"x": 1.0} if family == "bernoulli" else {"b": 1.0}
+    data = frame().drop(columns="h").assign(w=lambda d: d["w"].fillna(0.5), **fixed)
+    options: dict[str, Any] = {"m": 2, "chains": 2, "warmup": 3, "sweeps": 4, "seed": 1, "progress": False}
+    kept = bi.impute(data, models[family], **options)
+    monkeypatch.setattr(sheets, "LARGE", 10)
+    monkeypatch.setattr(sheets, "PIECE", 16)
+    assert_same_run(bi.impute(data, models[family], **options), kept)
 
 
 def same(found: Any, expected: Any) -> None:

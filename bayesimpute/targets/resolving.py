@@ -135,9 +135,8 @@ def _target(
     name = conditional.target
     column = incomplete.columns[name]
     level = conditional.level or incomplete.variables[name].level
-    n = len(incomplete.frame)
-    unit_of_row = np.arange(n) if level is None else incomplete.codes(level)
-    rows = np.arange(n) if level is None else incomplete.level_rows(level)
+    unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
+    rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column)
     formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(filled.get(name, column.values)[rows])

@@ -92,6 +92,10 @@ class Rows(NamedTuple):
     columns: np.ndarray
     met: np.ndarray
 
+    def piece(self, part: slice) -> "Rows":
+        """Those of some rows."""
+        return Rows(self.codes[part], self.columns[part], self.met[part])
+
 
 def known(prior: Prior) -> bool:
     """Whether there is code for a prior of a deviation."""
@@ -194,4 +198,7 @@ def _meetings(
     cluster, columns = np.divmod(keys, max(width, 1))
     starts = np.searchsorted(cluster, np.arange(size + 1))
     met = np.searchsorted(keys, own[:, None] * width + first)
-    return Rows(own, first, met), starts.astype(np.int64), columns.astype(np.int64)
+    shared = np.ascontiguousarray(
+        codes[inner[0].key] if inner else own, dtype=np.int32
+    )  # no copy of what the data hold
+    return Rows(shared, first, met), starts.astype(np.int64), columns.astype(np.int64)

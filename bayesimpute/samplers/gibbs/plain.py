@@ -8,7 +8,7 @@ from bayesimpute.design import Design
 from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.parts import Codes, Part, parts
-from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.products import Products, add_rows, no_rows, products
 from bayesimpute.samplers.gibbs.states import (
     Arrays,
     fresh,
@@ -19,6 +19,7 @@ from bayesimpute.samplers.gibbs.states import (
     to_arrays,
 )
 from bayesimpute.samplers.gibbs.sweeps import explore, run
+from bayesimpute.sheets import pieces
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,11 @@ class Plain:
         return cls(found["mu"], *found["mu"].layout(found["sigma"].predictor.priors[0], codes, n))
 
     def on(self, data: Data, y: np.ndarray) -> Linear:
-        """The pass over the rows."""
-        return Linear(self.lay, cross_products(*self.mu.matrices(data), y, self.lay, self.rows))
+        """The pass over the rows, of large data piece by piece."""
+        sums = no_rows(self.lay)
+        for part, piece in pieces(data):
+            add_rows(sums, *self.mu.matrices(piece), y[part], self.lay, self.rows.piece(part))
+        return Linear(self.lay, products(sums, self.lay))
 
     def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one; inner effects are drawn by the first step."""

@@ -1,6 +1,8 @@
 """The compiled sampler with the interface of ``base.py``: starts, states as plain arrays, draws."""
 
+import weakref
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from bayesimpute.samplers.gibbs.engines import ENGINES, Engine, Fitted
 from bayesimpute.samplers.gibbs.parts import kind
 from bayesimpute.samplers.gibbs.plain import Linear
 from bayesimpute.samplers.gibbs.states import scalars
+from bayesimpute.sheets import LargeData
 
 BURN_IN = (20, 20, 30, 40)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
@@ -26,6 +29,7 @@ class GibbsPosterior:
     held: dict[str, np.ndarray] = field(default_factory=dict)
     engine: Engine = field(init=False)
     fitted: Fitted = field(init=False)
+    seen: "weakref.ref[LargeData] | None" = None
 
     def __post_init__(self) -> None:
         self._lay_out()
@@ -68,7 +72,7 @@ class GibbsPosterior:
 
     def _set(self, data: Data) -> None:
         """Cross-products anew if any array is another object than last time."""
-        if self.held.keys() == data.keys() and all(self.held[name] is values for name, values in data.items()):
+        if self._knows(data):
             return
         codes = {b.key: data[f"codes_{b.key}"] for b in self.design.blocks}
         y, offset = data["y_data"], self.engine.mu.predictor.offset
@@ -76,7 +80,19 @@ class GibbsPosterior:
             self.codes, self.rows_count = codes, len(y)
             self._lay_out()
         self.fitted = self.engine.on(data, y - offset if offset else y)
-        self.held = dict(data)
+        large = isinstance(data, LargeData)
+        self.held, self.seen = {} if large else dict(data), weakref.ref(data, self._release) if large else None
+
+    def _knows(self, data: Data) -> bool:
+        if isinstance(data, LargeData):
+            return self.seen is not None and self.seen() is data
+        return self.held.keys() == data.keys() and all(self.held[name] is values for name, values in data.items())
+
+    def _release(self, gone: Any) -> None:
+        """Keep nothing of large data that nobody else keeps."""
+        if gone is self.seen:
+            self.seen = None
+            del self.fitted
 
     def _start(self, rng: np.random.Generator) -> SamplerState:
         return SamplerState(self.engine.start(self.design, rng))

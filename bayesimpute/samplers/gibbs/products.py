@@ -64,13 +64,42 @@ def cross_products(x: np.ndarray, z: np.ndarray, w: np.ndarray, y: np.ndarray, l
     y : ndarray, shape (row,)
         The target, less the offset.
     """
-    q, size, outer, p = lay.width, lay.clusters, lay.mean.size, lay.coefficients
-    zz = np.zeros((size, q * (q + 1) // 2))
-    zx = np.zeros((lay.columns.size, q))
-    zy = np.zeros((size, q))
-    xx = np.zeros((outer, outer))
-    xy = np.zeros(outer)
-    yy = 0.0
+    sums = no_rows(lay)
+    add_rows(sums, x, z, w, y, lay, rows)
+    return products(sums, lay)
+
+
+class Sums(NamedTuple):
+    """What rows have added up to so far; clusters come first here, and ``counts`` has y'y and the number of rows."""
+
+    zz: np.ndarray
+    zx: np.ndarray
+    zy: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+    counts: np.ndarray
+
+
+@compiled
+def no_rows(lay):
+    """Sums of no rows."""
+    q, size, outer = lay.width, lay.clusters, lay.mean.size
+    return Sums(
+        np.zeros((size, q * (q + 1) // 2)),
+        np.zeros((lay.columns.size, q)),
+        np.zeros((size, q)),
+        np.zeros((outer, outer)),
+        np.zeros(outer),
+        np.zeros(2),
+    )
+
+
+@compiled
+def add_rows(sums, x, z, w, y, lay, rows):
+    """Add rows, in place: all at once or piece by piece, the sums are the same to the last bit."""
+    q, p = lay.width, lay.coefficients
+    zz, zx, zy, xx, xy, counts = sums
+    yy = counts[0]
     for i in range(y.size):
         yy += y[i] * y[i]
         for k in range(p):
@@ -91,10 +120,19 @@ def cross_products(x: np.ndarray, z: np.ndarray, w: np.ndarray, y: np.ndarray, l
                     zx[start + k, a] += z[i, a] * x[i, k]
         if w.shape[1] > 0:
             _outer_row(i, x, z, w, y, lay, rows, zx, xx, xy)
-    for k in range(outer):
+    counts[0] = yy
+    counts[1] += y.size
+
+
+@compiled
+def products(sums, lay):
+    """The cross-products when all rows are there; the sums are used up."""
+    zz, zx, zy, xx, xy, counts = sums
+    for k in range(lay.mean.size):
         for m in range(k):
             xx[m, k] = xx[k, m]
-    return Products(_turned(zz), zx, _turned(zy), xx, xy, yy, y.size, ROUNDING * yy + TINY)
+    yy = counts[0]
+    return Products(_turned(zz), zx, _turned(zy), xx, xy, yy, int(counts[1]), ROUNDING * yy + TINY)
 
 
 @compiled
