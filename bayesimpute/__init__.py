@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.priors import Prior
     from bayesimpute.reporting import cite, report
+    from bayesimpute.sampling import sampling
     from bayesimpute.simulate import simulate_hiv_survey, simulate_school
     from bayesimpute.suggesting import Suggestion, suggest
 
@@ -88,6 +89,7 @@ _HOMES = {
     "pooling": ("Analyses", "Pooled", "pool"),
     "priors": ("Prior",),
     "reporting": ("cite", "report"),
+    "sampling": ("sampling",),
     "simulate": ("simulate_hiv_survey", "simulate_school"),
     "suggesting": ("Suggestion", "suggest"),
 }
@@ -144,6 +146,7 @@ __all__ = [
     "read_data",
     "report",
     "resume",
+    "sampling",
     "simulate_hiv_survey",
     "simulate_school",
     "suggest",

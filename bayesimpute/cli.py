@@ -165,6 +165,9 @@ def _suggest(parser: argparse.ArgumentParser) -> None:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     _plan(parser)
+    parser.add_argument(
+        "--samplers", action="store_true", help="also say which sampler each model gets, and why (takes some seconds)"
+    )
     _json(parser)
 
 

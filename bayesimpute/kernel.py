@@ -13,6 +13,7 @@ parameter (standard deviations and correlations included) is below :data:`TARGET
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
-from bayesimpute.samplers import REASONS, SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen
+from bayesimpute.samplers import SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 from bayesimpute.sheets import LargeData, Sheet, is_large
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
@@ -98,10 +99,13 @@ class Described:
     @property
     def threads(self) -> bool:
         """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
-        if self.compatible:
-            return False
-        models = [ConditionalModel(design, {}) for design in self.designs.values()]
-        return all(chosen(self.plan.run.sampler, model) in UNLOCKED for model in models)
+        return not self.compatible and all(name in UNLOCKED for name in self.samplers.values())
+
+    @cached_property
+    def samplers(self) -> Mapping[str, str]:
+        """The name of the sampler of each target."""
+        asked = self.plan.run.sampler
+        return {name: chosen(asked, ConditionalModel(design, {})) for name, design in self.designs.items()}
 
 
 class Workspace:
@@ -246,10 +250,7 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
 def samplers_chosen(workspace: Workspace) -> list[Event]:
     """Which sampler draws each target's parameters, and why."""
     asked = workspace.plan.run.sampler
-    return [
-        Event(target=t, what=f"sampler {name}", why="run.sampler says so" if asked == name else REASONS[name])
-        for t, name in workspace.samplers.items()
-    ]
+    return [Event(target=t, what=f"sampler {name}", why=why(asked, name)) for t, name in workspace.samplers.items()]
 
 
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:

@@ -37,6 +37,7 @@ HOUSE = (
     "graph",
     "samplers",
     "kernel",
+    "sampling",
     "records",
     "legs",
     "crew",

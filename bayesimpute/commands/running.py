@@ -12,7 +12,10 @@ from bayesimpute.inputs import read_inputs, writable
 from bayesimpute.outcome import FileError, InputError, Interrupted, Outcome, Problem, errors
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.plan import Plan
 
 CHECKPOINT = ".checkpoint.nc"
 """Where a run is kept while it lasts, unless the user says where: beside the result."""
@@ -49,14 +52,24 @@ def check(arguments: argparse.Namespace) -> int:
 
     plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
     ignored = [] if errors(problems) else of_plan(plan, data)
+    samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
     if arguments.json:
         found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
-        tables.show_json({"problems": [{**vars(p), "severity": str(p.severity)} for p in problems], "ignored": found})
+        listed = [{**vars(p), "severity": str(p.severity)} for p in problems]
+        tables.show_json({"problems": listed, "ignored": found, **({"samplers": samplers} if samplers else {})})
         return 1 if errors(problems) else 0
     print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
     for place, found_there in ignored:
         print(f"information: {place} is ignored in part: {found_there}")
+    for row in samplers:
+        print(f"sampler of {row['target']}: {row['sampler']}, {row['why']}")
     return 1 if errors(problems) else 0
+
+
+def _samplers(plan: "Plan", data: "pd.DataFrame") -> list[dict[str, str]]:
+    from bayesimpute.sampling import sampling
+
+    return [{str(key): str(value) for key, value in row.items()} for row in sampling(plan, data).to_dict("records")]
 
 
 def impute(arguments: argparse.Namespace) -> int:

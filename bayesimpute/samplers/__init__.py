@@ -42,6 +42,11 @@ def chosen(name: str, model: ConditionalModel) -> str:
     return next(n for n in names if SAMPLERS[n]().supports(model))
 
 
+def why(asked: str, name: str) -> str:
+    """Why a sampler was chosen, if `asked` is what the plan says."""
+    return "run.sampler says so" if asked == name else REASONS[name]
+
+
 __all__ = [
     "AUTOMATIC",
     "REASONS",
@@ -54,4 +59,5 @@ __all__ = [
     "Stats",
     "choose",
     "chosen",
+    "why",
 ]
