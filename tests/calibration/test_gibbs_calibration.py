@@ -96,7 +96,7 @@ def bed(name: str) -> Bed:
     return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(binary=binary))
 
 
-@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed", "logit", "probit", "student_t"])
+@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed", "logit", "student_t"])
 def test_parameters_effects_and_imputed_cells_are_calibrated(name: str) -> None:
     ranks = study(bed(name), replicates=60, draws=24, thin=THIN, seed=11)
     assert outside(ranks) == {}
@@ -319,4 +319,4 @@ def test_mistakes_with_latent_variables_are_seen(name: str, mutant: Mutant) -> N
 
 
 def test_the_sweep_that_is_tampered_with_is_right_otherwise() -> None:
-    assert geweke("logit", mutant=Mutant(on=rows_by(right))) < ERRORS
+    assert geweke("logit", mutant=Mutant(on=rows_by(right)), steps=STEPS // 2) < ERRORS
