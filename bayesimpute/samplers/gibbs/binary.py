@@ -14,7 +14,7 @@ from bayesimpute.families.quick_exp import compiled
 from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.gibbs.columns import Columns, predicted
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.latent import draw_probit, like, respond, weigh_logit
+from bayesimpute.samplers.gibbs.latent import draw_probit, logit_products, respond
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.moves import block_groups, lines, move_blocks, move_coefficients
@@ -47,7 +47,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     """
     state, lengths = copied(state), lengths.copy()
     n = columns.y.size
-    weighted, latent, signed, sign = like(columns), np.empty(n), np.empty(n), 2.0 * columns.y - 1.0
+    latent, signed, sign = np.empty(n), np.empty(n), 2.0 * columns.y - 1.0
     along, groups = lines(products.xx, lay), block_groups(lay)
     steps = directions(state[3], state[4], groups)
     for _ in range(sweeps):
@@ -62,8 +62,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
             for i in range(n):
                 eta[i] = sign[i] * signed[i]
         if link == LOGIT:
-            weigh_logit(rng, eta, columns, weighted)
-            known = cross_products(weighted.x, weighted.z, weighted.w, weighted.y, lay, rows)
+            known = logit_products(rng, eta, columns, lay, rows)
         else:
             draw_probit(rng, eta, columns, latent)
             known = respond(products, columns, latent, lay, rows)

@@ -15,10 +15,10 @@ from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.gibbs.columns import Columns, predicted
 from bayesimpute.samplers.gibbs.densities import LARGE, log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.latent import like, weigh_student
+from bayesimpute.samplers.gibbs.latent import student_products
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.parts import Codes, Part, parts
-from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, cross_products
+from bayesimpute.samplers.gibbs.products import ROUNDING, TINY
 from bayesimpute.samplers.gibbs.states import (
     Arrays,
     fresh,
@@ -122,7 +122,7 @@ def run_student(rng, state, tail, u, sweeps, tune, lay, rows, columns, kinds, ar
     kinds, args : ndarray, shape (2,), (2, 2)
         The priors of sigma and nu.
     """
-    state, weighted = copied(state), like(columns)
+    state = copied(state)
     nu, none, mean, covariance, count = copied(tail)
     steps = directions(covariance, count, np.zeros(2, dtype=np.int64))
     at = np.empty(2)
@@ -132,8 +132,7 @@ def run_student(rng, state, tail, u, sweeps, tune, lay, rows, columns, kinds, ar
         at[0], at[1] = state[0][0], nu[0]
         move_tail(rng, at, steps, squares, kinds, args)
         state[0][0], nu[0] = at
-        weigh_student(rng, squares, math.exp(at[0]), math.exp(at[1]), columns, weighted)
-        products = cross_products(weighted.x, weighted.z, weighted.w, weighted.y, lay, rows)
+        products = student_products(rng, squares, math.exp(at[0]), math.exp(at[1]), columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, products)
         if tune:
             count = learn(at, count, mean, covariance)

@@ -5,7 +5,8 @@
 * Student's t: sigma e / sqrt(w) with w ~ Gamma(nu / 2, rate nu / 2), so that given the residual r the weight is
   Gamma((nu + 1) / 2, rate (nu + r^2 / sigma^2) / 2).
 
-Rows times the root of their weight are those of a model with weights of one.
+Rows times the root of their weight are those of a model with weights of one. They are made a piece at a time, which
+stays in the cache and takes no memory to speak of.
 """
 
 import math
@@ -14,9 +15,19 @@ import numpy as np
 
 from bayesimpute.families.quick_exp import compiled
 from bayesimpute.samplers.gibbs.columns import Columns
+from bayesimpute.samplers.gibbs.layout import Rows
 from bayesimpute.samplers.gibbs.polya_gamma import polya_gamma
-from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, Products
+from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, Products, add_rows, no_rows, summed
 from bayesimpute.samplers.gibbs.truncated import latent_error
+
+PIECE = 2048
+"""Rows at a time."""
+
+
+@compiled
+def part(columns, low, high):
+    """Some of the rows."""
+    return Columns(columns.x[low:high], columns.z[low:high], columns.w[low:high], columns.y[low:high])
 
 
 @compiled
@@ -45,6 +56,36 @@ def weigh_logit(rng, eta, columns, out):
     for i in range(eta.size):
         root = math.sqrt(polya_gamma(rng, eta[i]))
         weigh(i, root, (columns.y[i] - 0.5) / root, columns, out)
+
+
+@compiled
+def logit_products(rng, eta, columns, lay, rows):
+    """Cross-products of weighted rows of a logit model, the weights drawn given its predictor."""
+    sums, room = no_rows(lay), like(part(columns, 0, PIECE))
+    for low in range(0, eta.size, PIECE):
+        high = min(low + PIECE, eta.size)
+        own, out = part(columns, low, high), part(room, 0, high - low)
+        weigh_logit(rng, eta[low:high], own, out)
+        add_rows(sums, out.x, out.z, out.w, out.y, lay, rows_part(rows, low, high))
+    return summed(sums, lay)
+
+
+@compiled
+def student_products(rng, squares, sigma, nu, columns, lay, rows):
+    """The same of a t model, given its squared residuals."""
+    sums, room = no_rows(lay), like(part(columns, 0, PIECE))
+    for low in range(0, squares.size, PIECE):
+        high = min(low + PIECE, squares.size)
+        own, out = part(columns, low, high), part(room, 0, high - low)
+        weigh_student(rng, squares[low:high], sigma, nu, own, out)
+        add_rows(sums, out.x, out.z, out.w, out.y, lay, rows_part(rows, low, high))
+    return summed(sums, lay)
+
+
+@compiled
+def rows_part(rows, low, high):
+    """Where some of the rows enter."""
+    return Rows(rows.codes[low:high], rows.columns[low:high], rows.met[low:high])
 
 
 @compiled

@@ -8,7 +8,7 @@ from bayesimpute.design import Design
 from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.parts import Codes, Part, parts
-from bayesimpute.samplers.gibbs.products import Products, add_rows, no_rows, products
+from bayesimpute.samplers.gibbs.products import Products, add_rows, no_rows, summed
 from bayesimpute.samplers.gibbs.states import (
     Arrays,
     fresh,
@@ -61,7 +61,7 @@ class Plain:
         sums = no_rows(self.lay)
         for part, piece in pieces(data):
             add_rows(sums, *self.mu.matrices(piece), y[part], self.lay, self.rows.piece(part))
-        return Linear(self.lay, products(sums, self.lay))
+        return Linear(self.lay, summed(sums, self.lay))
 
     def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one; inner effects are drawn by the first step."""

@@ -66,7 +66,7 @@ def cross_products(x: np.ndarray, z: np.ndarray, w: np.ndarray, y: np.ndarray, l
     """
     sums = no_rows(lay)
     add_rows(sums, x, z, w, y, lay, rows)
-    return products(sums, lay)
+    return summed(sums, lay)
 
 
 class Sums(NamedTuple):
@@ -125,7 +125,7 @@ def add_rows(sums, x, z, w, y, lay, rows):
 
 
 @compiled
-def products(sums, lay):
+def summed(sums, lay):
     """The cross-products when all rows are there; the sums are used up."""
     zz, zx, zy, xx, xy, counts = sums
     for k in range(lay.mean.size):
