@@ -23,7 +23,7 @@ lint: install
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 bench: install
-	$(BIN)/python -m pytest -m benchmark tests/bench -s
+	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
 
 # Hours; it goes on from where OUT stands: make study-munoz R=100 RHO="0 0.9" KIND=continuous SIZE=1000 WORKERS=2
 R := 100
