@@ -9,7 +9,8 @@ is the largest sum, sampled every 50 ms during ``impute``, of the resident sizes
 off are, for each worker process, the footprint after the imports; and, for this process, its footprint when the
 imports and the generation of the data are done, but without the data frame. So the figure counts the frame itself once
 and all that the run holds beside it (its own columns, designs, chains, and the result); it is given in multiples of the
-frame's bytes, ``frame.memory_usage(index=False).sum()``.
+frame's bytes, ``frame.memory_usage(index=False).sum()``. It includes what any run loads and compiles after the imports,
+which does not grow with the data: the same figure of a run of :data:`TINY` rows, told beside it in bytes.
 
     python tests/benchmarks/whole.py popncr
     python tests/benchmarks/whole.py rows --rows 1000000 --workers 2
@@ -32,6 +33,8 @@ SCHEME = {"m": 5, "chains": 5, "warmup": 4, "sweeps": 1}
 """mice's: m chains of five iterations, the last of which is kept."""
 REPEATS = 3
 SEED = 1
+TINY = 400
+"""Rows of the run that tells what of the memory is not the data's."""
 
 
 def measured(*command: str) -> dict[str, Any]:
@@ -56,8 +59,10 @@ def time_popncr() -> dict[str, Any]:
 
 def time_rows(rows: int, workers: int, *, binary: bool = True) -> dict[str, Any]:
     """One run on generated data; without `binary`, the binary variable is complete."""
-    more = () if binary else ("--no-binary",)
-    return measured(str(HERE), "rows", "--rows", str(rows), "--workers", str(workers), *more)
+    options = ("--workers", str(workers), *(() if binary else ("--no-binary",)))
+    tiny = measured(str(HERE), "rows", "--rows", str(TINY), *options)
+    found = measured(str(HERE), "rows", "--rows", str(rows), *options)
+    return {**found, "fixed_bytes": tiny["peak_bytes"] - tiny["base_bytes"] if tiny["peak_bytes"] else None}
 
 
 def run_popncr() -> dict[str, Any]:
