@@ -9,6 +9,7 @@ import gc
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -42,10 +43,8 @@ def descendants(process: int) -> Iterator[int]:
 def settled() -> int | None:
     """Bytes of this process after what is no longer used has gone back to the system."""
     gc.collect()
-    try:
+    with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):  # another C library
-        pass
     return resident()
 
 

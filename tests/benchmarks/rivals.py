@@ -77,9 +77,11 @@ def _brandsma() -> list[Job]:
 
 
 def _popncr() -> list[Job]:
-    common = {"file": "popncr.csv", "targets": "extrav popular popteach sex", "predictors": "texp", "binary": "sex"}
-    found = _jobs("popncr", {"jomo whole": (100, 1000)}, cluster="class", **{**common, "file": "popncr_filled.csv"})
-    return _jobs("popncr", {"mice whole": (5, 0)}, cluster="class", **common) + found
+    common = {"targets": "extrav popular popteach sex", "predictors": "texp", "binary": "sex", "cluster": "class"}
+    return [
+        *_jobs("popncr", {"mice whole": (5, 0)}, file="popncr.csv", **common),
+        *_jobs("popncr", {"jomo whole": (100, 1000)}, file="popncr_filled.csv", **common),
+    ]
 
 
 def _large() -> list[Job]:
@@ -100,6 +102,7 @@ def _jobs(work: str, counts: dict[str, tuple[int, int]], **common: Any) -> list[
     return [Job(work=work, method=method, short=short, long=long, **common) for method, (short, long) in counts.items()]
 
 
+VERSION_OF_P = "if (requireNamespace(p, quietly = TRUE)) cat(p, as.character(packageVersion(p)), '\\n')"
 JOBS = {"popmis": _popmis, "brandsma": _brandsma, "whole-popncr": _popncr, "large": _large}
 """By the names of the works that the table's ``--only`` takes."""
 
@@ -109,7 +112,7 @@ def installed() -> dict[str, str]:
     if shutil.which("Rscript") is None:
         return {}
     names = ", ".join(f'"{name}"' for name in PACKAGES)
-    code = f"cat('R', as.character(getRversion()), '\\n'); for (p in c({names})) if (requireNamespace(p, quietly = TRUE)) cat(p, as.character(packageVersion(p)), '\\n')"
+    code = f"cat('R', as.character(getRversion()), '\\n'); for (p in c({names})) {VERSION_OF_P}"
     done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=False)
     pairs = [line.split() for line in done.stdout.splitlines()]
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

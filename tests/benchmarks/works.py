@@ -89,7 +89,8 @@ def generate(rows: int, *, binary: bool = True, seed: int = 1) -> pd.DataFrame:
 
     In cluster g with effects a, c, d, e ~ N(0, .5^2) each and w ~ N(0, 1), of level 2 and complete:
     x = .3 w + a + N(0, 1); z = .4 x + .3 w + c + N(0, 1); y = 1 + .5 x - .3 z + .2 w + d + N(0, 1);
-    b = 1 with logit .4 y - .3 x + .2 w + e. Of x, z, y and (if `binary`) b a fifth each is missing, completely at random.
+    b = 1 with logit .4 y - .3 x + .2 w + e. Of x, z, y and, if `binary`, b a fifth each is missing, completely at
+    random.
     """
     rng = np.random.default_rng(seed)
     clusters = max(rows // CLUSTER_SIZE, 1)
