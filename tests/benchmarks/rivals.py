@@ -87,11 +87,9 @@ def _popncr() -> list[Job]:
 def _large() -> list[Job]:
     name, common = f"n={works.LARGE}", {"file": "large.csv", "cluster": "g"}
     gaussian, slow = {**common, "targets": " ".join(works.GAUSSIAN)}, {"2l.norm": (1, 0), "2l.lmer": (1, 0)}
-    mixed = {**common, "targets": " ".join((*works.GAUSSIAN, works.BINARY)), "binary": works.BINARY}
     return [
         *_jobs(name, {"2l.pan": (1, 0)}, predictors="w b", **gaussian),
         *_jobs(name, {"pan": (20, 120), "jomo": (5, 15)}, predictors="w", **gaussian),
-        *_jobs(f"{name}, with b", {"jomo": (5, 15)}, predictors="w", **mixed),
         *_jobs(name, slow, predictors="w b", slow=True, **gaussian),
         *_jobs(name, {"2l.bin": (1, 0)}, predictors="w x z y", targets=works.BINARY, slow=True, **common),
     ]
@@ -135,13 +133,15 @@ def time_rivals(names: list[str], *, large: bool) -> dict[str, dict[str, float]]
         table.to_csv(Path(folder) / "jobs.csv", index=False)
         done = subprocess.run(["Rscript", str(SCRIPT), folder], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{SCRIPT.name} failed: {done.stderr.strip()}")
+            print(f"{SCRIPT.name} broke off: {done.stderr.strip()}")
         return read_results(Path(folder) / "results.csv")
 
 
 def read_results(path: Path) -> dict[str, dict[str, float]]:
     """What ``reference.R`` wrote; jobs that failed are printed, and left out."""
     found: dict[str, dict[str, float]] = {}
+    if not path.is_file():
+        return found
     for row in pd.read_csv(path).to_dict("records"):
         if pd.isna(row["milliseconds"]):
             print(f"R: {row['method']} on {row['work']} failed: {row['error']}")

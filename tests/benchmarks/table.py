@@ -84,7 +84,10 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     for name in names:
         load = figures.load()
         print(f"{name} (load average {'unknown' if load is None else f'{load:.2f}'})", file=sys.stderr, flush=True)
-        found["works"][name] = {**RUNS[name](asked, found["notes"]), "load": load}
+        try:
+            found["works"][name] = {**RUNS[name](asked, found["notes"]), "load": load}
+        except RuntimeError as error:  # a run of hours keeps what it has
+            found["notes"].append(f"{name}: {error}")
     if not asked.no_r:
         found["versions"] |= rivals.installed()
         found["rivals"] = rivals.time_rivals(names, large=asked.r_large)
