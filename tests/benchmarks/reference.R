@@ -35,9 +35,12 @@ mice_visit <- function(data, job) {
   # binary is imputed by 2l.bin alone, and where it is not a target it is filled so that all rows serve
   for (other in setdiff(names(data), c(targets, job$cluster))) data[[other]] <- fill(data[[other]])
   codes <- predictor_codes(data, targets, predictors, job, job$method)
-  seconds <- elapsed(silently(mice::mice(data, m = 1, maxit = job$short, method = methods, predictorMatrix = codes,
-                                         printFlag = FALSE, seed = 1)))
-  1000 * seconds / job$short / length(targets)
+  run <- function(rows, visits) {
+    silently(mice::mice(rows, m = 1, maxit = visits, method = methods, predictorMatrix = codes, printFlag = FALSE,
+                        seed = 1))
+  }
+  try(run(head(data, 500), 1), silent = TRUE) # loads and compiles what the method uses
+  1000 * elapsed(run(data, job$short)) / job$short / length(targets)
 }
 
 fill <- function(x) {
@@ -101,6 +104,7 @@ timed <- function(data, job) {
          mice_visit(data, job))
 }
 
+for (package in c("mice", "pan", "jomo", "lme4")) suppressMessages(requireNamespace(package, quietly = TRUE))
 jobs <- read.csv(file.path(folder, "jobs.csv"), colClasses = "character")
 jobs$short <- as.integer(jobs$short)
 jobs$long <- as.integer(jobs$long)
