@@ -22,8 +22,12 @@ lint: install
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
+# The table of times beside their targets, then the other timings: make bench BENCH="--only popmis brandsma --against FILE"
+BENCH :=
+
 bench: install
-	$(BIN)/python -m pytest -m benchmark tests/bench -s
+	$(BIN)/python tests/benchmarks/table.py $(BENCH)
+	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
 
 # Hours; it goes on from where OUT stands: make study-munoz R=100 RHO="0 0.9" KIND=continuous SIZE=1000 WORKERS=2
 R := 100
