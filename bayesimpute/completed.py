@@ -71,9 +71,7 @@ class Completed:
         return self.values[target.name][target.missing_rows]
 
     def _full(self, target: Target, cells: np.ndarray) -> np.ndarray:
-        by_unit = self.values[target.name][target.rows]
-        by_unit[~target.observed] = cells
-        return by_unit[target.unit_of_row]
+        return unfolded(target, self.values[target.name], cells)
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
@@ -103,6 +101,13 @@ class Completed:
 
     def _observed(self, name: str) -> np.ndarray:
         return (~self._incomplete.columns[name].missing).astype(float)
+
+
+def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """A column with the values of its missing units put in, shape (row,): a new array."""
+    by_unit = values[target.rows]
+    by_unit[~target.observed] = cells
+    return by_unit[target.unit_of_row]
 
 
 def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Series:

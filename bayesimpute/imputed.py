@@ -17,11 +17,12 @@ import xarray as xr
 
 from bayesimpute.columns import Column
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import BayesimputeError, DataError, FileError, InputError, one
+from bayesimpute.outcome import BayesimputeError, DataError, FileError, InputError, PlanError, one
 from bayesimpute.plan import Estimand, Plan
+from bayesimpute.reading import from_tree, whole
 from bayesimpute.records import Record
-from bayesimpute.saving import atomic, reason
-from bayesimpute.tree import FORMAT, from_tree, in_order, to_tree
+from bayesimpute.store import damaged, read_tree, write_tree
+from bayesimpute.tree import FORMAT, in_order, to_tree
 
 if TYPE_CHECKING:
     from bayesimpute.descriptives import Descriptives
@@ -67,7 +68,7 @@ class MultiplyImputed:
     @property
     def m(self) -> int:
         """Number of completed datasets."""
-        return int(self.tree["completed"].sizes.get("imputation", 0))
+        return int(json.loads(self.tree.attrs["schedule"])["m"])
 
     @cached_property
     def _done(self) -> frozenset[int]:
@@ -115,7 +116,7 @@ class MultiplyImputed:
         frame = self.incomplete.frame.copy()
         for variable in in_order(self.tree["completed"].to_dataset()):
             name = variable.attrs["name"]
-            values = variable.values[k].astype(float)
+            values = variable[k].values.astype(float)
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
             frame[name] = column.decode(values, frame.index)
         return frame
@@ -160,7 +161,10 @@ class MultiplyImputed:
         return pd.concat(numbered)
 
     def to_xarray(self) -> xr.Dataset:
-        """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes."""
+        """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes.
+
+        They are put together when they are read: ``.isel(imputation=k)`` costs one dataset, ``.values`` all of them.
+        """
         return self.tree["completed"].to_dataset()
 
     def posterior(self, target: str) -> xr.DataTree:
@@ -181,23 +185,14 @@ class MultiplyImputed:
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write everything to one netCDF file (``.nc``) or Zarr store (``.zarr``), in one step.
 
+        The completed datasets are not written out: they follow from the data and the imputed cells.
+
         Raises
         ------
         FileError
             If the path exists and not `force`, has another ending, or cannot be written.
         """
-        with atomic(path, force=force) as temporary:
-            try:
-                if temporary.suffix == ".zarr":
-                    self.tree.to_zarr(temporary, mode="w", consolidated=False)
-                elif temporary.suffix == ".nc":
-                    self.tree.to_netcdf(temporary, engine="h5netcdf")
-                else:
-                    raise one(FileError, str(path), f'unknown ending "{temporary.suffix}"', "use .nc or .zarr")
-            except (RuntimeError, ValueError) as error:  # how HDF5 says that the disk is full
-                if isinstance(error, InputError):
-                    raise
-                raise one(FileError, str(path), f"it cannot be written ({error})", "free some space") from error
+        write_tree(self.tree, path, force=force)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "MultiplyImputed":
@@ -208,22 +203,16 @@ class MultiplyImputed:
         FileError
             If the file is not there, is not such a file, is truncated, or comes from a newer version.
         """
-        path = Path(path)
-        if not path.exists():
-            raise one(FileError, str(path), "there is no such file", "check the name")
+        tree = _checked(read_tree(path), path)
         try:
-            zarr = path.is_dir()
-            if not zarr:
-                _open_once(path)
-            options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
-            with xr.open_datatree(path, **options) as tree:
-                tree = tree.load()
-        except PermissionError as error:
-            raise one(FileError, str(path), f"it cannot be read ({reason(error)})", "check its permissions") from error
+            record = from_tree(tree)
+        except PlanError:  # a family of the user's own cannot be read from TOML
+            return cls(tree)
         except Exception as error:
-            remedy = "make it again, or resume from the checkpoint"
-            raise one(FileError, str(path), "it is damaged, or not a saved imputation", remedy) from error
-        return cls(_checked(tree, path))
+            raise damaged(path) from error
+        made = cls(whole(tree, record))
+        made.__dict__["record"] = record
+        return made
 
     def extend(self, sweeps: int, **options: Any) -> "MultiplyImputed":
         """Run on: all sweeps so far count as warm-up, and the m datasets are taken anew.
@@ -388,19 +377,11 @@ class MultiplyImputed:
         )
 
 
-def _open_once(path: Path) -> None:
-    """Fail on what is no HDF5 file before h5netcdf does, whose half-open files complain when they are forgotten."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        file.visit(str)
-
-
-def _checked(tree: xr.DataTree, path: Path) -> xr.DataTree:
+def _checked(tree: xr.DataTree, path: str | os.PathLike[str]) -> xr.DataTree:
     version = tree.attrs.get("format")
     if version is None or "plan" not in tree.attrs:
         raise one(FileError, str(path), "it is not a saved imputation", "give a file that bayesimpute wrote")
-    if int(version) != FORMAT:
-        finding = f"it has format {version}, this version reads {FORMAT}"
+    if int(version) not in range(1, FORMAT + 1):
+        finding = f"it has format {version}, this version reads 1 to {FORMAT}"
         raise one(FileError, str(path), finding, "update bayesimpute, or make the file again")
     return tree

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesimpute.cells import packed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, samplers_chosen, settle_steps, visit
 from bayesimpute.plan import Plan
@@ -125,7 +126,7 @@ class _Book:
             self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
         if k is not None:
-            self.kept[k] = dict(state.cells)
+            self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
 
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells, s = state.cells[name], v.stats

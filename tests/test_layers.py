@@ -22,6 +22,7 @@ HOUSE = (
     "document",
     "dependence",
     "targets",
+    "cells",
     "completed",
     "check",
     "congenial",
@@ -37,7 +38,10 @@ HOUSE = (
     "records",
     "legs",
     "storage",
+    "ondemand",
     "tree",
+    "reading",
+    "store",
     "imputed",
     "progress",
     "interrupts",
@@ -82,6 +86,7 @@ SEAMS = {
     "rich": ("progress", "tables"),
     "tomli_w": ("document",),
     "threadpoolctl": ("legs",),
+    "zarr": ("store",),
 }
 """Who may import what, inside functions too."""
 HEAVY = {*SEAMS, "scipy.stats", "scipy.optimize", "distributed", "dask"}
