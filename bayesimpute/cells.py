@@ -5,7 +5,7 @@ The type follows from the target and its column alone, never from the values, so
 agree on it. A family that makes whole numbers or codes of another kind is to be given its type in :func:`cell_dtype`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -29,9 +29,33 @@ def cell_dtype(target: Target, column: Column) -> np.dtype:
     return np.dtype(np.float32 if column.dtype in SINGLE else np.float64)
 
 
-def packed(
-    targets: Iterable[Target], incomplete: Incomplete, cells: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+class Cells(Mapping[str, np.ndarray]):
+    """The cells of one imputation, by target: in memory, or in files that never change.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        The cells of each target.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._arrays = dict(arrays)
+
+    def __getitem__(self, target: str) -> np.ndarray:
+        return self._arrays[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def move(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Let go of arrays for equal ones that are elsewhere: what is read from here stays the same."""
+        self._arrays = {**self._arrays, **arrays}
+
+
+def packed(targets: Iterable[Target], incomplete: Incomplete, cells: Mapping[str, np.ndarray]) -> Cells:
     """The cells of each target in their type; those that have it already are not copied.
 
     Raises
@@ -39,7 +63,7 @@ def packed(
     DataError
         If a family gave something else than codes where codes are kept.
     """
-    return {t.name: _packed(t, incomplete.columns[t.name], cells[t.name]) for t in targets}
+    return Cells({t.name: _packed(t, incomplete.columns[t.name], cells[t.name]) for t in targets})
 
 
 def _packed(target: Target, column: Column, values: np.ndarray) -> np.ndarray:

@@ -28,9 +28,8 @@ from bayesimpute.legs import Job, run_leg
 from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, Problem, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.records import Leg, Record, Schedule
-from bayesimpute.saving import standing
+from bayesimpute.replacing import standing
 from bayesimpute.targets import Event, resolve
-from bayesimpute.tree import to_tree
 
 if TYPE_CHECKING:
     from bayesimpute.progress import Progress
@@ -338,7 +337,7 @@ class _Checkpoint:
         if self.file is None:
             return
         try:
-            self.file.write(to_tree(record))
+            self.file.write(record)
         except FileError as error:
             if not self.written:
                 raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesimpute.cells import packed
+from bayesimpute.cells import Cells, packed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, samplers_chosen, settle_steps, visit
 from bayesimpute.plan import Plan
@@ -112,7 +112,7 @@ class _Book:
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
         self.events: list[Event] = []
-        self.kept: dict[int, dict[str, np.ndarray]] = {}
+        self.kept: dict[int, Cells] = {}
         self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
         self.seconds = 0.0

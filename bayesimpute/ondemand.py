@@ -154,4 +154,3 @@ class Datasets:
             values = {name: completed.values[name] for name in self.names() if name in self._computed}
             self._latest = (k, values)
         return values
-

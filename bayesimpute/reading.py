@@ -17,7 +17,7 @@ from bayesimpute.records import STATS, Leg, Record, Schedule
 from bayesimpute.samplers.base import SamplerState
 from bayesimpute.storage import dataset_to_frame, safe_names
 from bayesimpute.targets import Event, Resolved, resolve
-from bayesimpute.tree import FORMAT, datasets_of, in_order
+from bayesimpute.tree import FORMAT, datasets_of, imputations_in, in_order
 
 _SPARES = ("spare_imputation", "spare_cells")
 """Where format 1 had the cells of imputations that are not asked for yet."""
@@ -119,12 +119,10 @@ def _read_leg(
 
 def _read_kept(tree: xr.DataTree, resolved: Resolved) -> dict[int, dict[str, np.ndarray]]:
     names = safe_names([t.name for t in resolved.targets])
-    imputations = tree["imputed"]["imputation"].values.tolist()
+    imputations = imputations_in(tree)
     none = np.zeros((len(imputations), 0))  # of a complete variable that has a model, nothing is kept
-    cells = {
-        t.name: tree[f"imputed/{names[t.name]}/cells"].values if t.missing_rows.size else none
-        for t in resolved.targets
-    }
+    groups = {t.name: tree[f"imputed/{names[t.name]}"].to_dataset() for t in resolved.targets if t.missing_rows.size}
+    cells = {t.name: groups[t.name]["cells"].values if t.name in groups else none for t in resolved.targets}
     return {k: {name: values[place] for name, values in cells.items()} for place, k in enumerate(imputations)}
 
 

@@ -11,7 +11,6 @@ import datetime
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,12 +21,11 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.outcome import FileError, InputError, one
+from bayesimpute.replacing import move, remove, restore
 
 STATA_LONG = 2_147_483_620
 STATA_STRING = 2045
 DOUBLE_WHOLE = 2**53
-_OLD = ".old"
-"""Ends the name of a store that has been moved out of the way of a newer one."""
 STATA_RESERVED = """
 aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do double
 else eltypedef end enum explicit export external float for friend function global goto if inline int local long NULL
@@ -86,19 +84,19 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     if "\0" in str(path):
         raise one(FileError, repr(str(path)), "a file name cannot contain a zero byte", "choose another name")
     target = Path(os.path.realpath(path))  # unlike Path.resolve, leaves a circle of links to the checks below
-    _restore(target)
+    restore(target)
     _check_target(target, str(path), force=force)
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
     try:
         yield temporary
         _check_target(target, str(path), force=force)
-        _move(temporary, target)
+        move(temporary, target)
     except OSError as error:
         remedy = "make room, or write to a folder where you may write"
         raise one(FileError, str(path), f"cannot be written ({reason(error)})", remedy) from error
     finally:
         with suppress(OSError):
-            _remove(temporary)
+            remove(temporary)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -187,72 +185,6 @@ def _check_target(target: Path, given: str, *, force: bool) -> None:
         )
     if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise one(FileError, given, "you may not write to this file", "change its permissions, or choose another name")
-
-
-def _move(temporary: Path, target: Path) -> None:
-    """Put `temporary` in the place of `target`; a folder has to be moved out of the way first.
-
-    Between its two steps nothing stands at `target`: whoever is killed there leaves it to :func:`standing`.
-    """
-    if not target.is_dir() and not (target.exists() and temporary.is_dir()):
-        temporary.replace(target)
-        return
-    old = temporary.with_name(f"{temporary.name}{_OLD}")
-    target.rename(old)
-    try:
-        temporary.replace(target)
-    except OSError:
-        old.rename(target)
-        raise
-    _discard(old)
-
-
-def standing(path: str | os.PathLike[str]) -> Path | None:
-    """Where the file or store of a name stands; None if there is none.
-
-    That is the path itself, unless a process was killed just when it had moved a store out of the way of a newer one:
-    then what was moved.
-    """
-    try:
-        target = Path(os.path.realpath(path))
-        return target if os.path.lexists(target) else max(_moved(target), key=_age, default=None)
-    except (OSError, ValueError):
-        return None
-
-
-def _restore(target: Path) -> None:
-    """Undo the first step of a move whose process was killed before the second one; finish one that came further."""
-    with suppress(OSError):
-        moved = sorted(_moved(target), key=_age)
-        if moved and not os.path.lexists(target):
-            moved.pop().rename(target)
-        for old in moved:
-            _discard(old)
-
-
-def _moved(target: Path) -> list[Path]:
-    """Stores that were moved out of the way of a newer one of this name."""
-    pattern = re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(target.name)}{re.escape(_OLD)}")
-    return [path for path in target.parent.iterdir() if pattern.fullmatch(path.name)]
-
-
-def _age(store: Path) -> int:
-    """When a store was written; being moved does not change it."""
-    return store.stat().st_mtime_ns
-
-
-def _discard(store: Path) -> None:
-    """Remove what was moved out of the way, under a name that nobody takes for a whole store."""
-    rest = store.with_name(store.name.removesuffix(_OLD))
-    store.rename(rest)
-    _remove(rest)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def is_file(path: Path) -> bool:

@@ -1,17 +1,21 @@
 """Trees on disk: one netCDF file, or a Zarr store that grows.
 
 Both are written beside their place and moved there (:func:`bayesimpute.saving.atomic`), so that a kill at any moment
-leaves the whole file of before or the whole one of now. For a netCDF file that means writing everything again. Of a Zarr
-store most files never change once they are there: the data, the masks, and the cells of an imputation, which are a file
-of their own for each target. A :class:`Checkpoint` therefore gives them a second name in the new store (a hard link)
-and writes only what is new or small; where the file system has no hard links they are copied.
+leaves the whole file of before or the whole one of now. For a netCDF file that means writing everything again. Of a
+Zarr store most files never change once they are there: the data, the masks, and the cells of an imputation, which are a
+file of their own for each target. A :class:`Checkpoint` therefore gives them a second name in the new store (a hard
+link) and writes only what is new or small; where the file system has no hard links they are copied.
 
-Cells are stored as they are, without compression: the digits of random draws do not compress.
+Cells are stored as they are, without compression: the digits of random draws do not compress, and a file that is
+nothing but the numbers can be mapped into memory. That is what a run that grows a Zarr store holds instead of cells
+that are in it: the system reads them when they are needed and forgets them when memory is short, and a mapped file can
+be read to the end even if it is replaced or deleted.
 """
 
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesimpute.cells import Cells
 from bayesimpute.outcome import FileError, InputError, one
-from bayesimpute.saving import atomic, reason, standing
+from bayesimpute.records import Record
+from bayesimpute.replacing import standing
+from bayesimpute.saving import atomic, reason
+from bayesimpute.tree import imputations_in, to_tree
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
@@ -97,8 +105,10 @@ class Checkpoint:
         self.path = Path(path)
         self._last: _Written | None = None
 
-    def write(self, tree: xr.DataTree) -> None:
-        """Put a tree of the run in the place of the one before.
+    def write(self, record: Record) -> None:
+        """Put the run as far as it has come in the place of what was written before.
+
+        Cells that are in a Zarr store afterwards are no longer held in memory.
 
         Raises
         ------
@@ -106,11 +116,14 @@ class Checkpoint:
             As :func:`write_tree`; the file is as it was before.
         """
         last = self._last if self._last is not None and self._last.still() else None
+        tree = to_tree(record)
         _write(tree, self.path, True, last)
         if self.path.suffix == ".zarr":
             store = Path(os.path.realpath(self.path))
-            places = {k: place for place, k in enumerate(tree["imputed"]["imputation"].values.tolist())}
+            places = {k: place for place, k in enumerate(imputations_in(tree))}
             self._last = _Written(store=store, identity=_identity(store), places=places)
+            if os.name == "posix":  # elsewhere a file that is mapped cannot be replaced
+                _move_cells(record, tree, self._last, {} if last is None else last.places)
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -143,9 +156,8 @@ def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
     if last is not None:
         for name in (*UNCHANGING, *(f"{target}/row" for target in targets)):
             shutil.copytree(last.store / name, store / name, copy_function=_link, dirs_exist_ok=True)
-    imputations = tree["imputed"]["imputation"].values.tolist()
     for name in targets:
-        _write_cells(tree[name]["cells"], imputations, store, name, last)
+        _write_cells(tree[name].to_dataset()["cells"], imputations_in(tree), store, name, last)
 
 
 def _write_cells(cells: xr.DataArray, imputations: list[int], store: Path, name: str, last: _Written | None) -> None:
@@ -164,13 +176,31 @@ def _write_cells(cells: xr.DataArray, imputations: list[int], store: Path, name:
         config={"write_empty_chunks": True},  # else cells that are all zero have no file
     )
     for place, k in enumerate(imputations):
-        there = None if last is None else last.places.get(k)
-        if last is None or there is None:
+        if last is None or k not in last.places:
             array[place] = np.asarray(cells[place].values)
         else:
             chunk = store / name / "cells" / "c" / str(place) / "0"
             chunk.parent.mkdir(parents=True)
-            _link(last.store / name / "cells" / "c" / str(there) / "0", chunk)
+            _link(_chunk(last, name, k), chunk)
+
+
+def _move_cells(record: Record, tree: xr.DataTree, written: _Written, before: Mapping[int, int]) -> None:
+    """Have the cells that are new in a store read from its files."""
+    for k, cells in ((k, cells) for leg in record.legs for k, cells in leg.kept.items()):
+        if k not in before and isinstance(cells, Cells):
+            groups = tree["imputed"].children.values()
+            with suppress(OSError, ValueError):  # then they stay in memory
+                names = {str(group.attrs["name"]): _chunk(written, group.path, k) for group in groups}
+                cells.move({name: _mapped(chunk, cells[name]) for name, chunk in names.items()})
+
+
+def _mapped(chunk: Path, cells: np.ndarray) -> np.ndarray:
+    return np.asarray(np.memmap(chunk, dtype=cells.dtype.newbyteorder("<"), mode="r", shape=cells.shape))
+
+
+def _chunk(written: _Written, group: str, k: int) -> Path:
+    """The file of an imputation's cells of a target."""
+    return written.store / group.strip("/") / "cells" / "c" / str(written.places[k]) / "0"
 
 
 def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None:

@@ -5,7 +5,7 @@
 | ``/observed`` | unit | the incomplete data as given |
 | ``/missing`` | unit | bool per variable |
 | ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
-| ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and the row of each cell |
+| ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | mean and sd of each target's imputed values |
@@ -83,6 +83,11 @@ def datasets_of(record: Record, resolved: Resolved) -> dict[str, xr.Dataset]:
         if target.missing_rows.size:  # of a complete variable that has a model, there is nothing to keep
             groups[f"/imputed/{safe[target.name]}"] = _imputed(record, target, stack)
     return groups
+
+
+def imputations_in(tree: xr.DataTree) -> list[int]:
+    """The imputations whose cells a tree has, in their order."""
+    return tree["imputed"].to_dataset()["imputation"].values.tolist()
 
 
 def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:

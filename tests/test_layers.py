@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesimpute"
 HOUSE = (
     "outcome",
+    "replacing",
     "saving",
     "columns",
     "priors",
@@ -42,6 +43,7 @@ HOUSE = (
     "tree",
     "reading",
     "store",
+    "result",
     "imputed",
     "progress",
     "interrupts",
