@@ -49,8 +49,8 @@ class _Rows(BackendArray):
         if wanted.ndim == 0:
             return np.array(self.source.row(self.name, int(wanted))[within], dtype=self.dtype)
         rows = np.empty((len(wanted), *np.arange(self.shape[1])[within].shape), dtype=self.dtype)
-        for row, place in zip(rows, wanted, strict=True):
-            row[...] = self.source.row(self.name, int(place))[within]
+        for i, place in enumerate(wanted.tolist()):
+            rows[i] = self.source.row(self.name, place)[within]
         return rows
 
     def __deepcopy__(self, memo: object) -> "_Rows":

@@ -15,7 +15,7 @@ from bayesimpute.kernel import ChainState
 from bayesimpute.plan import Plan
 from bayesimpute.records import STATS, Leg, Record, Schedule
 from bayesimpute.samplers.base import SamplerState
-from bayesimpute.storage import dataset_to_frame, safe_names
+from bayesimpute.storage import dataset_to_frame, frame_to_dataset, safe_names
 from bayesimpute.targets import Event, Resolved, resolve
 from bayesimpute.tree import FORMAT, datasets_of, imputations_in, in_order
 
@@ -28,6 +28,7 @@ def whole(tree: xr.DataTree, record: Record) -> xr.DataTree:
     groups = {path: group for path, group in tree.to_dict().items() if not path.startswith(("/completed", "/imputed"))}
     groups = {path: group.drop_vars(_SPARES, errors="ignore") for path, group in groups.items()}
     groups["/"] = groups["/"].assign_attrs(format=FORMAT)
+    groups["/observed"] = frame_to_dataset(record.incomplete.frame)  # equal, and not held twice
     return xr.DataTree.from_dict({**groups, **datasets_of(record, resolve(record.plan, record.incomplete))})
 
 

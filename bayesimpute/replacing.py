@@ -1,8 +1,8 @@
 """A new file or store in the place of an old one, such that a kill at any moment leaves one of the two.
 
-A file takes another's place in one step. A folder cannot: the old one is moved aside first, under a name that
-:func:`standing` knows, so that it is found where a process was killed between the two steps, and :func:`restore` puts it
-back before anything is written there again.
+A file takes the place of another in one step. A folder cannot: the old one is moved aside first, under a name that
+:func:`standing` knows, so that it is found where a process was killed between the two steps, and :func:`restore` puts
+it back before anything is written there again.
 """
 
 import os
