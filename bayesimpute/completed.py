@@ -113,6 +113,13 @@ class Completed:
         return (~self._incomplete.columns[name].missing).astype(float)
 
 
+def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """A column with the values of its missing units put in, shape (row,): a new array."""
+    by_unit = values[target.rows]
+    by_unit[~target.observed] = cells
+    return by_unit[target.unit_of_row]
+
+
 def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Series:
     """A column as formulas read it: numbers as floats, labels as categories."""
     column = incomplete.columns.get(name)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.outcome import DataError, first_row, one
@@ -49,7 +50,7 @@ class Variables:
 
     def _finite(self, name: str) -> np.ndarray:
         if name in self._changing:
-            values = self._changing[name].astype(float)
+            values = self._changing[name].values.astype(float)
         else:
             values = self.imputed.incomplete.columns[name].values[np.newaxis]
         wrong = ~np.isfinite(values)
@@ -78,9 +79,9 @@ class Variables:
         return {}
 
     @cached_property
-    def _changing(self) -> dict[str, np.ndarray]:
+    def _changing(self) -> dict[str, xr.DataArray]:
         stored = in_order(self.imputed.tree["completed"].to_dataset())
-        return {variable.attrs["name"]: variable.values for variable in stored}
+        return {variable.attrs["name"]: variable for variable in stored}
 
     @cached_property
     def _observed(self) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute import compatible
+from bayesimpute import compatible, store
 from bayesimpute.check import plan_clusters, require
 from bayesimpute.crew import Crew, crew, require_one
 from bayesimpute.imputed import MultiplyImputed
@@ -28,6 +28,7 @@ from bayesimpute.legs import Job
 from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, Problem, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.records import Leg, Record, Schedule
+from bayesimpute.replacing import standing
 from bayesimpute.targets import Event, resolve
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def impute(
         events=(*resolved.events, *compatible.events(resolved), *(_warned(w) for w in warnings)),
         keep_effects=keep_effects,
     )
-    if checkpoint is not None and not force and os.path.lexists(checkpoint):
+    if checkpoint is not None and not force and standing(checkpoint) is not None:
         remedy = "go on from it with resume(), take another name, or give force=True"
         raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)
     return _run(record, executor, workers, progress, checkpoint)
@@ -281,13 +282,14 @@ class _Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path = None if path is None else Path(path)
+        self.file = None if path is None else store.Checkpoint(path)
         self.last, self.written = 0.0, False
 
     def write(self, record: Record) -> None:
-        if self.path is None:
+        if self.file is None:
             return
         try:
-            MultiplyImputed.of(record).save(self.path, force=True)
+            self.file.write(record)
         except FileError as error:
             if not self.written:
                 raise

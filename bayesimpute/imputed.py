@@ -1,27 +1,16 @@
-"""The result: m completed datasets with everything needed to judge, analyse, save, extend and resume them.
+"""What users do with m completed datasets: judge, analyse, describe and pool them, save them, run on.
 
-A :class:`MultiplyImputed` is a thin layer over one ``xarray.DataTree`` (schema: :mod:`bayesimpute.tree`); calling FCS
-chains ``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file needs no other input.
+Each verb is a door to the module that does the work; what the verbs work on is :class:`bayesimpute.result.Result`.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 
-from bayesimpute.columns import Column
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import BayesimputeError, DataError, FileError, InputError, one
-from bayesimpute.plan import Estimand, Plan
-from bayesimpute.records import Record
-from bayesimpute.saving import atomic, reason
-from bayesimpute.tree import FORMAT, from_tree, in_order, to_tree
+from bayesimpute.outcome import InputError, one
+from bayesimpute.plan import Estimand
+from bayesimpute.result import Result
 
 if TYPE_CHECKING:
     from bayesimpute.descriptives import Descriptives
@@ -30,7 +19,7 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Analyses, Pooled
 
 
-class MultiplyImputed:
+class MultiplyImputed(Result):
     """Completed datasets and the chains that they came from.
 
     Parameters
@@ -38,192 +27,6 @@ class MultiplyImputed:
     tree : xarray.DataTree
         As :mod:`bayesimpute.tree` describes it.
     """
-
-    def __init__(self, tree: xr.DataTree) -> None:
-        self.tree = tree
-
-    @classmethod
-    def of(cls, record: Record) -> "MultiplyImputed":
-        """From what a run has produced."""
-        made = cls(to_tree(record))
-        made.__dict__["record"] = record
-        return made
-
-    @cached_property
-    def record(self) -> Record:
-        """The run, as the loop knows it."""
-        return from_tree(self.tree)
-
-    @cached_property
-    def incomplete(self) -> Incomplete:
-        """The data as they were given."""
-        return self.record.incomplete
-
-    @cached_property
-    def plan(self) -> Plan:
-        """The plan, with the run settings that were used."""
-        return self.record.plan  # of a run in memory: a family of the user's own cannot be read from TOML
-
-    @property
-    def m(self) -> int:
-        """Number of completed datasets."""
-        return int(self.tree["completed"].sizes.get("imputation", 0))
-
-    @cached_property
-    def _done(self) -> frozenset[int]:
-        return frozenset(json.loads(self.tree.attrs["imputations_done"]))
-
-    @property
-    def seed(self) -> int:
-        """The seed of the run."""
-        return int(self.tree.attrs["seed"])
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The variables that were imputed from a model, in their visit sequence."""
-        return tuple(self._targets)
-
-    @cached_property
-    def _targets(self) -> dict[str, str]:
-        stats, chains = self.tree["sample_stats"], self.tree["chains"]
-        safe = [str(name) for name in stats.coords["target"].values] if "target" in stats.coords else []
-        return {chains[f"{name}_mean"].attrs["target"]: name for name in safe}
-
-    @property
-    def events(self) -> pd.DataFrame:
-        """Everything that was done automatically: chain, sweep, target, what, why."""
-        data = self.tree["events"].to_dataset()
-        names = {"chain": "chain", "sweep": "sweep", "on_target": "target", "what": "what", "why": "why"}
-        table = pd.DataFrame({name: data[stored].values for stored, name in names.items()})
-        return table.astype({"target": "str", "what": "str", "why": "str"})
-
-    def completed(self, k: int) -> pd.DataFrame:
-        """Completed dataset k, from 0, with the columns, types and row labels of the data (derived columns at the end).
-
-        Raises
-        ------
-        IndexError
-            If there is no such dataset.
-        BayesimputeError
-            If it is not there yet, because the run was stopped before.
-        """
-        if not 0 <= k < self.m:
-            raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
-        if k not in self._done:
-            finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
-            raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
-        frame = self.incomplete.frame.copy()
-        for variable in in_order(self.tree["completed"].to_dataset()):
-            name = variable.attrs["name"]
-            values = variable.values[k].astype(float)
-            column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
-            frame[name] = column.decode(values, frame.index)
-        return frame
-
-    def __iter__(self) -> Iterator[pd.DataFrame]:
-        return (self.completed(k) for k in range(self.m))
-
-    def __len__(self) -> int:
-        return self.m
-
-    def to_long(self, *, include_incomplete: bool = False) -> pd.DataFrame:
-        """All datasets under each other, as mice's ``complete("long")``.
-
-        Parameters
-        ----------
-        include_incomplete : bool
-            Whether the incomplete data come first, as imputation 0.
-
-        Returns
-        -------
-        DataFrame
-            ``.imp`` (1 to m) and ``.id`` (row number from 1) first, then the columns of the data; row labels kept.
-
-        Raises
-        ------
-        DataError
-            If the data have a column ``.imp`` or ``.id``.
-        """
-        taken = [f'"{name}"' for name in (".imp", ".id") if name in self.incomplete.frame]
-        if taken:
-            finding = f"there is a column called {' and '.join(taken)} already"
-            raise one(DataError, "data", finding, "rename it before the data are imputed")
-        frames = list(self)
-        if include_incomplete:
-            frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
-        first = 0 if include_incomplete else 1
-        numbered = []
-        for k, frame in enumerate(frames, start=first):
-            numbered.append(frame)
-            frame.insert(0, ".imp", k)
-            frame.insert(1, ".id", np.arange(1, len(frame) + 1))
-        return pd.concat(numbered)
-
-    def to_xarray(self) -> xr.Dataset:
-        """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes."""
-        return self.tree["completed"].to_dataset()
-
-    def posterior(self, target: str) -> xr.DataTree:
-        """The draws of one conditional model as a tree with a plain ``/posterior``, for all of ArviZ.
-
-        Raises
-        ------
-        KeyError
-            If the variable was not imputed from a model.
-        """
-        if target not in self._targets:
-            raise KeyError(f'"{target}" was not imputed from a model; the targets are {", ".join(self.targets)}')
-        safe = self._targets[target]
-        stats = self.tree["sample_stats"].to_dataset().sel(target=safe, drop=True)
-        groups = {"posterior": self.tree[f"posterior/{safe}"].to_dataset(), "sample_stats": stats}
-        return xr.DataTree.from_dict(groups)
-
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write everything to one netCDF file (``.nc``) or Zarr store (``.zarr``), in one step.
-
-        Raises
-        ------
-        FileError
-            If the path exists and not `force`, has another ending, or cannot be written.
-        """
-        with atomic(path, force=force) as temporary:
-            try:
-                if temporary.suffix == ".zarr":
-                    self.tree.to_zarr(temporary, mode="w", consolidated=False)
-                elif temporary.suffix == ".nc":
-                    self.tree.to_netcdf(temporary, engine="h5netcdf")
-                else:
-                    raise one(FileError, str(path), f'unknown ending "{temporary.suffix}"', "use .nc or .zarr")
-            except (RuntimeError, ValueError) as error:  # how HDF5 says that the disk is full
-                if isinstance(error, InputError):
-                    raise
-                raise one(FileError, str(path), f"it cannot be written ({error})", "free some space") from error
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "MultiplyImputed":
-        """Read what :meth:`save` wrote.
-
-        Raises
-        ------
-        FileError
-            If the file is not there, is not such a file, is truncated, or comes from a newer version.
-        """
-        path = Path(path)
-        if not path.exists():
-            raise one(FileError, str(path), "there is no such file", "check the name")
-        try:
-            zarr = path.is_dir()
-            if not zarr:
-                _open_once(path)
-            options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
-            with xr.open_datatree(path, **options) as tree:
-                tree = tree.load()
-        except PermissionError as error:
-            raise one(FileError, str(path), f"it cannot be read ({reason(error)})", "check its permissions") from error
-        except Exception as error:
-            remedy = "make it again, or resume from the checkpoint"
-            raise one(FileError, str(path), "it is damaged, or not a saved imputation", remedy) from error
-        return cls(_checked(tree, path))
 
     def extend(self, sweeps: int, **options: Any) -> "MultiplyImputed":
         """Run on: all sweeps so far count as warm-up, and the m datasets are taken anew.
@@ -376,31 +179,3 @@ class MultiplyImputed:
         from bayesimpute.reporting import report
 
         return report(self, analyses=analyses)
-
-    def __repr__(self) -> str:
-        done = len(self._done)
-        rows = self.tree["observed"].attrs["rows"]
-        schedule = json.loads(self.tree.attrs["schedule"])
-        return (
-            f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; "
-            f"targets {', '.join(self.targets) or 'none'}; "
-            f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
-        )
-
-
-def _open_once(path: Path) -> None:
-    """Fail on what is no HDF5 file before h5netcdf does, whose half-open files complain when they are forgotten."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        file.visit(str)
-
-
-def _checked(tree: xr.DataTree, path: Path) -> xr.DataTree:
-    version = tree.attrs.get("format")
-    if version is None or "plan" not in tree.attrs:
-        raise one(FileError, str(path), "it is not a saved imputation", "give a file that bayesimpute wrote")
-    if int(version) != FORMAT:
-        finding = f"it has format {version}, this version reads {FORMAT}"
-        raise one(FileError, str(path), finding, "update bayesimpute, or make the file again")
-    return tree

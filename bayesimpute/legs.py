@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesimpute.cells import Cells, packed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.kernel import (
     Bench,
@@ -176,7 +177,7 @@ class _Book:
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
         self.events: list[Event] = []
-        self.kept: dict[int, dict[str, np.ndarray]] = {}
+        self.kept: dict[int, Cells] = {}
         self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
         self.seconds = 0.0
@@ -190,7 +191,7 @@ class _Book:
             self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
         if k is not None:
-            self.kept[k] = dict(state.cells)
+            self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
 
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells, s = state.cells[name], v.stats

@@ -11,7 +11,6 @@ import datetime
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.outcome import FileError, InputError, one
+from bayesimpute.replacing import move, remove, restore
 
 STATA_LONG = 2_147_483_620
 STATA_STRING = 2045
@@ -84,18 +84,19 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     if "\0" in str(path):
         raise one(FileError, repr(str(path)), "a file name cannot contain a zero byte", "choose another name")
     target = Path(os.path.realpath(path))  # unlike Path.resolve, leaves a circle of links to the checks below
+    restore(target)
     _check_target(target, str(path), force=force)
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
     try:
         yield temporary
         _check_target(target, str(path), force=force)
-        _move(temporary, target)
+        move(temporary, target)
     except OSError as error:
         remedy = "make room, or write to a folder where you may write"
         raise one(FileError, str(path), f"cannot be written ({reason(error)})", remedy) from error
     finally:
         with suppress(OSError):
-            _remove(temporary)
+            remove(temporary)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -184,28 +185,6 @@ def _check_target(target: Path, given: str, *, force: bool) -> None:
         )
     if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise one(FileError, given, "you may not write to this file", "change its permissions, or choose another name")
-
-
-def _move(temporary: Path, target: Path) -> None:
-    """Put `temporary` in the place of `target`; a folder has to be moved out of the way first."""
-    if not target.is_dir() and not (target.exists() and temporary.is_dir()):
-        temporary.replace(target)
-        return
-    old = temporary.with_name(f"{temporary.name}.old")
-    target.rename(old)
-    try:
-        temporary.replace(target)
-    except OSError:
-        old.rename(target)
-        raise
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def is_file(path: Path) -> bool:

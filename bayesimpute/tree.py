@@ -1,10 +1,12 @@
-"""The DataTree of a run: its schema, and the way back to a :class:`~bayesimpute.records.Record`.
+"""The DataTree of a run: its schema, and how a :class:`~bayesimpute.records.Record` becomes one.
 
 | group | dims | holds |
 |---|---|---|
 | ``/observed`` | unit | the incomplete data as given |
 | ``/missing`` | unit | bool per variable |
-| ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, as floats or codes |
+| ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
+| ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
+| ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | mean and sd of each target's imputed values |
 | ``/sample_stats`` | chain, draw, target | how each visit went |
@@ -13,6 +15,14 @@
 
 A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a
 saved run needs.
+
+**In a file** there is no ``/completed``: it follows from the rest, and loading makes it again. With xarray alone,
+completed dataset k of the column ``y`` is ``/observed/y`` with ``/imputed/y/cells`` of imputation k at the rows
+``/imputed/y/row``. Numbers are as they are, labels are codes: their place in the sorted labels of a text column, or
+among the categories. Of a variable of clusters there is a cell for each cluster, ``row`` is a row of that cluster, and
+the attribute ``level`` names its key. A Zarr store has one chunk for each imputation of each target.
+
+Files of format 1 had ``/completed`` as m whole columns, and the spares in ``/state/<target>``; they can be read.
 """
 
 import importlib.metadata
@@ -25,16 +35,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesimpute.completed import Completed
+from bayesimpute.cells import cell_dtype
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import ChainState
-from bayesimpute.plan import Plan
-from bayesimpute.records import STATS, Leg, Record, Schedule
+from bayesimpute.ondemand import Datasets, Stack
+from bayesimpute.records import STATS, Record
 from bayesimpute.samplers.base import SamplerState
-from bayesimpute.storage import dataset_to_frame, frame_to_dataset, safe_names
-from bayesimpute.targets import Event, Resolved, resolve
+from bayesimpute.storage import frame_to_dataset, safe_names
+from bayesimpute.targets import Resolved, Target, resolve
 
-FORMAT = 1
+FORMAT = 2
 """Of the schema; a file of a newer one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
@@ -47,55 +56,44 @@ def to_tree(record: Record) -> xr.DataTree:
         "/": xr.Dataset(attrs=_attributes(record)),
         "/observed": frame_to_dataset(record.incomplete.frame),
         "/missing": _missing(record.incomplete),
-        "/completed": _completed(record, resolved),
+        **datasets_of(record, resolved),
         "/chains": _chains(record, names),
         "/sample_stats": _sample_stats(record, names),
         "/events": _events(record),
     }
-    for target, safe in names.items():
-        groups[f"/posterior/{safe}"] = _posterior(record, target)
+    for target in resolved.targets:
+        safe = names[target.name]
+        groups[f"/posterior/{safe}"] = _posterior(record, target.name)
         groups[f"/state/{safe}"] = _state(record, target)
     return xr.DataTree.from_dict(groups)
 
 
-def from_tree(tree: xr.DataTree) -> Record:
-    """The record that :func:`to_tree` stored."""
-    attrs = tree.attrs
-    plan = Plan.from_toml(attrs["plan"])
-    incomplete = Incomplete.from_frame(
-        dataset_to_frame(tree["observed"].to_dataset()), clusters=tuple(json.loads(attrs["clusters"]))
-    )
-    schedule = Schedule(**json.loads(attrs["schedule"]))
-    resolved = resolve(plan, incomplete)
-    names = safe_names([t.name for t in resolved.targets])
-    events = _read_events(tree)
-    sweeps = json.loads(attrs["sweeps_done"])
-    effects = bool(attrs["keep_effects"])
-    kept = _read_kept(tree, resolved, json.loads(attrs["imputations_done"]))
-    for k, cells in _read_spares(tree, names).items():
-        kept[k] = cells
-    states, legs = [], []
-    for chain in range(schedule.chains):
-        states.append(_read_state(tree, names, chain, sweeps[chain]))
-        mine = {k: cells for k, cells in kept.items() if k % schedule.chains == chain}
-        own = tuple(e for e in events if e.chain == chain)
-        legs.append(_read_leg(tree, names, chain, max(0, sweeps[chain] - schedule.base), mine, own, effects))
-    return Record(
-        incomplete=incomplete,
-        plan=_with_its_sampler(plan, events),
-        seed=int(attrs["seed"]),
-        schedule=schedule,
-        states=tuple(states),
-        legs=tuple(legs),
-        events=tuple(e for e in events if e.chain < 0),
-        keep_effects=effects,
-    )
+def datasets_of(record: Record, resolved: Resolved) -> dict[str, xr.Dataset]:
+    """The groups of the imputed cells and of the completed datasets; none of their arrays is made before it is read."""
+    kept = _kept(record)
+    stack, datasets = Stack(kept), Datasets(record.incomplete, record.plan, kept, record.schedule.m)
+    names = safe_names(datasets.names())
+    completed = {safe: datasets.variable(name) for name, safe in names.items()}
+    groups = {
+        "/completed": _ordered(xr.Dataset(completed), completed),
+        "/imputed": xr.Dataset(coords={"imputation": np.array(stack.imputations, dtype=np.int64)}),
+    }
+    safe = safe_names([t.name for t in resolved.targets])
+    for target in resolved.targets:
+        if target.missing_rows.size:  # of a complete variable that has a model, there is nothing to keep
+            groups[f"/imputed/{safe[target.name]}"] = _imputed(record, target, stack)
+    return groups
 
 
-def _with_its_sampler(plan: Plan, events: Iterable[Event]) -> Plan:
-    """Files from before runs said which sampler they chose: that was NUTS."""
-    said = any(event.what.startswith("sampler ") for event in events)
-    return plan if said or plan.run.sampler != "auto" else plan.with_run(sampler="nuts")
+def imputations_in(tree: xr.DataTree) -> list[int]:
+    """The imputations whose cells a tree has, in their order."""
+    return tree["imputed"].to_dataset()["imputation"].values.tolist()
+
+
+def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:
+    cells = stack.variable(target, cell_dtype(target, record.incomplete.columns[target.name]))
+    row = target.missing_rows.astype(np.min_scalar_type(-len(record.incomplete.frame)))
+    return xr.Dataset({"cells": cells, "row": ("cell", row)}, attrs={"name": target.name, "level": target.level or ""})
 
 
 def _attributes(record: Record) -> dict[str, Any]:
@@ -123,24 +121,6 @@ def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:
 def _missing(incomplete: Incomplete) -> xr.Dataset:
     names = safe_names(incomplete.columns)
     return xr.Dataset({names[n]: ("unit", c.missing, {"name": n}) for n, c in incomplete.columns.items()})
-
-
-def _completed(record: Record, resolved: Resolved) -> xr.Dataset:
-    kept = {k: cells for k, cells in _kept(record).items() if k < record.schedule.m}
-    changing = [t.name for t in resolved.targets if t.missing_rows.size] + [d.name for d in resolved.derived]
-    wanted = dict.fromkeys([*changing, *resolved.filled, *(d.name for d in record.plan.derived)])
-    wanted = [n for n in wanted if n in record.incomplete.columns or any(d.name == n for d in record.plan.derived)]
-    names = safe_names(wanted)
-    whole = {t.name for t in resolved.targets if t.kind == "binary"}
-    data = {n: np.full((record.schedule.m, len(record.incomplete.frame)), np.nan) for n in wanted}
-    for k, cells in kept.items():
-        completed = Completed(record.incomplete, resolved, cells)
-        for name in wanted:
-            data[name][k] = completed.values.get(name, resolved.filled.get(name))
-    done = len(kept) == record.schedule.m
-    made = {n: x.astype(np.int8) if done and n in whole and not np.isnan(x).any() else x for n, x in data.items()}
-    variables = {names[n]: (("imputation", "unit"), x, {"name": n}) for n, x in made.items()}
-    return _ordered(xr.Dataset(variables), variables)
 
 
 def _ordered(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
@@ -227,94 +207,22 @@ def _events(record: Record) -> xr.Dataset:
     return xr.Dataset({**numbers, **{f"on_{k}" if k == "target" else k: v for k, v in texts.items()}})
 
 
-def _read_events(tree: xr.DataTree) -> list[Event]:
-    data = tree["events"].to_dataset()
-    columns = [data[name].values for name in ("chain", "sweep", "on_target", "what", "why")]
-    return [
-        Event(chain=int(c), sweep=int(s), target=str(t), what=str(a), why=str(b)) for c, s, t, a, b in zip(*columns)
-    ]
-
-
-def _state(record: Record, target: str) -> xr.Dataset:
-    variables: dict[str, Any] = {}
-    begun = [state for state in record.states if target in state.cells]
-    if begun:
-        width = len(begun[0].cells[target])
-        cells = [state.cells.get(target, np.full(width, np.nan)) for state in record.states]
-        variables["cells"] = (("chain", "missing_unit"), np.stack(cells))
-    spares = {k: cells[target] for k, cells in sorted(_kept(record).items()) if k >= record.schedule.m}
-    if spares:
-        variables["spare_imputation"] = ("spare", np.array(list(spares)))
-        variables["spare_cells"] = (("spare", "missing_unit"), np.stack(list(spares.values())))
-    variables["steps"] = ("chain", np.array([state.steps.get(target, 0) for state in record.states]))
-    ready = [state.samplers[target] for state in record.states if target in state.samplers]
-    for name in ready[0].arrays if ready else ():
-        shape = ready[0].arrays[name].shape
-        blank = SamplerState({name: np.full(shape, np.nan)})
-        rows = [np.asarray(s.samplers.get(target, blank).arrays[name], dtype=float) for s in record.states]
-        variables[f"sampler_{name}"] = (("chain", *(f"{name}_{i}" for i in range(len(shape)))), np.stack(rows))
-    variables["has_cells"] = ("chain", np.array([target in state.cells for state in record.states]))
-    variables["has_sampler"] = ("chain", np.array([target in state.samplers for state in record.states]))
-    return xr.Dataset(variables)
-
-
-def _read_state(tree: xr.DataTree, names: Mapping[str, str], chain: int, sweep: int) -> ChainState:
-    cells, samplers, steps = {}, {}, {}
-    for target, safe in names.items():
-        data = tree[f"state/{safe}"].to_dataset()
-        if data["has_cells"].values[chain]:
-            cells[target] = np.array(data["cells"].values[chain])
-        if data["has_sampler"].values[chain]:
-            arrays = {str(n)[8:]: np.array(v.values[chain]) for n, v in data.items() if str(n).startswith("sampler_")}
-            samplers[target] = SamplerState(arrays)
-        if data["steps"].values[chain]:
-            steps[target] = int(data["steps"].values[chain])
-    return ChainState(chain=chain, sweep=sweep, cells=cells, samplers=samplers, steps=steps)
-
-
-def _read_leg(
-    tree: xr.DataTree,
-    names: Mapping[str, str],
-    chain: int,
-    length: int,
-    kept: Mapping[int, Mapping[str, np.ndarray]],
-    events: tuple[Event, ...],
-    keep_effects: bool,
-) -> Leg:
-    draws, imputed, stats, effects, parameters = {}, {}, {}, {}, {}
-    for place, (target, safe) in enumerate(names.items()):
-        posterior = tree[f"posterior/{safe}"].to_dataset()
-        scalars = [v.values[chain, :length] for v in in_order(posterior)]
-        parameters[target] = tuple(v.attrs["name"] for v in in_order(posterior))
-        draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
-        chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
-        imputed[target] = np.stack([chains[f"{safe}_{s}"].values[chain, :length] for s in ("mean", "sd")], axis=1)
-        stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
-        if keep_effects:
-            effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
-    if not any(parameters.values()):
-        return Leg(events=events, kept=kept)
-    return Leg(names=parameters, draws=draws, imputed=imputed, stats=stats, effects=effects, kept=kept, events=events)
-
-
-def _read_kept(tree: xr.DataTree, resolved: Resolved, done: Iterable[int]) -> dict[int, dict[str, np.ndarray]]:
-    completed = tree["completed"].to_dataset()
-    by_name = {variable.attrs["name"]: variable for variable in completed.values()}
-    none = np.zeros(0)  # of a complete variable that has a model, nothing is stored m times
-    return {
-        k: {
-            t.name: by_name[t.name].values[k][t.missing_rows].astype(float) if t.missing_rows.size else none
-            for t in resolved.targets
-        }
-        for k in done
+def _state(record: Record, target: Target) -> xr.Dataset:
+    name, width = target.name, len(target.missing_rows)
+    dtype = cell_dtype(target, record.incomplete.columns[name])
+    blank = np.zeros(width)
+    cells = [state.cells.get(name, blank) for state in record.states]
+    variables: dict[str, Any] = {
+        # codes as codes; numbers with all digits of the chain, for it goes on from them
+        "cells": (("chain", "missing_unit"), np.array(cells, dtype=dtype if dtype.kind == "i" else np.float64)),
+        "steps": ("chain", np.array([state.steps.get(name, 0) for state in record.states])),
     }
-
-
-def _read_spares(tree: xr.DataTree, names: Mapping[str, str]) -> dict[int, dict[str, np.ndarray]]:
-    found: dict[int, dict[str, np.ndarray]] = {}
-    for target, safe in names.items():
-        data = tree[f"state/{safe}"].to_dataset()
-        if "spare_cells" in data:
-            for k, cells in zip(data["spare_imputation"].values.tolist(), data["spare_cells"].values, strict=True):
-                found.setdefault(k, {})[target] = np.array(cells)
-    return found
+    ready = [state.samplers[name] for state in record.states if name in state.samplers]
+    for part in ready[0].arrays if ready else ():
+        shape = ready[0].arrays[part].shape
+        none = SamplerState({part: np.full(shape, np.nan)})
+        rows = [np.asarray(s.samplers.get(name, none).arrays[part], dtype=float) for s in record.states]
+        variables[f"sampler_{part}"] = (("chain", *(f"{part}_{i}" for i in range(len(shape)))), np.stack(rows))
+    variables["has_cells"] = ("chain", np.array([name in state.cells for state in record.states]))
+    variables["has_sampler"] = ("chain", np.array([name in state.samplers for state in record.states]))
+    return xr.Dataset(variables)

@@ -45,9 +45,9 @@ def whole() -> MultiplyImputed:
     return run_prior(table(), *FORMULAS, **RUN)
 
 
-def start(folder: Path, workers: int = 1) -> tuple[subprocess.Popen, Path]:
+def start(folder: Path, workers: int = 1, ending: str = "nc") -> tuple[subprocess.Popen, Path]:
     """A run in a session of its own, as Ctrl-C on a terminal goes to all processes of the command."""
-    script, path = folder / "script.py", folder / "run.nc"
+    script, path = folder / "script.py", folder / f"run.{ending}"
     script.write_text(SCRIPT)
     search = os.pathsep.join(str(p) for p in (Path(__file__).parent, Path(__file__).parents[1]))
     process = subprocess.Popen(
@@ -76,9 +76,18 @@ def sweeps(path: Path) -> int:
     return -1
 
 
-@pytest.mark.parametrize("least", [0, 1, 80], ids=["at once", "early", "later"])
-def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: Path, least: int) -> None:
-    process, path = start(tmp_path)
+@pytest.mark.parametrize(
+    ("least", "ending"),
+    [
+        pytest.param(0, "nc", id="at once"),
+        pytest.param(1, "nc", id="early"),
+        pytest.param(80, "nc", id="later"),
+        pytest.param(0, "zarr", id="at once, a store", marks=pytest.mark.slow),
+        pytest.param(5, "zarr", id="early, a store"),
+    ],
+)
+def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: Path, least: int, ending: str) -> None:
+    process, path = start(tmp_path, ending=ending)
     try:
         wait_until(process, path.exists if least == 0 else lambda: sweeps(path) >= least)
     finally:

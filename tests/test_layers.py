@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesimpute"
 HOUSE = (
     "outcome",
+    "replacing",
     "saving",
     "columns",
     "priors",
@@ -23,6 +24,7 @@ HOUSE = (
     "dependence",
     "targets",
     "cluster_means",
+    "cells",
     "completed",
     "check",
     "congenial",
@@ -42,7 +44,11 @@ HOUSE = (
     "legs",
     "crew",
     "storage",
+    "ondemand",
     "tree",
+    "reading",
+    "store",
+    "result",
     "imputed",
     "progress",
     "interrupts",
@@ -87,6 +93,7 @@ SEAMS = {
     "rich": ("progress", "tables"),
     "tomli_w": ("document",),
     "threadpoolctl": ("legs",),
+    "zarr": ("store",),
 }
 """Who may import what, inside functions too."""
 HEAVY = {*SEAMS, "scipy.stats", "scipy.optimize", "distributed", "dask"}

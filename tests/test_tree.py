@@ -10,8 +10,9 @@ from looping import FORMULAS, assert_same_run, fresh_record, prior_plan, run_pri
 
 from bayesimpute import Conditional, Derived, MultiplyImputed
 from bayesimpute.legs import Job, run_leg
+from bayesimpute.reading import from_tree
 from bayesimpute.records import STATS, Record
-from bayesimpute.tree import FORMAT, from_tree, to_tree
+from bayesimpute.tree import FORMAT, to_tree
 
 
 def advanced(record: Record, *sweeps: int) -> Record:
@@ -65,7 +66,7 @@ def test_a_saved_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, ending: 
 def test_groups_dims_and_attributes() -> None:
     tree = run_prior(table(), *FORMULAS, derived=[Derived(name="xy", expression="x * y")], m=3).tree
     n = len(table())
-    groups = {"observed", "missing", "completed", "chains", "sample_stats", "events", "posterior", "state"}
+    groups = {"observed", "missing", "imputed", "completed", "chains", "sample_stats", "events", "posterior", "state"}
     assert set(tree.children) == groups
     assert tree["observed"].sizes == {"unit": n}
     assert all(v.dims == ("unit",) and v.dtype == bool for v in tree["missing"].data_vars.values())

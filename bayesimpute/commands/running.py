@@ -10,6 +10,7 @@ from bayesimpute import tables
 from bayesimpute.commands.saved import code
 from bayesimpute.inputs import read_inputs, writable
 from bayesimpute.outcome import FileError, InputError, Interrupted, Outcome, Problem, errors
+from bayesimpute.replacing import standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +144,7 @@ def _output_problems(arguments: argparse.Namespace, out: Path, checkpoint: Path)
     if arguments.checkpoint and os.path.realpath(out) == os.path.realpath(checkpoint):
         finding = "the result and the checkpoint have the same name"
         return [*problems, Problem(path=str(checkpoint), finding=finding, remedy="choose another --checkpoint")]
-    if os.path.lexists(checkpoint) and not arguments.force:
+    if standing(checkpoint) is not None and not arguments.force:
         remedy = f"go on from it ({_how_to_resume(checkpoint, out)}), or overwrite it with --force"
         return [
             *problems,
