@@ -36,14 +36,19 @@ class Gibbs:
     """The compiled sampler of linear mixed models; see the module."""
 
     def supports(self, model: ConditionalModel) -> bool:
-        """Gaussian targets with the parts that the module lists."""
+        """Gaussian targets and selection models with the parts that the modules list."""
         from bayesimpute.samplers.gibbs.parts import supported
+        from bayesimpute.samplers.gibbs.selection import selects
 
-        return supported(model.design)
+        return supported(model.design) or selects(model.design)
 
     def compile(self, model: ConditionalModel) -> Posterior:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
+        from bayesimpute.samplers.gibbs.selection import selects
+        from bayesimpute.samplers.gibbs.selection.posterior import SelectionPosterior
 
+        if selects(model.design):
+            return SelectionPosterior(design=model.design)
         codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
         return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))
