@@ -57,7 +57,7 @@ def quadrant(rng, h, k, rho, root):
 
 @compiled
 def far_quadrant(rng, h, k, slope, by):
-    """a of :func:`quadrant`: its log density g(a) = log phi(a) + log Phi(by k + slope a) on a > -h is concave.
+    """The first of :func:`quadrant`: its log density g(a) = log phi(a) + log Phi(by k + slope a), a > -h, is concave.
 
     Rejection under two tangents, a standard deviation to both sides of the top: three of four are accepted where g is
     quadratic, and never few (Gilks & Wild 1992, Appl. Stat. 41:337, without the adaptation).
@@ -89,7 +89,7 @@ def far_quadrant(rng, h, k, slope, by):
 
 @compiled
 def _concave(x, at, slope):
-    """g and its first two derivatives; the second is at most -1."""
+    """The log density g and its first two derivatives; the second is at most -1."""
     w = at + slope * x
     ratio = log_ndtr_slope_1(w)
     second = -1 - slope * slope * max(ratio * (w + ratio), 0.0)

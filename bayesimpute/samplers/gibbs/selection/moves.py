@@ -40,10 +40,10 @@ def move_errors(rng, zeta, log_sigma, pair, sums):
         high = low + width
         for _ in range(SHRINKAGES):
             t = low + (high - low) * rng.random()
-            z, l = zeta + by_zeta * t, log_sigma + (1 - by_zeta) * t
-            value = errors_density(z, l, pair, sums)
+            at, scale = zeta + by_zeta * t, log_sigma + (1 - by_zeta) * t
+            value = errors_density(at, scale, pair, sums)
             if value > level:
-                zeta, log_sigma, now = z, l, value
+                zeta, log_sigma, now = at, scale, value
                 break
             if t < 0:
                 low = t

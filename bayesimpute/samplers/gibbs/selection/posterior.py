@@ -13,9 +13,9 @@ from bayesimpute.samplers.gibbs.selection.data import Frame
 from bayesimpute.samplers.gibbs.selection.equations import Pair
 from bayesimpute.samplers.gibbs.selection.sweeps import run_selection
 
-BURN_IN = (30, 60, 100, 150, 250, 400)
+BURN_IN = (30, 100, 200, 400, 1500)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
-FADED = 20.0
+FADED = 50.0
 """As so many sweeps counts, at the beginning of a stage of the burn-in, what was learnt before it."""
 SPREAD = 0.5
 """Half the width of the starts of artanh rho, log sd and the partial correlations around their middles."""
@@ -43,9 +43,7 @@ class SelectionPosterior:
         state, _, _ = self.step(state, data, rng, transitions=first)
         for sweeps in others:
             faded = {"ridge_count": np.minimum(state.arrays["ridge_count"], FADED)}
-            state, _, _ = self.step(
-                SamplerState({**state.arrays, **faded}), data, rng, transitions=sweeps, tune=True
-            )
+            state, _, _ = self.step(SamplerState({**state.arrays, **faded}), data, rng, transitions=sweeps, tune=True)
         return state
 
     def step(
@@ -53,8 +51,8 @@ class SelectionPosterior:
     ) -> tuple[SamplerState, Draw, Stats]:
         """Some sweeps."""
         self._set(data)
-        parts = (_tuple(state, names) for names in (LINEAR, ERRORS, RIDGE))
-        after = run_selection(rng, *parts, transitions, tune, self.frame.lay, self.pair)
+        linear, errors, ridge = (_tuple(state, names) for names in (LINEAR, ERRORS, RIDGE))
+        after = run_selection(rng, linear, errors, ridge, transitions, tune, self.frame.lay, self.pair)
         arrays: dict[str, np.ndarray] = {}
         for names, values in zip((LINEAR, ERRORS, RIDGE), after, strict=True):
             arrays |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
@@ -105,7 +103,8 @@ class SelectionPosterior:
         arrays |= {"count": np.array(0.0), "zeta": np.array(_correlation(predictors["rho"].priors[0], rng))}
         arrays |= {"log_sigma": np.array(sigma), "u": np.zeros((lay.clusters, lay.width))}
         arrays |= {"ridge_count": np.array(0.0), "ridge_mean": np.zeros(4 + size)}
-        return SamplerState(arrays | {"ridge_covariance": np.zeros((3, 4 + size)), "ridge_variance": np.zeros(4 + size)})
+        arrays |= {"ridge_covariance": np.zeros((3, 4 + size)), "ridge_variance": np.zeros(4 + size)}
+        return SamplerState(arrays)
 
 
 def _tuple(state: SamplerState, names: tuple[str, ...]) -> tuple:

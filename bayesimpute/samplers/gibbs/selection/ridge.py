@@ -20,7 +20,7 @@ import numpy as np
 from bayesimpute.families.normal_tails import log_ndtr_1
 from bayesimpute.families.quadrant_kernel import log_quadrant_rows
 from bayesimpute.families.quick_exp import compiled
-from bayesimpute.samplers.gibbs.densities import block_root, inner_root, log_prior
+from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.selection.equations import predict
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
@@ -32,10 +32,10 @@ WIDTH = 8.0
 """Of a first interval, in standard deviations of artanh rho."""
 ENOUGH = 40.0
 """Sweeps before what was learnt is used."""
-MEMORY = 1000.0
+MEMORY = 2000.0
 """Sweeps on which it rests; earlier ones are forgotten."""
-SLOW = 4.0
-"""Sweeps that count as one independent draw."""
+SLOW = 1.0
+"""Sweeps that count as one independent draw of an element given the features."""
 STEP = 0.3
 """Standard deviation of artanh rho before it is known."""
 CONDITION = 0.02
@@ -134,15 +134,15 @@ def solve_root(factor, a):
 @compiled
 def singular(factor):
     """Whether effects cannot be had from their standard normals and back."""
+    least = np.inf
     for i in range(factor.shape[0]):
-        if factor[i, i] < SINGULAR:
-            return True
-    return False
+        least = min(least, factor[i, i])
+    return least < SINGULAR
 
 
 @compiled
 def fitting(slopes, lay, theta, usual, b, u):
-    """The directions of b and u now: effects move less where their deviation is below the usual, exp(usual)."""
+    """The directions of b and u now: effects move less where their deviation is below half the usual, exp(usual)."""
     of_b = slopes[:, 1 : 1 + b.size].copy()
     of_u = slopes[:, 1 + b.size :].copy().reshape((2, u.shape[0], u.shape[1]))
     for f in range(lay.widths.size):
@@ -150,7 +150,7 @@ def fitting(slopes, lay, theta, usual, b, u):
         still = singular(factor)
         for a in range(q):
             at = lay.firsts[f] + a
-            by = 0.0 if still else min(math.exp(theta[at] - usual[at]), 1.0)
+            by = 0.0 if still else min(2 * math.exp(theta[at] - usual[at]), 1.0)
             if f < lay.inner:
                 of_u[:, :, offset + a] *= by
             else:
@@ -209,7 +209,8 @@ def density(zeta, log_sigma, steps, pair, m, s, of_m, of_s, linear, quadratic, s
     if not pair.binary:
         value += log_prior(pair.sigma[0], pair.sigma[1], pair.sigma[2], log_sigma)
     value += steps[0] * linear[0] + steps[1] * linear[1]
-    value -= 0.5 * (steps[0] ** 2 * quadratic[0] + 2 * steps[0] * steps[1] * quadratic[1] + steps[1] ** 2 * quadratic[2])
+    square = steps[0] * quadratic[0] + 2 * steps[1] * quadratic[1]
+    value -= 0.5 * (steps[0] * square + steps[1] ** 2 * quadratic[2])
     return value + log_likelihood(pair, m, s, zeta, log_sigma, steps, of_m, of_s, space)
 
 
@@ -231,10 +232,10 @@ def move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes
         t = low + (high - low) * rng.random()
         moved = math.tanh(zeta + t)
         steps[0], steps[1] = moved - rho, moved**2 - rho**2
-        l = log_sigma if pair.binary else log_sigma + steps[0] * slopes[0, 0] + steps[1] * slopes[1, 0]
-        if density(zeta + t, l, steps, pair, m, s, of_m, of_s, linear, quadratic, space) > level:
+        scale = log_sigma if pair.binary else log_sigma + steps[0] * slopes[0, 0] + steps[1] * slopes[1, 0]
+        if density(zeta + t, scale, steps, pair, m, s, of_m, of_s, linear, quadratic, space) > level:
             _shift(b, u, m, s, steps, of_b, of_u, of_m, of_s)
-            return zeta + t, l
+            return zeta + t, scale
         if t < 0:
             low = t
         else:

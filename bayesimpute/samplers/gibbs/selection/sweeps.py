@@ -56,8 +56,8 @@ def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
     g = move_scale(rng, lay, theta, z, pair.selects, True, pair.deviations[1], r.size, quadratic, cross)
     r *= g
     if pair.binary:
-        by = move_scale(rng, lay, theta, z, pair.selects, False, pair.deviations[0], y.size, sums[2] / tau**2, cross * g)
-        y *= by
+        own = sums[2] / tau**2
+        y *= move_scale(rng, lay, theta, z, pair.selects, False, pair.deviations[0], y.size, own, cross * g)
     products = stacked(pair, lay, gamma, tau, r, seen)
     linear, b, u = run(rng, (theta, z, mean, covariance, count), 1, tune, lay, products)
     predict(pair.mu, b, u, pair, m)
@@ -97,9 +97,7 @@ def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
         for _ in range(LINEAR):
             linear, b, u, zeta, log_sigma = move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune)
         theta, z, usual = linear[0], linear[1], linear[2]
-        zeta, log_sigma = move_ridge(
-            rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes, sd, space
-        )
+        zeta, log_sigma = move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes, sd, space)
         standard(theta, lay, b, z)
         if tune:
             v = np.concatenate((np.array([log_sigma]), b, u.ravel()))
