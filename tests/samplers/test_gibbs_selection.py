@@ -1,7 +1,7 @@
 """Selection models in the compiled sampler: its densities and draws are the model's, its states, what it survives.
 
-Densities are held against SciPy's priors and the family's ``logp``, which the contract tests hold against the graph, and
-against bivariate normal laws written out.
+Densities are held against SciPy's priors and the family's ``logp``, which the contract tests hold against the graph,
+and against bivariate normal laws written out.
 Calibration is in ``tests/calibration/test_gibbs_selection_calibration.py``.
 """
 
