@@ -1,7 +1,7 @@
 """Samplers of conditional models; :data:`SAMPLERS` is the one registry.
 
-``gibbs`` draws from linear mixed models, compiled; ``nuts`` from any model; ``prior`` ignores the data and serves the
-tests of the loop. ``base.py`` says how to add one.
+``gibbs`` draws from linear mixed models and from what is one given latent variables, compiled; ``nuts`` from any model;
+``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to add one.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ AUTOMATIC = ("gibbs", "nuts")
 
 
 REASONS: Mapping[str, str] = {
-    "gibbs": "a linear mixed model: the compiled sampler draws from exactly its posterior",
+    "gibbs": "the compiled sampler draws from exactly the posterior of this model",
     "nuts": "it draws from any model",
     "prior": "it ignores the data",
 }

@@ -21,6 +21,8 @@ and where clusters are large in the other; interweaving the two helps, integrati
 With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
 parameters of log sigma given the residuals, at a cost of O(rows) (``scales.py``, ``scaled.py``).
 
+Selection models are two such models given their latent variables: ``selection``.
+
 A visit is the unit that can be repeated: two visits of five sweeps draw the inner effects twice, one of ten once. To
 support more models, extend :func:`~bayesimpute.samplers.gibbs.parts.supported` last. (Numba's cache
 knows a function by its own file: after a change of what it calls in another file, delete the cached ``*.nbi``.)

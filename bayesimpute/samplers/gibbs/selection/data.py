@@ -28,9 +28,14 @@ class Frame:
 
     @classmethod
     def of(cls, design: Design, codes: Mapping[str, np.ndarray], observed: int, n: int) -> "Frame":
-        """From the clusters of the fitted rows; effects of mu alone have those of observed rows only."""
+        """From the clusters of the fitted rows.
+
+        A block of mu alone knows those of observed rows, which are the first; where another block has the same key, the
+        others are known from there.
+        """
         inner, outer = ordered(design.blocks)
-        whole = {key: np.pad(values, (0, n - len(values))) for key, values in codes.items()}
+        longest = {b.factor: codes[b.key] for b in sorted(design.blocks, key=lambda b: len(codes[b.key]))}
+        whole = {b.key: np.pad(longest[b.factor], (0, n - len(longest[b.factor]))) for b in design.blocks}
         mu, selection = _equations(design)
         lay, rows = layout(mu.priors + selection.priors, None, inner, outer, whole, n)
         return cls(design, inner, outer, lay, rows, observed)
