@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from bayesimpute.cluster_means import ClusterMeans
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.targets import DerivedColumn, Resolved, Target
@@ -33,7 +34,7 @@ class Completed:
         self._incomplete = incomplete
         self._derived = resolved.derived
         self._targets = {target.name: target for target in resolved.targets}
-        self._keys: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._means = ClusterMeans(incomplete)
         read = {name for target in resolved.targets for name in target.columns}
         read |= {name for column in resolved.derived for name in column.expression.names}
         read |= {column.name for column in resolved.derived if column.fills}
@@ -43,7 +44,8 @@ class Completed:
             if name in read or name in self._targets:
                 self._put(name, resolved.filled.get(name, incomplete.columns[name].values))
         for name, cells in values.items():
-            self._put(name, self._full(self._targets[name], cells))
+            self._put(name, self.values[name].copy())
+            self._write(self._targets[name], cells)
         self._recompute(self._derived)
 
     @property
@@ -54,11 +56,12 @@ class Completed:
     @property
     def columns(self) -> "Columns":
         """The same without the cost of a frame: what design matrices are evaluated on."""
-        return Columns(self._series)
+        numbers = {n: v for n, v in self.values.items() if not self._labelled(n)}
+        return Columns(self._series, numbers)
 
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
         """Put new values into the missing units of a target; returns the names of all columns that changed."""
-        self._put(target.name, self._full(target, cells))
+        self._write(target, cells)
         changed = {target.name}
         for column in self._derived:
             if changed & column.expression.needs:
@@ -70,10 +73,12 @@ class Completed:
         """The values of the missing units of a target."""
         return self.values[target.name][target.missing_rows]
 
-    def _full(self, target: Target, cells: np.ndarray) -> np.ndarray:
-        by_unit = self.values[target.name][target.rows]
-        by_unit[~target.observed] = cells
-        return by_unit[target.unit_of_row]
+    def _write(self, target: Target, cells: np.ndarray) -> None:
+        rows, places = target.filled_rows
+        values = self.values[target.name]
+        values[rows] = cells if target.level is None else cells[places]
+        if self._labelled(target.name):  # the series of numbers is a view
+            self._series[target.name] = _as_series(self._incomplete, target.name, values)
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
@@ -81,25 +86,28 @@ class Completed:
             self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
         )
 
+    def _labelled(self, name: str) -> bool:
+        column = self._incomplete.columns.get(name)
+        return column is not None and column.kind == "category"
+
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values
         self._series[name] = _as_series(self._incomplete, name, values)
 
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
-        extra = {"cluster_mean": self._cluster_mean, "observed": self._observed}
         for column in columns:
-            result = evaluate_expression(column.expression, self._series, extra)
+            result = self._computed(column)
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
             self._put(column.name, result)
 
-    def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
-        if key not in self._keys:
-            codes = self._incomplete.codes(key)
-            self._keys[key] = codes, np.bincount(codes)
-        codes, counts = self._keys[key]
-        return (np.bincount(codes, weights=values) / counts)[codes]
+    def _computed(self, column: DerivedColumn) -> np.ndarray:
+        name, key = column.expression.plain_mean or ("", "")
+        if name in self._targets:
+            return self._means.of_target(self._targets[name], self.values[name], key)
+        extra = {"cluster_mean": self._means.of, "observed": self._observed}
+        return evaluate_expression(column.expression, self._series, extra)
 
     def _observed(self, name: str) -> np.ndarray:
         return (~self._incomplete.columns[name].missing).astype(float)
@@ -154,10 +162,18 @@ class Excerpt:
 
 
 class Columns:
-    """Columns by name, with the index and the length that evaluating a matrix asks for."""
+    """Columns by name, with the index and the length that evaluating a matrix asks for.
 
-    def __init__(self, series: Mapping[str, pd.Series]) -> None:
-        self._series = series
+    Parameters
+    ----------
+    series : mapping of str to Series, shape (row,)
+        All columns.
+    numbers : mapping of str to ndarray, shape (row,), optional
+        Those that are numbers, again, for who needs no Series.
+    """
+
+    def __init__(self, series: Mapping[str, pd.Series], numbers: Mapping[str, np.ndarray] | None = None) -> None:
+        self._series, self.numbers = series, numbers or {}
 
     @property
     def index(self) -> pd.Index:

@@ -28,6 +28,7 @@ from bayesimpute.formulas import Formula, Matrix, build, namespace
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.pilot import information_ratio
 from bayesimpute.priors import Prior
+from bayesimpute.representative import representative
 from bayesimpute.targets import Resolved, Target
 
 SEED = 20260101
@@ -50,9 +51,17 @@ def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Desi
     FormulaError
         If a formula cannot be computed on the data.
     """
-    start = fill_within(incomplete, resolved, np.random.default_rng(SEED))
-    completed = Completed(incomplete, resolved, start)
-    return _Describer(target, incomplete, completed).design()
+    return _Describer(target, incomplete, _completed(incomplete, resolved)).design()
+
+
+def describe_all(incomplete: Incomplete, resolved: Resolved) -> dict[str, Design]:
+    """The designs of all targets, as :func:`describe` makes them."""
+    completed = _completed(incomplete, resolved)
+    return {t.name: _Describer(t, incomplete, completed).design() for t in resolved.targets}
+
+
+def _completed(incomplete: Incomplete, resolved: Resolved) -> Completed:
+    return Completed(incomplete, resolved, fill_within(incomplete, resolved, np.random.default_rng(SEED)))
 
 
 @dataclass
@@ -65,10 +74,11 @@ class _Describer:
 
     def __post_init__(self) -> None:
         frame = self.completed.frame
+        kept = representative(self.target, frame, self.incomplete)
         at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
-        self.rows = at
-        self.frames = {rows: frame.iloc[places].reset_index(drop=True) for rows, places in at.items()}
-        self.y = self.completed.values[self.target.name][self.target.fit_rows]
+        self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
+        self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
+        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]]
         scaled = self.target.family.standardise
         self.centre = float(self.y.mean()) if scaled else 0.0
         self.scale = float(self.y.std()) if scaled else 1.0
@@ -236,7 +246,7 @@ class _Describer:
         """
         selects = self.target.family.selection
         if selects is not None and p.name == selects.parameter:
-            rows = self.target.model_rows
+            rows = self.rows[Rows.ALL]
             y = np.repeat([1.0, 0.0], [len(self.y), len(rows) - len(self.y)])
         elif p.name == "mu" and (selects is not None or self.target.family.standardise):
             y = self.y

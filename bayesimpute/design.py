@@ -9,8 +9,9 @@ and the intercept that carries the prior is bambi's, at the centre of the column
 draws are moved back by :meth:`Design.posterior`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -158,35 +159,81 @@ class Design:
         """Where a parameter enters the likelihood."""
         return next(p.rows for p in self.family.parameters if p.name == parameter)
 
-    @property
+    @cached_property
     def inputs(self) -> frozenset[str]:
         """The columns that the matrices are computed from."""
-        matrices = [p.matrix for p in self.predictors if p.matrix] + [m for b in self.blocks for _, m in b.parts]
-        return frozenset().union(*(m.columns for m in matrices)) if matrices else frozenset()
+        return frozenset().union(*self.reads.values())
+
+    @cached_property
+    def reads(self) -> Mapping[str, frozenset[str]]:
+        """The same by matrix, with the keys of :meth:`matrices`."""
+        common = {p.key: frozenset(p.matrix.columns) for p in self.predictors if p.matrix is not None}
+        return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
+
+    @cached_property
+    def widths(self) -> tuple[tuple[str, int], ...]:
+        """The keys of the matrices and their numbers of columns."""
+        common = [(p.key, len(p.matrix.names)) for p in self.predictors if p.matrix is not None]
+        return (*common, *((b.key, b.width) for b in self.blocks))
+
+    @cached_property
+    def fitted_rows(self) -> Mapping[str, np.ndarray]:
+        """The rows that each matrix is needed at to fit the model."""
+        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
+        return {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
+
+    @cached_property
+    def fitted_codes(self) -> Mapping[str, np.ndarray]:
+        """The clusters of these rows as the graph holds them, by container."""
+        return {f"codes_{b.key}": b.codes[self.fitted_rows[b.key]].astype(np.int32) for b in self.blocks}
 
     def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
         """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
 
         With `reading`, only those that read one of these columns.
         """
-        made = {}
-        for p in self.predictors:
-            if p.matrix is not None and (reading is None or reading & set(p.matrix.columns)):
-                made[p.key] = (p.matrix.evaluate(columns) - p.centre) / p.scale
-        for b in self.blocks:
-            if reading is None or any(reading & set(matrix.columns) for _, matrix in b.parts):
-                made[b.key] = np.hstack([matrix.evaluate(columns) for _, matrix in b.parts]) / b.scale
+        wanted = [(key, w) for key, w in self.widths if reading is None or reading & self.reads[key]]
+        made = {key: np.empty((len(columns), width)) for key, width in wanted}
+        self.refresh(made, columns)
         return made
+
+    def refresh(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        columns: Columns,
+        rows: Mapping[str, np.ndarray] | np.ndarray | None = None,
+        changed: Set[str] | None = None,
+    ) -> None:
+        """Write into matrices what reads columns that have changed.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray, shape (row, column)
+            Some of the matrices, by their keys.
+        columns : Columns
+            Completed data.
+        rows : ndarray of int, or mapping of str to it, optional
+            Which rows of the data, the same for all matrices or by their keys; all by default.
+        changed : set of str, optional
+            Columns of the data; all by default.
+        """
+        for p in self.predictors:
+            if p.matrix is not None and p.key in arrays:
+                at = rows[p.key] if isinstance(rows, Mapping) else rows
+                p.matrix.refresh(arrays[p.key], columns, at, changed, centre=p.centre, scale=p.scale)
+        for b in self.blocks:
+            for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
+                if b.key in arrays:
+                    at = rows[b.key] if isinstance(rows, Mapping) else rows
+                    matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
 
     def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
         """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
 
         Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
         """
-        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
-        rows = {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
-        data = {f"X_{key}": np.ascontiguousarray(matrix[rows[key]]) for key, matrix in matrices.items()}
-        data |= {f"codes_{b.key}": b.codes[rows[b.key]].astype(np.int32) for b in self.blocks}
+        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in matrices.items()}
+        data |= self.fitted_codes
         return data | {"y_data": self.response(y)}
 
     def response(self, y: np.ndarray) -> np.ndarray:
@@ -251,7 +298,12 @@ class Design:
 
     def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
-        theta = self.predict(draw, matrices, self.target.missing_rows)
+        rows = self.target.missing_rows
+        return self.missing_at(draw, {key: matrix[rows] for key, matrix in matrices.items()})
+
+    def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
+        theta = self.respond(self.eta_at(draw, matrices, self.target.missing_rows))
         if self.family.selection is not None:
             name = self.family.selection.parameter
             theta[name] = np.where(self.target.apart[~self.target.observed], -np.inf, theta[name])
@@ -274,7 +326,7 @@ class Design:
 
     def posterior(self, draw: Draw) -> np.ndarray:
         """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
-        parts = [self._coefficients(p, draw[p.key]) for p in self.predictors]
+        parts = [self.coefficients(p, draw[p.key]) for p in self.predictors]
         for b in self.blocks:
             parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
         return np.concatenate(parts)
@@ -283,12 +335,13 @@ class Design:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
         return {name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)}
 
-    def _coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+    def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+        """Standardised coefficients in the user's units, shape (…, coefficient)."""
         if p.matrix is None:
             return np.atleast_1d(value * (self.scale if p.parameter.unit == "scale" else 1.0))
         beta = value * p.units.unit / p.scale
         if p.intercept is not None:
-            beta[p.intercept] += p.units.shift - beta @ p.centre
+            beta[..., p.intercept] += p.units.shift - beta @ p.centre
         return beta
 
 

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,12 @@ import pandas as pd
 
 from bayesimpute import compatible
 from bayesimpute.check import plan_clusters, require
+from bayesimpute.crew import Crew, crew, require_one
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.interrupts import remembered
 from bayesimpute.kernel import ChainState
-from bayesimpute.legs import Job, run_leg
+from bayesimpute.legs import Job
 from bayesimpute.outcome import BayesimputeError, DataError, FileError, Interrupted, Outcome, PlanError, Problem, one
 from bayesimpute.plan import Conditional, Plan
 from bayesimpute.records import Leg, Record, Schedule
@@ -219,16 +219,18 @@ def _run(
 ) -> MultiplyImputed:
     from bayesimpute.progress import Progress
 
-    _require_executor(executor, workers)
+    if workers is not None:
+        _whole("workers", workers, 1, "give their number")
+    require_one(executor, workers)
     keeper = _Checkpoint(checkpoint)
     try:
         keeper.write(record)
         with (
             remembered() as interrupted,
             Progress.over(record, show=progress) as bar,
-            _executor(executor, workers) as pool,
+            crew(executor, workers, Job.of(record)) as hands,
         ):
-            for latest in _advance(record, pool, bar):
+            for latest in _advance(record, hands, bar):
                 record = latest
                 interrupted()
                 keeper.now_and_then(record)
@@ -245,16 +247,15 @@ def _run(
 _WHY_DEAD = ' (was memory short? a script that uses workers must start with if __name__ == "__main__":)'
 
 
-def _advance(record: Record, pool: Executor, bar: "Progress") -> Iterator[Record]:
+def _advance(record: Record, hands: Crew, bar: "Progress") -> Iterator[Record]:
     """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
-    job = Job.of(record)
     ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
-    at_once = 1 if isinstance(pool, _Serial) else len(record.states)  # so that Ctrl-C loses one leg, not one a chain
+    at_once = hands.at_once or len(record.states)
     running: set[Future[tuple[ChainState, Leg]]] = set()
     try:
         while ahead or running:
             while ahead and len(running) < at_once:
-                running.add(pool.submit(run_leg, job, *ahead.popleft()))
+                running.add(hands.submit(*ahead.popleft()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for state, leg in sorted((future.result() for future in done), key=lambda made: made[0].chain):
                 made = state.sweep - record.states[state.chain].sweep
@@ -273,55 +274,6 @@ def _leg_length(made: int, seconds: float) -> int:
     if not made:
         return 5
     return max(1, min(500, round(LEG_SECONDS * made / max(seconds, 1e-9))))
-
-
-class _Serial(Executor):
-    """Runs each call at once, in this thread."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def _require_executor(executor: Executor | None, workers: int | None) -> None:
-    if workers is not None:
-        _whole("workers", workers, 1, "give the number of processes")
-    if executor is None:
-        return
-    if not isinstance(executor, Executor):
-        finding = f"a {type(executor).__name__} is not a concurrent.futures.Executor"
-        raise one(PlanError, "executor", finding, "give one, such as a Dask cluster's client.get_executor()")
-    if workers is not None:
-        raise one(PlanError, "workers", "there is an executor too", "give one of the two")
-
-
-@contextmanager
-def _executor(executor: Executor | None, workers: int | None) -> Iterator[Executor]:
-    if executor is not None:
-        yield executor
-    elif workers is None or workers == 1:
-        yield _Serial()
-    else:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
-        try:
-            yield pool
-        except BaseException:  # nobody waits for the legs that are under way
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to every process of the terminal; only the first one is to act on it."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Checkpoint:

@@ -21,12 +21,13 @@ from scipy.linalg import solve_toeplitz
 from bayesimpute import compatible
 from bayesimpute.compatible import Compatible
 from bayesimpute.completed import Completed, fill
-from bayesimpute.describe import describe
+from bayesimpute.describe import describe_all
 from bayesimpute.design import Design, Draw
 from bayesimpute.incomplete import Incomplete
 from bayesimpute.outcome import PlanError, one
 from bayesimpute.plan import Plan
-from bayesimpute.samplers import REASONS, SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen
+from bayesimpute.samplers import REASONS, SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen
+from bayesimpute.sheets import Sheet
 from bayesimpute.targets import Event, Resolved, Target, resolve
 
 TARGET_AUTOCORRELATION = 0.1
@@ -63,8 +64,48 @@ class ChainState:
     steps: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A plan on its data, ready to be compiled: what all chains share, in whatever thread they run.
+
+    Parameters
+    ----------
+    plan, incomplete
+        As given.
+    resolved : Resolved
+        What is imputed and what is derived.
+    designs : mapping of str to Design
+        Of each target.
+    compatible : mapping of str to Compatible
+        Of the targets whose draws take other models' densities into account.
+    """
+
+    plan: Plan
+    incomplete: Incomplete
+    resolved: Resolved
+    designs: Mapping[str, Design]
+    compatible: Mapping[str, Compatible]
+
+    @classmethod
+    def of(cls, plan: Plan, incomplete: Incomplete) -> "Described":
+        """Describe every model of a checked plan."""
+        resolved = resolve(plan, incomplete)
+        designs = describe_all(incomplete, resolved)
+        by_name = {t.name: t for t in resolved.targets}
+        factors = {name: Compatible.of(by_name[name], resolved, designs, incomplete) for name in resolved.factors}
+        return cls(plan, incomplete, resolved, designs, factors)
+
+    @property
+    def threads(self) -> bool:
+        """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
+        if self.compatible:
+            return False
+        models = [ConditionalModel(design, {}) for design in self.designs.values()]
+        return all(chosen(self.plan.run.sampler, model) in UNLOCKED for model in models)
+
+
 class Workspace:
-    """What one thread needs to run legs of a job: the settled plan, the designs and the compiled samplers.
+    """What one thread needs to run legs of a job: the settled plan, the designs and the samplers that it has compiled.
 
     Parameters
     ----------
@@ -72,19 +113,14 @@ class Workspace:
         Checked.
     incomplete : Incomplete
         The data.
+    described : Described, optional
+        Of these, if it is there already.
     """
 
-    def __init__(self, plan: Plan, incomplete: Incomplete) -> None:
+    def __init__(self, plan: Plan, incomplete: Incomplete, described: Described | None = None) -> None:
+        shared = described or Described.of(plan, incomplete)
         self.plan, self.incomplete = plan, incomplete
-        self.resolved: Resolved = resolve(plan, incomplete)
-        self.designs: dict[str, Design] = {
-            t.name: describe(t, incomplete, self.resolved) for t in self.resolved.targets
-        }
-        by_name = {t.name: t for t in self.resolved.targets}
-        self.compatible: dict[str, Compatible] = {
-            name: Compatible.of(by_name[name], self.resolved, self.designs, incomplete)
-            for name in self.resolved.factors
-        }
+        self.resolved, self.designs, self.compatible = shared.resolved, shared.designs, shared.compatible
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0
@@ -113,45 +149,60 @@ class Visit:
 class Bench:
     """The completed data and current design matrices of one chain during a leg.
 
-    Matrices are kept until a column that they read changes.
+    Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.sheets`).
     """
 
     def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray]) -> None:
         self.workspace = workspace
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
-        self._matrices: dict[str, dict[str, np.ndarray]] = {}
+        self._sheets: dict[tuple[str, str], Sheet] = {}
         self._data: dict[str, dict[str, np.ndarray]] = {}
+        self._responses: dict[str, np.ndarray] = {}
         self._draws: dict[str, Draw] = {}
         self.derivatives: dict[str, Any] = {}
 
-    def matrices(self, target: Target) -> dict[str, np.ndarray]:
-        """The design matrices of a target on the current data."""
-        if target.name not in self._matrices:
-            design = self.workspace.designs[target.name]
-            self._matrices[target.name] = design.matrices(self.completed.columns)
-        return self._matrices[target.name]
+    def matrices(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The design matrices of a target at all rows, on the current data."""
+        return self._sheet(target, "all").current(self.completed.columns)
+
+    def missing(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The same at the rows that are imputed."""
+        return self._sheet(target, "missing").current(self.completed.columns)
 
     def data(self, target: Target) -> dict[str, np.ndarray]:
         """What the graph of a target holds, given the current data."""
         if target.name not in self._data:
             design = self.workspace.designs[target.name]
-            fresh = design.data(self.matrices(target), self.completed.values[target.name])
-            self._data[target.name] = fresh
+            fitted = self._sheet(target, "fitted").current(self.completed.columns)
+            matrices = {f"X_{key}": matrix for key, matrix in fitted.items()}
+            if target.name not in self._responses:
+                self._responses[target.name] = design.response(self.completed.values[target.name])
+            y = self._responses[target.name]
+            self._data[target.name] = {**matrices, **design.fitted_codes, "y_data": y}
         return self._data[target.name]
 
+    def _sheet(self, target: Target, which: str) -> Sheet:
+        place = target.name, which
+        if place not in self._sheets:
+            design = self.workspace.designs[target.name]
+            rows = {"all": None, "missing": target.missing_rows, "fitted": design.fitted_rows}[which]
+            self._sheets[place] = Sheet(design, rows)
+        return self._sheets[place]
+
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
-        """Put imputed values in; matrices that read what changed are forgotten."""
+        """Put imputed values in; what reads what has changed is no longer current."""
         changed = self.completed.set(target, cells)
+        for sheet in self._sheets.values():
+            sheet.changed(changed)
         for name, design in self.workspace.designs.items():
             if changed & design.inputs:
-                self._matrices.pop(name, None)
                 self._data.pop(name, None)
         for name, how in self.workspace.compatible.items():
             if name != target.name and any(changed & design.inputs for design in how.designs.values()):
                 self.derivatives.pop(name, None)
-        if target.everywhere and target.name in self._data:  # its own model is fitted to these values
-            fresh = self.workspace.designs[target.name].response(self.completed.values[target.name])
-            self._data[target.name] = {**self._data[target.name], "y_data": fresh}
+        if target.everywhere:  # its own model is fitted to these values
+            self._responses.pop(target.name, None)
+            self._data.pop(target.name, None)
         return changed
 
     def drawn(self, target: Target, draw: Draw) -> None:
@@ -234,7 +285,7 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
     """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
     space = bench.workspace
     design = space.designs[target.name]
-    theta = design.missing(bench.draw(target.name, state), bench.matrices(target))
+    theta = design.missing_at(bench.draw(target.name, state), bench.missing(target))
     how = space.compatible.get(target.name)
     if how is None:
         return target.family.impute(rng, theta)
@@ -255,25 +306,18 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         steps, why = int(asked), "run.steps says so"
     elif len(workspace.resolved.targets) == 1:
         steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
+    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION:
+        steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
     else:
         rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
-        state, chain = _explore(bench, state, target, rng)
+        data = bench.data(target)
+        posterior = workspace.posterior(target, data)
+        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
+        state = replace(state, samplers={**state.samplers, target.name: sampler})
         steps, left = shortest_lag(chain)
         why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
     return replace(state, steps={**state.steps, target.name: steps}), event
-
-
-def _explore(
-    bench: Bench, state: ChainState, target: Target, rng: np.random.Generator
-) -> tuple[ChainState, np.ndarray]:
-    design, data = bench.workspace.designs[target.name], bench.data(target)
-    posterior, sampler = bench.workspace.posterior(target, data), state.samplers[target.name]
-    chain = np.empty((CALIBRATION, len(design.names)))
-    for t in range(CALIBRATION):
-        sampler, draw, _ = posterior.step(sampler, data, rng)
-        chain[t] = design.posterior(draw)
-    return replace(state, samplers={**state.samplers, target.name: sampler}), chain
 
 
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:

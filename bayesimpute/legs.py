@@ -1,25 +1,43 @@
 """The unit of work: some sweeps of one chain, as a function that any executor can run.
 
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
-changes nothing: every visit draws from the generator of its address. What a thread compiles is kept for its next leg;
-this cache and the lock around it are the only global state of a run.
+changes nothing: every visit draws from the generator of its address. What a process has described is shared by its
+threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
+state of a run, beside the limit on the threads of linear algebra while any leg is under way.
 """
 
 import hashlib
 import pickle
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import Bench, ChainState, Visit, Workspace, adapt, begin, samplers_chosen, settle_steps, visit
+from bayesimpute.kernel import (
+    Bench,
+    ChainState,
+    Described,
+    Visit,
+    Workspace,
+    adapt,
+    begin,
+    samplers_chosen,
+    settle_steps,
+    visit,
+)
 from bayesimpute.plan import Plan
 from bayesimpute.records import STATS, Leg, Record, Schedule
 from bayesimpute.targets import Event
 
 _THREAD = threading.local()
+_DESCRIBED: dict[str, Described] = {}
 _COMPILING = threading.Lock()
+_LIMITS: list[Any] = []
+_LIMITING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,26 +54,71 @@ class Job:
     @classmethod
     def of(cls, record: Record) -> "Job":
         """What the legs of a run need of its record; the key is computed once and sent along."""
-        content = pickle.dumps((record.plan, record.incomplete.frame, record.incomplete.clusters))
         return cls(
             plan=record.plan,
             incomplete=record.incomplete,
             seed=record.seed,
             schedule=record.schedule,
             keep_effects=record.keep_effects,
-            key=hashlib.sha256(content).hexdigest(),
+            key=_digest((record.plan, record.incomplete.frame, record.incomplete.clusters)),
         )
+
+
+def _digest(content: Any) -> str:
+    """A hash of the content of an object, without a copy of the arrays in it."""
+    arrays: list[pickle.PickleBuffer] = []
+    found = hashlib.sha256(pickle.dumps(content, protocol=5, buffer_callback=arrays.append))
+    for array in arrays:
+        found.update(array.raw())
+    return found.hexdigest()
 
 
 def workspace(job: Job) -> Workspace:
     """The workspace of the calling thread for a job."""
     if getattr(_THREAD, "key", None) != job.key:
-        _THREAD.space = Workspace(job.plan, job.incomplete)
+        _THREAD.space = Workspace(job.plan, job.incomplete, described(job))
         _THREAD.key = job.key
     return _THREAD.space
 
 
-def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
+def described(job: Job) -> Described:
+    """What this process knows of the models of a job, described on first use; not for two threads at a time."""
+    if job.key not in _DESCRIBED:
+        _DESCRIBED.clear()
+        _DESCRIBED[job.key] = Described.of(job.plan, job.incomplete)
+    return _DESCRIBED[job.key]
+
+
+def in_threads(job: Job) -> bool:
+    """Whether the chains of a job gain from threads."""
+    with _COMPILING:
+        return described(job).threads
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Linear algebra in one thread while this lasts in any thread: sums must not depend on how many cores share them.
+
+    The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _LIMITING:
+        if not _LIMITS:
+            _LIMITS.append(threadpool_limits(1))
+        _LIMITS.append(None)
+    try:
+        yield
+    finally:
+        with _LIMITING:
+            _LIMITS.pop()
+            if len(_LIMITS) == 1:
+                _LIMITS.pop().restore_original_limits()
+
+
+def run_leg(
+    job: Job, state: ChainState, sweeps: int, stopped: Callable[[], bool] = lambda: False
+) -> tuple[ChainState, Leg]:
     """Move a chain on.
 
     Parameters
@@ -66,15 +129,15 @@ def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
         Where the chain stands.
     sweeps : int
         How many sweeps to make, at most; 0 only fills, compiles and adapts.
+    stopped : callable
+        Asked before every sweep whether nobody waits for the leg any more.
 
     Returns
     -------
     ChainState, Leg
         Where it stands then, and what was kept on the way.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # sums must not depend on how many cores share them
+    with _one_thread():
         with _COMPILING:  # neither describing nor compiling is safe in two threads at a time
             space = workspace(job)
             if not state.cells:
@@ -87,6 +150,8 @@ def run_leg(job: Job, state: ChainState, sweeps: int) -> tuple[ChainState, Leg]:
                 state = adapt(bench, state, job.seed)
                 book.events += [replace(e, chain=0, sweep=0) for e in samplers_chosen(space) if state.chain == 0]
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):
+            if stopped():
+                break
             state = _sweep(job, bench, state, book)
         return state, book.leg()
 

@@ -13,7 +13,7 @@ import xarray as xr
 from looping import FORMULAS, assert_observed_kept, assert_same_run, prior_plan, run_prior, table
 
 import bayesimpute as bi
-from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImputed, Plan, PlanError, fcs, legs
+from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImputed, Plan, PlanError, crew, fcs, legs
 from bayesimpute.families import Family
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.outcome import BayesimputeError, Outcome
@@ -21,8 +21,9 @@ from bayesimpute.samplers.nuts import Nuts
 
 
 def forget() -> None:
-    """What the thread has compiled, as in a new process."""
+    """What has been described and compiled, as in a new process."""
     legs._THREAD.__dict__.clear()
+    legs._DESCRIBED.clear()
 
 
 # Where it runs
@@ -41,6 +42,49 @@ def again(**options: Any) -> MultiplyImputed:
 def test_three_workers_give_equal_arrays(reference: MultiplyImputed) -> None:
     """Two are tested with NUTS below."""
     assert_same_run(again(workers=3), reference)
+
+
+COMPILED = ("y ~ x + cluster_mean(x, g) + (1 | g)", "x ~ y + (1 | g)")
+
+
+def compiled_run(**options: Any) -> MultiplyImputed:
+    settings: dict[str, Any] = {"m": 5, "chains": 3, "warmup": 20, "sweeps": 7, "seed": 1, "progress": False}
+    return bi.impute(table(), list(COMPILED), **settings, **options)
+
+
+def test_compiled_samplers_have_threads_for_workers_and_give_equal_arrays(monkeypatch) -> None:
+    monkeypatch.setattr(fcs, "_leg_length", lambda made, seconds: 4)
+    alone = compiled_run()
+    assert set(alone.events["what"][alone.events["what"].str.startswith("sampler")]) == {"sampler gibbs"}
+
+    def none(*args: Any) -> Any:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(crew, "_processes", none)
+    forget()
+    assert_same_run(compiled_run(workers=3), alone)
+
+
+def test_a_leg_that_nobody_waits_for_stops_before_its_next_sweep() -> None:
+    record = compiled_run().record
+    job = legs.Job.of(replace(record, schedule=record.schedule.added(100)))
+    asked = iter([False, False, True])
+    state, leg = legs.run_leg(job, record.states[0], 9, lambda: next(asked))
+    assert state.sweep == record.states[0].sweep + 2 and leg.length == 2
+
+
+def test_linear_algebra_has_one_thread_while_any_leg_is_under_way() -> None:
+    from threadpoolctl import threadpool_info
+
+    def widths() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info()}
+
+    before = widths()
+    with legs._one_thread():
+        with legs._one_thread():
+            assert widths() == {1}
+        assert widths() == {1}
+    assert widths() == before
 
 
 def test_one_worker_is_this_process(reference: MultiplyImputed) -> None:
@@ -182,7 +226,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(fcs, "run_leg", run_leg)
+    monkeypatch.setattr(crew, "run_leg", run_leg)
     monkeypatch.setattr(fcs, "_leg_length", lambda made, seconds: 2)
 
 

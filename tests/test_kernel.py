@@ -96,9 +96,11 @@ def test_matrices_are_kept_until_what_they_read_changes() -> None:
     of_y, of_x = bench.matrices(targets["y"]), bench.matrices(targets["x"])
     bench.set(targets["y"], state.cells["y"] + 1)
     assert bench.matrices(targets["x"]) is of_x and bench.matrices(targets["y"]) is of_y
-    bench.set(targets["x"], state.cells["x"] + 1)
+    before, (block,) = of_y["mu"].copy(), (key for key in of_y if key != "mu")
+    bench.set(targets["x"], state.cells["x"] + 2)
     fresh = bench.matrices(targets["y"])
-    assert fresh is not of_y and not np.array_equal(fresh["mu"], of_y["mu"])
+    assert fresh["mu"] is not of_y["mu"] and not np.array_equal(fresh["mu"], before)
+    assert fresh[block] is of_y[block]
     assert bench.matrices(targets["x"]) is of_x
 
 
@@ -127,12 +129,20 @@ def test_steps_that_the_plan_fixes_are_taken() -> None:
 def test_one_target_needs_one_step_and_several_are_explored() -> None:
     bench, state = started(workspace(prior_plan("y ~ z + (1 | g)", steps="auto")))
     assert settle_steps(bench, state, 0, 1)[0].steps == {"y": 1}
-    bench, state = started(workspace(prior_plan(steps="auto")))
+    bench, state = started(workspace(prior_plan(steps="auto", sweeps=50)))
     settled, event = settle_steps(bench, state, 1, 1)
     name = bench.workspace.resolved.targets[1].name
     assert settled.steps[name] <= 3 and str(CALIBRATION) in event.why  # draws from the prior are independent
     assert int(settled.samplers[name].arrays["visits"]) == CALIBRATION
     assert same(settled.cells, state.cells)
+
+
+def test_a_run_of_few_sweeps_takes_the_most_steps_and_explores_nothing() -> None:
+    bench, state = started(workspace(prior_plan(steps="auto", sweeps=CALIBRATION // MOST_STEPS)))
+    settled, event = settle_steps(bench, state, 1, 1)
+    name = bench.workspace.resolved.targets[1].name
+    assert settled.steps == {name: MOST_STEPS} and "so few sweeps" in event.why
+    assert int(settled.samplers[name].arrays["visits"]) == 0
 
 
 def autoregression(rho: float, n: int, seed: int) -> np.ndarray:

@@ -18,7 +18,7 @@ Names with other characters than letters, digits and ``_`` stand in backticks. A
 from bayesimpute.formulas.expressions import Expression, evaluate_expression, parse_expression
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, Group, parse
-from bayesimpute.formulas.matrices import Matrix, build, namespace
+from bayesimpute.formulas.matrices import Matrix, build, coded_columns, namespace
 from bayesimpute.formulas.syntax import quote
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Group",
     "Matrix",
     "build",
+    "coded_columns",
     "evaluate_expression",
     "namespace",
     "parse",

@@ -75,6 +75,14 @@ class Expression:
     def __str__(self) -> str:
         return render(self.tree)
 
+    @property
+    def plain_mean(self) -> tuple[str, str] | None:
+        """Column and key of an expression that is ``cluster_mean(column, key)`` and no more."""
+        if not isinstance(self.tree, Call) or self.tree.function != "cluster_mean":
+            return None
+        column, key = self.tree.arguments
+        return (column.name, ":".join(mean_key(key) or ())) if isinstance(column, Name) else None
+
 
 def parse_expression(source: str, path: str = "expression") -> Expression:
     """Read an expression.

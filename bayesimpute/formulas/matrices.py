@@ -5,10 +5,11 @@ of it is what bambi does. It is handed terms that have been read and written out
 the columns that they name, and a namespace of only the functions that they may call: no Python scope is captured.
 
 New data do not go through formulae's own evaluation where a term is made of plain columns, since it compares labels
-one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecond.
+one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecond. A matrix that is kept is refreshed
+term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is left alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Protocol, cast
@@ -61,6 +62,8 @@ class Matrix:
     columns: tuple[str, ...]
     path: str
     _parts: tuple[Any, ...]
+    _reads: tuple[frozenset[str], ...]
+    _by_name: bool
 
     def evaluate(self, frame: "pd.DataFrame | Table") -> np.ndarray:
         """The matrix on other data, with labels and transforms as on the first.
@@ -81,26 +84,96 @@ class Matrix:
             If a column is not there, or holds a label that it did not hold before, or a category is missing.
         """
         _require(self.columns, frame, self.path)
-        data = _Data({name: _column(cast(pd.Series, frame[name])) for name in self.columns}, frame.index)
         result = np.empty((len(frame), len(self.names)))
+        self.refresh(result, frame)
+        return result
+
+    def refresh(
+        self,
+        out: np.ndarray,
+        frame: "pd.DataFrame | Table",
+        rows: np.ndarray | slice | None = None,
+        changed: Set[str] | None = None,
+        *,
+        centre: np.ndarray | None = None,
+        scale: np.ndarray | None = None,
+    ) -> None:
+        """Put the columns of those terms that read what has changed into `out`.
+
+        Parameters
+        ----------
+        out : ndarray, shape (row, column)
+            Is written to.
+        frame : DataFrame
+            Completed data.
+        rows : ndarray of int or slice, optional
+            Which rows of the data; all by default.
+        changed : set of str, optional
+            Columns of the data; all by default.
+        centre, scale : ndarray, shape (column,), optional
+            What is subtracted from the columns, and what they are divided by then.
+
+        Raises
+        ------
+        FormulaError
+            As :meth:`evaluate`.
+        """
+        data = _Data(frame, rows, len(out), by_name=self._by_name)
         with np.errstate(all="ignore"):
-            for term, (name, place) in zip(self._parts, self.terms, strict=True):
+            for term, reads, (name, place) in zip(self._parts, self._reads, self.terms, strict=True):
+                if changed is not None and reads.isdisjoint(changed):
+                    continue
                 try:
-                    result[:, place] = _term(term, data)
+                    values = _term(term, data)
                 except Exception as error:
                     raise _failed(name, error, self.path) from error
-        return result
+                values = values if centre is None else values - centre[place]
+                out[:, place] = values if scale is None else values / scale[place]
 
 
 class _Data:
-    """The columns of a frame as formulae asks for them, without the cost of a frame."""
+    """Some rows of the columns of a frame as formulae asks for them, without the cost of a frame.
 
-    def __init__(self, columns: Mapping[str, pd.Series], index: pd.Index) -> None:
-        self.columns, self.index = columns, index
-        self.shape = (len(index), len(columns))
+    Numbers are arrays, for arithmetic with a Series costs more than that of a few thousand numbers; not so `by_name`,
+    where functions ask for the names of columns.
+    """
+
+    def __init__(
+        self, frame: "pd.DataFrame | Table", rows: np.ndarray | slice | None, size: int, *, by_name: bool
+    ) -> None:
+        self.frame, self.rows, self.by_name = frame, rows, by_name
+        self.shape = (size, 0)
+
+    @property
+    def index(self) -> pd.Index:
+        return self.frame.index if self.rows is None else self.frame.index[self.rows]
+
+    def __getitem__(self, name: str) -> pd.Series | np.ndarray:
+        if self.by_name or _column(cast(pd.Series, self.frame[name])).dtype != np.float64:
+            return self.series(name)
+        return self.numbers(name)
+
+    def series(self, name: str) -> pd.Series:
+        """A column."""
+        column = _column(cast(pd.Series, self.frame[name]))
+        return column if self.rows is None else column.iloc[self.rows]
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A column of numbers."""
+        values = getattr(self.frame, "numbers", {}).get(name)
+        if values is None:
+            values = _column(cast(pd.Series, self.frame[name])).to_numpy(dtype=np.float64)
+        return values if self.rows is None else values[self.rows]
+
+
+class _Series:
+    """The same with every column as a Series: what makes categories asks for their labels."""
+
+    def __init__(self, data: _Data) -> None:
+        self.data, self.shape = data, data.shape
 
     def __getitem__(self, name: str) -> pd.Series:
-        return self.columns[name]
+        return self.data.series(name)
 
 
 def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path: str = "formula") -> Matrix:
@@ -141,7 +214,7 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
             terms = _design(formula, data, namespace(extra or {}))
     except Exception as error:
         raise _failed(common, error, path) from error
-    return _matrix(terms, names, path)
+    return _matrix(terms, formula, names, path, by_name=bool(extra))
 
 
 def namespace(extra: Given) -> dict[str, Callable[..., Any]]:
@@ -187,6 +260,14 @@ def _require(names: Any, frame: "pd.DataFrame | Table", path: str) -> None:
             (f'column "{n}" is not in the data', did_you_mean(n, known, "use a column of the data")) for n in absent
         ]
         raise FormulaError([Problem(path=path, finding=finding, remedy=remedy) for finding, remedy in findings])
+
+
+def coded_columns(formula: Formula, path: str) -> frozenset[str]:
+    """The columns that ``C``, ``T`` or ``S`` make categories of, anywhere in a formula."""
+    texts = [formula.common, *(group.expression for group in formula.groups)]
+    trees = [tree for text in texts if (tree := read_formula(text, path)[1]) is not None]
+    calls = [node for tree in trees for node in walk(tree) if isinstance(node, Call) and node.function in _CODING]
+    return frozenset(node.name for call in calls for node in walk(call) if isinstance(node, Name))
 
 
 def _calls(formula: Formula, path: str) -> list[Call]:
@@ -259,13 +340,15 @@ def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[
     return model.common_terms
 
 
-def _matrix(terms: list[Any], names: tuple[str, ...], path: str) -> Matrix:
+def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: str, *, by_name: bool) -> Matrix:
     labels: list[str] = []
     places = []
     for term in terms:
         places.append((str(term.name), slice(len(labels), len(labels) + len(term.labels))))
         labels += map(str, term.labels)
-    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms))
+    reads = [parse(text, response="forbidden", path=path).names for text in formula.common_terms if text != "1"]
+    reads = [frozenset[str]()] * (len(terms) - len(reads)) + reads  # the intercept comes first
+    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads), by_name)
 
 
 def _term(term: Any, data: _Data) -> np.ndarray:
@@ -277,11 +360,12 @@ def _term(term: Any, data: _Data) -> np.ndarray:
 def _component(component: Any, data: _Data) -> np.ndarray:
     name = _plain_column(component)
     if name is None:
-        values = np.asarray(component.eval_new_data(data), dtype=np.float64)
+        known = data if component.kind == "numeric" else _Series(data)
+        values = np.asarray(component.eval_new_data(known), dtype=np.float64)
     elif component.kind == "numeric":
-        values = data[name].to_numpy(dtype=np.float64)
+        values = data.numbers(name)
     else:
-        values = _coded(component, data[name])
+        values = _coded(component, data.series(name))
     return values.reshape(data.shape[0], -1)
 
 

@@ -19,6 +19,9 @@ SAMPLERS: Mapping[str, type[Sampler]] = {
 AUTOMATIC = ("gibbs", "nuts")
 """What ``sampler = "auto"`` tries, in this order."""
 
+UNLOCKED = frozenset({"gibbs"})
+"""Those that do their work in compiled code without Python's lock, so that threads can share it."""
+
 
 REASONS: Mapping[str, str] = {
     "gibbs": "the compiled sampler draws from exactly the posterior of this model",
@@ -43,6 +46,7 @@ __all__ = [
     "AUTOMATIC",
     "REASONS",
     "SAMPLERS",
+    "UNLOCKED",
     "ConditionalModel",
     "Posterior",
     "Sampler",

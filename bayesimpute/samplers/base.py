@@ -72,6 +72,32 @@ class Posterior(Protocol):
         """Move on by some transitions given `data`; with `tune`, adapt on the way."""
         ...
 
+    def explore(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, np.ndarray]:
+        """Transitions one by one: the last state, and the scalar parameters after each, shape (transition, parameter).
+
+        They are those of ``design.names`` in the user's units, or others in their place that say the same of how the
+        chain forgets. :func:`one_by_one` will do.
+        """
+        ...
+
+
+def one_by_one(
+    posterior: Posterior,
+    design: Design,
+    state: SamplerState,
+    data: Data,
+    rng: np.random.Generator,
+    transitions: int,
+) -> tuple[SamplerState, np.ndarray]:
+    """:meth:`Posterior.explore` of any sampler."""
+    chain = np.empty((transitions, len(design.names)))
+    for t in range(transitions):
+        state, draw, _ = posterior.step(state, data, rng)
+        chain[t] = design.posterior(draw)
+    return state, chain
+
 
 class Sampler(Protocol):
     """A way to draw from the posterior of a conditional model."""

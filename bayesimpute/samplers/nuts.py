@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesimpute.design import Draw
 from bayesimpute.graph import Layout
-from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats
+from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats, one_by_one
 from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 
 FIRST_ADAPTATION = (100, 400)
@@ -173,6 +173,12 @@ class NutsPosterior:
         engine.potential.reset()
         engine.potential.metric = metric
         return self._export(q)
+
+    def explore(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, np.ndarray]:
+        """Transitions one by one."""
+        return one_by_one(self, self.layout.design, state, data, rng, transitions)
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesimpute.design import Design, Draw
 from bayesimpute.graph import assemble, vectors
-from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats
+from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats, one_by_one
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ class PriorPosterior:
     def draw(self, state: SamplerState) -> Draw:
         """The last draw."""
         return {name: values for name, values in state.arrays.items() if name != "visits"}
+
+    def explore(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, np.ndarray]:
+        """Transitions one by one."""
+        return one_by_one(self, self.design, state, data, rng, transitions)
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False

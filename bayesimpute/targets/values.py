@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -67,17 +68,17 @@ class Target:
     everywhere: bool = False
     path: str = ""
 
-    @property
+    @cached_property
     def fit_rows(self) -> np.ndarray:
         """A row of each observed unit."""
         return self.rows[self.observed]
 
-    @property
+    @cached_property
     def learn_rows(self) -> np.ndarray:
         """A row of each unit whose value of the target, observed or current, its model is fitted to."""
         return self.rows if self.everywhere else self.fit_rows
 
-    @property
+    @cached_property
     def model_rows(self) -> np.ndarray:
         """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
         if self.family.selection is None:
@@ -88,12 +89,20 @@ class Target:
         """A row of each unit that a parameter is learnt from."""
         return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
 
-    @property
+    @cached_property
     def missing_rows(self) -> np.ndarray:
         """A row of each unit that is imputed."""
         return self.rows[~self.observed]
 
-    @property
+    @cached_property
+    def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
+        if self.level is None:
+            return self.missing_rows, np.arange(len(self.missing_rows))
+        rows = np.flatnonzero(~self.observed[self.unit_of_row])
+        return rows, (np.cumsum(~self.observed) - 1)[self.unit_of_row[rows]]
+
+    @cached_property
     def columns(self) -> frozenset[str]:
         """The columns that its formulas read."""
         return frozenset().union(*(f.names for f in self.formulas.values()))

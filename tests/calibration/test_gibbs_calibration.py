@@ -6,8 +6,9 @@ errors of a sampler do, because they add up; and it sees every mistake that the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ import pandas as pd
 import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
-from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
+from bayesimpute.families import Bernoulli
+from bayesimpute.samplers.gibbs import Gibbs, columns, effects, latent, states
+from bayesimpute.samplers.gibbs.products import cross_products
+from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.prior import prior_draw
 
 SLOPES = {"x|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(2)"}
@@ -42,29 +45,58 @@ STRUCTURES: Mapping[str, Structure] = {
         | {"sigma_1|h_sigma": "HalfNormal(0.7)", "sigma_x|h_sigma": "HalfNormal(0.5)"},
     ),
 }
+BINARY = PRIORS | {"1|g_sigma": "HalfNormal(1.5)"}
+NU = {"nu": "Gamma(4, 0.5)"}
+STRUCTURES = STRUCTURES | {
+    "logit": Structure(right="x + (1 + x | g)", family="bernoulli", priors=BINARY | SLOPES),
+    "logit, rare": Structure(
+        right="x + (1 | g)",
+        family="bernoulli",
+        priors=BINARY | {"Intercept": "Normal(-4, 1)", "1|g_sigma": "HalfNormal(0.5)"},
+    ),
+    "logit, crossed": Structure(right="x + (1 | g) + (1 + x | h)", family="bernoulli", priors=BINARY | CROSSED),
+    "logit, single-level": Structure(right="x", family="bernoulli", priors=PRIORS),
+    "probit": Structure(right="x + (1 + x | g)", family=Bernoulli(link="probit"), priors=BINARY | SLOPES),
+    "probit, deviations near zero": Structure(
+        right="x + (1 | g) + (1 | h)",
+        family=Bernoulli(link="probit"),
+        priors=PRIORS | {"1|g_sigma": "HalfNormal(0.2)", "1|h_sigma": "HalfNormal(0.1)"},
+    ),
+    "student_t": Structure(
+        right="x + (1 + x | g)", family="student_t", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES | NU
+    ),
+    "student_t, crossed": Structure(
+        right="x + (1 | g) + (1 | h)", family="student_t", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED | NU
+    ),
+    "student_t, single-level": Structure(right="x", family="student_t", priors=PRIORS | SPREAD | NU),
+}
+LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
 ERRORS = 4.5
 BATCHES = 40
 
 
-def tiny_clusters(seed: int = 8) -> pd.DataFrame:
+def tiny_clusters(seed: int = 8, *, binary: bool = False) -> pd.DataFrame:
     """Twenty-four clusters of one to three units, some without an observed value, and eleven of another key."""
     rng = np.random.default_rng(seed)
     sizes = np.tile([1, 2, 3], 8)
     g = np.repeat(np.arange(len(sizes)), sizes)
     n = len(g)
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
+    if binary:
+        frame["y"] = (frame["y"] > 0).astype(float)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
     return frame
 
 
 @cache
 def bed(name: str) -> Bed:
-    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters())
+    binary = "bernoulli" in str(STRUCTURES[name].family).lower()
+    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(binary=binary))
 
 
-@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed"])
+@pytest.mark.parametrize("name", ["random slopes", "deviations near zero", "crossed", "logit", "probit", "student_t"])
 def test_parameters_effects_and_imputed_cells_are_calibrated(name: str) -> None:
     ranks = study(bed(name), replicates=60, draws=24, thin=THIN, seed=11)
     assert outside(ranks) == {}
@@ -83,10 +115,11 @@ def test_all_structures_are_calibrated(name: str) -> None:
 class Mutant:
     """A sampler with a mistake: in what it knows of the model, in its random numbers, or in the data that it sees."""
 
-    posterior: Callable[[GibbsPosterior], None] = lambda _: None
+    posterior: Callable[[Any], None] = lambda _: None
     same_numbers: bool = False
     stale: bool = False
     noise: float = 1.0
+    on: Callable[..., Any] | None = None
 
 
 def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed: int = 3) -> float:
@@ -99,6 +132,8 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
     rng = np.random.default_rng(seed)
     posterior: Any = Gibbs().compile(_model(made))
     mutant.posterior(posterior)
+    if mutant.on:
+        posterior.engine = Tampered(posterior.engine, mutant.on)
     draw: Any = prior_draw(design, rng)
     y = simulated(made, draw, rng)
     data = design.data(made.matrices, y)
@@ -120,13 +155,14 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
     """All rows' values given a draw."""
     everything = np.arange(len(next(iter(made.matrices.values()))))
     theta = made.design.predict(draw, made.matrices, everything)
-    return made.design.family.impute(rng, {**theta, "sigma": theta["sigma"] * noise})
+    return made.design.family.impute(rng, {**theta, "sigma": theta["sigma"] * noise} if "sigma" in theta else theta)
 
 
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
-    values = np.tanh(np.concatenate([draw["mu"], np.ravel(draw["sigma"]), *of_blocks, y[:3] / made.design.scale]))
+    more = [np.ravel(draw[name]) for name in ("sigma", "nu") if name in draw]
+    values = np.tanh(np.concatenate([draw["mu"], *more, *of_blocks, y[:3] / made.design.scale]))
     return np.concatenate([values, values**2, values[0] * values[1:]])
 
 
@@ -151,34 +187,101 @@ def worst(chain: np.ndarray, truth: np.ndarray) -> float:
     return float(np.abs((chain.mean(axis=0) - truth.mean(axis=0)) / error).max())
 
 
-@pytest.mark.parametrize("name", ["random slopes", "crossed"])
+@pytest.mark.parametrize("name", ["random slopes", "crossed", "logit", "probit", "student_t"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
     assert geweke(name) < ERRORS
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["random slopes", "crossed", "sigma by cluster"])
+@pytest.mark.parametrize("name", ["random slopes", "crossed", "sigma by cluster", *LATENT])
 def test_parameters_and_data_in_turn_keep_the_prior_for_long(name: str) -> None:
     assert geweke(name, steps=10 * STEPS) < ERRORS
 
 
-def without_prior(posterior: GibbsPosterior) -> None:
+def change(posterior: Any, **arrays: np.ndarray) -> None:
+    """Another layout."""
+    posterior.engine = replace(posterior.engine, lay=posterior.engine.lay._replace(**arrays))
+
+
+def without_prior(posterior: Any) -> None:
     """The priors of deviations ten times as wide."""
-    args = posterior.layout.args.copy()
-    args[posterior.layout.kinds == 1] *= 10
-    posterior.layout = posterior.layout._replace(args=args)
+    args = posterior.engine.lay.args.copy()
+    args[posterior.engine.lay.kinds == 1] *= 10
+    change(posterior, args=args)
 
 
-def without_correlations(posterior: GibbsPosterior) -> None:
+def without_correlations(posterior: Any) -> None:
     """Effects of a cluster as good as independent."""
-    args = posterior.layout.args.copy()
-    args[posterior.layout.kinds == 0] = 1e4
-    posterior.layout = posterior.layout._replace(args=args)
+    args = posterior.engine.lay.args.copy()
+    args[posterior.engine.lay.kinds == 0] = 1e4
+    change(posterior, args=args)
 
 
-def without_coefficients_prior(posterior: GibbsPosterior) -> None:
+def without_coefficients_prior(posterior: Any) -> None:
     """Coefficients without a prior."""
-    posterior.layout = posterior.layout._replace(precision=np.where(posterior.layout.precision == 1, 1.0, 1e-2))
+    precision = posterior.engine.lay.precision
+    change(posterior, precision=np.where(precision == 1, 1.0, 1e-2))
+
+
+def with_wide_nu_prior(posterior: Any) -> None:
+    """Ten times as wide."""
+    posterior.engine = replace(posterior.engine, args=posterior.engine.args * np.array([[1.0, 1.0], [1.0, 0.1]]))
+
+
+def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
+    """Sweeps of a logit model with other weights, from the same kernels."""
+
+    def step(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
+        for _ in range(sweeps):
+            theta, z, *_ = state = states.from_arrays(arrays)
+            b = effects.outer_effects(theta, fitted.lay, z)
+            eta = columns.predicted(fitted.columns, b, arrays["u"], fitted.lay, fitted.rows)
+            weighted = latent.like(fitted.columns)
+            draw(rng, eta, fitted, weighted)
+            known = cross_products(*weighted, fitted.lay, fitted.rows)
+            state, _, u = run(rng, state, 1, tune, fitted.lay, known)
+            arrays = {**arrays, **states.to_arrays(state), "u": u}
+        return arrays
+
+    return step
+
+
+def right(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+    """The weights as they should be."""
+    latent.weigh_logit(rng, eta, fitted.columns, out)
+
+
+def weights_at_zero(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+    """PG(1, 0) for all."""
+    latent.weigh_logit(rng, 0 * eta, fitted.columns, out)
+
+
+def weights_used_again(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+    """The same random numbers in each sweep."""
+    del rng
+    latent.weigh_logit(np.random.default_rng(1), eta, fitted.columns, out)
+
+
+def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
+    """Stale latent variables: of a predictor with no inner effects."""
+    for _ in range(sweeps):
+        arrays = fitted.step(rng, {**arrays, "u": np.zeros_like(arrays["u"])}, 1, tune)
+    return arrays
+
+
+@dataclass
+class Tampered:
+    """An engine whose fitted models make their steps in another way."""
+
+    engine: Any
+    how: Callable[..., Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def on(self, data: Any, y: np.ndarray) -> Any:
+        fitted = self.engine.on(data, y)
+        return SimpleNamespace(step=lambda *args: self.how(fitted, *args))
 
 
 MUTANTS = {
@@ -194,3 +297,26 @@ MUTANTS = {
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
 def test_mistakes_are_seen(mutant: Mutant) -> None:
     assert geweke("random slopes", mutant=mutant, steps=STEPS // 2) > ERRORS
+
+
+LATENT_MUTANTS = {
+    "logit, wide priors of deviations": ("logit", Mutant(posterior=without_prior)),
+    "logit, random numbers used again": ("logit", Mutant(same_numbers=True)),
+    "logit, weights at zero": ("logit", Mutant(on=rows_by(weights_at_zero))),
+    "logit, weights' random numbers used again": ("logit", Mutant(on=rows_by(weights_used_again))),
+    "logit, stale latent variables": ("logit", Mutant(on=without_effects)),
+    "probit, no prior of coefficients": ("probit", Mutant(posterior=without_coefficients_prior)),
+    "probit, stale latent variables": ("probit", Mutant(on=without_effects)),
+    "student_t, wide prior of nu": ("student_t", Mutant(posterior=with_wide_nu_prior)),
+    "student_t, stale latent variables": ("student_t", Mutant(on=without_effects)),
+    "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),
+}
+
+
+@pytest.mark.parametrize(("name", "mutant"), LATENT_MUTANTS.values(), ids=LATENT_MUTANTS.keys())
+def test_mistakes_with_latent_variables_are_seen(name: str, mutant: Mutant) -> None:
+    assert geweke(name, mutant=mutant, steps=STEPS // 2) > ERRORS
+
+
+def test_the_sweep_that_is_tampered_with_is_right_otherwise() -> None:
+    assert geweke("logit", mutant=Mutant(on=rows_by(right))) < ERRORS

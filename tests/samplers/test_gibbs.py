@@ -21,10 +21,12 @@ from modelling import conditional, graph_data, only, school_frame, workspace
 from test_nuts import check_against, exact_posterior, sample, two_level
 
 import bayesimpute as bi
+from bayesimpute.families import Bernoulli
 from bayesimpute.kernel import shortest_lag
 from bayesimpute.plan import Conditional, Plan, Run
 from bayesimpute.priors import Prior
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
+from bayesimpute.samplers.base import one_by_one
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.layout import MOST_OUTER
 
@@ -44,12 +46,15 @@ def made(item: Conditional, frame: pd.DataFrame | None = None) -> ConditionalMod
 PLANS = {
     "one sigma": conditional("y ~ x + c + (1 + x | school) + (1 | region)"),
     "sigma by cluster": conditional("y ~ x + (1 + x | school)", sigma="x + (1 | school)"),
+    "logit": conditional("b ~ x + c + (1 + x | school) + (1 | region)"),
+    "probit": conditional("b ~ x + (1 + x | school)", family=Bernoulli(link="probit")),
+    "student_t": conditional("y ~ x + (1 | school) + (1 | region)", family="student_t"),
 }
 
 
 @pytest.fixture(scope="module", params=list(PLANS))
 def model(request: pytest.FixtureRequest) -> ConditionalModel:
-    """Correlated slopes, and a second key or a formula for sigma."""
+    """Correlated slopes, and a second key or a formula for sigma; targets with latent variables."""
     return made(PLANS[request.param])
 
 
@@ -71,18 +76,25 @@ TAKEN = (
     conditional("y ~ x + (1 | school)", sigma="(1 | school)"),
     conditional("y ~ x", sigma="0 + x + (1 + x | region)"),
     conditional("y ~ x + (1 + x || school)", priors={"sigma": "InverseGamma(3, 8)", "x": "Normal(1, 2)"}),
+    conditional("b ~ x + (1 + x | school) + (1 | region)"),
+    conditional("b ~ 0 + (1 | school)", family=Bernoulli(link="probit")),
+    conditional("y ~ 0 + x", family="student_t", priors={"nu": "Uniform(2, 30)"}),
+    conditional("y ~ x + (1 | school)", family="student_t", priors={"nu": "HalfCauchy(9)", "sigma": "Exponential(1)"}),
 )
 NOT_TAKEN = (
     conditional("y ~ x", sigma="x", priors={"sigma_x": "StudentT(4, 0, 1)"}),
-    conditional("y ~ x", family="student_t"),
-    conditional("b ~ x + (1 | school)"),
+    conditional("y ~ x + (1 | school)", sigma="x", family="student_t"),
+    conditional("y ~ x", nu="1 + (1 | region)", family="student_t"),
+    conditional("y ~ x", family="student_t", priors={"x": "Cauchy(0, 1)"}),
+    conditional("b ~ x + (1 | school)", priors={"x": "StudentT(4, 0, 1)"}),
+    conditional("b ~ x", family="heckman_probit", selection="x + w"),
     conditional("y ~ x + (1 | school)", priors={"x": "Laplace(0, 2)"}),
     conditional("y ~ x", family="heckman_gaussian", selection="x + w"),
 )
 
 
 @pytest.mark.parametrize("item", TAKEN, ids=lambda i: i.formulas["mu"])
-def test_linear_mixed_models_are_taken(item: Conditional) -> None:
+def test_models_with_known_priors_are_taken(item: Conditional) -> None:
     model = made(item)
     assert isinstance(choose("gibbs", model), Gibbs)
     assert "pymc" not in model.__dict__
@@ -138,6 +150,15 @@ def saved(state: SamplerState) -> SamplerState:
     return SamplerState({name: np.array(values) for name, values in json.loads(text).items()})
 
 
+def test_exploring_is_one_transition_after_another(model: ConditionalModel) -> None:
+    posterior = Gibbs().compile(model)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    last, found = posterior.explore(state, model.data, np.random.default_rng(2), 20)
+    expected, chain = one_by_one(posterior, model.design, state, model.data, np.random.default_rng(2), 20)
+    np.testing.assert_allclose(found, chain, rtol=1e-10)
+    same(last.arrays, expected.arrays)
+
+
 @pytest.mark.parametrize("tune", [False, True])
 def test_a_chain_goes_on_exactly_from_its_saved_state(model: ConditionalModel, tune: bool) -> None:
     posterior, other = Gibbs().compile(model), Gibbs().compile(model)
@@ -152,7 +173,9 @@ def test_a_chain_goes_on_exactly_from_its_saved_state(model: ConditionalModel, t
     same(other.draw(saved(rest)), last)
     same(before, state.arrays)
     assert not np.array_equal(whole.arrays["theta"], state.arrays["theta"])
-    learnt = [k for k in state.arrays if k.endswith(("mean", "covariance", "count"))]
+    learnt = [k for k in state.arrays if k.endswith(("mean", "covariance", "count", "lengths"))]
+    if getattr(model.design.family, "link", "logit") == "probit":  # which is balanced: nothing moves along lines
+        learnt = [k for k in learnt if not k.startswith("lengths")]
     changed = [not np.array_equal(whole.arrays[k], state.arrays[k]) for k in learnt]
     assert all(changed) if tune else not any(changed)
 
@@ -196,7 +219,7 @@ def test_a_draw_has_the_form_that_the_graph_gives_it(model: ConditionalModel) ->
 
 
 def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesimpute.samplers.gibbs import posterior as module
+    from bayesimpute.samplers.gibbs import plain as module
 
     model = made(PLANS["one sigma"])
     calls = []
@@ -217,10 +240,13 @@ def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypa
 def test_chains_start_apart(model: ConditionalModel) -> None:
     posterior: Any = Gibbs().compile(model)
     starts = [posterior._start(np.random.default_rng(k)).arrays for k in range(20)]
-    for name in ("theta", "sigma_theta") if "sigma_theta" in starts[0] else ("theta",):
+    one_sigma = any(p.key == "sigma" and p.matrix is None for p in model.design.predictors)
+    for name in {"theta", "sigma_theta"} & starts[0].keys():
         spread = np.array([start[name] for start in starts]).std(axis=0)
         assert (spread[1:] > 0.3).all()
-        assert (spread[0] > 0.3) == ("sigma_theta" not in starts[0])
+        assert (spread[0] > 0.3) == one_sigma
+    if "nu_theta" in starts[0]:
+        assert np.std([start["nu_theta"] for start in starts]) > 0.3
     if "sigma_z" in starts[0]:
         assert (np.array([start["sigma_z"][:2] for start in starts]).std(axis=0) > 0.1).all()
 
@@ -269,6 +295,12 @@ AGREED = {
     "no groups": conditional("y ~ x + c"),
     "sigma by cluster": conditional("y ~ x + (1 | school)", sigma="x + (1 | school)"),
     "sigma by another key": conditional("y ~ x + (1 | school)", sigma="(1 + w | region)"),
+    "logit": conditional("b ~ x + c + (1 + x | school)"),
+    "logit, two keys": conditional("b ~ x + (1 | school) + (1 | region)"),
+    "logit, rare": conditional("d ~ x + (1 | school)"),
+    "probit": conditional("b ~ x + (1 + x | school)", family=Bernoulli(link="probit")),
+    "probit, rare": conditional("d ~ x + (1 | school)", family=Bernoulli(link="probit")),
+    "student_t": conditional("y ~ x + (1 + x | school)", family="student_t"),
 }
 
 
@@ -278,7 +310,9 @@ def test_nuts_agrees(item: Conditional) -> None:
     """Means, deviations and quantiles of every scalar parameter, within errors from effective sample sizes."""
     frame = school_frame(240, 24)
     frame["region"] = np.array(["n", "s", "e", "w", "m", "o", "u"])[np.arange(240) % 7]  # crossed
-    model = made(item, frame.assign(b=0.0))
+    frame["d"] = np.where(frame["b"].isna(), np.nan, np.arange(240) % 61 == 2)
+    others = [name for name in ("b", "d", "y") if name != item.target]
+    model = made(item, frame.assign(**{name: frame[name].fillna(0.0) for name in others}))
     chains = [np.array([chain(s.compile(model), model, 1500, seed) for seed in (1, 2)]) for s in (Gibbs(), Nuts())]
     for k, name in enumerate(model.design.names):
         first, second = (c[:, :, k] for c in chains)
@@ -354,6 +388,52 @@ def test_degenerate_data_do_no_harm(case: str) -> None:
     sds = [k for k, name in enumerate(model.design.names) if name.endswith("sigma")]
     assert (draws[:, sds] > 0).all()
     assert (draws < 1e3).all()
+
+
+def yes_no(case: str, link: str) -> ConditionalModel:
+    """Two thousand rows in a hundred clusters: rare, all ones, and told apart completely by a column or by a cluster."""
+    rng = np.random.default_rng(6)
+    g, x = np.arange(2000) % 100, rng.normal(size=2000)
+    y = {
+        "rare": (rng.random(2000) < 0.01).astype(float),
+        "all ones": np.ones(2000),
+        "all zeros": np.zeros(2000),
+        "separated by a column": (x > 0).astype(float),
+        "separated by clusters": (g > 50).astype(float),
+    }[case]
+    frame = pd.DataFrame({"g": g, "x": x, "y": (rng.random(2000) < 0.5).astype(float)})
+    frame.loc[0, "y"] = np.nan
+    described = made(conditional("y ~ x + (1 | g)", family=Bernoulli(link=link)), frame)
+    return ConditionalModel(described.design, {**described.data, "y_data": y[1:]})
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+@pytest.mark.parametrize("case", ["rare", "all ones", "all zeros", "separated by a column", "separated by clusters"])
+def test_rare_and_separated_outcomes_do_no_harm(case: str, link: str) -> None:
+    model = yes_no(case, link)
+    names = model.design.names
+    draws = dict(zip(names, chain(Gibbs().compile(model), model, 200, seed=1, thin=2).T, strict=True))
+    assert np.isfinite(list(draws.values())).all()
+    assert all(0 < values.std() < 50 for values in draws.values())
+    level = draws["Intercept"].mean()
+    if case == "rare":
+        assert -6 < level < -2
+    elif case.startswith("all"):
+        assert abs(level) > 2.5
+        assert (level > 0) == (case == "all ones")
+    elif case == "separated by a column":
+        assert draws["x"].mean() > 4
+    else:
+        assert draws["1|g_sigma"].mean() > 2
+
+
+def test_a_rare_outcome_is_forgotten_in_fewer_sweeps_than_without_its_own_moves() -> None:
+    """One in a hundred: without the moves along its own likelihood it is still known after fifty sweeps."""
+    model = yes_no("rare", "logit")
+    posterior: Any = Gibbs().compile(model)
+    assert shortest_lag(chain(posterior, model, 1000, seed=2))[0] <= 30
+    posterior.fitted = replace(posterior.fitted, moving=False)
+    assert shortest_lag(chain(posterior, model, 1000, seed=2))[0] > 40
 
 
 def test_a_column_of_zeros_has_its_prior(small: ConditionalModel) -> None:

@@ -18,7 +18,6 @@ from bayesimpute.graph import build, vectors
 from bayesimpute.plan import Conditional
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, columns, densities, effects, scales, sweeps
-from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
 from bayesimpute.samplers.gibbs.products import cross_products
 
 MIXED = {
@@ -55,10 +54,9 @@ def school_model(item: Conditional) -> ConditionalModel:
     return ConditionalModel(centred(only(space)[1], True), graph_data(space))
 
 
-def compiled(model: ConditionalModel) -> GibbsPosterior:
+def compiled(model: ConditionalModel) -> Any:
     """The sampler with the cross-products of the model's data."""
-    posterior = Gibbs().compile(model)
-    assert isinstance(posterior, GibbsPosterior)
+    posterior: Any = Gibbs().compile(model)
     posterior._set(model.data)
     return posterior
 
@@ -66,11 +64,12 @@ def compiled(model: ConditionalModel) -> GibbsPosterior:
 class Point:
     """A point of the graph's unconstrained vector, as the sampler has it."""
 
-    def __init__(self, posterior: GibbsPosterior, layout: Any, q: np.ndarray) -> None:
+    def __init__(self, posterior: Any, layout: Any, q: np.ndarray) -> None:
         design, self.posterior = posterior.design, posterior
         raw = {name: q[place] for name, place in layout.parts}
         self.draw = layout.unpack(q)
-        part, scale = posterior.mu, posterior.sigma
+        part, scale = posterior.engine.mu, getattr(posterior.engine, "sigma", None)
+        self.scale, self.products = scale, getattr(posterior.fitted, "products", None)
         self.theta = self._theta(raw, part, 0.0 if scale else float(np.log(self.draw["sigma"])))
         self.b = np.concatenate([self.draw["mu"], *(self.draw[b.key].ravel() for b in part.outer)])
         self.u = np.hstack([self.draw[b.key] for b in part.inner] or [np.zeros((0, 0))])
@@ -95,39 +94,39 @@ class Point:
 
     def weigh(self, data: Mapping[str, np.ndarray]) -> None:
         """Cross-products of the rows over sigma."""
-        posterior, scaled = self.posterior, self.posterior.scaled
+        scaled = self.posterior.fitted
         standard = self.v.copy()
         k = scaled.lay.coefficients
         standard[k:] = np.concatenate(
-            [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in posterior.sigma.outer]
+            [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in self.scale.outer]
         )
         weighted = columns.divided(
             scaled.mu_columns, self.scale_theta, standard, scaled.lay, scaled.rows, scaled.columns
         )
-        posterior.products = cross_products(*weighted, posterior.layout, posterior.rows)
+        self.products = cross_products(*weighted, scaled.mu_lay, scaled.mu_rows)
         self.eta = self.posterior.design.fitted(self.draw, data)["sigma"]
         predicted = columns.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
         np.testing.assert_allclose(predicted + scaled.columns.y[0], self.eta)
 
     def scale_prior(self) -> float:
         """Of gamma, the deviations and the effects."""
-        return outer_prior(self.posterior.scaled.lay, self.scale_theta, self.v)
+        return outer_prior(self.posterior.fitted.lay, self.scale_theta, self.v)
 
     def marginal(self, b: np.ndarray) -> float:
         """Of theta's inner part and the data given b."""
-        lay, products = self.posterior.layout, self.posterior.products
+        lay, products = self.posterior.engine.lay, self.products
         rss, r = effects.residuals(b, lay, products)
         return densities.marginal(self.theta, lay, products, rss, r, densities.workspace(lay.width))
 
     def joint(self) -> float:
         """Of theta, the coefficients and the outer effects."""
-        return self.marginal(self.b) + outer_prior(self.posterior.layout, self.theta, self.b)
+        return self.marginal(self.b) + outer_prior(self.posterior.engine.lay, self.theta, self.b)
 
     def inner_law(self, data: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Means and covariances of the inner effects given the rest, row by row of the data."""
         design, draw = self.posterior.design, self.draw
-        inner = self.posterior.mu.inner
-        logs = design.fitted(draw, data)["sigma"] if self.posterior.sigma else np.log(draw["sigma"])
+        inner = self.posterior.engine.mu.inner
+        logs = design.fitted(draw, data)["sigma"] if self.scale else np.log(draw["sigma"])
         sd = np.broadcast_to(np.exp(logs), len(data["y_data"]))
         without = {**draw, **{b.key: np.zeros_like(draw[b.key]) for b in inner}}
         e = data["y_data"] - design.fitted(without, data)["mu"]
@@ -170,7 +169,7 @@ def test_the_densities_of_slices_are_that_of_the_graph(item: Conditional) -> Non
         value = logp(q) - point.jacobian
         if model.design.blocks:
             value -= sum(map(normal_logpdf, point.u, *point.inner_law(model.data)))
-        if posterior.sigma:
+        if point.scale:
             point.weigh(model.data)
             value -= point.scale_prior() - point.eta.sum()
         differences.append(value - point.joint())
@@ -181,17 +180,17 @@ def normal_logpdf(u: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> fl
     return float(stats.multivariate_normal(mean, covariance).logpdf(u))
 
 
-def random_point(posterior: GibbsPosterior, seed: int, lay: Any = None) -> tuple[np.ndarray, np.ndarray]:
+def random_point(posterior: Any, seed: int, lay: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Theta, with deviations that a uniform prior allows, and z."""
     rng = np.random.default_rng(seed)
-    lay = lay or posterior.layout
+    lay = lay or posterior.engine.lay
     return rng.normal(np.where(lay.kinds > 0, -1.5, 0.0), 0.3), rng.normal(0, 1, lay.mean.size)
 
 
 @each_plan
 def test_the_normal_equations_are_those_of_the_marginal_density(item: Conditional) -> None:
     posterior = compiled(school_model(item))
-    lay, products = posterior.layout, posterior.products
+    lay, products = posterior.engine.lay, posterior.fitted.products
     theta, b = random_point(posterior, 1)
     a, c = effects.normal_equations(theta, lay, products)
     np.testing.assert_allclose(a, a.T)
@@ -206,7 +205,7 @@ def test_the_normal_equations_are_those_of_the_marginal_density(item: Conditiona
 @pytest.mark.parametrize("name", ["independent", "crossed slopes"])
 def test_outer_blocks_given_their_standard_normals_have_the_density_of_the_marginal(name: str) -> None:
     posterior = compiled(school_model(PLANS[name]))
-    lay, products = posterior.layout, posterior.products
+    lay, products = posterior.engine.lay, posterior.fitted.products
     theta, z = random_point(posterior, 2)
     a, c = effects.normal_equations(theta, lay, products)
     for f in range(lay.inner, lay.widths.size):
@@ -252,7 +251,7 @@ def test_a_slice_along_a_line_has_the_density_that_it_is_of() -> None:
 def test_the_intercept_moves_against_the_effects_as_their_prior_says() -> None:
     """Along (gamma_0 + t, v - t e), with nothing else moved, t is normal: its moments from the prior's density."""
     posterior = compiled(school_model(SCALED["sigma by cluster"]))
-    lay, members = posterior.scaled.lay, posterior.scaled.members
+    lay, members = posterior.fitted.lay, posterior.fitted.members
     theta, z = random_point(posterior, 4, lay)
     b = effects.outer_effects(theta, lay, z)
     intercept = members.constant[0]
@@ -278,7 +277,7 @@ def test_the_intercept_moves_against_the_effects_as_their_prior_says() -> None:
 @pytest.mark.parametrize("name", ["correlated, own priors", "crossed slopes"])
 def test_normal_draws_have_mean_and_covariance_of_their_law(name: str) -> None:
     posterior = compiled(school_model(PLANS[name]))
-    lay, products = posterior.layout, posterior.products
+    lay, products = posterior.engine.lay, posterior.fitted.products
     theta, _ = random_point(posterior, 3)
     a, c = effects.normal_equations(theta, lay, products)
     rng = np.random.default_rng(6)
@@ -296,12 +295,12 @@ def test_normal_draws_have_mean_and_covariance_of_their_law(name: str) -> None:
     assert np.abs(np.corrcoef(draws[:, :, 0].T)[0, 1:]).max() < 5 / np.sqrt(3000)  # clusters are independent
 
 
-def inner_law_of(posterior: GibbsPosterior, theta: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lay, q = posterior.layout, posterior.layout.width
+def inner_law_of(posterior: Any, theta: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lay, q = posterior.engine.lay, posterior.engine.lay.width
     root, weight = densities.inner_root(theta, lay), np.exp(-2 * theta[0])
     g = np.zeros((lay.clusters, q, q))
     places = [(k, m) for k in range(q) for m in range(k + 1)]
-    for (k, m), values in zip(places, posterior.products.zz, strict=True):
+    for (k, m), values in zip(places, posterior.fitted.products.zz, strict=True):
         g[:, k, m] = g[:, m, k] = values
     covariances = np.linalg.inv(g * weight + np.linalg.inv(root @ root.T))
     return np.einsum("jab,bj->ja", covariances, r) * weight, covariances
@@ -320,7 +319,7 @@ def test_a_forgotten_term_is_seen() -> None:
     model = school_model(PLANS["crossed slopes"])
     posterior = compiled(model)
     theta, b = random_point(posterior, 1)
-    lay, products = posterior.layout, posterior.products
+    lay, products = posterior.engine.lay, posterior.fitted.products
     space = densities.workspace(lay.width)
     at = effects.residuals(b, lay, products)
     args = lay.args.copy()

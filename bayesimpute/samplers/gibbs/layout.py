@@ -159,12 +159,12 @@ def layout(
 
 def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[np.ndarray, ...]:
     """Kinds, arguments and groups of theta, and where blocks begin."""
-    priors, groups, firsts = [_coded(sigma or Prior.of("HalfNormal", 1))], [0 if sigma else FIXED], []
+    priors, groups, firsts = [coded(sigma or Prior.of("HalfNormal", 1))], [0 if sigma else FIXED], []
     for k, b in enumerate(blocks):
         firsts.append(len(priors))
         # 1 + r of a partial correlation in column k is twice a Beta(a, a), a = eta + (q - 2 - k) / 2
         partial = [(PARTIAL, b.eta + (b.width - 2 - column) / 2, 0.0) for column, _ in pairs(b.width)]
-        priors += [*map(_coded, b.priors), *partial]
+        priors += [*map(coded, b.priors), *partial]
         groups += [max(0, k - inner + 1)] * (len(priors) - len(groups))
     table = np.array(priors)
     integers = (table[:, 0], groups, firsts)
@@ -172,7 +172,8 @@ def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[n
     return kinds, np.ascontiguousarray(table[:, 1:]), of, at
 
 
-def _coded(prior: Prior) -> tuple[float, float, float]:
+def coded(prior: Prior) -> tuple[float, float, float]:
+    """The kind of a prior of a positive number, and its arguments."""
     first, second = (*prior.args, 0.0)[:2]
     return POSITIVE.index(prior.name) + 1, first, second
 

@@ -221,6 +221,31 @@ def run(rng, state, sweeps, tune, lay, products):
 
 
 @compiled
+def explore(rng, state, sweeps, lay, products):
+    """Sweeps from a state without learning, and where each of them led: theta and the coefficients.
+
+    Returns
+    -------
+    state : tuple
+        The next.
+    u : ndarray, shape (cluster, effect)
+        Inner effects.
+    chain : ndarray, shape (sweep, theta + coefficient)
+        After each sweep.
+    """
+    n = lay.groups.size
+    chain = np.empty((sweeps, n + lay.coefficients))
+    u = np.zeros((lay.clusters, lay.width))
+    for t in range(sweeps):
+        state, _, u = run(rng, state, np.int64(1), False, lay, products)
+        for k in range(n):
+            chain[t, k] = state[0][k]
+        for k in range(lay.coefficients):
+            chain[t, n + k] = state[1][k]
+    return state, u, chain
+
+
+@compiled
 def copied(state):
     """A state of its own."""
     return state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy(), state[4]

@@ -1,0 +1,126 @@
+"""Yes/no targets: sweeps of the linear mixed model that the latent variables make of them.
+
+The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
+kept: between two visits the data may have changed. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before
+them there may be moves along the model's own likelihood (``moves.py``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.design import Design
+from bayesimpute.families.quick_exp import compiled
+from bayesimpute.samplers.base import Data
+from bayesimpute.samplers.gibbs.columns import Columns, predicted
+from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.latent import draw_probit, like, respond, weigh_logit
+from bayesimpute.samplers.gibbs.layout import Layout, Rows
+from bayesimpute.samplers.gibbs.likelihoods import LOGIT
+from bayesimpute.samplers.gibbs.moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.parts import LINKS, Codes, Part, parts
+from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
+
+RARE = 0.02
+"""Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. A logit model, for which
+such a move costs less than the latent variables, always is."""
+
+
+@compiled
+def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, rows, columns, products):
+    """Sweeps.
+
+    Parameters
+    ----------
+    state : tuple of (theta, z, mean, covariance, count)
+        As in :func:`~bayesimpute.samplers.gibbs.sweeps.run`.
+    u : ndarray, shape (cluster, effect)
+        Inner effects.
+    lengths, count : ndarray, float
+        What was learnt of moves along lines of the coefficients (``moves.py``).
+    moving : bool
+        Whether there are moves along the model's own likelihood.
+    products : Products
+        Of the rows, as they are.
+    """
+    state, lengths = copied(state), lengths.copy()
+    n = columns.y.size
+    weighted, latent, signed, sign = like(columns), np.empty(n), np.empty(n), 2.0 * columns.y - 1.0
+    along, groups = lines(products.xx, lay), block_groups(lay)
+    steps = directions(state[3], state[4], groups)
+    for _ in range(sweeps):
+        eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
+        if moving:
+            for i in range(n):
+                signed[i] = sign[i] * eta[i]
+            count += 1.0 if tune else 0.0
+            learning = count if tune else 0.0
+            move_coefficients(rng, link, state[1], signed, sign, along, lengths, learning, columns, lay)
+            u = move_blocks(rng, link, state[0], state[1], u, steps, signed, sign, columns, lay, rows)
+            for i in range(n):
+                eta[i] = sign[i] * signed[i]
+        if link == LOGIT:
+            weigh_logit(rng, eta, columns, weighted)
+            known = cross_products(weighted.x, weighted.z, weighted.w, weighted.y, lay, rows)
+        else:
+            draw_probit(rng, eta, columns, latent)
+            known = respond(products, columns, latent, lay, rows)
+        state, _, u = run(rng, state, np.int64(1), tune, lay, known)
+    return state, u, lengths, count
+
+
+@dataclass(frozen=True, eq=False)
+class Augmented:
+    """A model on its data."""
+
+    link: str
+    moving: bool
+    lay: Layout
+    rows: Rows
+    columns: Columns
+    products: Products
+
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+        """Sweeps."""
+        link = np.int64(LINKS.index(self.link))
+        model = link, self.moving, self.lay, self.rows, self.columns, self.products
+        learnt = arrays["lengths"], float(arrays["lengths_count"])
+        state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
+        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+
+
+@dataclass(frozen=True, eq=False)
+class Binary:
+    """The layout of a model; log sigma, theta's first place, is 0 and stays."""
+
+    link: str
+    mu: Part
+    lay: Layout
+    rows: Rows
+
+    @classmethod
+    def of(cls, design: Design, codes: Codes, n: int) -> "Binary":
+        """From the clusters of the fitted rows."""
+        mu = parts(design)["mu"]
+        return cls(mu.predictor.parameter.link, mu, *mu.layout(None, codes, n))
+
+    def on(self, data: Data, y: np.ndarray) -> Augmented:
+        """The model on data."""
+        columns = Columns(*self.mu.matrices(data), y)
+        products = cross_products(*columns, self.lay, self.rows)
+        ones = float(y.sum())
+        moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
+        return Augmented(self.link, moving, self.lay, self.rows, columns, products)
+
+    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A dispersed one, without inner effects yet."""
+        del design
+        none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
+        lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
+        return to_arrays(fresh(starts(self.mu, 0.0, rng), self.lay.mean)) | none | lengths
+
+    def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The vectors as the graph has them."""
+        return predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])

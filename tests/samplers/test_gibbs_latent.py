@@ -1,0 +1,244 @@
+"""Latent variables of yes/no and t models have their laws; what is moved without them is moved along the right density."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from modelling import conditional
+from scipy import stats
+from scipy.special import gammaln, log_ndtr
+from test_gibbs import made
+
+from bayesimpute.families import Bernoulli
+from bayesimpute.samplers import ConditionalModel
+from bayesimpute.samplers.gibbs import Gibbs, effects, heavy, latent, likelihoods, moves
+from bayesimpute.samplers.gibbs.columns import Columns
+from bayesimpute.samplers.gibbs.polya_gamma import polya_gamma
+from bayesimpute.samplers.gibbs.truncated import above
+
+ERRORS = 4.5
+DRAWS = 40_000
+
+
+def close(values: np.ndarray, truth: float) -> bool:
+    """Whether a mean of independent values is within Monte Carlo error."""
+    return abs(values.mean() - truth) < ERRORS * values.std() / np.sqrt(len(values))
+
+
+# --- Pólya–Gamma ---
+
+
+def polya_gammas(z: float, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.array([polya_gamma(rng, z) for _ in range(DRAWS)])
+
+
+def moments(z: float) -> tuple[float, float]:
+    """Mean and variance of PG(1, z) (Polson, Scott & Windle 2013, section 2.2; Glynn et al. 2019 for the variance)."""
+    if z < 1e-8:
+        return 1 / 4, 1 / 24
+    # (sinh z - z) / (4 z^3 cosh(z / 2)^2), with sinh z = 2 sinh(z / 2) cosh(z / 2)
+    half = np.tanh(z / 2)
+    inverse_square = 1 - half**2
+    variance = (2 * half - z * inverse_square) / (4 * z**3) if z > 0.1 else 1 / 24 - z**2 * 17 / 2016 * 16 / 17 / 5
+    return half / (2 * z), variance
+
+
+def laplace(t: float, z: float) -> float:
+    """E exp(-t w) = cosh(z / 2) / cosh(sqrt(z^2 / 4 + t / 2)) (their equation 4)."""
+    return float(np.exp(np.logaddexp(z / 2, -z / 2) - np.logaddexp(*(s * np.sqrt(z**2 / 4 + t / 2) for s in (1, -1)))))
+
+
+@pytest.mark.parametrize("z", [0.0, 0.01, 1.0, 3.1, 3.2, -5.0, 50.0])
+def test_polya_gamma_numbers_have_their_mean_variance_and_laplace_transform(z: float) -> None:
+    w = polya_gammas(z)
+    mean, variance = moments(abs(z))
+    assert close(w, mean)
+    assert close((w - mean) ** 2, variance)
+    for t in (0.5, 4.0, 50.0):
+        assert close(np.exp(-t * w), laplace(t, abs(z)))
+    assert not close(np.exp(-4.0 * w), laplace(4.0, abs(z) + 0.5))
+
+
+def test_polya_gamma_numbers_are_sums_of_exponentials() -> None:
+    """The definition: PG(1, z) = sum_k E_k / ((k - 1/2)^2 + z^2 / (4 pi^2)) / (2 pi^2); all of it, not moments."""
+    rng = np.random.default_rng(2)
+    for z in (0.0, 2.0, 6.0):
+        k = np.arange(1, 301)
+        sums = rng.exponential(size=(4000, 300)) @ (1 / ((k - 0.5) ** 2 + z**2 / (4 * np.pi**2))) / (2 * np.pi**2)
+        rest = (1 / ((np.arange(301, 10**6) - 0.5) ** 2)).sum() / (2 * np.pi**2)  # its mean; it hardly varies
+        assert stats.ks_2samp(sums + rest, polya_gammas(z, 3)[:8000]).pvalue > 1e-3
+        assert stats.ks_2samp(1.03 * (sums + rest), polya_gammas(z, 3)).pvalue < 1e-3
+
+
+@pytest.mark.parametrize("eta", [1e3, -1e7, 1e300])
+def test_weights_of_far_predictors_are_small_and_positive(eta: float) -> None:
+    rng = np.random.default_rng(1)
+    w = np.array([polya_gamma(rng, eta) for _ in range(100)])
+    assert (w > 0).all()
+    assert w.mean() == pytest.approx(1 / (2 * min(abs(eta), 1e5)), rel=0.05)
+
+
+# --- truncated normals ---
+
+
+@pytest.mark.parametrize("a", [-30.0, -3.0, 0.0, 0.44, 0.46, 2.0, 8.0, 40.0, 1000.0])
+def test_truncated_normals_have_their_distribution(a: float) -> None:
+    rng = np.random.default_rng(1)
+    x = np.array([above(rng, a) for _ in range(DRAWS)])
+    assert x.min() > a
+
+    def u(x: np.ndarray, a: float) -> np.ndarray:
+        return np.exp(log_ndtr(-x) - log_ndtr(-a))  # above a
+
+    uniform = u(x, a)
+    if a <= 8:
+        np.testing.assert_allclose(uniform[:99], stats.truncnorm(a, np.inf).sf(x[:99]), rtol=1e-9)
+    if a == 1000:  # there a difference of logarithms has no digits left, and a (x - a) is exponential
+        uniform = np.exp(-a * (x - a) - 0.5 * (x - a) ** 2)
+    assert stats.kstest(uniform, "uniform").pvalue > 1e-3
+    if -3 <= a < 40:
+        assert stats.kstest(u(x, a - 0.1), "uniform").pvalue < 1e-3
+
+
+def test_beyond_all_numbers_the_bound_is_the_draw() -> None:
+    assert above(np.random.default_rng(1), 1e200) == 1e200
+
+
+def test_latent_normals_of_a_probit_model_have_the_sign_of_the_outcome() -> None:
+    y, eta = np.array([0.0, 1.0, 0.0, 1.0]), np.array([5.0, -5.0, -1.0, 1.0])
+    columns, out = Columns(np.zeros((4, 0)), np.zeros((4, 0)), np.zeros((4, 0)), y), np.empty(4)
+    rng, found = np.random.default_rng(1), []
+    for _ in range(20_000):
+        latent.draw_probit(rng, eta, columns, out)
+        found.append(out.copy())
+    draws = np.array(found)
+    assert ((draws > 0) == (y == 1)).all()
+    ratio = np.exp(stats.norm.logpdf(eta) - log_ndtr((2 * y - 1) * eta))
+    for k in range(4):
+        assert close(draws[:, k], eta[k] + (2 * y[k] - 1) * ratio[k])
+
+
+# --- likelihoods ---
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 8.0, 1e3])
+@pytest.mark.parametrize("n", [1, 31, 1000])
+def test_yes_no_likelihoods_are_those_of_scipy(spread: float, n: int) -> None:
+    x = np.random.default_rng(n).normal(0, spread, n)
+    assert likelihoods.log_likelihood(likelihoods.PROBIT, x) == pytest.approx(log_ndtr(x).sum(), rel=1e-12)
+    assert likelihoods.log_likelihood(likelihoods.LOGIT, x) == pytest.approx(-np.logaddexp(0, -x).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("nu", [0.3, 4.0, 199.0, 201.0, 9e4, 1.1e5, 1e9])
+def test_the_likelihood_of_sigma_and_nu_is_the_familys(nu: float) -> None:
+    rng = np.random.default_rng(2)
+    e = rng.standard_t(2, 500)
+    sigma = 0.7
+    ours = heavy.log_student(e**2, np.log(sigma), np.log(nu)) - 250 * np.log(2 * np.pi)
+    if nu > 1e6:  # where the family's own digits run out, the normal's
+        assert ours == pytest.approx(stats.norm.logpdf(e, 0, sigma).sum(), rel=1e-4)
+    else:
+        assert ours == pytest.approx(stats.t.logpdf(e / sigma, nu).sum() - 500 * np.log(sigma), rel=1e-9)
+
+
+def test_the_ratio_of_gamma_functions_is_smooth_where_its_form_changes() -> None:
+    for nu in (1.0, 50.0, 199.99, 200.01, 500.0):
+        exact = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu / 2)
+        assert heavy.log_ratio(nu) == pytest.approx(exact, abs=1e-11)
+
+
+def test_weights_of_a_t_model_are_gamma() -> None:
+    squares = np.array([0.0, 1.0, 50.0])
+    columns = Columns(np.ones((3, 1)), np.zeros((3, 0)), np.zeros((3, 0)), np.ones(3))
+    rng, out, found = np.random.default_rng(1), latent.like(columns), []
+    for _ in range(5000):
+        latent.weigh_student(rng, squares, 0.5, 3.0, columns, out)
+        np.testing.assert_allclose(out.y, out.x[:, 0])
+        found.append(out.y**2)
+    for k, w in enumerate(np.array(found).T):
+        assert stats.kstest(w, stats.gamma(2.0, scale=1 / (1.5 + 2 * squares[k])).cdf).pvalue > 1e-3
+
+
+# --- moves ---
+
+
+def compiled(item: Any) -> tuple[ConditionalModel, Any]:
+    model = made(item)
+    posterior: Any = Gibbs().compile(model)
+    posterior._set(model.data)
+    return model, posterior
+
+
+def moved_by_quadrature(logs: np.ndarray, grid: np.ndarray, draws: list[float]) -> None:
+    """Means and variances of a chain along a line, against the density on a grid."""
+    weights = np.exp(logs - logs.max()) / np.exp(logs - logs.max()).sum()
+    mean = weights @ grid
+    variance = weights @ (grid - mean) ** 2
+    batches = np.array(draws).reshape(40, -1)
+    for values, truth in ((batches, mean), ((batches - mean) ** 2, variance)):
+        means = values.mean(axis=1)
+        assert abs(means.mean() - truth) < ERRORS * means.std(ddof=1) / np.sqrt(40)
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_a_coefficients_move_has_the_density_of_the_model(link: Any) -> None:
+    model, posterior = compiled(conditional("b ~ 0 + x", family=Bernoulli(link=link)))
+    lay, columns = posterior.engine.lay, posterior.fitted.columns
+    sign, family = 2 * columns.y - 1, model.design.family
+    along = moves.lines(posterior.fitted.products.xx, lay)
+    np.testing.assert_allclose(along.T @ (posterior.fitted.products.xx / 4 + np.diag(lay.precision)) @ along, 1.0)
+    prior, inverse = model.design.predictors[0].priors[0], family.parameters[0].link
+    grid = np.linspace(-2, 2, 2001)
+    cdf: Callable[..., Any] = {"logit": stats.logistic.cdf, "probit": stats.norm.cdf}[inverse]
+    logs = [family.logp(columns.y, {"mu": cdf(columns.x[:, 0] * t)}).sum() for t in grid]
+    rng, z, lengths, draws = np.random.default_rng(1), np.zeros(1), np.ones(1), []
+    code = ("logit", "probit").index(link)
+    for _ in range(8000):
+        signed = sign * (columns.x[:, 0] * z[0])
+        moves.move_coefficients(rng, code, z, signed, sign, along, lengths, 0.0, columns, lay)
+        np.testing.assert_allclose(signed, sign * (columns.x[:, 0] * z[0]), atol=1e-12)
+        draws.append(z[0])
+    moved_by_quadrature(np.array(logs) + stats.norm.logpdf(grid, *prior.args), grid, draws)
+    assert (lengths == 1).all()
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_deviations_move_has_the_density_of_the_model_given_standard_normals(block: int) -> None:
+    """Of the inner and of the outer block."""
+    model, posterior = compiled(conditional("b ~ x + (1 | school) + (1 | region)"))
+    lay, rows, columns = posterior.engine.lay, posterior.engine.rows, posterior.fitted.columns
+    rng = np.random.default_rng(1)
+    z, h = rng.normal(0, 0.5, lay.mean.size), rng.normal(size=(lay.clusters, lay.width))
+    theta, sign, draws = np.array([0.0, -0.5, -0.5]), 2 * columns.y - 1, []
+    codes = {b.factor: model.data[f"codes_{b.key}"] for b in model.design.blocks}
+    prior = posterior.engine.mu.blocks[block].priors[0]
+
+    def eta(theta: np.ndarray) -> np.ndarray:
+        inner = np.exp(theta[1]) * h[codes["school"], 0]
+        outer = np.exp(theta[2]) * z[lay.offsets[1] + codes["region"]]
+        return columns.x @ z[: lay.coefficients] + inner + outer
+
+    grid, logs = np.linspace(-9, 3, 2001), []
+    for t in grid:
+        at = np.where(np.arange(3) == block + 1, t, theta)
+        mu = stats.logistic.cdf(eta(at))
+        logs.append(model.design.family.logp(columns.y, {"mu": mu}).sum() + t - 0.5 * (np.exp(t) / prior.args[0]) ** 2)
+    assert prior.name == "HalfNormal"
+    signed, steps = sign * eta(theta), np.eye(3)
+    for _ in range(8000):
+        entries = moves.by_entries(block, 0, z, h, sign, columns, lay, rows)
+        moves.move_block(rng, likelihoods.LOGIT, theta, steps, block, entries, signed, lay)
+        draws.append(theta[block + 1])
+    np.testing.assert_allclose(signed, sign * eta(theta), atol=1e-9)
+    moved_by_quadrature(np.array(logs), grid, draws)
+
+
+def test_standard_normals_become_inner_effects_and_back() -> None:
+    _, posterior = compiled(conditional("b ~ x + (1 + x + w | school)"))
+    lay, rng = posterior.engine.lay, np.random.default_rng(1)
+    theta, h = rng.normal(size=lay.kinds.size), rng.normal(size=(lay.clusters, 3))
+    u = moves.inner_effects(theta, lay, h)
+    np.testing.assert_allclose(moves.standard_normals(theta, lay, u), h)
+    np.testing.assert_allclose(u, h @ effects.inner_root(theta, lay).T)
