@@ -19,7 +19,7 @@ from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection import posterior, ridge, sweeps
 from bayesimpute.samplers.prior import prior_draw
 
-STEPS = 1000
+STEPS = 800
 QUICK, WHOLE = (20, 40, 60, 80), posterior.BURN_IN
 THIN = 12
 SMALL = {"1|g_sigma": "HalfNormal(0.15)", "selection_1|g_sigma": "HalfNormal(0.1)"}
@@ -48,7 +48,7 @@ def bed(name: str) -> Bed:
 
 
 def test_parameters_effects_and_imputed_cells_are_calibrated(short: None) -> None:
-    ranks = study(bed("gaussian"), STRUCTURES["gaussian"], replicates=30, draws=24, thin=THIN, seed=11)
+    ranks = study(bed("gaussian"), STRUCTURES["gaussian"], replicates=20, draws=24, thin=THIN, seed=11)
     assert {"rho", "selection_1|g_sigma", "1~~selection_1|g_corr", "imputed empty", "log likelihood"} <= set(ranks)
     assert outside(ranks) == {}
     assert outside(ranks, "selection ignored")

@@ -262,7 +262,7 @@ def test_scales_move_with_their_exact_density(item: Conditional) -> None:
     weights = np.exp(logs - logs.max())
     cdf = np.cumsum(weights) / weights.sum()
     rng, ranks = np.random.default_rng(5), []
-    for _ in range(200):
+    for _ in range(120):
         t, moved, z = 0.0, theta.copy(), point.b.copy()
         at = quadratic, cross
         for _ in range(4):  # each from where the last one ended: its law is the same from wherever it starts
@@ -443,7 +443,7 @@ def test_systematic_clusters_have_the_prior_of_their_effects(short: None) -> Non
     model = made(PLANS["numbers, joint effects"])
     one = compiled(model)
     state, rng, found = one.init(model.data, np.random.default_rng(1)), np.random.default_rng(2), []
-    for _ in range(3000):
+    for _ in range(1500):
         state, draw, _ = one.step(state, model.data, rng)
         root = draw["block0_root"]
         found.append(np.linalg.solve(root, draw["block0"][-1]))
