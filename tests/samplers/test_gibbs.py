@@ -391,7 +391,7 @@ def test_degenerate_data_do_no_harm(case: str) -> None:
 
 
 def yes_no(case: str, link: str) -> ConditionalModel:
-    """Two thousand rows in a hundred clusters: rare, all ones, and told apart completely by a column or by a cluster."""
+    """Two thousand rows in a hundred clusters: rare, all ones, told apart completely by a column or by a cluster."""
     rng = np.random.default_rng(6)
     g, x = np.arange(2000) % 100, rng.normal(size=2000)
     y = {

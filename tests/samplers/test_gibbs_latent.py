@@ -1,4 +1,4 @@
-"""Latent variables of yes/no and t models have their laws; what is moved without them is moved along the right density."""
+"""Latent variables of yes/no and t models have their laws; what is moved without them moves along the right density."""
 
 from collections.abc import Callable
 from typing import Any
