@@ -7,7 +7,7 @@ import numpy as np
 from bayesimpute import graph
 from bayesimpute.design import Design, Draw
 from bayesimpute.priors import Prior
-from bayesimpute.samplers.base import Data, SamplerState, Stats
+from bayesimpute.samplers.base import Data, SamplerState, Stats, one_by_one
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.selection.data import Frame
 from bayesimpute.samplers.gibbs.selection.equations import Pair
@@ -58,6 +58,12 @@ class SelectionPosterior:
             arrays |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
         moved = SamplerState(arrays)
         return moved, self.draw(moved), Stats(transitions, 0, 1.0, 0)
+
+    def explore(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+    ) -> tuple[SamplerState, np.ndarray]:
+        """Transitions one by one."""
+        return one_by_one(self, self.design, state, data, rng, transitions)
 
     def draw(self, state: SamplerState) -> Draw:
         """The parameters at a state."""
