@@ -1,7 +1,7 @@
 """Samplers of conditional models; :data:`SAMPLERS` is the one registry.
 
-``gibbs`` draws from linear mixed models, and from those of yes/no targets and of t distributions, compiled; ``nuts``
-from any model; ``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to add one.
+``gibbs`` draws from mixed models of numbers and yes/no targets and from selection models, compiled; ``nuts`` from any
+model; ``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to add one.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ UNLOCKED = frozenset({"gibbs"})
 
 
 REASONS: Mapping[str, str] = {
-    "gibbs": "a mixed model that the compiled sampler knows: it draws from exactly its posterior",
+    "gibbs": "the compiled sampler draws from exactly the posterior of this model",
     "nuts": "it draws from any model",
     "prior": "it ignores the data",
 }

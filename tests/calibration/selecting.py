@@ -25,7 +25,7 @@ from sbc import Bed, Draw, ranked
 
 from bayesimpute.design import Design
 from bayesimpute.families import Family, HeckmanGaussian
-from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 10, 10
@@ -67,8 +67,8 @@ class Structure:
         y = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
         return frame.assign(y=np.where(self.unseen | (ROWS % 3 == 2), np.nan, y))
 
-    def prepare(self) -> Bed:
-        """Describe on the template, and compile."""
+    def prepare(self, sampler: Sampler | None = None) -> Bed:
+        """Describe on the template, and compile: NUTS, if no other sampler is given."""
         priors = {name: prior for name, prior in self.priors.items() if self._correlated or name != "g_corr"}
         item = conditional("y ~ x + (1 | g)", selection="x + z + (1 | g)", family=self.family, priors=priors)
         space = workspace(self.template(), item)
@@ -76,7 +76,7 @@ class Structure:
         done = completed(space)
         matrices = design.matrices(done.columns)
         model = ConditionalModel(design, design.data(matrices, done.values["y"]))
-        return Bed(design=design, matrices=matrices, posterior=Nuts().compile(model))
+        return Bed(design=design, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
 
     @property
     def _correlated(self) -> bool:

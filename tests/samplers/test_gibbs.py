@@ -87,9 +87,9 @@ NOT_TAKEN = (
     conditional("y ~ x", nu="1 + (1 | region)", family="student_t"),
     conditional("y ~ x", family="student_t", priors={"x": "Cauchy(0, 1)"}),
     conditional("b ~ x + (1 | school)", priors={"x": "StudentT(4, 0, 1)"}),
-    conditional("b ~ x", family="heckman_probit", selection="x + w"),
+    conditional("b ~ x", family="heckman_probit", selection="x + w", rho="1 + (1 | region)"),
     conditional("y ~ x + (1 | school)", priors={"x": "Laplace(0, 2)"}),
-    conditional("y ~ x", family="heckman_gaussian", selection="x + w"),
+    conditional("y ~ x", family="heckman_gaussian", selection="x + w", priors={"selection_w": "Laplace(0, 1)"}),
 )
 
 

@@ -26,7 +26,8 @@ Yes/no and t targets have a latent variable in each row, given which they are li
 (``latent.py``: Pólya–Gamma weights, latent normals, gamma weights). A sweep draws these given the linear predictor,
 makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next sweep has its
 predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without them: sigma
-and nu of a t distribution (``heavy.py``), and all parameters where one outcome is rare (``moves.py``).
+and nu of a t distribution (``heavy.py``), and all parameters where one outcome is rare (``moves.py``). Selection models
+are two such models given their latent variables (``selection``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine (``engines.py`` says how) and extend
@@ -46,12 +47,17 @@ class Gibbs:
     def supports(self, model: ConditionalModel) -> bool:
         """Targets and parts that the module lists."""
         from bayesimpute.samplers.gibbs.parts import supported
+        from bayesimpute.samplers.gibbs.selection import selects
 
-        return supported(model.design)
+        return supported(model.design) or selects(model.design)
 
     def compile(self, model: ConditionalModel) -> Posterior:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
+        from bayesimpute.samplers.gibbs.selection import selects
+        from bayesimpute.samplers.gibbs.selection.posterior import SelectionPosterior
 
+        if selects(model.design):
+            return SelectionPosterior(design=model.design)
         codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
         return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))

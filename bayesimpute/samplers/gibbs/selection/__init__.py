@@ -1,0 +1,50 @@
+"""Selection models in the compiled sampler: two linear mixed models given the latent variables, and a ridge.
+
+Selection is r* = s + h and the outcome y* = m + e, with (h, e) bivariate normal, variances 1 and sigma^2, correlation
+rho (Heckman 1979). With gamma = rho sigma and tau^2 = sigma^2 (1 - rho^2),
+
+    r* = s + noise,    (y* - gamma r*) / tau = (m - gamma s) / tau + noise,
+
+the second for observed outcomes alone (missing ones are integrated out), are the rows of ONE linear mixed model with
+variance 1 for the coefficients and effects of both equations (van Hasselt 2011, J. Econometrics 165:221; Ding 2014, J.
+Multivariate Anal. 124:451). So a sweep is
+
+1. twice: latent variables given everything else (``errors.py``); log sigma, artanh rho and the scales of the latent
+   equations given them (``moves.py``); deviations, coefficients and effects by the engine of linear mixed models on
+   cross-products of the stacked rows (``equations.py``);
+2. once: rho along its ridge, on the likelihood with the latent variables integrated out (``ridge.py``). Given the
+   latent variables rho is known to 1 / sqrt(n), and a sampler without this step creeps.
+
+Everything is exact. Efficiency rests on the ridge: how coefficients and effects follow rho is learnt while the chain
+adapts. Measured: ``tests/bench/test_selection_bench.py``.
+"""
+
+from bayesimpute.design import Design
+from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.priors import Prior
+from bayesimpute.samplers.gibbs.layout import MOST_OUTER, known, ordered
+
+
+def selects(design: Design) -> bool:
+    """Whether the model is a selection model that the sampler draws from exactly."""
+    if not isinstance(design.family, HeckmanGaussian | HeckmanProbit) or design.family.rho is not None:
+        return False
+    parameters = {p.key: p for p in design.predictors}
+    equations, numbers = [parameters.pop("mu"), parameters.pop("selection")], parameters
+    _, outer = ordered(design.blocks)
+    return (
+        all(p.matrix is not None and all(prior.name == "Normal" for prior in p.priors) for p in equations)
+        and not equations[1].offset
+        and (isinstance(design.family, HeckmanGaussian) or not equations[0].offset)
+        and all(p.matrix is None for p in numbers.values())
+        and correlation_known(numbers["rho"].priors[0])
+        and all(known(prior) for prior in ("sigma" in numbers and numbers["sigma"].priors) or ())
+        and all(known(prior) for b in design.blocks for prior in b.priors)
+        and all({parameter for parameter, _ in b.parts} <= {"mu", "selection"} for b in design.blocks)
+        and sum(b.size * b.width for b in outer) <= MOST_OUTER
+    )
+
+
+def correlation_known(prior: Prior) -> bool:
+    """Whether there is code for a prior of rho."""
+    return prior.name in ("Uniform", "ScaledBeta", "FisherNormal") and prior.correlation()
