@@ -107,6 +107,11 @@ class Described:
         asked = self.plan.run.sampler
         return {name: chosen(asked, ConditionalModel(design, {})) for name, design in self.designs.items()}
 
+    @cached_property
+    def large(self) -> frozenset[str]:
+        """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
+        return frozenset(n for n, design in self.designs.items() if is_large(design) and self.samplers[n] in UNLOCKED)
+
 
 class Workspace:
     """What one thread needs to run legs of a job: the settled plan, the designs and the samplers that it has compiled.
@@ -125,6 +130,7 @@ class Workspace:
         shared = described or Described.of(plan, incomplete)
         self.plan, self.incomplete = plan, incomplete
         self.resolved, self.designs, self.compatible = shared.resolved, shared.designs, shared.compatible
+        self.large = shared.large
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0
@@ -171,7 +177,7 @@ class Bench:
 
     def missing(self, target: Target) -> Mapping[str, np.ndarray]:
         """The same at the rows that are imputed."""
-        if is_large(self.workspace.designs[target.name]):
+        if target.name in self.workspace.large:
             return Sheet(self.workspace.designs[target.name], target.missing_rows).current(self.completed.columns)
         return self._sheet(target, "missing").current(self.completed.columns)
 
@@ -183,7 +189,7 @@ class Bench:
 
     def _made(self, target: Target) -> Mapping[str, np.ndarray]:
         design = self.workspace.designs[target.name]
-        if is_large(design):
+        if target.name in self.workspace.large:
             return LargeData(design, self.completed)
         fitted = self._sheet(target, "fitted").current(self.completed.columns)
         if target.name not in self._responses:
@@ -313,18 +319,34 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         steps, why = int(asked), "run.steps says so"
     elif len(workspace.resolved.targets) == 1:
         steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
-    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION:
+    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION * _share(bench.data(target)):
         steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
     else:
         rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
-        data = bench.data(target)
-        posterior = workspace.posterior(target, data)
-        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
-        state = replace(state, samplers={**state.samplers, target.name: sampler})
+        state, chain = _explore(bench, state, target, rng)
         steps, left = shortest_lag(chain)
         why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
+        why += ", on a sample of clusters" if target.name in workspace.large else ""
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
     return replace(state, steps={**state.steps, target.name: steps}), event
+
+
+def _explore(
+    bench: Bench, state: ChainState, target: Target, rng: np.random.Generator
+) -> tuple[ChainState, np.ndarray]:
+    """Transitions with the data held fixed, shape (transition, parameter); a chain does not move on a sample."""
+    data = bench.data(target)
+    posterior = bench.workspace.posterior(target, data)
+    if isinstance(data, LargeData):
+        small = data.sample()
+        return state, posterior.explore(posterior.init(small, rng), small, rng, CALIBRATION)[1]
+    sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
+    return replace(state, samplers={**state.samplers, target.name: sampler}), chain
+
+
+def _share(data: Mapping[str, np.ndarray]) -> float:
+    """Of the rows that the number of inner steps is found on."""
+    return len(data.sample()["y_data"]) / len(data["y_data"]) if isinstance(data, LargeData) else 1.0
 
 
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:

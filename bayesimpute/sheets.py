@@ -19,10 +19,14 @@ from bayesimpute.design import Design
 
 RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
 
-LARGE = 2_000_000
+LARGE = 500_000
 """Numbers in the matrices of one model from which on they are not kept."""
 PIECE = 32_768
 """Rows of a piece."""
+SAMPLE = 10_000
+"""Rows of a sample of clusters."""
+SEED = 20260103
+"""Of the choice of these clusters, whatever the user's seed."""
 
 
 class Sheet:
@@ -64,8 +68,11 @@ class Sheet:
 
 
 def is_large(design: Design) -> bool:
-    """Whether the matrices of a model are too large to be kept."""
-    return sum(len(design.fitted_rows[key]) * width for key, width in design.widths) > LARGE
+    """Whether the matrices of a model are too large to be kept; they must be needed at the same rows."""
+    return (
+        design.family.selection is None
+        and sum(len(design.fitted_rows[key]) * width for key, width in design.widths) > LARGE
+    )
 
 
 class LargeData(Mapping[str, np.ndarray]):
@@ -79,17 +86,42 @@ class LargeData(Mapping[str, np.ndarray]):
         Of the model.
     completed : Completed
         The data.
+    chosen : ndarray of int, optional
+        Which of the fitted rows; all by default.
     """
 
-    def __init__(self, design: Design, completed: Completed) -> None:
-        self._design, self._completed = design, completed
+    def __init__(self, design: Design, completed: Completed, chosen: np.ndarray | None = None) -> None:
+        self._design, self._completed, self._chosen = design, completed, chosen
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name == "y_data":
-            return self._design.response(self._completed.values[self._design.target.name])
-        if name in self._design.fitted_codes:
-            return self._design.fitted_codes[name]
+            y = self._design.response(self._completed.values[self._design.target.name])
+            return y if self._chosen is None else y[self._chosen]
+        if name.startswith("codes_"):
+            codes = self._design.fitted_codes[name]
+            return codes if self._chosen is None else codes[self._chosen]
         return self._matrices(slice(None), {name.removeprefix("X_")})[name]
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether these are not all the fitted rows."""
+        return self._chosen is not None
+
+    def sample(self) -> "LargeData":
+        """The same of some clusters, drawn from those of the key that has the most; of some rows if there is no key.
+
+        What holds for the clusters of a sample holds for the others: how many transitions a sampler needs to forget,
+        and roughly where its parameters are. Whoever wants to know that need not look at all rows.
+        """
+        design, n = self._design, len(self["y_data"])
+        block = max(design.blocks, key=lambda b: b.size, default=None)
+        codes = np.arange(n) if block is None else design.fitted_codes[f"codes_{block.key}"]
+        sizes = np.bincount(codes)
+        order = np.random.default_rng(SEED).permutation(len(sizes))
+        taken = order[: int(np.searchsorted(np.cumsum(sizes[order]), SAMPLE)) + 1]
+        drawn = np.zeros(len(sizes), dtype=bool)
+        drawn[taken] = True
+        return LargeData(design, self._completed, np.flatnonzero(drawn[codes]))
 
     def __iter__(self) -> Iterator[str]:
         yield from (f"X_{key}" for key, _ in self._design.widths)
@@ -110,15 +142,19 @@ class LargeData(Mapping[str, np.ndarray]):
         y = self["y_data"]
         for low in range(0, len(y), PIECE):
             part = slice(low, min(low + PIECE, len(y)))
-            codes = {name: values[part] for name, values in self._design.fitted_codes.items()}
+            codes = {name: self[name][part] for name in self._design.fitted_codes}
             yield part, {**self._matrices(part), **codes, "y_data": y[part]}
 
     def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
-        rows = {key: self._design.fitted_rows[key][part] for key, _ in self._design.widths}
+        rows = {key: self._rows(key)[part] for key, _ in self._design.widths}
         wanted = [(key, width) for key, width in self._design.widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
         self._design.refresh(made, self._completed.columns, rows)
         return {f"X_{key}": matrix for key, matrix in made.items()}
+
+    def _rows(self, key: str) -> np.ndarray:
+        rows = self._design.fitted_rows[key]
+        return rows if self._chosen is None else rows[self._chosen]
 
 
 def pieces(data: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:

@@ -107,16 +107,48 @@ def test_large_data_are_made_in_pieces_that_are_parts_of_the_whole(monkeypatch, 
         np.testing.assert_array_equal(np.concatenate([piece[name] for _, piece in parts]), values, err_msg=name)
 
 
-@pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
-def test_a_run_on_large_data_has_the_same_numbers(monkeypatch, family: str) -> None:
+def run_of(family: str, **options: Any) -> bi.MultiplyImputed:
+    """A short run of a model of x, or of b, and one of z."""
     models = {"gaussian": ["x ~ z * w + (1 + z | g)", "z ~ x + c"], "bernoulli": ["b ~ z + (1 | g)", "z ~ b + c"]}
     fixed = {"x": 1.0} if family == "bernoulli" else {"b": 1.0}
     data = frame().drop(columns="h").assign(w=lambda d: d["w"].fillna(0.5), **fixed)
-    options: dict[str, Any] = {"m": 2, "chains": 2, "warmup": 3, "sweeps": 4, "seed": 1, "progress": False}
-    kept = bi.impute(data, models[family], **options)
+    settings: dict[str, Any] = {"m": 2, "chains": 2, "warmup": 3, "sweeps": 4, "seed": 1, "progress": False}
+    return bi.impute(data, models[family], **settings, **options)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
+def test_a_run_on_large_data_goes_on_and_has_the_same_numbers_in_threads(monkeypatch, family: str) -> None:
     monkeypatch.setattr(sheets, "LARGE", 10)
     monkeypatch.setattr(sheets, "PIECE", 16)
-    assert_same_run(bi.impute(data, models[family], **options), kept)
+    monkeypatch.setattr(sheets, "SAMPLE", 20)
+    alone = run_of(family)
+    assert alone.events["why"].str.contains("on a sample of clusters").any()
+    assert_same_run(run_of(family, workers=2), alone)
+    assert_same_run(alone.extend(3, progress=False), run_of(family, workers=2).extend(3, progress=False, workers=2))
+
+
+def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch) -> None:
+    bench, _ = bench_of(Plan.of(["x ~ z * c + (1 + z | g)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
+    monkeypatch.setattr(sheets, "PIECE", 7)
+    for target in bench.workspace.resolved.targets:
+        data = bench.data(target)
+        posterior = bench.workspace.posterior(target, data)
+        state = posterior.init(data, np.random.default_rng(1))
+        large = LargeData(bench.workspace.designs[target.name], bench.completed)
+        moved = [posterior.step(state, d, np.random.default_rng(2), transitions=3)[0].arrays for d in (data, large)]
+        same(moved[1], moved[0])
+
+
+def test_a_sample_has_whole_clusters_and_is_known_as_one(monkeypatch) -> None:
+    monkeypatch.setattr(sheets, "SAMPLE", 20)
+    bench, _ = bench_of(Plan.of(["x ~ z + (1 | g) + (1 | h)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
+    (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
+    large = LargeData(bench.workspace.designs["x"], bench.completed)
+    small = large.sample()
+    (key,) = (name for name in large if name.startswith("codes_") and large[name].max() == 14)
+    drawn = np.isin(large[key], small[key])
+    assert small.is_sample and not large.is_sample and 20 <= drawn.sum() == len(small["y_data"]) < 30
+    same(small, {name: values[drawn] for name, values in bench.data(target).items()})
 
 
 def same(found: Any, expected: Any) -> None:

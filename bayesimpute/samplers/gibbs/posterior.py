@@ -17,6 +17,10 @@ from bayesimpute.sheets import LargeData
 
 BURN_IN = (20, 20, 30, 40)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
+LARGE_BURN_IN = (10, 15, 20)
+"""The same of large data, after that on a sample."""
+PLACES = {"theta", "z", "u", "sigma_theta", "sigma_z", "nu_theta"}
+"""The parts of a state that say where a chain is, not what it has learnt."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -35,9 +39,22 @@ class GibbsPosterior:
         self._lay_out()
 
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
-        """A dispersed start and a short burn-in that learns the directions of the slices."""
-        state = self._start(rng)
-        first, *others = BURN_IN
+        """A dispersed start and a short burn-in that learns the directions of the slices.
+
+        Of large data a sample brings the chain near to where it is to go.
+        """
+        if not isinstance(data, LargeData) or data.is_sample:
+            self._set(data)
+            return self._burnt_in(self._start(rng), data, rng, BURN_IN)
+        near = self.init(data.sample(), rng)
+        self._set(data)
+        state = {**self._start(rng).arrays, **{name: near.arrays[name] for name in PLACES & near.arrays.keys()}}
+        return self._burnt_in(SamplerState(state), data, rng, LARGE_BURN_IN)
+
+    def _burnt_in(
+        self, state: SamplerState, data: Data, rng: np.random.Generator, stages: tuple[int, ...]
+    ) -> SamplerState:
+        first, *others = stages
         state, _, _ = self.step(state, data, rng, transitions=first)
         for sweeps in others:
             state, _, _ = self.step(state, data, rng, transitions=sweeps, tune=True)
