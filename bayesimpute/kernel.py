@@ -323,25 +323,15 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
     else:
         rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
-        state, chain = _explore(bench, state, target, rng)
+        data = bench.data(target)
+        posterior = workspace.posterior(target, data)
+        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
+        state = replace(state, samplers={**state.samplers, target.name: sampler})
         steps, left = shortest_lag(chain)
         why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
         why += ", on a sample of clusters" if target.name in workspace.large else ""
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
     return replace(state, steps={**state.steps, target.name: steps}), event
-
-
-def _explore(
-    bench: Bench, state: ChainState, target: Target, rng: np.random.Generator
-) -> tuple[ChainState, np.ndarray]:
-    """Transitions with the data held fixed, shape (transition, parameter); a chain does not move on a sample."""
-    data = bench.data(target)
-    posterior = bench.workspace.posterior(target, data)
-    if isinstance(data, LargeData):
-        small = data.sample()
-        return state, posterior.explore(posterior.init(small, rng), small, rng, CALIBRATION)[1]
-    sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
-    return replace(state, samplers={**state.samplers, target.name: sampler}), chain
 
 
 def _share(data: Mapping[str, np.ndarray]) -> float:

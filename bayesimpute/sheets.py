@@ -11,6 +11,7 @@ with the number of targets.
 """
 
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +25,11 @@ LARGE = 500_000
 PIECE = 32_768
 """Rows of a piece."""
 SAMPLE = 10_000
-"""Rows of a sample of clusters."""
+"""Rows of a sample."""
+MANY = 1_000
+"""Clusters from which on a sample has whole ones."""
+LEAST = 500
+"""Clusters that it has then, if its rows are fewer than SAMPLE or more."""
 SEED = 20260103
 """Of the choice of these clusters, whatever the user's seed."""
 
@@ -91,14 +96,14 @@ class LargeData(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, design: Design, completed: Completed, chosen: np.ndarray | None = None) -> None:
-        self._design, self._completed, self._chosen = design, completed, chosen
+        self.design, self._completed, self._chosen = design, completed, chosen
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name == "y_data":
-            y = self._design.response(self._completed.values[self._design.target.name])
+            y = self.design.response(self._completed.values[self.design.target.name])
             return y if self._chosen is None else y[self._chosen]
         if name.startswith("codes_"):
-            codes = self._design.fitted_codes[name]
+            codes = self.design.fitted_codes[name]
             return codes if self._chosen is None else codes[self._chosen]
         return self._matrices(slice(None), {name.removeprefix("X_")})[name]
 
@@ -108,24 +113,30 @@ class LargeData(Mapping[str, np.ndarray]):
         return self._chosen is not None
 
     def sample(self) -> "LargeData":
-        """The same of some clusters, drawn from those of the key that has the most; of some rows if there is no key.
+        """The same of some clusters, drawn from those of the key that has the most; of some rows where they are few.
 
         What holds for the clusters of a sample holds for the others: how many transitions a sampler needs to forget,
         and roughly where its parameters are. Whoever wants to know that need not look at all rows.
         """
-        design, n = self._design, len(self["y_data"])
-        block = max(design.blocks, key=lambda b: b.size, default=None)
-        codes = np.arange(n) if block is None else design.fitted_codes[f"codes_{block.key}"]
-        sizes = np.bincount(codes)
-        order = np.random.default_rng(SEED).permutation(len(sizes))
-        taken = order[: int(np.searchsorted(np.cumsum(sizes[order]), SAMPLE)) + 1]
-        drawn = np.zeros(len(sizes), dtype=bool)
-        drawn[taken] = True
-        return LargeData(design, self._completed, np.flatnonzero(drawn[codes]))
+        rng, n = np.random.default_rng(SEED), len(self["y_data"])
+        block = max(self.design.blocks, key=lambda b: b.size, default=None)
+        if block is None or block.size < MANY:
+            return LargeData(self.design, self._completed, np.sort(rng.permutation(n)[:SAMPLE]))
+        codes = self.design.fitted_codes[f"codes_{block.key}"]
+        order = rng.permutation(block.size)
+        enough = int(np.searchsorted(np.cumsum(np.bincount(codes, minlength=block.size)[order]), SAMPLE)) + 1
+        new = np.full(block.size, -1)
+        taken = order[: max(enough, LEAST)]
+        new[taken] = np.arange(len(taken))
+        blocks = tuple(
+            replace(b, size=len(taken), codes=new[b.codes]) if b.factor == block.factor else b
+            for b in self.design.blocks
+        )
+        return LargeData(replace(self.design, blocks=blocks), self._completed, np.flatnonzero(new[codes] >= 0))
 
     def __iter__(self) -> Iterator[str]:
-        yield from (f"X_{key}" for key, _ in self._design.widths)
-        yield from self._design.fitted_codes
+        yield from (f"X_{key}" for key, _ in self.design.widths)
+        yield from self.design.fitted_codes
         yield "y_data"
 
     def __len__(self) -> int:
@@ -142,18 +153,18 @@ class LargeData(Mapping[str, np.ndarray]):
         y = self["y_data"]
         for low in range(0, len(y), PIECE):
             part = slice(low, min(low + PIECE, len(y)))
-            codes = {name: self[name][part] for name in self._design.fitted_codes}
+            codes = {name: self[name][part] for name in self.design.fitted_codes}
             yield part, {**self._matrices(part), **codes, "y_data": y[part]}
 
     def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
-        rows = {key: self._rows(key)[part] for key, _ in self._design.widths}
-        wanted = [(key, width) for key, width in self._design.widths if keys is None or key in keys]
+        rows = {key: self._rows(key)[part] for key, _ in self.design.widths}
+        wanted = [(key, width) for key, width in self.design.widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
-        self._design.refresh(made, self._completed.columns, rows)
+        self.design.refresh(made, self._completed.columns, rows)
         return {f"X_{key}": matrix for key, matrix in made.items()}
 
     def _rows(self, key: str) -> np.ndarray:
-        rows = self._design.fitted_rows[key]
+        rows = self.design.fitted_rows[key]
         return rows if self._chosen is None else rows[self._chosen]
 
 

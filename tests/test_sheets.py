@@ -121,6 +121,8 @@ def test_a_run_on_large_data_goes_on_and_has_the_same_numbers_in_threads(monkeyp
     monkeypatch.setattr(sheets, "LARGE", 10)
     monkeypatch.setattr(sheets, "PIECE", 16)
     monkeypatch.setattr(sheets, "SAMPLE", 20)
+    monkeypatch.setattr(sheets, "MANY", 10)
+    monkeypatch.setattr(sheets, "LEAST", 4)
     alone = run_of(family)
     assert alone.events["why"].str.contains("on a sample of clusters").any()
     assert_same_run(run_of(family, workers=2), alone)
@@ -139,16 +141,30 @@ def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch
         same(moved[1], moved[0])
 
 
-def test_a_sample_has_whole_clusters_and_is_known_as_one(monkeypatch) -> None:
+def test_a_sample_has_whole_clusters_under_new_codes_or_rows_where_they_are_few(monkeypatch) -> None:
     monkeypatch.setattr(sheets, "SAMPLE", 20)
     bench, _ = bench_of(Plan.of(["x ~ z + (1 | g) + (1 | h)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
     (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
-    large = LargeData(bench.workspace.designs["x"], bench.completed)
+    design, whole = bench.workspace.designs["x"], bench.data(target)
+    large = LargeData(design, bench.completed)
+    rows = large.sample()
+    assert rows.is_sample and not large.is_sample and len(rows["y_data"]) == 20 and rows.design is design
+    monkeypatch.setattr(sheets, "MANY", 15)
+    monkeypatch.setattr(sheets, "LEAST", 2)
     small = large.sample()
-    (key,) = (name for name in large if name.startswith("codes_") and large[name].max() == 14)
-    drawn = np.isin(large[key], small[key])
-    assert small.is_sample and not large.is_sample and 20 <= drawn.sum() == len(small["y_data"]) < 30
-    same(small, {name: values[drawn] for name, values in bench.data(target).items()})
+    of_g, of_h = (f"codes_{b.key}" for b in sorted(design.blocks, key=lambda b: b.factor))
+    (drawn,) = (np.isin(whole["y_data"], small["y_data"]) for _ in "1")
+    assert 20 <= drawn.sum() == len(small["y_data"]) < 30
+    clusters = np.unique(whole[of_g][drawn])
+    assert np.array_equal(np.isin(whole[of_g], clusters), drawn)
+    sizes = {b.factor: b.size for b in small.design.blocks}
+    assert len(clusters) <= sizes["g"] < 8 and sizes["h"] == 4 and small[of_g].max() < sizes["g"]
+    pairs = set(zip(whole[of_g][drawn].tolist(), small[of_g].tolist(), strict=True))
+    assert len(pairs) == len(clusters)
+    others = {name: values[drawn] for name, values in whole.items() if name != of_g}
+    same({name: small[name] for name in others}, others)
+    monkeypatch.setattr(sheets, "LEAST", 9)
+    assert {b.factor: b.size for b in large.sample().design.blocks} == {"g": 9, "h": 4} and of_h in small
 
 
 def same(found: Any, expected: Any) -> None:

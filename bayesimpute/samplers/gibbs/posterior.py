@@ -19,8 +19,8 @@ BURN_IN = (20, 20, 30, 40)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
 LARGE_BURN_IN = (10, 15, 20)
 """The same of large data, after that on a sample."""
-PLACES = {"theta", "z", "u", "sigma_theta", "sigma_z", "nu_theta"}
-"""The parts of a state that say where a chain is, not what it has learnt."""
+PLACES = {"theta", "z", "sigma_theta", "sigma_z", "nu_theta"}
+"""The parts of a state that say where a chain's parameters are, not what it has learnt."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,7 +46,8 @@ class GibbsPosterior:
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
             return self._burnt_in(self._start(rng), data, rng, BURN_IN)
-        near = self.init(data.sample(), rng)
+        small = data.sample()
+        near = of_data(small).init(small, rng)
         self._set(data)
         state = {**self._start(rng).arrays, **{name: near.arrays[name] for name in PLACES & near.arrays.keys()}}
         return self._burnt_in(SamplerState(state), data, rng, LARGE_BURN_IN)
@@ -71,7 +72,14 @@ class GibbsPosterior:
     def explore(
         self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
     ) -> tuple[SamplerState, np.ndarray]:
-        """Transitions one by one; those of a model with one sigma in one compiled call."""
+        """Transitions one by one; those of a model with one sigma in one compiled call.
+
+        Of large data the transitions are those of a sample, and the state stays.
+        """
+        if isinstance(data, LargeData) and not data.is_sample:
+            small = data.sample()
+            other = of_data(small)
+            return state, other.explore(other.init(small, rng), small, rng, transitions)[1]
         self._set(data)
         if not isinstance(self.fitted, Linear):
             return one_by_one(self, self.design, state, data, rng, transitions)
@@ -113,3 +121,9 @@ class GibbsPosterior:
 
     def _start(self, rng: np.random.Generator) -> SamplerState:
         return SamplerState(self.engine.start(self.design, rng))
+
+
+def of_data(data: LargeData) -> GibbsPosterior:
+    """The sampler of the model that large data, or a sample of them, are of."""
+    codes = {b.key: data[f"codes_{b.key}"] for b in data.design.blocks}
+    return GibbsPosterior(design=data.design, codes=codes, rows_count=len(data["y_data"]))
