@@ -3,10 +3,12 @@
 The m completed datasets differ in the imputed cells only, so nothing else is held m times. ``/completed`` of the tree
 has variables of shape (imputation, unit), of which reading imputation k builds k and no other: ``.isel(imputation=k)``
 and ``variable[k]`` stay within one dataset, ``.values`` makes all m. Nothing is cached but the derived variables of the
-dataset read last; ``.load()`` makes ordinary arrays. Values written into what ``.values`` gave go nowhere.
+dataset read last. ``.load()`` makes ordinary arrays, and so does writing into a variable (``variable[k, 3] = 0``);
+what is written into the array that ``.values`` gave goes nowhere.
 
 xarray knows such arrays from its file formats: a ``BackendArray`` says how to read, ``LazilyIndexedArray`` puts
-reading off until a value is asked for. To show another thing by imputation, write a :class:`Source`.
+reading off until a value is asked for, ``CopyOnWriteArray`` takes what is written. To show another thing by imputation,
+write a :class:`Source`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,13 @@ from typing import Any, Protocol
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray
-from xarray.core.indexing import ExplicitIndexer, IndexingSupport, LazilyIndexedArray, explicit_indexing_adapter
+from xarray.core.indexing import (
+    CopyOnWriteArray,
+    ExplicitIndexer,
+    IndexingSupport,
+    LazilyIndexedArray,
+    explicit_indexing_adapter,
+)
 
 from bayesimpute.completed import Completed, unfolded
 from bayesimpute.incomplete import Incomplete
@@ -58,8 +66,8 @@ class _Rows(BackendArray):
 
 
 def _variable(source: Source, name: str, dims: tuple[str, str], shape: tuple[int, int], dtype: Any) -> xr.Variable:
-    rows = _Rows(source, name, shape, np.dtype(dtype))
-    return xr.Variable(dims, LazilyIndexedArray(rows), {"name": name})
+    rows: Any = LazilyIndexedArray(_Rows(source, name, shape, np.dtype(dtype)))
+    return xr.Variable(dims, CopyOnWriteArray(rows), {"name": name})
 
 
 class Stack:

@@ -117,6 +117,15 @@ def test_copies_loading_and_sending(imputed: MultiplyImputed) -> None:
     pd.testing.assert_frame_equal(sent.completed(2), imputed.completed(2))
 
 
+def test_what_is_written_into_a_variable_stays_there_and_nowhere_else(imputed: MultiplyImputed) -> None:
+    before = imputed.to_xarray()["y"].values
+    tree = imputed.tree.copy(deep=True)
+    tree["completed/y"][2, 3] = -99.0
+    assert tree["completed/y"].values[2, 3] == MultiplyImputed(tree).completed(2)["y"].iloc[3] == -99
+    assert np.array_equal(tree["completed/y"].values[:2], before[:2])
+    assert np.array_equal(imputed.to_xarray()["y"].values, before)
+
+
 def test_what_is_sent_has_the_cells_once() -> None:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"x": rng.normal(size=20_000), "y": rng.normal(size=20_000)})
