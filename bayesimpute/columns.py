@@ -91,7 +91,7 @@ class Column:
         return series if index is None else series.set_axis(index)
 
 
-def encode(series: pd.Series, name: str) -> Column:
+def encode(series: pd.Series, name: str, *, copy: bool = True) -> Column:
     """A column of a data frame as floats.
 
     Parameters
@@ -101,6 +101,8 @@ def encode(series: pd.Series, name: str) -> Column:
         is a date; an object column is what all its observed values are, and otherwise mixed.
     name : str
         Its name in the data.
+    copy : bool
+        Whether the values are the column's own; otherwise they may be those of the series, and read-only.
 
     Returns
     -------
@@ -111,9 +113,9 @@ def encode(series: pd.Series, name: str) -> Column:
     if isinstance(dtype, pd.CategoricalDtype):
         return _category(series, name)
     if pd.api.types.is_bool_dtype(dtype):
-        return _floats(series, name, "yes/no")
+        return _floats(series, name, "yes/no", copy=copy)
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        return _floats(series, name, "number")
+        return _floats(series, name, "number", copy=copy)
     if pd.api.types.is_object_dtype(dtype):
         return _objects(series, name)
     if pd.api.types.is_string_dtype(dtype):
@@ -122,8 +124,8 @@ def encode(series: pd.Series, name: str) -> Column:
     return _distinct(series, name, "date" if dates else "mixed")
 
 
-def _floats(series: pd.Series, name: str, kind: Kind) -> Column:
-    floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
+def _floats(series: pd.Series, name: str, kind: Kind, *, copy: bool = True) -> Column:
+    floats = series.to_numpy(dtype=np.float64, na_value=np.nan, copy=copy)
     return Column(name=name, kind=kind, values=floats, dtype=str(series.dtype))
 
 

@@ -129,7 +129,7 @@ class Incomplete:
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
         _require_frame(frame)
         frame = frame.copy()
-        columns = {str(name): encode(series, str(name)) for name, series in frame.items()}
+        columns = {str(name): encode(series, str(name), copy=False) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:
             raise DataError(problems)

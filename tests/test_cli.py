@@ -329,7 +329,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
             raise KeyboardInterrupt
         return legs.run_leg(*args)
 
-    monkeypatch.setattr("bayesimpute.fcs.run_leg", run_leg)
+    monkeypatch.setattr("bayesimpute.crew.run_leg", run_leg)
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(run: Run, here: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -369,7 +369,7 @@ def test_one_dataset_and_a_stopped_run_are_refused(monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
         return run_leg(*args)
 
-    monkeypatch.setattr("bayesimpute.fcs.run_leg", stopped)
+    monkeypatch.setattr("bayesimpute.crew.run_leg", stopped)
     with pytest.raises(BayesimputeError):
         bi.impute(FRAME, prior_plan(*FORMULAS), seed=1, progress=False, checkpoint=tmp_path / "run.nc")
     with pytest.raises(BayesimputeError, match="stopped before all its datasets"):

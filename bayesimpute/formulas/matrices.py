@@ -366,7 +366,7 @@ def _component(component: Any, data: _Data) -> np.ndarray:
         values = data.numbers(name)
     else:
         values = _coded(component, data.series(name))
-    return values.reshape(data.shape[0], -1)
+    return values[:, None] if values.ndim == 1 else values
 
 
 def _plain_column(component: Any) -> str | None:
@@ -392,7 +392,7 @@ def _coded(component: Any, column: pd.Series) -> np.ndarray:
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Each column of one times each of the other, those of the first changing slowest."""
-    return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
+    return (left[:, :, None] * right[:, None, :]).reshape(len(left), left.shape[1] * right.shape[1])
 
 
 def _failed(what: str, error: Exception, path: str) -> Exception:

@@ -47,8 +47,9 @@ def bed(name: str) -> Bed:
     return STRUCTURES[name].prepare(Gibbs())
 
 
-def test_parameters_effects_and_imputed_cells_are_calibrated(short: None) -> None:
-    ranks = study(bed("gaussian"), STRUCTURES["gaussian"], replicates=20, draws=24, thin=THIN, seed=11)
+@pytest.mark.slow
+def test_parameters_effects_and_imputed_cells_are_calibrated_and_a_mistake_is_seen(short: None) -> None:
+    ranks = study(bed("gaussian"), STRUCTURES["gaussian"], replicates=100, draws=24, thin=THIN, seed=11)
     assert {"rho", "selection_1|g_sigma", "1~~selection_1|g_corr", "imputed empty", "log likelihood"} <= set(ranks)
     assert outside(ranks) == {}
     assert outside(ranks, "selection ignored")

@@ -53,9 +53,10 @@ def test_rare_and_separated_outcomes_do_no_harm(case: str, link: str) -> None:
 
 
 def test_a_rare_outcome_is_forgotten_in_fewer_sweeps_than_without_its_own_moves() -> None:
-    """One in a hundred: without the moves along its own likelihood it is still known after fifty sweeps."""
+    """One in a hundred: with the moves along its own likelihood in about 15 sweeps, without them in 40 and more."""
     model = yes_no("rare", "logit")
     posterior: Any = Gibbs().compile(model)
-    assert shortest_lag(chain(posterior, model, 1000, seed=2))[0] <= 30
+    fast = shortest_lag(chain(posterior, model, 1000, seed=2))[0]
     posterior.fitted = replace(posterior.fitted, moving=False)
-    assert shortest_lag(chain(posterior, model, 1000, seed=2))[0] > 40
+    slow = shortest_lag(chain(posterior, model, 1000, seed=2))[0]
+    assert fast <= 30 and slow > fast + 10

@@ -15,7 +15,7 @@ from bayesimpute.samplers.gibbs.plain import Linear
 from bayesimpute.samplers.gibbs.states import scalars
 from bayesimpute.sheets import LargeData
 
-BURN_IN = (20, 20, 30, 40)
+BURN_IN = (30, 40, 50, 80)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
 LARGE_BURN_IN = (10, 15, 20)
 """The same of large data, after that on a sample."""
