@@ -128,7 +128,7 @@ class Incomplete:
         """
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
         _require_frame(frame)
-        frame = frame.copy()
+        frame = frame.copy(deep=False)  # pandas copies on write: whoever changes theirs does not change this one
         columns = {str(name): encode(series, str(name), copy=False) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:

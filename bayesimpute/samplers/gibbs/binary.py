@@ -47,7 +47,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     """
     state, lengths = copied(state), lengths.copy()
     n = columns.y.size
-    latent, signed, sign = np.empty(n), np.empty(n), 2.0 * columns.y - 1.0
+    latent, signed, sign = np.empty(0 if link == LOGIT else n), np.empty(n), 2.0 * columns.y - 1.0
     along, groups = lines(products.xx, lay), block_groups(lay)
     steps = directions(state[3], state[4], groups)
     for _ in range(sweeps):
