@@ -9,14 +9,15 @@ one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecon
 term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is left alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, read_formula, walk
@@ -25,20 +26,6 @@ from bayesimpute.outcome import FormulaError, Problem, did_you_mean, one
 _CODING = ("C", "T", "S")
 
 Given = Mapping[str, Callable[..., np.ndarray]]
-
-
-class Table(Protocol):
-    """What evaluating a matrix asks of data: columns by name, and their index; a data frame will do."""
-
-    @property
-    def index(self) -> pd.Index:
-        """The row labels."""
-        ...
-
-    def __getitem__(self, name: str) -> pd.Series: ...
-    def __contains__(self, name: object) -> bool: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +105,7 @@ class Matrix:
         FormulaError
             As :meth:`evaluate`.
         """
-        data = _Data(frame, rows, len(out), by_name=self._by_name)
+        data = Excerpt(frame, rows, len(out), by_name=self._by_name)
         with np.errstate(all="ignore"):
             for term, reads, (name, place) in zip(self._parts, self._reads, self.terms, strict=True):
                 if changed is not None and reads.isdisjoint(changed):
@@ -129,51 +116,6 @@ class Matrix:
                     raise _failed(name, error, self.path) from error
                 values = values if centre is None else values - centre[place]
                 out[:, place] = values if scale is None else values / scale[place]
-
-
-class _Data:
-    """Some rows of the columns of a frame as formulae asks for them, without the cost of a frame.
-
-    Numbers are arrays, for arithmetic with a Series costs more than that of a few thousand numbers; not so `by_name`,
-    where functions ask for the names of columns.
-    """
-
-    def __init__(
-        self, frame: "pd.DataFrame | Table", rows: np.ndarray | slice | None, size: int, *, by_name: bool
-    ) -> None:
-        self.frame, self.rows, self.by_name = frame, rows, by_name
-        self.shape = (size, 0)
-
-    @property
-    def index(self) -> pd.Index:
-        return self.frame.index if self.rows is None else self.frame.index[self.rows]
-
-    def __getitem__(self, name: str) -> pd.Series | np.ndarray:
-        if self.by_name or _column(cast(pd.Series, self.frame[name])).dtype != np.float64:
-            return self.series(name)
-        return self.numbers(name)
-
-    def series(self, name: str) -> pd.Series:
-        """A column."""
-        column = _column(cast(pd.Series, self.frame[name]))
-        return column if self.rows is None else column.iloc[self.rows]
-
-    def numbers(self, name: str) -> np.ndarray:
-        """A column of numbers."""
-        values = getattr(self.frame, "numbers", {}).get(name)
-        if values is None:
-            values = _column(cast(pd.Series, self.frame[name])).to_numpy(dtype=np.float64)
-        return values if self.rows is None else values[self.rows]
-
-
-class _Series:
-    """The same with every column as a Series: what makes categories asks for their labels."""
-
-    def __init__(self, data: _Data) -> None:
-        self.data, self.shape = data, data.shape
-
-    def __getitem__(self, name: str) -> pd.Series:
-        return self.data.series(name)
 
 
 def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path: str = "formula") -> Matrix:
@@ -207,7 +149,9 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
     names = tuple(sorted(formula.names))
     _check(formula, frame, extra or {}, path)
     coded = _coded_only(formula, path)
-    columns = {name: frame[name] if name in coded else _column(cast(pd.Series, frame[name])) for name in names}
+    columns = {
+        name: frame[name] if name in coded else as_formulae_takes(cast(pd.Series, frame[name])) for name in names
+    }
     data = pd.DataFrame(columns, index=frame.index)
     try:
         with np.errstate(all="ignore"):
@@ -309,17 +253,6 @@ def _values(call: Call) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def _column(column: pd.Series) -> pd.Series:
-    """A column as formulae takes it: floats, yes/no values, or categories."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fb":
-        return column
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-        return column.astype(np.float64)
-    return column.astype("category")
-
-
 def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[..., Any]]) -> list[Any]:
     """The terms as formulae has them, evaluated on the data.
 
@@ -351,16 +284,16 @@ def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: st
     return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads), by_name)
 
 
-def _term(term: Any, data: _Data) -> np.ndarray:
+def _term(term: Any, data: Excerpt) -> np.ndarray:
     if term.kind == "intercept":
         return np.ones((data.shape[0], 1))
     return reduce(_products, (_component(component, data) for component in term.components))
 
 
-def _component(component: Any, data: _Data) -> np.ndarray:
+def _component(component: Any, data: Excerpt) -> np.ndarray:
     name = _plain_column(component)
     if name is None:
-        known = data if component.kind == "numeric" else _Series(data)
+        known = data if component.kind == "numeric" else AsSeries(data)
         values = np.asarray(component.eval_new_data(known), dtype=np.float64)
     elif component.kind == "numeric":
         values = data.numbers(name)
