@@ -1,7 +1,7 @@
 """Ranks under selection models: parameters, effects and imputed cells are calibrated, and wrong engines are seen.
 
-The default study: 30 replicates after a short adaptation, with correlations of the errors near .8, so that few
-replicates see a wrong law. The slow ones: 200 replicates over both families, under a uniform prior of the correlation;
+The default study: 30 replicates of the compiled sampler after a short burn-in, with correlations of the errors near .8, so that few
+replicates see a wrong law. The slow ones: 200 replicates over both families by NUTS, under a uniform prior of the correlation;
 and the data of the right model under one with independent effects, and under one that keeps systematic clusters in the
 likelihood. Each mistake is looked for where it must show; what must be right is held to the bands of :mod:`test_sbc`.
 """
@@ -14,7 +14,8 @@ from sbc import LEVEL, Bed, outside, pvalue
 from selecting import PRIORS, SPREAD, Structure, study
 
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
-from bayesimpute.samplers import nuts
+from bayesimpute.samplers.gibbs import Gibbs
+from bayesimpute.samplers.gibbs.selection import posterior
 
 STRONG = {"rho": "ScaledBeta(16, 2)"}
 SMALL = Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | STRONG, empty=3)
@@ -25,20 +26,20 @@ STRUCTURES = {
 }
 SHOWS = {"untruncated": "out squares", "systematic shifted": "systematic sum", "selection ignored": "out sum"}
 """Where a wrong way to impute must show."""
-QUICK = (30, 40, 30, 40)
-"""The shortest adaptation that serves a hundred rows."""
+QUICK = (20, 40, 60, 80)
+"""A burn-in that serves a hundred rows."""
 
 
 @pytest.fixture(scope="module")
 def quick() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nuts, "POLISHED", QUICK)
+        patch.setattr(posterior, "BURN_IN", QUICK)
         yield
 
 
 @pytest.fixture(scope="module")
 def bed() -> Bed:
-    return SMALL.prepare()
+    return SMALL.prepare(Gibbs())
 
 
 @pytest.fixture(scope="module")
