@@ -1,9 +1,10 @@
 """Ranks under selection models: parameters, effects and imputed cells are calibrated, and wrong engines are seen.
 
-The default study: 30 replicates of the compiled sampler after a short burn-in, with correlations of the errors near .8, so that few
-replicates see a wrong law. The slow ones: 200 replicates over both families by NUTS, under a uniform prior of the correlation;
-and the data of the right model under one with independent effects, and under one that keeps systematic clusters in the
-likelihood. Each mistake is looked for where it must show; what must be right is held to the bands of :mod:`test_sbc`.
+The default study: 30 replicates of the compiled sampler after a short burn-in, with correlations of the errors near
+.8, so that few replicates see a wrong law. The slow ones: 200 replicates over both families by NUTS, under a uniform
+prior of the correlation; and the data of the right model under one with independent effects, and under one that keeps
+systematic clusters in the likelihood. Each mistake is looked for where it must show; what must be right is held to the
+bands of :mod:`test_sbc`.
 """
 
 from dataclasses import replace
