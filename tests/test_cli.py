@@ -665,6 +665,7 @@ def test_on_a_terminal_tables_are_drawn_if_they_fit(
 # demo ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_demonstration_ends_with_commands_that_work(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

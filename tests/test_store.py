@@ -290,6 +290,7 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_is_a_few_times_the_data(tmp_path: Path) -> None:
     """In multiples of the data's bytes; what was measured is in brackets.
 

@@ -107,6 +107,7 @@ def check_single_level(replicates: int) -> None:
     assert abs(bias["B1"]) < 0.1
 
 
+@pytest.mark.slow
 def test_a_multilevel_plan_keeps_all_four_parameters() -> None:
     check_multilevel(8)
 
