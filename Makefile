@@ -26,8 +26,8 @@ lint: install
 BENCH :=
 
 bench: install
-	$(BIN)/python tests/benchmarks/table.py $(BENCH)
-	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
+	$(BIN)/python benchmarks/table.py $(BENCH)
+	$(BIN)/python -m pytest -m benchmark benchmarks -s
 
 # Hours; it goes on from where OUT stands: make study-munoz R=100 RHO="0 0.9" KIND=continuous SIZE=1000 WORKERS=2
 R := 100
@@ -38,17 +38,17 @@ WORKERS := 2
 OUT := .study/munoz.csv
 
 study-munoz: install
-	$(BIN)/python tests/studies/munoz.py --replicates $(R) --rho $(RHO) --kind $(KIND) --size $(SIZE) --workers $(WORKERS) --out $(OUT)
+	$(BIN)/python studies/munoz.py --replicates $(R) --rho $(RHO) --kind $(KIND) --size $(SIZE) --workers $(WORKERS) --out $(OUT)
 
 # Coverage of pooled intervals, a quarter of an hour: make study-intervals N=200
 N := 200
 
 study-intervals: install
-	$(BIN)/python tests/studies/intervals.py --replicates $(N) --workers $(WORKERS) --out .study/intervals.csv
+	$(BIN)/python studies/intervals.py --replicates $(N) --workers $(WORKERS) --out .study/intervals.csv
 
 # Compatible imputation against complete data, some hours: make study-compatible N=200; it goes on from where its file stands
 study-compatible: install
-	$(BIN)/python tests/studies/compatible.py --replicates $(N) --workers $(WORKERS) --out .study/compatible.csv
+	$(BIN)/python studies/compatible.py --replicates $(N) --workers $(WORKERS) --out .study/compatible.csv
 
 install: $(STAMP)
 

@@ -13,29 +13,13 @@ Names load on first use, so that importing the package takes no time and a plan 
 make another name public, enter it in ``_HOMES`` and below ``TYPE_CHECKING``.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bayesimpute.analysis import analyse, fit
-    from bayesimpute.check import check
-    from bayesimpute.comparing import Comparison, compare
-    from bayesimpute.congenial import Ignored, congenial
-    from bayesimpute.datasets import describe_datasets, load_dataset
-    from bayesimpute.descriptives import Descriptives, descriptives
-    from bayesimpute.diagnostics import Diagnosis, diagnose
-    from bayesimpute.estimands import Estimates, estimate
-    from bayesimpute.estimates import Estimate, VarianceComponent
-    from bayesimpute.families import FAMILIES, Family
-    from bayesimpute.fcs import impute, resume
-    from bayesimpute.files import read_data, write_table
-    from bayesimpute.forest import plot_forest
-    from bayesimpute.identification import Identification, identification
-    from bayesimpute.imputed import MultiplyImputed
-    from bayesimpute.incomplete import Incomplete
-    from bayesimpute.outcome import (
+    from bayesimpute.analysis.estimates import Estimate, VarianceComponent
+    from bayesimpute.base.errors import (
         AnalysisError,
         BayesimputeError,
         DataError,
@@ -46,35 +30,42 @@ if TYPE_CHECKING:
         PlanError,
         Problem,
     )
-    from bayesimpute.plan import Analysis, Conditional, Derived, Estimand, Plan, Run
+    from bayesimpute.base.priors import Prior
+    from bayesimpute.checking import check
+    from bayesimpute.checking.congeniality import Ignored, congenial
+    from bayesimpute.data.files import read_data
+    from bayesimpute.data.incomplete import Incomplete
+    from bayesimpute.data.public_data import describe_datasets, load_dataset
+    from bayesimpute.data.simulation import simulate_hiv_survey, simulate_school
+    from bayesimpute.data.writers import write_table
+    from bayesimpute.diagnosis.diagnosis import Diagnosis, diagnose
+    from bayesimpute.estimating.descriptive_tables import Descriptives, descriptives
+    from bayesimpute.estimating.estimands import Estimates, estimate
+    from bayesimpute.families import FAMILIES, Family
+    from bayesimpute.imputed import MultiplyImputed, impute, resume
+    from bayesimpute.plan.plan import Plan
+    from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run
+    from bayesimpute.plotting.forest import plot_forest
     from bayesimpute.pooling import Analyses, Pooled, pool
-    from bayesimpute.priors import Prior
+    from bayesimpute.pooling.side_by_side import Comparison, compare
     from bayesimpute.reporting import cite, report
-    from bayesimpute.sampling import sampling
-    from bayesimpute.simulate import simulate_hiv_survey, simulate_school
+    from bayesimpute.running.chosen_samplers import sampling
+    from bayesimpute.sensitivity import Identification, identification
     from bayesimpute.suggesting import Suggestion, suggest
 
     load = MultiplyImputed.load
     __version__: str
 
 _HOMES = {
-    "analysis": ("analyse", "fit"),
-    "check": ("check",),
-    "comparing": ("Comparison", "compare"),
-    "congenial": ("Ignored", "congenial"),
-    "datasets": ("describe_datasets", "load_dataset"),
-    "descriptives": ("Descriptives", "descriptives"),
-    "diagnostics": ("Diagnosis", "diagnose"),
-    "estimands": ("Estimates", "estimate"),
-    "estimates": ("Estimate", "VarianceComponent"),
-    "families": ("FAMILIES", "Family"),
-    "fcs": ("impute", "resume"),
-    "files": ("read_data", "write_table"),
-    "forest": ("plot_forest",),
-    "identification": ("Identification", "identification"),
-    "imputed": ("MultiplyImputed",),
-    "incomplete": ("Incomplete",),
-    "outcome": (
+    "analysis": (
+        "analyse",
+        "fit",
+    ),
+    "analysis.estimates": (
+        "Estimate",
+        "VarianceComponent",
+    ),
+    "base.errors": (
         "AnalysisError",
         "BayesimputeError",
         "DataError",
@@ -85,13 +76,75 @@ _HOMES = {
         "PlanError",
         "Problem",
     ),
-    "plan": ("Analysis", "Conditional", "Derived", "Estimand", "Plan", "Run"),
-    "pooling": ("Analyses", "Pooled", "pool"),
-    "priors": ("Prior",),
-    "reporting": ("cite", "report"),
-    "sampling": ("sampling",),
-    "simulate": ("simulate_hiv_survey", "simulate_school"),
-    "suggesting": ("Suggestion", "suggest"),
+    "base.priors": ("Prior",),
+    "checking": ("check",),
+    "checking.congeniality": (
+        "Ignored",
+        "congenial",
+    ),
+    "data.files": ("read_data",),
+    "data.incomplete": ("Incomplete",),
+    "data.public_data": (
+        "describe_datasets",
+        "load_dataset",
+    ),
+    "data.simulation": (
+        "simulate_hiv_survey",
+        "simulate_school",
+    ),
+    "data.writers": ("write_table",),
+    "diagnosis.diagnosis": (
+        "Diagnosis",
+        "diagnose",
+    ),
+    "estimating.descriptive_tables": (
+        "Descriptives",
+        "descriptives",
+    ),
+    "estimating.estimands": (
+        "Estimates",
+        "estimate",
+    ),
+    "families": (
+        "FAMILIES",
+        "Family",
+    ),
+    "imputed": (
+        "MultiplyImputed",
+        "impute",
+        "resume",
+    ),
+    "plan.plan": ("Plan",),
+    "plan.sections": (
+        "Analysis",
+        "Conditional",
+        "Derived",
+        "Estimand",
+        "Run",
+    ),
+    "plotting.forest": ("plot_forest",),
+    "pooling": (
+        "Analyses",
+        "Pooled",
+        "pool",
+    ),
+    "pooling.side_by_side": (
+        "Comparison",
+        "compare",
+    ),
+    "reporting": (
+        "cite",
+        "report",
+    ),
+    "running.chosen_samplers": ("sampling",),
+    "sensitivity": (
+        "Identification",
+        "identification",
+    ),
+    "suggesting": (
+        "Suggestion",
+        "suggest",
+    ),
 }
 
 __all__ = [
@@ -175,14 +228,3 @@ def _find(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"bayesimpute.{home}"), name)
     raise AttributeError(f"module 'bayesimpute' has no attribute {name!r}")
-
-
-class _Package(ModuleType):
-    """A package in which ``check`` is the function, also after the import system has loaded the module of that name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (isinstance(value, ModuleType) and name in __all__):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

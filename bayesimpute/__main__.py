@@ -2,7 +2,7 @@
 
 import sys
 
-from bayesimpute.cli import main
+from bayesimpute.cli.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,22 +1,155 @@
-"""What users do with m completed datasets: judge, analyse, describe and pool them, save them, run on.
+"""The facade: imputing, and what users do with m completed datasets: judge, analyse, describe, pool, save, run on.
 
-Each verb is a door to the module that does the work; what the verbs work on is :class:`bayesimpute.result.Result`.
+Each verb is a door to the room that does the work. Rooms take a :class:`bayesimpute.result.result.Result`; what users
+hold is a :class:`MultiplyImputed`, the same thing with the verbs on it.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from bayesimpute.outcome import InputError, one
-from bayesimpute.plan import Estimand
-from bayesimpute.result import Result
+from bayesimpute.base.errors import InputError, PlanError, one
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional, Estimand
+from bayesimpute.result import run
+from bayesimpute.result.result import Result
 
 if TYPE_CHECKING:
-    from bayesimpute.descriptives import Descriptives
-    from bayesimpute.diagnostics import Diagnosis
-    from bayesimpute.estimands import Estimates
+    from bayesimpute.diagnosis.diagnosis import Diagnosis
+    from bayesimpute.estimating.descriptive_tables import Descriptives
+    from bayesimpute.estimating.estimands import Estimates
     from bayesimpute.pooling import Analyses, Pooled
+
+
+def impute(
+    data: pd.DataFrame | Incomplete,
+    plan: Plan | str | Conditional | Sequence[str | Conditional] | None = None,
+    *,
+    analysis: str | Conditional | Sequence[str | Conditional] | None = None,
+    m: int | None = None,
+    chains: int | None = None,
+    warmup: int | None = None,
+    sweeps: int | None = None,
+    steps: int | str | None = None,
+    seed: int,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    keep_effects: bool = False,
+) -> "MultiplyImputed":
+    """Impute incomplete multilevel data.
+
+    Parameters
+    ----------
+    data : DataFrame or Incomplete
+        The incomplete table; a DataFrame stays unchanged.
+    plan : Plan, formula, Conditional, or a list of formulas and Conditionals, optional
+        What is imputed from what.
+    analysis : formula or Conditional, or a list of them, optional
+        Models that are to be analysed, with which the imputations are to be compatible: substantive models of the plan
+        (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
+    m, chains, warmup, sweeps, steps : int, optional
+        See :class:`~bayesimpute.plan.sections.Run`; None takes the plan's value.
+    seed : int
+        All random numbers follow from it, whatever the number of workers.
+    executor : concurrent.futures.Executor, optional
+        Where legs run: any executor, such as a Dask cluster's ``client.get_executor()``.
+    workers : int, optional
+        Processes to start instead; 1, the default, runs in this one.
+    progress : bool
+        Whether to show a line a chain, on a terminal.
+    checkpoint : path, optional
+        A ``.nc`` or ``.zarr`` file that always holds the run as far as it has come; :func:`resume` goes on from it.
+    force : bool
+        Whether the checkpoint may take the place of a file that exists.
+    keep_effects : bool
+        Whether to keep the draws of the group-specific effects in the posterior.
+
+    Returns
+    -------
+    MultiplyImputed
+
+    Raises
+    ------
+    PlanError
+        With every problem of the plan and the data, before anything is compiled.
+    DataError
+        If there is nothing missing.
+    Interrupted
+        On Ctrl-C, after the run was saved.
+    """
+    settings = {"m": m, "chains": chains, "warmup": warmup, "sweeps": sweeps, "steps": steps}
+    settled = _plan(data, plan, analysis).with_run(
+        **{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()}
+    )
+    made = run.impute(
+        data,
+        settled,
+        seed=seed,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+        checkpoint=checkpoint,
+        force=force,
+        keep_effects=keep_effects,
+    )
+    return MultiplyImputed.over(made)
+
+
+def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
+    """The plan that is meant: as given, with the analyses as substantive models, or written from them."""
+    if plan is None:
+        if analysis is None:
+            finding = "there is neither a plan nor an analysis"
+            raise one(
+                PlanError, "plan", finding, 'write impute(data, ["y ~ x"], ...) or impute(data, analysis="y ~ x")'
+            )
+        from bayesimpute.suggesting import suggest
+
+        return suggest(analysis, data).plan
+    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+    if analysis is None:
+        return plan
+    more = (analysis,) if isinstance(analysis, str | Conditional) else tuple(analysis)
+    return replace(plan, substantive=(*plan.substantive, *more))
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    data: pd.DataFrame | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> "MultiplyImputed":
+    """Go on from a checkpoint to where the run was to end; the result equals that of a run without a break.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint.
+    data : DataFrame, optional
+        The data, to make sure that they are still those of the run.
+    executor, workers, progress
+        As for :func:`impute`.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    DataError
+        If `data` are not the data of the run.
+    """
+    made = run.resume(path, data=data, executor=executor, workers=workers, progress=progress)
+    return MultiplyImputed.over(made)
 
 
 class MultiplyImputed(Result):
@@ -25,7 +158,7 @@ class MultiplyImputed(Result):
     Parameters
     ----------
     tree : xarray.DataTree
-        As :mod:`bayesimpute.tree` describes it.
+        As :mod:`bayesimpute.result.schema` describes it.
     """
 
     def extend(self, sweeps: int, **options: Any) -> "MultiplyImputed":
@@ -38,9 +171,7 @@ class MultiplyImputed(Result):
         **options
             ``executor``, ``workers``, ``progress`` and ``checkpoint``, as for :func:`bayesimpute.impute`.
         """
-        from bayesimpute.fcs import extend
-
-        return extend(self, sweeps, **options)
+        return MultiplyImputed.over(run.extend(self, sweeps, **options))
 
     def add(self, m: int, **options: Any) -> "MultiplyImputed":
         """Run on with the same thinning for m datasets more; the earlier ones stay as they are.
@@ -52,19 +183,17 @@ class MultiplyImputed(Result):
         **options
             ``executor``, ``workers``, ``progress`` and ``checkpoint``, as for :func:`bayesimpute.impute`.
         """
-        from bayesimpute.fcs import add
-
-        return add(self, m, **options)
+        return MultiplyImputed.over(run.add(self, m, **options))
 
     def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
-        """Whether the chains have converged: see :mod:`bayesimpute.diagnostics`.
+        """Whether the chains have converged: see :mod:`bayesimpute.diagnosis.diagnosis`.
 
         Parameters
         ----------
         analyses : sequence of Analyses
             What :meth:`analyse` gave: the autocorrelation of their estimates is judged too.
         """
-        from bayesimpute.diagnostics import diagnose
+        from bayesimpute.diagnosis.diagnosis import diagnose
 
         return diagnose(self, analyses=analyses)
 
@@ -148,9 +277,10 @@ class MultiplyImputed(Result):
         estimand : Estimand or str, optional
             One, or the name of one of the plan; without it and without ``variable=``, all those of the plan.
         **options
-            ``variable``, ``statistic``, ``by``, ``weights`` and the others of :func:`bayesimpute.estimands.estimate`.
+            ``variable``, ``statistic``, ``by``, ``weights`` and the others of
+            :func:`bayesimpute.estimating.estimands.estimate`.
         """
-        from bayesimpute.estimands import estimate
+        from bayesimpute.estimating.estimands import estimate
 
         return estimate(self, estimand, **options)
 
@@ -162,9 +292,10 @@ class MultiplyImputed(Result):
         variables : str or sequence of str, optional
             Columns of the data and derived variables; by default all that can be described.
         **options
-            ``by``, ``weights``, ``cross`` and the others of :func:`bayesimpute.descriptives.descriptives`.
+            ``by``, ``weights``, ``cross`` and the others of
+            :func:`bayesimpute.estimating.descriptive_tables.descriptives`.
         """
-        from bayesimpute.descriptives import descriptives
+        from bayesimpute.estimating.descriptive_tables import descriptives
 
         return descriptives(self, variables, **options)
 

@@ -4,10 +4,10 @@ import numpy as np
 import xarray as xr
 
 from bayesimpute import MultiplyImputed
-from bayesimpute.completed import Completed
-from bayesimpute.records import Record
-from bayesimpute.storage import safe_names
-from bayesimpute.targets import resolve
+from bayesimpute.data.xarray_frames import safe_names
+from bayesimpute.designs.completed import Completed
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.running.records import Record
 
 
 def eager(record: Record) -> dict[str, np.ndarray]:

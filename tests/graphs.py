@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayesimpute.design import Design, pairs
-from bayesimpute.graph import Layout, slots, vectors
-from bayesimpute.priors import THROUGH, Prior
+from bayesimpute.base.priors import THROUGH, Prior
+from bayesimpute.designs.design import Design, pairs
+from bayesimpute.designs.graph import Layout, slots, vectors
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),

@@ -9,10 +9,10 @@ import xarray as xr
 
 import bayesimpute as bi
 from bayesimpute import Conditional, Derived, MultiplyImputed, Plan, Run
-from bayesimpute.check import plan_clusters
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import ChainState
-from bayesimpute.records import Leg, Record, Schedule
+from bayesimpute.checking import plan_clusters
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.records import Leg, Record, Schedule
 
 FORMULAS = ("y ~ x + (1 | g)", "x ~ y + (1 | g)")
 """Two targets that need each other."""

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.check import plan_clusters, require
-from bayesimpute.completed import Completed, fill
-from bayesimpute.design import Design
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import Workspace
-from bayesimpute.plan import Conditional, Derived, Plan, Run
-from bayesimpute.targets import Target
+from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed, fill
+from bayesimpute.designs.design import Design
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional, Derived, Run
+from bayesimpute.plan.targets import Target
+from bayesimpute.running.kernel import Workspace
 
 
 def school_frame(n: int = 120, clusters: int = 12, seed: int = 3) -> pd.DataFrame:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.design import Design
-from bayesimpute.graph import Layout, slots, vectors
-from bayesimpute.kernel import Bench, Workspace
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.plan.targets import Target
+from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts
-from bayesimpute.targets import Target
 
 
 @dataclass

@@ -12,7 +12,7 @@ from looping import FORMULAS, assert_observed_kept, assert_same_run, fresh_recor
 
 import bayesimpute as bi
 from bayesimpute import BayesimputeError, DataError, FileError, MultiplyImputed
-from bayesimpute.legs import Job, run_leg
+from bayesimpute.running.legs import Job, run_leg
 
 ENDINGS = ("nc", "zarr")
 

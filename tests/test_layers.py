@@ -1,118 +1,81 @@
-"""The house: module-level imports go up the list only, every dependency has one seam, nothing heavy loads at once."""
+"""The house: rooms import rooms above them only, no circles, one seam a dependency, nothing heavy loads at once."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from bayesimpute import _HOMES
+
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesimpute"
-HOUSE = (
-    "outcome",
-    "replacing",
-    "saving",
-    "columns",
-    "priors",
+ROOMS = (
+    "base",
+    "data",
     "formulas",
-    "incomplete",
-    "files",
-    "simulate",
-    "datasets",
+    "numerics",
     "families",
     "plan",
-    "document",
-    "dependence",
-    "targets",
-    "cluster_means",
-    "cells",
-    "completed",
-    "check",
-    "congenial",
-    "suggesting",
-    "pilot",
-    "representative",
-    "design",
-    "sheets",
-    "compatible",
-    "describe",
-    "products",
-    "graph",
+    "designs",
     "samplers",
-    "kernel",
-    "sampling",
-    "records",
-    "legs",
-    "crew",
-    "storage",
-    "ondemand",
-    "tree",
-    "reading",
-    "store",
-    "result",
-    "imputed",
-    "progress",
-    "interrupts",
-    "fcs",
-    "estimates",
+    "compatible",
     "analysis",
+    "checking",
+    "running",
+    "result",
     "pooling",
-    "tables",
-    "comparing",
-    "reasons",
-    "diagnostics",
-    "survey",
-    "domains",
-    "answers",
-    "estimands",
-    "descriptives",
-    "identification",
+    "diagnosis",
+    "estimating",
+    "sensitivity",
+    "suggesting",
     "reporting",
-    "canvas",
-    "plots",
-    "forest",
-    "inputs",
-    "demo",
-    "commands",
+    "plotting",
+    "imputed",
     "cli",
     "__main__",
 )
-"""From the ground up; a package is one floor."""
+"""From the ground up: a room imports from rooms above it in this list, in functions and for type checkers too."""
 SEAMS = {
-    "bambi": ("describe",),
+    "bambi": ("designs.describe",),
     "formulae": ("formulas",),
-    "pymc": ("graph", "samplers.nuts", "families"),
-    "pytensor": ("products", "graph", "samplers.nuts", "families"),
+    "pymc": ("designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
+    "pytensor": ("designs.matrix_vector", "designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
     "statsmodels": ("analysis",),
-    "matplotlib": ("canvas", "plots"),
-    "arviz": ("diagnostics", "plots"),
-    "arviz_stats": ("diagnostics", "identification.weights"),
-    "arviz_plots": ("plots",),
-    "pooch": ("datasets",),
-    "pyreadr": ("datasets",),
-    "pyreadstat": ("datasets", "files"),
-    "rich": ("progress", "tables"),
-    "tomli_w": ("document",),
-    "threadpoolctl": ("legs",),
-    "zarr": ("store",),
+    "matplotlib": ("plotting",),
+    "arviz": ("numerics.chains", "plotting"),
+    "arviz_stats": ("sensitivity.importance_weights",),
+    "arviz_plots": ("plotting",),
+    "pooch": ("data.public_data",),
+    "pyreadr": ("data.public_data",),
+    "pyreadstat": ("data.public_data", "data.readers"),
+    "rich": ("base.progress", "base.tables"),
+    "tomli_w": ("plan.document",),
+    "threadpoolctl": ("running.legs",),
+    "zarr": ("result.store",),
 }
 """Who may import what, inside functions too."""
 HEAVY = {*SEAMS, "scipy.stats", "scipy.optimize", "distributed", "dask"}
 """What no module loads when it is imported."""
 
-MODULES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def floor(module: str) -> str:
+MODULES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room(module: str) -> str:
     return module.split(".")[0]
 
 
 def imports(tree: ast.AST, *, everywhere: bool) -> Iterator[str]:
-    """Dotted names that are imported: by functions too if `everywhere`; never what is for type checkers alone."""
+    """Dotted names that are imported: by functions and for type checkers too if `everywhere`."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not everywhere:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -127,26 +90,75 @@ def parsed(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def test_every_module_has_its_place_in_the_house() -> None:
-    floors = {floor(module) for module in MODULES} - {"__init__"}
-    assert floors == set(HOUSE)
-    assert len(HOUSE) == len(set(HOUSE))
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if m != "__init__"])
-def test_module_level_imports_go_up_the_list(module: str) -> None:
-    here = HOUSE.index(floor(module))
-    for name in imports(parsed(module), everywhere=False):
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module names in its imports, anywhere in it."""
+    found = set()
+    for name in imports(parsed(module), everywhere=True):
         package, _, rest = name.partition(".")
         if package != "bayesimpute":
             continue
-        above = floor(rest)
-        assert above in HOUSE, f"{module} imports {name}: the public names are for users"
-        assert HOUSE.index(above) <= here, f"{module} imports {name}, which is further down the list"
+        assert room(rest) in ROOMS, f"{module} imports {name}: the public names are for users"
+        while rest not in MODULES:
+            rest = rest.rpartition(".")[0]
+        found.add(rest)
+    return found - {module}
+
+
+OWN = {module: imported(module) for module in MODULES if module != "__init__"}
+
+
+def homes(module: str) -> set[str]:
+    """The folder in which a module stands, all the way up."""
+    parts = module.split(".")
+    return {".".join(parts[:k]) for k in range(1, len(parts))}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle of imports, empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def twice(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def test_every_room_is_in_the_list_and_nothing_else_stands_at_the_top() -> None:
+    assert {room(module) for module in MODULES} - {"__init__"} == set(ROOMS)
+    assert not twice(ROOMS)
+    at_the_top = {path.stem for path in PACKAGE.glob("*.py")}
+    assert at_the_top == {"__init__", "__main__", "imputed"}
+
+
+@pytest.mark.parametrize("module", list(OWN))
+def test_imports_go_up_the_list(module: str) -> None:
+    here = ROOMS.index(room(module))
+    below = sorted(name for name in OWN[module] if ROOMS.index(room(name)) > here)
+    assert not below, f"{module} imports {', '.join(below)}, further down the list of rooms"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """A package's ``__init__`` hands on what is inside; a file inside that takes another from there closes a circle."""
+    assert circle(OWN) == []
+
+
+def test_no_two_files_or_folders_bear_one_name() -> None:
+    names = [module.split(".")[-1] for module in MODULES if module not in ("__init__", "__main__")]
+    own = {"plan", "result", "diagnosis"}  # rooms that hold a file of their name, for their main noun
+    assert set(twice(names)) == own
+
+
+def test_no_room_bears_the_name_of_a_public_function() -> None:
+    import bayesimpute
+
+    assert not {room(module) for module in MODULES} & set(bayesimpute.__all__)
 
 
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
-    names = list(imports(parsed("__init__"), everywhere=True))
+    names = list(imports(parsed("__init__"), everywhere=False))
     assert [name for name in names if name.startswith("bayesimpute")] == []
 
 
@@ -155,8 +167,7 @@ def test_every_dependency_has_its_seam(module: str) -> None:
     for name in imports(parsed(module), everywhere=True):
         allowed = SEAMS.get(name.split(".")[0])
         if allowed is not None:
-            places = {module, floor(module)}
-            assert places & set(allowed), f"{module} imports {name}, which is for {', '.join(allowed)}"
+            assert ({module} | homes(module)) & set(allowed), f"{module} imports {name}, for {', '.join(allowed)}"
 
 
 @pytest.mark.parametrize("module", list(MODULES))
@@ -168,9 +179,27 @@ def test_nothing_heavy_loads_with_a_module(module: str) -> None:
 
 def test_the_rules_see_what_they_forbid() -> None:
     tree = ast.parse(
-        "from typing import TYPE_CHECKING\nimport a.b\nif TYPE_CHECKING:\n    import unseen\n"
+        "from typing import TYPE_CHECKING\nimport a.b\nif TYPE_CHECKING:\n    import typed\n"
         "class C:\n    from c import d\ndef f():\n    import inner\n"
     )
     outer = ["typing.TYPE_CHECKING", "a.b", "c.d"]
     assert list(imports(tree, everywhere=False)) == outer
-    assert list(imports(tree, everywhere=True)) == [*outer, "inner"]
+    assert sorted(imports(tree, everywhere=True)) == sorted([*outer, "typed", "inner"])
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+    assert circle({"a": {"b"}, "b": {"c"}}) == []
+    assert room("a.b.c") == "a" and homes("a.b.c") == {"a", "a.b"}
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_files_that_a_text_names_are_there(module: str) -> None:
+    """Of the same folder, of one above, or as a path in the package: ``rows.py``, ``gibbs/binary.py``, :mod:`.rows`."""
+    path = MODULES[module]
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"``([\w/]+\.py)``", text)
+    named += [f"{stem}.py" for stem in re.findall(r":\w+:`~?\.(\w+)(?:\.\w+)*`", text)]
+    places = [folder / name for name in named for folder in path.parents if PACKAGE.parent in (folder, *folder.parents)]
+    there = {place.name for place in places if place.exists() or place.with_suffix("").is_dir()}
+    assert not [name for name in named if Path(name).name not in there]
+    dotted = re.findall(r"`~?bayesimpute\.([\w.]+)`", text)
+    public = {name for names in _HOMES.values() for name in names}
+    assert not [name for name in dotted if room(name) not in {*ROOMS, *public, "load"}]

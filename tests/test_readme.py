@@ -11,7 +11,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from bayesimpute.plan import Plan
+from bayesimpute.plan.plan import Plan
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")

@@ -3,15 +3,17 @@
 :func:`analyse` fits one model to every completed dataset and returns one :class:`Estimate` each, which
 :func:`bayesimpute.pooling.pool` combines. The model is an lme4-style formula or any function of a data frame.
 
-``model.py`` checks what is asked (options, and families in ``FITTERS``), ``rows.py`` makes arrays of a formula and a
-frame. Then one file fits each sort of model: ``linear.py`` (with ``mixed.py``, ``components.py`` and ``posterior.py``
-for random effects), ``regression.py``, ``categories.py``, ``bayes.py`` (with ``observed.py`` and ``draws.py``).
-``functions.py`` takes what a user's own function returns, ``running.py`` goes through the datasets, ``derived.py``
-makes functions of coefficients, and ``likelihood.py`` is for tests of models against each other.
+``model.py`` has what is asked, ``fitters.py`` checks it (options, and families in ``FITTERS``), ``rows.py`` makes
+arrays of a formula and a frame. Then one file fits each sort of model: ``linear.py`` (with ``mixed.py``,
+``variance_components.py`` and ``variance_posterior.py`` for random effects), ``regression.py``, ``categories.py``,
+``bayes.py`` (with ``complete_outcome.py`` and ``from_draws.py``). ``own_functions.py`` takes what a user's own function
+returns, ``fitting.py`` goes through the datasets, ``derived_quantities.py`` makes functions of coefficients, and
+``likelihood.py`` is for tests of models against each other.
 """
 
-from bayesimpute.analysis.functions import as_estimate
-from bayesimpute.analysis.model import FITTERS, Model, model_of
-from bayesimpute.analysis.running import Failure, analyse, fit, fits, told
+from bayesimpute.analysis.fitters import FITTERS, model_of
+from bayesimpute.analysis.fitting import Failure, analyse, fit, fits, told
+from bayesimpute.analysis.model import Model
+from bayesimpute.analysis.own_functions import as_estimate
 
 __all__ = ["FITTERS", "Failure", "Model", "analyse", "as_estimate", "fit", "fits", "model_of", "told"]

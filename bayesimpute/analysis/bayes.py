@@ -11,7 +11,7 @@ bambi: on the logit scale Normal(0, 1.5) for the intercept at the centre of the 
 effect of a standard deviation or of a category.
 
 **Length.** Chains are run on in batches until R-hat and bulk ESS of every parameter are good enough or :data:`MOST`
-draws are made. ``draws.py`` makes an estimate of the draws and says what is wrong with them.
+draws are made. ``from_draws.py`` makes an estimate of the draws and says what is wrong with them.
 """
 
 import threading
@@ -21,17 +21,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesimpute.analysis.draws import Sampled, good_enough, to_estimate
+from bayesimpute.analysis.complete_outcome import Observed
+from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.analysis.from_draws import Sampled, good_enough, to_estimate
 from bayesimpute.analysis.model import Model
-from bayesimpute.analysis.observed import Observed
-from bayesimpute.describe import INFORMATIVE, describe
-from bayesimpute.design import Design
-from bayesimpute.estimates import Estimate
-from bayesimpute.outcome import AnalysisError, BayesimputeError, FormulaError
-from bayesimpute.pilot import information_ratio
+from bayesimpute.base.errors import AnalysisError, BayesimputeError, FormulaError
+from bayesimpute.designs.describe import INFORMATIVE, describe
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.information_ratio import information_ratio
 from bayesimpute.samplers import ConditionalModel, Nuts, SamplerState
-from bayesimpute.samplers.base import Data
 from bayesimpute.samplers.nuts import NutsPosterior
+from bayesimpute.samplers.sampler import Data
 
 SEED = 20102
 BATCH, MOST = 250, 2000

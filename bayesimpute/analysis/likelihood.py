@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.analysis.categories import ordered, unordered
+from bayesimpute.analysis.fitting import arrays
 from bayesimpute.analysis.mixed import MixedProblem, covariances, solve
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.regression import law
 from bayesimpute.analysis.rows import Problem
-from bayesimpute.analysis.running import arrays
+from bayesimpute.base.errors import AnalysisError
 from bayesimpute.formulas import parse
-from bayesimpute.outcome import AnalysisError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesimpute.analysis.components import Curvature, between_within, quantities, satterthwaite
+from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.mixed import solve, variance_components
-from bayesimpute.analysis.posterior import VariancePosterior
 from bayesimpute.analysis.regression import Regression, equations, robust
 from bayesimpute.analysis.rows import Problem
-from bayesimpute.estimates import Estimate
+from bayesimpute.analysis.variance_components import Curvature, between_within, quantities, satterthwaite
+from bayesimpute.analysis.variance_posterior import VariancePosterior
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model

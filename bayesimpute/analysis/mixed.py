@@ -6,9 +6,9 @@ Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1), section 3) on cross-produ
 however many rows there are. The effects of the factor with most clusters are eliminated cluster by cluster, those of
 further factors, nested or crossed, by one dense Cholesky factor.
 
-:func:`solve` takes arrays; ``linear.py`` makes them from a formula and a frame, ``components.py`` says what the
-variance components are and how certain. To add a structure of random effects, write its relative Cholesky factor Λ in
-:meth:`MixedProblem.lambdas`.
+:func:`solve` takes arrays; ``linear.py`` makes them from a formula and a frame, ``variance_components.py`` says what
+the variance components are and how certain. To add a structure of random effects, write its relative Cholesky factor Λ
+in :meth:`MixedProblem.lambdas`.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.analysis.cross import CrossProducts, Effects, RandomTerm, cross_products, in_order
-from bayesimpute.estimates import VarianceComponent
-from bayesimpute.outcome import AnalysisError
+from bayesimpute.analysis.cross_products import CrossProducts, Effects, RandomTerm, cross_products, in_order
+from bayesimpute.analysis.estimates import VarianceComponent
+from bayesimpute.base.errors import AnalysisError
 
 SINGULAR = 1e-4  # a relative standard deviation below this counts as zero, as in lme4's isSingular
 LARGEST = 1e5  # a relative standard deviation above this means that there is no residual variance

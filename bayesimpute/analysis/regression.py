@@ -9,10 +9,10 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.margins import marginal_effects
 from bayesimpute.analysis.rows import Problem
-from bayesimpute.estimates import Estimate
-from bayesimpute.outcome import AnalysisError
+from bayesimpute.base.errors import AnalysisError
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.analysis.mixed import RandomTerm
-from bayesimpute.columns import Column, encode
+from bayesimpute.base.errors import AnalysisError, did_you_mean
+from bayesimpute.data.columns import Column, encode
 from bayesimpute.formulas import Formula, Matrix, build
-from bayesimpute.outcome import AnalysisError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

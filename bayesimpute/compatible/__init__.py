@@ -7,12 +7,12 @@ A missing cell of x is drawn from its own model times the density of every model
 (Bartlett, Seaman, White & Carpenter 2015, SMMR 24:462; Goldstein, Carpenter & Browne 2014, JRSS A 177:553; Enders, Du &
 Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
 
-* :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal`);
-* yes/no variables have two values to compare, and for everything else there is slice sampling (:mod:`.steps`);
+* :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal_draws`);
+* yes/no variables have two values to compare, and for everything else there is slice sampling (:mod:`.cell_by_cell`);
 * :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
 * :mod:`.factors` evaluates the other models at other values of x.
 
-What a factor is, and which rows parameters are learnt from, is said in :mod:`bayesimpute.dependence`.
+What a factor is, and which rows parameters are learnt from, is said in :mod:`bayesimpute.plan.who_reads`.
 """
 
 from bayesimpute.compatible.drawing import Compatible, draw, events

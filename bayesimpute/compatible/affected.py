@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.targets import DerivedColumn, Target
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.targets import DerivedColumn, Target
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

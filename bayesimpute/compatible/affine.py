@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from bayesimpute.formulas import Formula
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_formula
-from bayesimpute.targets import DerivedColumn, Target
+from bayesimpute.plan.targets import DerivedColumn, Target
 
 CONSTANT, AFFINE, OTHER = 0, 1, 2
 _FROZEN = ("center", "scale", "standardize", "I")

@@ -8,14 +8,14 @@ import numpy as np
 
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import is_affine
+from bayesimpute.compatible.cell_by_cell import SPAN, draw_binary, draw_slice
 from bayesimpute.compatible.factors import Scenario, factor, places
-from bayesimpute.compatible.normal import Derivatives, derivatives, draw_normal
-from bayesimpute.compatible.steps import SPAN, draw_binary, draw_slice
-from bayesimpute.completed import Completed
-from bayesimpute.design import Design, Draw
+from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.families import Theta
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.targets import Event, Resolved, Target
+from bayesimpute.plan.targets import Event, Resolved, Target
 
 MOST_KEPT = 20_000_000
 """Numbers in the derivatives of one variable beyond which they are made anew in every visit."""

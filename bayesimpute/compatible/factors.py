@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.compatible.affected import Affected
-from bayesimpute.completed import Completed
-from bayesimpute.design import Design, Draw
-from bayesimpute.design import places as block_places
+from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import places as block_places
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

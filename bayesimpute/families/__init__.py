@@ -3,13 +3,13 @@
 How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
 yes/no variable (also 0/1 numbers and categories with two labels). Where values are missing for reasons that go with the
 values themselves, ``heckman_gaussian`` and ``heckman_probit``, the same outcomes with a second formula that says who is
-observed. ``base.py`` says how to add one.
+observed. ``family.py`` says how to add one.
 """
 
 from collections.abc import Mapping
 
-from bayesimpute.families.base import Family, Parameter, Rows, Selection, Theta
 from bayesimpute.families.bernoulli import Bernoulli
+from bayesimpute.families.family import Family, Parameter, Rows, Selection, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from scipy.special import ndtri, xlog1py, xlogy
 
-from bayesimpute.families.base import Family, Parameter, Theta
+from bayesimpute.families.family import Family, Parameter, Theta
 from bayesimpute.families.links import LINKS
 
 

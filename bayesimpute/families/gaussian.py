@@ -6,8 +6,8 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from bayesimpute.families.base import Family, Parameter, Theta
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.families.family import Family, Parameter, Theta
 
 
 @final

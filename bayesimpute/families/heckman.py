@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-from bayesimpute.families.base import Family, Parameter, Rows, Selection, Theta
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.families.family import Family, Parameter, Rows, Selection, Theta
 
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)

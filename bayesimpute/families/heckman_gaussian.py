@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesimpute.families import heckman
-from bayesimpute.families.base import Family, Parameter, Selection, Theta
+from bayesimpute.families.family import Family, Parameter, Selection, Theta
 from bayesimpute.families.gaussian import Gaussian
 
 
@@ -49,7 +49,7 @@ class HeckmanGaussian(Family):
         import pymc as pm
         import pytensor.tensor as pt
 
-        from bayesimpute.families.quadrant import log_ndtr_op
+        from bayesimpute.numerics.normal_cdf import log_ndtr_op
 
         z = heckman.fisher(eta, self.rho)
         s, n = eta["selection"], y.shape[0]

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri
 
 from bayesimpute.families import heckman
-from bayesimpute.families.base import Family, Parameter, Selection, Theta
 from bayesimpute.families.bernoulli import Bernoulli
+from bayesimpute.families.family import Family, Parameter, Selection, Theta
 
 
 @final
@@ -56,7 +56,7 @@ class HeckmanProbit(Family):
         import pymc as pm
         import pytensor.tensor as pt
 
-        from bayesimpute.families.quadrant import log_ndtr_op, log_quadrant_op
+        from bayesimpute.numerics.normal_cdf import log_ndtr_op, log_quadrant_op
 
         s, n = eta["selection"], y.shape[0]
         sign = 2 * y - 1
@@ -83,7 +83,7 @@ class HeckmanProbit(Family):
 
     def _derivatives(self, y: np.ndarray, theta: Theta) -> tuple[np.ndarray, ...]:
         """Log p(y | theta), and d/dh, d/dk, d/drho of log Phi2(h, k; rho) at h = +-m, k = s, +-rho; each (row,)."""
-        from bayesimpute.families.quadrant import log_quadrant
+        from bayesimpute.numerics.normal_cdf import log_quadrant
 
         gone = np.isnan(y)
         sign = np.where(gone, 1.0, 2 * y - 1)
@@ -95,7 +95,7 @@ class HeckmanProbit(Family):
         return (ndtri(theta["mu"]) + heckman.latent(rng, theta, self.rho) > 0).astype(float)
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
-        from bayesimpute.families.quadrant import log_quadrant
+        from bayesimpute.numerics.normal_cdf import log_quadrant
 
         s, r, m = np.broadcast_arrays(theta["selection"], heckman.correlation(theta, self.rho), ndtri(theta["mu"]))
         possible = np.isfinite(s)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import gammaln
 
-from bayesimpute.families.base import Family, Parameter, Theta
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.families.family import Family, Parameter, Theta
 
 
 @final

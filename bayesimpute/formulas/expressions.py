@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.errors import FormulaError, did_you_mean, one
 from bayesimpute.formulas.functions import FUNCTIONS, GIVEN
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, read_expression, render
 from bayesimpute.formulas.usage import Usage, mean_key
-from bayesimpute.outcome import FormulaError, did_you_mean, one
 
 Value = np.ndarray | float | pd.Categorical | str
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bayesimpute.base.errors import FormulaError
 from bayesimpute.formulas.algebra import Term, expand, is_bar, term_name, term_text
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, quote, read_formula, render
 from bayesimpute.formulas.usage import Usage, key_names
-from bayesimpute.outcome import FormulaError
 
 
 @dataclass(frozen=True)

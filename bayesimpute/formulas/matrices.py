@@ -17,11 +17,11 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, read_formula, walk
-from bayesimpute.outcome import FormulaError, Problem, did_you_mean, one
 
 _CODING = ("C", "T", "S")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bayesimpute.base.errors import FormulaError, one
 from bayesimpute.formulas.tokens import Token, is_token, shown, tokens
-from bayesimpute.outcome import FormulaError, one
 
 DEEPEST = 100
 """Levels of nesting; far below where Python's own stack ends."""

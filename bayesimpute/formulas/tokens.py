@@ -7,7 +7,7 @@ can be written. To add a piece to the language, extend ``_TOKEN``.
 import re
 from dataclasses import dataclass
 
-from bayesimpute.outcome import FormulaError, one
+from bayesimpute.base.errors import FormulaError, one
 
 LONGEST = 10_000
 """Characters in a formula; a longer one is an accident."""

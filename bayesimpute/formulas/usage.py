@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, Function
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, render, walk
-from bayesimpute.outcome import Problem, did_you_mean
 
 Where = Literal["formula", "expression"]
 

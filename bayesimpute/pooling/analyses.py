@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesimpute.analysis import Failure, Model, fits, model_of, told
-from bayesimpute.analysis.derived import derive
-from bayesimpute.estimates import Estimate
-from bayesimpute.outcome import AnalysisError
-from bayesimpute.pooling.comparison import PooledTest
+from bayesimpute.analysis import Failure, Model, fits, told
+from bayesimpute.analysis.derived_quantities import derive
+from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.analysis.fitters import model_of
+from bayesimpute.base.errors import AnalysisError
+from bayesimpute.pooling.joint_tests import PooledTest
 from bayesimpute.pooling.labelled import Pooled, pool
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Analyses:
-    """One analysis of every completed dataset of a run, for pooling and for :func:`bayesimpute.diagnostics.diagnose`.
+    """One analysis of every completed dataset of a run, for pooling and for
+    :func:`bayesimpute.diagnosis.diagnosis.diagnose`.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ class Analyses:
         Raises
         ------
         AnalysisError
-            As :func:`bayesimpute.analysis.derived.derive` does.
+            As :func:`bayesimpute.analysis.derived_quantities.derive` does.
         """
         wanted = {**(expressions or {}), **more}
         return replace(self, estimates=tuple(derive(e, wanted) for e in self.estimates), model=None)
@@ -84,7 +86,7 @@ class Analyses:
         smaller : Analyses
             Of the same completed datasets.
         method : {"D1", "D2", "D3", "D4"}
-            See :mod:`bayesimpute.pooling.comparison`.
+            See :mod:`bayesimpute.pooling.joint_tests`.
         use : {"wald", "likelihood", "score"}
             For D2: the test statistic of each dataset.
         dfcom : float, optional
@@ -93,9 +95,9 @@ class Analyses:
         Raises
         ------
         AnalysisError
-            As :func:`bayesimpute.pooling.models.model_test` does.
+            As :func:`bayesimpute.pooling.model_tests.model_test` does.
         """
-        from bayesimpute.pooling.models import model_test
+        from bayesimpute.pooling.model_tests import model_test
 
         return model_test(self, smaller, method=method, use=use, dfcom=dfcom)
 
@@ -107,9 +109,9 @@ class Analyses:
         Raises
         ------
         AnalysisError
-            As :meth:`derive` and :func:`bayesimpute.pooling.comparison.d1` do.
+            As :meth:`derive` and :func:`bayesimpute.pooling.joint_tests.d1` do.
         """
-        from bayesimpute.pooling.models import wald_test
+        from bayesimpute.pooling.model_tests import wald_test
 
         derived = self.derive({text: text for text in expressions})
         return wald_test(derived.estimates, method=method, dfcom=dfcom)

@@ -1,7 +1,8 @@
 """Rubin's rules with labels: tables of terms, variance components and what follows from them.
 
-:func:`pool` takes labelled :class:`~bayesimpute.estimates.Estimate` values and returns a :class:`Pooled`. Variance
-components are averaged arithmetically, as in mitml; how they get their intervals is said in ``components.py``.
+:func:`pool` takes labelled :class:`~bayesimpute.analysis.estimates.Estimate` values and returns a :class:`Pooled`.
+Variance components are averaged arithmetically, as in mitml; how they get their intervals is said in
+``pooled_components.py``.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.estimates import Estimate, VarianceComponent
-from bayesimpute.outcome import AnalysisError
-from bayesimpute.pooling.components import pool_quantities
+from bayesimpute.analysis.estimates import Estimate, VarianceComponent
+from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.paper_tables import Block, html, latex
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
+from bayesimpute.pooling.pooled_components import pool_quantities
 from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
 
 ERRORS = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
@@ -113,16 +115,48 @@ class Pooled:
         return found | ({"quantities": _records(self.quantities)} if len(self.quantities) else {})
 
     def to_latex(self, *, caption: str | None = None, label: str | None = None, digits: int = 3) -> str:
-        """A LaTeX table, by :func:`bayesimpute.pooling.output.to_latex`, whose options these are."""
-        from bayesimpute.pooling.output import to_latex
+        r"""A LaTeX table: terms, variance components, and notes below.
 
-        return to_latex(self, caption=caption, label=label, digits=digits)
+        Parameters
+        ----------
+        caption, label : str, optional
+            Of the table; a label needs a caption.
+        digits : int
+            Significant digits of numbers, decimals of p values.
+
+        Returns
+        -------
+        str
+            A ``table`` environment; needs ``\usepackage{booktabs}``.
+
+        Raises
+        ------
+        InputError
+            A label without a caption or with characters that LaTeX acts on, or `digits` out of range.
+        """
+        return latex(self._blocks(), self._notes(), caption=caption, label=label, digits=digits)
 
     def to_html(self, *, digits: int = 3) -> str:
-        """An HTML table, by :func:`bayesimpute.pooling.output.to_html`."""
-        from bayesimpute.pooling.output import to_html
+        """The same content as :meth:`to_latex` as HTML, for any page or notebook.
 
-        return to_html(self, digits=digits)
+        Raises
+        ------
+        InputError
+            `digits` out of range.
+        """
+        return html(self._blocks(), self._notes(), digits=digits)
+
+    def _blocks(self) -> list[Block]:
+        parts = {
+            "": self.terms,
+            "Variance components": self.variance_components,
+            "Correlations, ICC and explained variance": self.quantities,
+        }
+        return [Block(table=t, title=name, level=self.conf_level) for name, t in parts.items() if len(t) or not name]
+
+    def _notes(self) -> list[str]:
+        first = f"Pooled over m = {self.m} completed datasets (Rubin's rules; {100 * self.conf_level:g} % intervals)."
+        return [first, self.df_note, self.m_note, *self.messages]
 
     def __str__(self) -> str:
         level = f"{100 * self.conf_level:g} %"
@@ -256,12 +290,6 @@ def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities:
         found = [known.get((c.group, c.name), {}).get(column) for c in first]
         table[column] = ["" if f is None else f for f in found] if column == "method" else pd.Series(found, dtype=float)
     return table
-
-
-def _others(quantities: pd.DataFrame) -> pd.DataFrame:
-    """Those that are no variances."""
-    chosen = quantities["kind"] != "variance"
-    return quantities.loc[chosen, ["name", "group", *INTERVAL]].reset_index(drop=True)
 
 
 def _check_same(names: Sequence[tuple[str, ...]], what: str) -> None:

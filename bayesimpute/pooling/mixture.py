@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.estimates import Estimate
-from bayesimpute.outcome import AnalysisError
+from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.base.errors import AnalysisError
 from bayesimpute.pooling.scalars import check_number
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def _table(names: Sequence[str], draws: Sequence[np.ndarray], shares: np.ndarray
 
 def _convergence(draws: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """The largest R-hat within an imputation, and the sum of bulk ESS, by parameter."""
-    from bayesimpute.diagnostics import chain_figures
+    from bayesimpute.numerics.chains import chain_figures
 
     figures = [chain_figures(list(np.moveaxis(each, 2, 0))) for each in draws]
     r_hat, ess = (np.array([f[name] for f in figures]) for name in ("r_hat", "ess_bulk"))

@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from bayesimpute.outcome import AnalysisError
+from bayesimpute.base.errors import AnalysisError
 from bayesimpute.pooling.scalars import rubin
 
 TENTH = 0.1

@@ -9,7 +9,7 @@ from math import inf
 
 import numpy as np
 
-from bayesimpute.outcome import AnalysisError
+from bayesimpute.base.errors import AnalysisError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

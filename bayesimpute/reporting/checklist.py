@@ -6,12 +6,12 @@ from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import codes
 
 if TYPE_CHECKING:
-    from bayesimpute.diagnostics import Diagnosis
-    from bayesimpute.imputed import MultiplyImputed
-    from bayesimpute.targets import Resolved
+    from bayesimpute.diagnosis.diagnosis import Diagnosis
+    from bayesimpute.plan.targets import Resolved
+    from bayesimpute.result.result import Result
 
 
-def checklist(imputed: "MultiplyImputed", resolved: "Resolved", found: "Diagnosis") -> str:
+def checklist(imputed: "Result", resolved: "Resolved", found: "Diagnosis") -> str:
     """A heading sentence and the points, unticked."""
     points = [*_first(found), *_about_data(imputed), *_assumptions(resolved), *_models(), *_results(resolved)]
     title = f"What you must still say yourself {see('lee2021', 'sterne2009')}:"
@@ -24,7 +24,7 @@ def _first(found: "Diagnosis") -> list[str]:
     return [f"Before anything else, mend this: {found.verdict}"]
 
 
-def _about_data(imputed: "MultiplyImputed") -> list[str]:
+def _about_data(imputed: "Result") -> list[str]:
     gaps = [v.name for v in imputed.incomplete.variables.values() if v.n_missing]
     return [
         f"Why values are missing, as far as known, for {codes(gaps)}.",

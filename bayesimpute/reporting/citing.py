@@ -5,11 +5,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from bayesimpute.families import Family
-from bayesimpute.reporting.references import REFERENCES
-from bayesimpute.targets import resolve
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.reporting.publications import REFERENCES
 
 if TYPE_CHECKING:
-    from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.result.result import Result
 
 SELECTION = ("heckman1979", "vandeven1981", "munoz2024")
 """What selection models rest on, not every run."""
@@ -19,7 +19,7 @@ CHOSEN = "sampler "
 """How the events of a run begin that name one."""
 
 
-def cite(imputed: "MultiplyImputed | None" = None) -> str:
+def cite(imputed: "Result | None" = None) -> str:
     """What to cite, as BibTeX: the software, and the methods of a run.
 
     Parameters
@@ -37,7 +37,7 @@ def cite(imputed: "MultiplyImputed | None" = None) -> str:
     return "\n\n".join(REFERENCES[key].bibtex(key, **own.get(key, {})) for key in used(imputed)) + "\n"
 
 
-def used(imputed: "MultiplyImputed | None" = None) -> tuple[str, ...]:
+def used(imputed: "Result | None" = None) -> tuple[str, ...]:
     """The keys of what a run uses."""
     left_out = {*SELECTION, "bartlett2015"}
     if imputed is not None:
@@ -49,19 +49,19 @@ def used(imputed: "MultiplyImputed | None" = None) -> tuple[str, ...]:
     return tuple(key for key in REFERENCES if key not in left_out)
 
 
-def selecting(imputed: "MultiplyImputed") -> list[Family]:
+def selecting(imputed: "Result") -> list[Family]:
     """The families of a run that take values as missing not at random."""
     targets = resolve(imputed.plan, imputed.incomplete).targets
     return [target.family for target in targets if target.family.selection is not None]
 
 
-def samplers(imputed: "MultiplyImputed") -> tuple[str, ...]:
+def samplers(imputed: "Result") -> tuple[str, ...]:
     """The samplers that drew the parameters of a run."""
     said = [what.removeprefix(CHOSEN) for what in imputed.events["what"] if what.startswith(CHOSEN)]
     return tuple(dict.fromkeys(said)) or ("nuts",)
 
 
-def versions(imputed: "MultiplyImputed") -> dict[str, str]:
+def versions(imputed: "Result") -> dict[str, str]:
     """The versions of the libraries, and of Python, that made a run."""
     return json.loads(imputed.tree.attrs["versions"])
 

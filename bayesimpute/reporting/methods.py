@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bayesimpute.diagnostics import diagnose
-from bayesimpute.outcome import BayesimputeError
+from bayesimpute.base.errors import BayesimputeError
+from bayesimpute.base.tables import events
+from bayesimpute.diagnosis.diagnosis import diagnose
+from bayesimpute.plan.resolving import resolve
 from bayesimpute.pooling import Analyses, Pooled
-from bayesimpute.reporting.analyses import pooled_of, pooling
 from bayesimpute.reporting.checklist import checklist
-from bayesimpute.reporting.missing import missing_data
-from bayesimpute.reporting.models import imputation_models
-from bayesimpute.reporting.running import convergence, schedule, software
+from bayesimpute.reporting.imputation_models import imputation_models
+from bayesimpute.reporting.missing_data import missing_data
+from bayesimpute.reporting.pooled_analyses import pooled_of, pooling
+from bayesimpute.reporting.run_summary import convergence, schedule, software
 from bayesimpute.reporting.wording import bullets
-from bayesimpute.tables import events
-from bayesimpute.targets import resolve
 
 if TYPE_CHECKING:
-    from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.result.result import Result
 
 
-def report(imputed: "MultiplyImputed", *, analyses: Mapping[str, Analyses | Pooled] | None = None) -> str:
+def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | None = None) -> str:
     """Describe what was missing, how it was imputed, and how the analyses were pooled, as a methods section does.
 
     The points are those that Lee et al. (2021, J Clin Epidemiol 134:79, the TARMOS framework) and Sterne et al. (2009,
@@ -65,7 +65,7 @@ def report(imputed: "MultiplyImputed", *, analyses: Mapping[str, Analyses | Pool
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()) + "\n"
 
 
-def _automatic(imputed: "MultiplyImputed") -> list[str]:
+def _automatic(imputed: "Result") -> list[str]:
     """What was done or warned of before the run, which no setting says."""
     # the models name their families
     before = imputed.events.query("chain < 0 and what != 'left missing' and not what.str.startswith('family ')")

@@ -1,15 +1,15 @@
 """Samplers of conditional models; :data:`SAMPLERS` is the one registry.
 
 ``gibbs`` draws from mixed models of numbers and yes/no targets and from selection models, compiled; ``nuts`` from any
-model; ``prior`` ignores the data and serves the tests of the loop. ``base.py`` says how to add one.
+model; ``prior`` ignores the data and serves the tests of the loop. ``sampler.py`` says how to add one.
 """
 
 from collections.abc import Mapping
 
-from bayesimpute.samplers.base import ConditionalModel, Posterior, Sampler, SamplerState, Stats
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.nuts import Nuts
 from bayesimpute.samplers.prior import PriorSampler
+from bayesimpute.samplers.sampler import ConditionalModel, Posterior, Sampler, SamplerState, Stats
 
 SAMPLERS: Mapping[str, type[Sampler]] = {
     "nuts": Nuts,

@@ -28,9 +28,9 @@ import numba
 import numpy as np
 from scipy.linalg import block_diag
 
-from bayesimpute.design import Block, Design, Draw, places
+from bayesimpute.designs.design import Block, Design, Draw, places
+from bayesimpute.designs.graph import Layout, slots, vectors
 from bayesimpute.families import Rows
-from bayesimpute.graph import Layout, slots, vectors
 
 Arrays = Mapping[str, np.ndarray]
 Blocks = tuple[Block, ...]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.design import Draw
-from bayesimpute.graph import Layout
-from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats, one_by_one
+from bayesimpute.designs.design import Draw
+from bayesimpute.designs.graph import Layout
 from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
+from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, Stats, one_by_one
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesimpute.design import Design, Draw
-from bayesimpute.graph import assemble, vectors
-from bayesimpute.samplers.base import ConditionalModel, Data, SamplerState, Stats, one_by_one
+from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.graph import assemble, vectors
+from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, Stats, one_by_one
 
 
 @dataclass(frozen=True)

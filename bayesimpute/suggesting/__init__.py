@@ -1,10 +1,10 @@
 """An imputation plan from nothing but the analysis and the data, with a comment for every choice.
 
 * :mod:`.asked` reads the analyses and finds everything that is wrong with them;
-* :mod:`.scene` says what each variable is to them: its role, its level, what is missing;
+* :mod:`.variable_roles` says what each variable is to them: its role, its level, what is missing;
 * :mod:`.auxiliaries` looks for variables outside of the analyses that help;
-* :mod:`.compatible` and :mod:`.recipes` write the models, in the two modes;
-* :mod:`.models` makes one model of pieces, and :mod:`.writing` the document.
+* :mod:`.compatible_plans` and :mod:`.recipes` write the models, in the two modes;
+* :mod:`.suggested_model` makes one model of pieces, and :mod:`.commented_toml` the document.
 
 The plan is a start: read its comments, and change what you know better. To add a mode, write a module like
 :mod:`.recipes` and enter it in ``MODES`` and :func:`_models`.
@@ -15,19 +15,20 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bayesimpute.check import check
-from bayesimpute.congenial import congenial
+from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.checking import check
+from bayesimpute.checking.congeniality import congenial
+from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family
 from bayesimpute.formulas import parse
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import InputError, PlanError, Problem, did_you_mean, one
-from bayesimpute.plan import Analysis, Conditional, Plan, Run, family_name
-from bayesimpute.suggesting import auxiliaries, compatible, recipes
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Analysis, Conditional, Run, family_name
+from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes
 from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
 from bayesimpute.suggesting.auxiliaries import BOUND, Association
-from bayesimpute.suggesting.models import Model
-from bayesimpute.suggesting.scene import Scene, look
-from bayesimpute.suggesting.writing import document
+from bayesimpute.suggesting.commented_toml import document
+from bayesimpute.suggesting.suggested_model import Model
+from bayesimpute.suggesting.variable_roles import Scene, look
 
 __all__ = ["Suggestion", "suggest"]
 
@@ -208,8 +209,8 @@ def _models(
     if mode == "fcs":
         return [("conditional", recipes.conditionals(scene, general, chosen=looked_for))]
     return [
-        ("substantive", compatible.substantive(scene, general)),
-        ("conditional", compatible.conditionals(scene, found)),
+        ("substantive", compatible_plans.substantive(scene, general)),
+        ("conditional", compatible_plans.conditionals(scene, found)),
     ]
 
 
@@ -241,7 +242,7 @@ def _analysis(name: str, asked: Asked, settled: str | Family) -> Analysis:
 
 
 def _complaint(analysis: Analysis, asked: Asked) -> str:
-    from bayesimpute.analysis.model import complaints
+    from bayesimpute.analysis.fitters import complaints
 
     return "; ".join(finding for _, finding, _ in complaints(asked.formula, analysis.options))
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.check import check
+from bayesimpute.base.errors import InputError, PlanError, Problem, errors, one
+from bayesimpute.checking import check
+from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Bernoulli
 from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.outcome import InputError, PlanError, Problem, errors, one
-from bayesimpute.plan import Analysis, Conditional, Plan
-from bayesimpute.targets import kind_of
+from bayesimpute.plan.kinds import kind_of
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Analysis, Conditional
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesimpute.check.matrices import crowded
-from bayesimpute.check.targets import FEWEST as FEWEST_VALUES
-from bayesimpute.columns import Column
-from bayesimpute.outcome import Problem, did_you_mean
-from bayesimpute.suggesting.scene import Scene
+from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.checking.collinearity import crowded
+from bayesimpute.checking.target_columns import FEWEST as FEWEST_VALUES
+from bayesimpute.data.columns import Column
+from bayesimpute.suggesting.variable_roles import Scene
 
 BOUND = 0.1
 """The smallest correlation that matters, mice's ``mincor``."""

@@ -34,10 +34,10 @@ from bayesimpute.formulas.terms import (
     term_names,
     written,
 )
-from bayesimpute.plan import Conditional
+from bayesimpute.plan.sections import Conditional
 from bayesimpute.suggesting.auxiliaries import BOUND, association
-from bayesimpute.suggesting.models import Model, Piece, deduced, described, intercepts, mains, means, model
-from bayesimpute.suggesting.scene import Scene
+from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, described, intercepts, mains, means, model
+from bayesimpute.suggesting.variable_roles import Scene
 
 LEVEL_1, LEVEL_2, CROSS = "level-1 interactions", "level-2 interactions", "cross-level interactions"
 AGGREGATED = "cluster means of level-1 interactions"

@@ -16,7 +16,7 @@ from graphs import centred
 from modelling import completed, conditional, only, workspace
 from scipy import stats
 
-from bayesimpute.design import Design
+from bayesimpute.designs.design import Design
 from bayesimpute.families import Family
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw

@@ -23,7 +23,7 @@ from graphs import centred
 from modelling import completed, conditional, only, workspace
 from sbc import Bed, Draw, ranked
 
-from bayesimpute.design import Design
+from bayesimpute.designs.design import Design
 from bayesimpute.families import Family, HeckmanGaussian
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw

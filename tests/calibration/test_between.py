@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from modelling import workspace
 
-from bayesimpute.kernel import Bench, adapt, begin, settle_steps, visit
+from bayesimpute.running.kernel import Bench, adapt, begin, settle_steps, visit
 from bayesimpute.samplers import SamplerState, Stats
 
 ERRORS = 3.0

@@ -24,8 +24,8 @@ from scipy.special import expit
 from takeover import Shelf
 
 from bayesimpute.families import HeckmanGaussian
-from bayesimpute.kernel import Bench, Workspace, adapt, begin, visit
-from bayesimpute.plan import Conditional
+from bayesimpute.plan.sections import Conditional
+from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
 
 RHO = 0.3
 M, WARMUP, THIN, STEPS = 10, 30, 4, 3

@@ -17,7 +17,7 @@ import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
 from bayesimpute.families import Bernoulli
-from bayesimpute.samplers.gibbs import Gibbs, columns, effects, latent, states
+from bayesimpute.samplers.gibbs import Gibbs, effects, latent, predictor_rows, states
 from bayesimpute.samplers.gibbs.products import cross_products
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.prior import prior_draw
@@ -235,7 +235,7 @@ def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
         for _ in range(sweeps):
             theta, z, *_ = state = states.from_arrays(arrays)
             b = effects.outer_effects(theta, fitted.lay, z)
-            eta = columns.predicted(fitted.columns, b, arrays["u"], fitted.lay, fitted.rows)
+            eta = predictor_rows.predicted(fitted.columns, b, arrays["u"], fitted.lay, fitted.rows)
             weighted = latent.like(fitted.columns)
             draw(rng, eta, fitted, weighted)
             known = cross_products(*weighted, fitted.lay, fitted.rows)

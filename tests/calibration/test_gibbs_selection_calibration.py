@@ -16,11 +16,11 @@ from test_gibbs_calibration import ERRORS, worst
 
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.selection import posterior, ridge, sweeps
+from bayesimpute.samplers.gibbs.selection import ridge, selection_posterior, selection_sweeps
 from bayesimpute.samplers.prior import prior_draw
 
 STEPS = 800
-QUICK, WHOLE = (20, 40, 60, 80), posterior.BURN_IN
+QUICK, WHOLE = (20, 40, 60, 80), selection_posterior.BURN_IN
 THIN = 12
 SMALL = {"1|g_sigma": "HalfNormal(0.15)", "selection_1|g_sigma": "HalfNormal(0.1)"}
 EXTREME, STRONG = {"rho": "ScaledBeta(0.4, 0.4)"}, {"rho": "ScaledBeta(8, 2)"}
@@ -39,7 +39,7 @@ STRUCTURES = {
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posterior, "BURN_IN", QUICK)
+    monkeypatch.setattr(selection_posterior, "BURN_IN", QUICK)
 
 
 @cache
@@ -65,7 +65,7 @@ def test_all_structures_are_calibrated(name: str, short: None) -> None:
 def geweke(name: str, *, steps: int = STEPS, seed: int = 3, change: Callable[[Any], None] = lambda _: None) -> float:
     """The largest error of means and second moments of the chain of parameters and data, in standard errors."""
     made, structure, rng = bed(name), STRUCTURES[name], np.random.default_rng(seed)
-    one: Any = posterior.SelectionPosterior(design=made.design)
+    one: Any = selection_posterior.SelectionPosterior(design=made.design)
     draw: Any = prior_draw(made.design, rng)
     state, rows = None, []
     for _ in range(steps):
@@ -137,27 +137,27 @@ def test_mistakes_in_what_is_known_are_seen(mistake: str, short: None) -> None:
 
 def in_python(patch: pytest.MonkeyPatch) -> None:
     """The sweep's outer functions as Python runs them: they see what is replaced in their module."""
-    patch.setattr(sweeps, "move_linear", sweeps.move_linear.py_func)
-    patch.setattr(posterior, "run_selection", sweeps.run_selection.py_func)
+    patch.setattr(selection_sweeps, "move_linear", selection_sweeps.move_linear.py_func)
+    patch.setattr(selection_posterior, "run_selection", selection_sweeps.run_selection.py_func)
 
 
 def stale_latents(patch: pytest.MonkeyPatch) -> None:
     """Latent variables of selection that are drawn once, for the first data."""
-    draw, kept = sweeps.draw_latent, []
+    draw, kept = selection_sweeps.draw_latent, []
 
     def stale(*arguments: Any) -> None:
         draw(*arguments)
         kept.append(arguments[-2].copy())
         arguments[-2][:] = kept[0]
 
-    patch.setattr(sweeps, "draw_latent", stale)
+    patch.setattr(selection_sweeps, "draw_latent", stale)
 
 
 def scales_without_jacobian(patch: pytest.MonkeyPatch) -> None:
     """As if a tenth of the latent variables were not multiplied."""
-    move = sweeps.move_scale
+    move = selection_sweeps.move_scale
     patch.setattr(
-        sweeps,
+        selection_sweeps,
         "move_scale",
         lambda rng, lay, theta, z, s, of, d, n, *rest: move(rng, lay, theta, z, s, of, d, 0.9 * n, *rest),
     )
@@ -166,7 +166,7 @@ def scales_without_jacobian(patch: pytest.MonkeyPatch) -> None:
 def ridge_without_prior(patch: pytest.MonkeyPatch) -> None:
     """The ridge's density without the prior of rho."""
     whole = ridge.density
-    patch.setattr(sweeps, "move_ridge", ridge.move_ridge.py_func)
+    patch.setattr(selection_sweeps, "move_ridge", ridge.move_ridge.py_func)
     patch.setattr(ridge, "density", lambda zeta, *a: whole(zeta, *a) - ridge.log_prior_rho(a[2].rho, zeta))
 
 

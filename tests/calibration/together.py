@@ -15,13 +15,16 @@ from modelling import conditional
 from sbc import ranked
 from scipy.special import expit
 
-from bayesimpute import compatible, dependence, kernel
-from bayesimpute.check import plan_clusters
-from bayesimpute.completed import Completed
-from bayesimpute.design import Design
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import Bench, Workspace, adapt, begin, visit
-from bayesimpute.plan import Conditional, Plan
+from bayesimpute import compatible
+from bayesimpute.checking import plan_clusters
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.design import Design
+from bayesimpute.plan import who_reads
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional
+from bayesimpute.running import kernel
+from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 12, 12
@@ -145,15 +148,15 @@ def holes(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 @contextmanager
 def mistake(name: str) -> Iterator[None]:
     """Something that calibration must see."""
-    right = dependence.read_by_others, dependence.factors
+    right = who_reads.read_by_others, who_reads.factors
     if name == "x's model is fitted to observed rows":
-        dependence.read_by_others = lambda graph: frozenset()
+        who_reads.read_by_others = lambda graph: frozenset()
     elif name == "the outcome is ignored":
-        dependence.factors = lambda graph: dict.fromkeys(graph, ())
+        who_reads.factors = lambda graph: dict.fromkeys(graph, ())
     try:
         yield
     finally:
-        dependence.read_by_others, dependence.factors = right
+        who_reads.read_by_others, who_reads.factors = right
 
 
 def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int, wrong: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studies import Study
+from case_study import Study
 
 
 @pytest.fixture(scope="session")

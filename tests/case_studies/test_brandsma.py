@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from studies import Study, assert_components_agree, assert_converged, assert_terms_agree
+from case_study import Study, assert_components_agree, assert_converged, assert_terms_agree
 
 pytestmark = pytest.mark.slow
 

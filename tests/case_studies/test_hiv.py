@@ -19,8 +19,8 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+from case_study import Study, assert_converged, plan_of
 from scipy.special import ndtr
-from studies import Study, assert_converged, plan_of
 
 import bayesimpute as bi
 from bayesimpute.families import FAMILIES

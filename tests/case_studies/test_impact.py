@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from studies import data_of, plan_of
+from case_study import data_of, plan_of
 
 import bayesimpute as bi
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from studies import DATA, MODELS, data_of, plan_of
+from case_study import DATA, MODELS, data_of, plan_of
 
 import bayesimpute as bi
-from bayesimpute.outcome import errors
+from bayesimpute.base.errors import errors
 
 NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
 WARNINGS = {

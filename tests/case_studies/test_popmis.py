@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from studies import Study, assert_converged
+from case_study import Study, assert_converged
 
 import bayesimpute as bi
 from bayesimpute.analysis import fit

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from studies import Study, assert_converged, icc1
+from case_study import Study, assert_converged, icc1
 
 import bayesimpute as bi
 from bayesimpute.analysis import fit

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from studies import Study, assert_converged
+from case_study import Study, assert_converged
 
 import bayesimpute as bi
 from bayesimpute.analysis import fit

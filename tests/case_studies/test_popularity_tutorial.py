@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from studies import Pooled, Study, assert_converged
+from case_study import Pooled, Study, assert_converged
 
 import bayesimpute as bi
 from bayesimpute.analysis import fit

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute import compatible
-from bayesimpute.check import plan_clusters, require
+from bayesimpute.checking import plan_clusters, require
 from bayesimpute.compatible import Compatible
-from bayesimpute.completed import Completed, fill
-from bayesimpute.design import Draw
-from bayesimpute.incomplete import Incomplete
-from bayesimpute.kernel import Workspace
-from bayesimpute.plan import Conditional, Derived, Plan
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed, fill
+from bayesimpute.designs.design import Draw
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional, Derived
+from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 9, 5

@@ -17,7 +17,7 @@ from scipy import integrate, stats
 from scipy.special import log_expit, log_ndtr, owens_t
 
 from bayesimpute.families import FAMILIES, Bernoulli, Family, Gaussian, HeckmanGaussian, HeckmanProbit, Rows, StudentT
-from bayesimpute.families.base import Theta
+from bayesimpute.families.family import Theta
 from bayesimpute.families.links import LINKS
 
 DRAWS = 40_000

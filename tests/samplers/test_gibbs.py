@@ -21,14 +21,15 @@ from modelling import conditional, graph_data, only, school_frame, workspace
 from test_nuts import check_against, exact_posterior, sample, two_level
 
 import bayesimpute as bi
+from bayesimpute.base.priors import Prior
 from bayesimpute.families import Bernoulli
-from bayesimpute.kernel import shortest_lag
-from bayesimpute.plan import Conditional, Plan, Run
-from bayesimpute.priors import Prior
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional, Run
+from bayesimpute.running.kernel import shortest_lag
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
-from bayesimpute.samplers.base import one_by_one
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.layout import MOST_OUTER
+from bayesimpute.samplers.sampler import one_by_one
 
 ERRORS = 4.0
 
@@ -219,7 +220,7 @@ def test_a_draw_has_the_form_that_the_graph_gives_it(model: ConditionalModel) ->
 
 
 def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesimpute.samplers.gibbs import plain as module
+    from bayesimpute.samplers.gibbs import one_sigma as module
 
     model = made(PLANS["one sigma"])
     calls = []

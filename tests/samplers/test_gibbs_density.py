@@ -13,11 +13,11 @@ from graphs import centred, compiled_logp, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
-from bayesimpute.design import Design
-from bayesimpute.graph import build, vectors
-from bayesimpute.plan import Conditional
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.graph import build, vectors
+from bayesimpute.plan.sections import Conditional
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, columns, densities, effects, scales, sweeps
+from bayesimpute.samplers.gibbs import Gibbs, densities, effects, predictor_rows, sigma_moves, sweeps
 from bayesimpute.samplers.gibbs.products import cross_products
 
 MIXED = {
@@ -100,12 +100,12 @@ class Point:
         standard[k:] = np.concatenate(
             [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in self.scale.outer]
         )
-        weighted = columns.divided(
+        weighted = predictor_rows.divided(
             scaled.mu_columns, self.scale_theta, standard, scaled.lay, scaled.rows, scaled.columns
         )
         self.products = cross_products(*weighted, scaled.mu_lay, scaled.mu_rows)
         self.eta = self.posterior.design.fitted(self.draw, data)["sigma"]
-        predicted = columns.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
+        predicted = predictor_rows.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
         np.testing.assert_allclose(predicted + scaled.columns.y[0], self.eta)
 
     def scale_prior(self) -> float:
@@ -225,7 +225,7 @@ def test_the_likelihood_of_sigmas_parameters_is_the_familys() -> None:
     eta, e = rng.normal(size=300), rng.normal(size=300)
     model = school_model(SCALED["sigma by cluster"])
     theirs = model.design.family.logp(e, {"mu": np.zeros(300), "sigma": np.exp(eta)}).sum()
-    ours = scales.log_likelihood(eta, e**2, 300) - 150 * np.log(2 * np.pi)
+    ours = sigma_moves.log_likelihood(eta, e**2, 300) - 150 * np.log(2 * np.pi)
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 
@@ -234,13 +234,13 @@ def test_a_slice_along_a_line_has_the_density_that_it_is_of() -> None:
     rng = np.random.default_rng(3)
     eta, line, squares = rng.normal(0, 0.3, 10), rng.normal(size=10), rng.exponential(size=10)
     grid = np.linspace(-4, 4, 4001)
-    logs = np.array([scales.log_likelihood(eta + t * line, squares, 10) + 0.7 * t - t * t for t in grid])
+    logs = np.array([sigma_moves.log_likelihood(eta + t * line, squares, 10) + 0.7 * t - t * t for t in grid])
     weights = np.exp(logs - logs.max())
     mean = weights @ grid / weights.sum()
     variance = weights @ (grid - mean) ** 2 / weights.sum()
     moved, t, draws = np.empty(10), 0.0, []
     for _ in range(20_000):  # the slice is from t = 0, so that the linear part is that of the density seen from there
-        t += scales.slice_line(rng, eta + t * line, line, squares, 10, 3.0, 0.7 - 2 * t, 2.0, moved)
+        t += sigma_moves.slice_line(rng, eta + t * line, line, squares, 10, 3.0, 0.7 - 2 * t, 2.0, moved)
         draws.append(t)
     batches = np.array(draws).reshape(50, -1)
     assert abs(np.mean(draws) - mean) < 4.5 * batches.mean(axis=1).std() / np.sqrt(50)
@@ -267,7 +267,7 @@ def test_the_intercept_moves_against_the_effects_as_their_prior_says() -> None:
     found = []
     for _ in range(4000):
         other = z.copy()
-        scales.shift(rng, theta, other, 0, lay, members)
+        sigma_moves.shift(rng, theta, other, 0, lay, members)
         moved = effects.outer_effects(theta, lay, other) - b
         np.testing.assert_allclose(moved, moved[intercept] * ones, atol=1e-9)
         found.append(moved[intercept])

@@ -11,11 +11,11 @@ from scipy.special import erfcx, gammaln, log_ndtr
 from test_gibbs import made
 
 from bayesimpute.families import Bernoulli
+from bayesimpute.numerics.polya_gamma import polya_gamma
+from bayesimpute.numerics.truncated_normals import above
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, effects, heavy, latent, likelihoods, moves
-from bayesimpute.samplers.gibbs.columns import Columns
-from bayesimpute.samplers.gibbs.polya_gamma import polya_gamma
-from bayesimpute.samplers.gibbs.truncated import above
+from bayesimpute.samplers.gibbs import Gibbs, binary_likelihoods, binary_moves, effects, heavy_tails, latent
+from bayesimpute.samplers.gibbs.predictor_rows import Columns
 
 ERRORS = 4.5
 DRAWS = 40_000
@@ -130,8 +130,12 @@ def test_latent_normals_of_a_probit_model_have_the_sign_of_the_outcome() -> None
 @pytest.mark.parametrize("n", [1, 31, 1000])
 def test_yes_no_likelihoods_are_those_of_scipy(spread: float, n: int) -> None:
     x = np.random.default_rng(n).normal(0, spread, n)
-    assert likelihoods.log_likelihood(likelihoods.PROBIT, x) == pytest.approx(log_ndtr(x).sum(), rel=1e-12)
-    assert likelihoods.log_likelihood(likelihoods.LOGIT, x) == pytest.approx(-np.logaddexp(0, -x).sum(), rel=1e-12)
+    assert binary_likelihoods.log_likelihood(binary_likelihoods.PROBIT, x) == pytest.approx(
+        log_ndtr(x).sum(), rel=1e-12
+    )
+    assert binary_likelihoods.log_likelihood(binary_likelihoods.LOGIT, x) == pytest.approx(
+        -np.logaddexp(0, -x).sum(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("nu", [0.3, 4.0, 199.0, 201.0, 9e4, 1.1e5, 1e9])
@@ -139,7 +143,7 @@ def test_the_likelihood_of_sigma_and_nu_is_the_familys(nu: float) -> None:
     rng = np.random.default_rng(2)
     e = rng.standard_t(2, 500)
     sigma = 0.7
-    ours = heavy.log_student(e**2, np.log(sigma), np.log(nu)) - 250 * np.log(2 * np.pi)
+    ours = heavy_tails.log_student(e**2, np.log(sigma), np.log(nu)) - 250 * np.log(2 * np.pi)
     if nu > 1e6:  # where the family's own digits run out, the normal's
         assert ours == pytest.approx(stats.norm.logpdf(e, 0, sigma).sum(), rel=1e-4)
     else:
@@ -149,7 +153,7 @@ def test_the_likelihood_of_sigma_and_nu_is_the_familys(nu: float) -> None:
 def test_the_ratio_of_gamma_functions_is_smooth_where_its_form_changes() -> None:
     for nu in (1.0, 50.0, 199.99, 200.01, 500.0):
         exact = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu / 2)
-        assert heavy.log_ratio(nu) == pytest.approx(exact, abs=1e-11)
+        assert heavy_tails.log_ratio(nu) == pytest.approx(exact, abs=1e-11)
 
 
 def test_weights_of_a_t_model_are_gamma() -> None:
@@ -190,7 +194,7 @@ def test_a_coefficients_move_has_the_density_of_the_model(link: Any) -> None:
     model, posterior = compiled(conditional("b ~ 0 + x", family=Bernoulli(link=link)))
     lay, columns = posterior.engine.lay, posterior.fitted.columns
     sign, family = 2 * columns.y - 1, model.design.family
-    along = moves.lines(posterior.fitted.products.xx, lay)
+    along = binary_moves.lines(posterior.fitted.products.xx, lay)
     np.testing.assert_allclose(along.T @ (posterior.fitted.products.xx / 4 + np.diag(lay.precision)) @ along, 1.0)
     prior, inverse = model.design.predictors[0].priors[0], family.parameters[0].link
     grid = np.linspace(-2, 2, 2001)
@@ -200,7 +204,7 @@ def test_a_coefficients_move_has_the_density_of_the_model(link: Any) -> None:
     code = ("logit", "probit").index(link)
     for _ in range(8000):
         signed = sign * (columns.x[:, 0] * z[0])
-        moves.move_coefficients(rng, code, z, signed, sign, along, lengths, 0.0, columns, lay)
+        binary_moves.move_coefficients(rng, code, z, signed, sign, along, lengths, 0.0, columns, lay)
         np.testing.assert_allclose(signed, sign * (columns.x[:, 0] * z[0]), atol=1e-12)
         draws.append(z[0])
     moved_by_quadrature(np.array(logs) + stats.norm.logpdf(grid, *prior.args), grid, draws)
@@ -231,8 +235,8 @@ def test_a_deviations_move_has_the_density_of_the_model_given_standard_normals(b
     assert prior.name == "HalfNormal"
     signed, steps = sign * eta(theta), np.eye(3)
     for _ in range(8000):
-        entries = moves.by_entries(block, 0, z, h, sign, columns, lay, rows)
-        moves.move_block(rng, likelihoods.LOGIT, theta, steps, block, entries, signed, lay)
+        entries = binary_moves.by_entries(block, 0, z, h, sign, columns, lay, rows)
+        binary_moves.move_block(rng, binary_likelihoods.LOGIT, theta, steps, block, entries, signed, lay)
         draws.append(theta[block + 1])
     np.testing.assert_allclose(signed, sign * eta(theta), atol=1e-9)
     moved_by_quadrature(np.array(logs), grid, draws)
@@ -242,6 +246,6 @@ def test_standard_normals_become_inner_effects_and_back() -> None:
     _, posterior = compiled(conditional("b ~ x + (1 + x + w | school)"))
     lay, rng = posterior.engine.lay, np.random.default_rng(1)
     theta, h = rng.normal(size=lay.kinds.size), rng.normal(size=(lay.clusters, 3))
-    u = moves.inner_effects(theta, lay, h)
-    np.testing.assert_allclose(moves.standard_normals(theta, lay, u), h)
+    u = binary_moves.inner_effects(theta, lay, h)
+    np.testing.assert_allclose(binary_moves.standard_normals(theta, lay, u), h)
     np.testing.assert_allclose(u, h @ effects.inner_root(theta, lay).T)

@@ -16,13 +16,13 @@ from modelling import conditional, graph_data, only, workspace
 from scipy import stats
 from test_gibbs import ERRORS, STATISTICS, chain, same, saved
 
-from bayesimpute.design import Design
+from bayesimpute.designs.design import Design
 from bayesimpute.families import HeckmanGaussian
-from bayesimpute.families.quadrant import log_quadrant
-from bayesimpute.plan import Conditional
+from bayesimpute.numerics.normal_cdf import log_quadrant
+from bayesimpute.plan.sections import Conditional
 from bayesimpute.samplers import ConditionalModel, Nuts, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.selection import equations, errors, moves, posterior, ridge
+from bayesimpute.samplers.gibbs.selection import equations, latent_errors, ridge, selection_moves, selection_posterior
 from bayesimpute.samplers.prior import prior_draw
 
 JOINT, SIGMA = {"g_corr": "LKJ(1.5)"}, {"sigma": "Gamma(2, 1)"}
@@ -70,7 +70,7 @@ def made(item: Conditional, frame: pd.DataFrame | None = None, *, form: bool | N
 
 def compiled(model: ConditionalModel) -> Any:
     found: Any = Gibbs().compile(model)
-    assert isinstance(found, posterior.SelectionPosterior)
+    assert isinstance(found, selection_posterior.SelectionPosterior)
     found._set(model.data)
     return found
 
@@ -179,7 +179,7 @@ def latent(point: Point, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """One draw of r*, and of y* or the outcome."""
     r, y = np.empty(point.s.size), np.empty(point.m.size)
     rng = np.random.default_rng(seed)
-    errors.draw_latent(rng, point.pair, point.m, point.s, point.zeta, point.log_sigma, r, y)
+    latent_errors.draw_latent(rng, point.pair, point.m, point.s, point.zeta, point.log_sigma, r, y)
     return r, (y if point.pair.binary else point.pair.y)
 
 
@@ -224,11 +224,11 @@ def test_the_stacked_rows_have_the_law_of_the_latent_variables(item: Conditional
 def test_the_density_of_the_errors_parameters_given_the_latent_variables(item: Conditional) -> None:
     point = Point(item)
     r, y = latent(point)
-    sums = errors.squares(point.m, point.s, r, y)
+    sums = latent_errors.squares(point.m, point.s, r, y)
     sigma, rho = (log_density(p.priors[0]) for p in point.model.design.predictors if p.key in ("sigma", "rho"))
     found, expected = [], []
     for zeta, log_sigma in ((point.zeta, point.log_sigma), (0.3, 0.1), (-0.8, -0.4)):
-        found.append(moves.errors_density(zeta, log_sigma, point.pair, sums))
+        found.append(selection_moves.errors_density(zeta, log_sigma, point.pair, sums))
         priors = sigma(np.exp(log_sigma)) + log_sigma + rho(np.tanh(zeta)) + np.log1p(-(np.tanh(zeta) ** 2))
         expected.append(log_augmented(point, r, y, zeta, log_sigma) + priors)
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-8)
@@ -239,7 +239,7 @@ def test_scales_move_with_their_exact_density(item: Conditional) -> None:
     """The draws of log g have the density of the moved point times g to the number of what is moved."""
     point = Point(item)
     r, y = latent(point)
-    pair, lay, sums = point.pair, point.lay, errors.squares(point.m, point.s, r, y)
+    pair, lay, sums = point.pair, point.lay, latent_errors.squares(point.m, point.s, r, y)
     rho, sigma = np.tanh(point.zeta), np.exp(point.log_sigma)
     gamma, tau = rho * sigma, sigma * np.sqrt(1 - rho**2)
     quadratic, cross = sums[3] + sums[0] * (1 + (gamma / tau) ** 2), gamma / tau**2 * sums[1]
@@ -267,7 +267,7 @@ def test_scales_move_with_their_exact_density(item: Conditional) -> None:
         t, moved, z = 0.0, theta.copy(), point.b.copy()
         at = quadratic, cross
         for _ in range(4):  # each from where the last one ended: its law is the same from wherever it starts
-            g = moves.move_scale(rng, lay, moved, z, pair.selects, True, own, r.size, *at)
+            g = selection_moves.move_scale(rng, lay, moved, z, pair.selects, True, own, r.size, *at)
             t, at = t + np.log(g), (at[0] * g**2, at[1] * g)
         np.testing.assert_allclose(moved[own], theta[own] + t)
         np.testing.assert_allclose(
@@ -307,10 +307,10 @@ def test_pairs_of_latent_variables_have_their_law(h: float, k: float, rho: float
     """The first by its distribution function, a ratio of probabilities of quadrants; the second given the first."""
     rng, root = np.random.default_rng(6), float(np.sqrt(1 - rho**2))
     if far:
-        a = np.array([errors.far_quadrant(rng, h, k, rho / root, 1 / root) for _ in range(3000)])
+        a = np.array([latent_errors.far_quadrant(rng, h, k, rho / root, 1 / root) for _ in range(3000)])
         b = None
     else:
-        a, b = np.array([errors.quadrant(rng, h, k, rho, root) for _ in range(3000)]).T
+        a, b = np.array([latent_errors.quadrant(rng, h, k, rho, root) for _ in range(3000)]).T
     assert (a > -h).all()
     rank = np.exp(log_quadrant(-a, np.full(a.size, k), np.full(a.size, rho))[0] - log_quadrant(h, k, rho)[0])
     assert stats.kstest(rank, "uniform").pvalue > 1e-3
@@ -323,7 +323,7 @@ def test_pairs_of_latent_variables_have_their_law(h: float, k: float, rho: float
 @pytest.mark.parametrize("a", [-3.0, 0.0, 0.29, 0.31, 0.99, 1.01, 6.0, 40.0])
 def test_truncated_normals_have_their_law(a: float) -> None:
     rng = np.random.default_rng(7)
-    x = np.array([errors.beyond(rng, a) for _ in range(4000)])
+    x = np.array([latent_errors.beyond(rng, a) for _ in range(4000)])
     assert stats.kstest(np.exp(stats.norm.logsf(x) - stats.norm.logsf(a)), "uniform").pvalue > 1e-3
 
 
@@ -359,7 +359,7 @@ def test_a_fixed_correlation_goes_to_nuts() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posterior, "BURN_IN", (20, 60, 60))
+    monkeypatch.setattr(selection_posterior, "BURN_IN", (20, 60, 60))
 
 
 @pytest.mark.parametrize("tune", [False, True])
@@ -454,7 +454,7 @@ def test_systematic_clusters_have_the_prior_of_their_effects(short: None) -> Non
 
 def test_a_strong_ridge_does_not_hold_rho() -> None:
     """On selection that nothing outside the outcome moves much, rho is spread out, and forgotten in some sweeps."""
-    from bayesimpute.kernel import shortest_lag
+    from bayesimpute.running.kernel import shortest_lag
 
     model = made(PLANS["numbers, joint effects"], survey(400, 20))
     draws = chain(Gibbs().compile(model), model, 1500, seed=1)

@@ -8,9 +8,9 @@ import pytest
 from graphs import centred, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 
+from bayesimpute.designs.graph import Layout, build
 from bayesimpute.families import Bernoulli
-from bayesimpute.graph import Layout, build
-from bayesimpute.plan import Conditional
+from bayesimpute.plan.sections import Conditional
 from bayesimpute.samplers.metric import Metric, at_draw, coefficients, kept, rough_variance
 
 CASES: Mapping[str, tuple[Conditional, bool]] = {

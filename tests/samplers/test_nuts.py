@@ -12,7 +12,7 @@ from graphs import centred
 from modelling import conditional, graph_data, only, workspace
 from scipy import stats
 
-from bayesimpute.design import Design
+from bayesimpute.designs.design import Design
 from bayesimpute.samplers import ConditionalModel, Nuts, SamplerState, nuts
 
 ERRORS = 4.0

@@ -6,8 +6,8 @@ from graphs import LOGPDF
 from modelling import conditional, graph_data, only, school_frame, workspace
 from scipy import integrate, stats
 
-from bayesimpute.graph import vectors
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.graph import vectors
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, PriorSampler, choose
 from bayesimpute.samplers.prior import prior_draw
 

@@ -1,10 +1,10 @@
 """A Gibbs sampler of mixed models, compiled with numba: exact, and an order of magnitude faster than NUTS.
 
-It draws from the posterior of the very model that :mod:`bayesimpute.graph` builds: coefficients with normal priors, any
-number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of standard deviations that
-:mod:`bayesimpute.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, with one sigma or a formula
-for its logarithm; yes/no with a logit or a probit link; or t-distributed, with one sigma and one nu. The graph itself
-is never built.
+It draws from the posterior of the very model that :mod:`bayesimpute.designs.graph` builds: coefficients with normal
+priors, any number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of standard
+deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, with
+one sigma or a formula for its logarithm; yes/no with a logit or a probit link; or t-distributed, with one sigma and one
+nu. The graph itself is never built.
 
 With one sigma, one pass over the rows leaves cross-products for each cluster (``products.py``); after that nothing
 costs more than O(clusters). A sweep is
@@ -20,24 +20,24 @@ clusters and deviations. (A sampler that holds the effects fixed crawls where a 
 and where clusters are large in the other; interweaving the two helps, integrating out needs no help.)
 
 With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
-parameters of log sigma given the residuals, at a cost of O(rows) (``scales.py``, ``scaled.py``).
+parameters of log sigma given the residuals, at a cost of O(rows) (``sigma_moves.py``, ``sigma_formula.py``).
 
 Yes/no and t targets have a latent variable in each row, given which they are linear mixed models with known weights
 (``latent.py``: Pólya–Gamma weights, latent normals, gamma weights). A sweep draws these given the linear predictor,
 makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next sweep has its
 predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without them: sigma
-and nu of a t distribution (``heavy.py``), and all parameters where one outcome is rare (``moves.py``). Selection models
-are two such models given their latent variables (``selection``).
+and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare (``binary_moves.py``).
+Selection models are two such models given their latent variables (``selection``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine (``engines.py`` says how) and extend
-:func:`~bayesimpute.samplers.gibbs.parts.kind` last. (Numba's cache knows a function by its own file: after a change of
-what it calls in another file, delete the cached ``*.nbi``.)
+:func:`~bayesimpute.samplers.gibbs.predictors.kind` last. (Numba's cache knows a function by its own file: after a
+change of what it calls in another file, delete the cached ``*.nbi``.)
 """
 
 from dataclasses import dataclass
 
-from bayesimpute.samplers.base import ConditionalModel, Posterior
+from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Gibbs:
 
     def supports(self, model: ConditionalModel) -> bool:
         """Targets and parts that the module lists."""
-        from bayesimpute.samplers.gibbs.parts import supported
+        from bayesimpute.samplers.gibbs.predictors import supported
         from bayesimpute.samplers.gibbs.selection import selects
 
         return supported(model.design) or selects(model.design)
@@ -55,7 +55,7 @@ class Gibbs:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
         from bayesimpute.samplers.gibbs.selection import selects
-        from bayesimpute.samplers.gibbs.selection.posterior import SelectionPosterior
+        from bayesimpute.samplers.gibbs.selection.selection_posterior import SelectionPosterior
 
         if selects(model.design):
             return SelectionPosterior(design=model.design)

@@ -2,26 +2,26 @@
 
 The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
 kept: between two visits the data may have changed. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before
-them there may be moves along the model's own likelihood (``moves.py``).
+them there may be moves along the model's own likelihood (``binary_moves.py``).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayesimpute.design import Design
-from bayesimpute.families.quick_exp import compiled
-from bayesimpute.samplers.base import Data
-from bayesimpute.samplers.gibbs.columns import Columns, predicted
+from bayesimpute.designs.design import Design
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
+from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.latent import draw_probit, logit_products, respond
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
-from bayesimpute.samplers.gibbs.likelihoods import LOGIT
-from bayesimpute.samplers.gibbs.moves import block_groups, lines, move_blocks, move_coefficients
-from bayesimpute.samplers.gibbs.parts import LINKS, Codes, Part, parts
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
+from bayesimpute.samplers.gibbs.predictors import LINKS, Codes, Part, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
+from bayesimpute.samplers.sampler import Data
 
 RARE = 0.02
 """Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. A logit model, for which
@@ -39,7 +39,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     u : ndarray, shape (cluster, effect)
         Inner effects.
     lengths, count : ndarray, float
-        What was learnt of moves along lines of the coefficients (``moves.py``).
+        What was learnt of moves along lines of the coefficients (``binary_moves.py``).
     moving : bool
         Whether there are moves along the model's own likelihood.
     products : Products

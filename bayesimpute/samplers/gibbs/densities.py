@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.compiling import compiled
 
 CHUNK = 128
 """Clusters at a time: what a chunk needs stays in the nearest cache."""

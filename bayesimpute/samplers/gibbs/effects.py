@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import block_root, inner_root
 
 

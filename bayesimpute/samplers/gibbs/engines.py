@@ -9,15 +9,15 @@ from typing import Protocol
 
 import numpy as np
 
-from bayesimpute.design import Design
-from bayesimpute.samplers.base import Data
+from bayesimpute.designs.design import Design
 from bayesimpute.samplers.gibbs.binary import Binary
-from bayesimpute.samplers.gibbs.heavy import Heavy
+from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
-from bayesimpute.samplers.gibbs.parts import Codes, Part
-from bayesimpute.samplers.gibbs.plain import Plain
-from bayesimpute.samplers.gibbs.scaled import Frame
+from bayesimpute.samplers.gibbs.one_sigma import Plain
+from bayesimpute.samplers.gibbs.predictors import Codes, Part
+from bayesimpute.samplers.gibbs.sigma_formula import Frame
 from bayesimpute.samplers.gibbs.states import Arrays
+from bayesimpute.samplers.sampler import Data
 
 
 class Fitted(Protocol):

@@ -1,7 +1,7 @@
 """Rows with latent variables: given these a model is a linear mixed one with known weights and a pseudo-response.
 
-* logit: weight w ~ PG(1, eta), response (y - 1/2) / w (``polya_gamma.py``);
-* probit: weight 1, response a normal truncated at zero (``truncated.py``);
+* logit: weight w ~ PG(1, eta), response (y - 1/2) / w (:mod:`bayesimpute.numerics.polya_gamma`);
+* probit: weight 1, response a normal truncated at zero (:mod:`bayesimpute.numerics.truncated_normals`);
 * Student's t: sigma e / sqrt(w) with w ~ Gamma(nu / 2, rate nu / 2), so that given the residual r the weight is
   Gamma((nu + 1) / 2, rate (nu + r^2 / sigma^2) / 2).
 
@@ -13,12 +13,12 @@ import math
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
-from bayesimpute.samplers.gibbs.columns import Columns
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.polya_gamma import polya_gamma
+from bayesimpute.numerics.truncated_normals import latent_error
 from bayesimpute.samplers.gibbs.layout import Rows
-from bayesimpute.samplers.gibbs.polya_gamma import polya_gamma
+from bayesimpute.samplers.gibbs.predictor_rows import Columns
 from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, Products, add_rows, no_rows, summed
-from bayesimpute.samplers.gibbs.truncated import latent_error
 
 PIECE = 2048
 """Rows at a time."""

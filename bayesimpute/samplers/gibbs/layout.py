@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.design import Block, pairs
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.design import Block, pairs
 
 PARTIAL = 0
 """The kind of a partial correlation; positive numbers have the place of their prior's name in POSITIVE, from 1."""

@@ -1,4 +1,4 @@
-"""The compiled sampler with the interface of ``base.py``: starts, states as plain arrays, draws."""
+"""The compiled sampler with the interface of ``sampler.py``: starts, states as plain arrays, draws."""
 
 import weakref
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute import graph
-from bayesimpute.design import Design, Draw
-from bayesimpute.samplers.base import Data, SamplerState, Stats, one_by_one
+from bayesimpute.designs import graph
+from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.sheets import LargeData
 from bayesimpute.samplers.gibbs.engines import ENGINES, Engine, Fitted
-from bayesimpute.samplers.gibbs.parts import kind
-from bayesimpute.samplers.gibbs.plain import Linear
+from bayesimpute.samplers.gibbs.one_sigma import Linear
+from bayesimpute.samplers.gibbs.predictors import kind
 from bayesimpute.samplers.gibbs.states import scalars
-from bayesimpute.sheets import LargeData
+from bayesimpute.samplers.sampler import Data, SamplerState, Stats, one_by_one
 
 BURN_IN = (30, 40, 50, 80)
 """Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 
 ROUNDING = 1e-13

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bayesimpute.design import Design, effect_units
-from bayesimpute.priors import Prior
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.design import Design, effect_units
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
-from bayesimpute.samplers.gibbs.parts import Part
+from bayesimpute.samplers.gibbs.predictors import Part
 
 State = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 """Theta, z, and what was learnt: mean, covariance, from how many sweeps."""

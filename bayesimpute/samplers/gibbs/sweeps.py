@@ -10,15 +10,9 @@ import math
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import block_root, centred, marginal, non_centred, workspace
-from bayesimpute.samplers.gibbs.effects import (
-    draw_inner,
-    draw_outer,
-    normal_equations,
-    outer_effects,
-    residuals,
-)
+from bayesimpute.samplers.gibbs.effects import draw_inner, draw_outer, normal_equations, outer_effects, residuals
 
 WIDTH = 8.0
 """Of a first interval, in standard deviations of its direction."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, Products
 
 

@@ -17,9 +17,9 @@ import math
 
 import numpy as np
 
-from bayesimpute.families.normal_tails import log_ndtr_1
-from bayesimpute.families.quadrant_kernel import log_quadrant_rows
-from bayesimpute.families.quick_exp import compiled
+from bayesimpute.numerics.bivariate_normal import log_quadrant_rows
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.normal_tails import log_ndtr_1
 from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.selection.equations import predict
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES

@@ -1,0 +1,100 @@
+"""A dataset as the layers of the imputation models take it: the outcome is a target none of whose cells are missing."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.analysis.fitters import FITTERS
+from bayesimpute.analysis.model import Model
+from bayesimpute.analysis.rows import Problem, problem
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.design import Design
+from bayesimpute.families import FAMILIES
+from bayesimpute.formulas import parse_expression
+from bayesimpute.formulas.lift import column_name
+from bayesimpute.plan.resolving import lifted
+from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observed:
+    """The complete rows of one dataset.
+
+    Parameters
+    ----------
+    problem : Problem
+        The rows, checked; the outcome as numbers.
+    incomplete : Incomplete
+        The same rows with their clusters.
+    resolved : Resolved
+        The outcome as the one target, and the columns of contextual effects.
+    """
+
+    problem: Problem
+    incomplete: Incomplete
+    resolved: Resolved
+
+    @classmethod
+    def of(cls, model: Model, frame: pd.DataFrame) -> "Observed":
+        """Check a dataset.
+
+        Raises
+        ------
+        BayesimputeError
+            What is wrong with the data, in the same words whatever the engine.
+        """
+        made = problem(model.formula, frame, outcome=FITTERS[model.family].outcome)
+        outcome, coded = str(model.formula.response), made.design.frame
+        labels = {n: coded[n].array for n in coded if isinstance(coded[n].dtype, pd.CategoricalDtype)}
+        rows = made.design.rows.reset_index(drop=True).assign(**{**labels, outcome: made.y})
+        keys = tuple(dict.fromkeys(group.factor for group in model.formula.groups))
+        return cls(
+            problem=made,
+            incomplete=Incomplete.from_frame(rows, clusters=keys),
+            resolved=_resolved(model, outcome, made.n),
+        )
+
+    @property
+    def target(self) -> Target:
+        """The outcome."""
+        return self.resolved.targets[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of all design matrices."""
+        random = [f"{name} | {term.group}" for term in self.problem.random for name in term.names]
+        return (*self.problem.names, *random)
+
+    def placed(self, design: Design) -> Design:
+        """A design that was described on other rows, with these rows and clusters in their place."""
+        count, codes = self.incomplete.n_clusters, self.incomplete.codes
+        blocks = tuple(replace(b, codes=codes(b.factor), size=count(b.factor)) for b in design.blocks)
+        return replace(design, target=self.target, blocks=blocks)
+
+    def data(self, design: Design) -> dict[str, np.ndarray]:
+        """What the data containers of a placed design's graph hold."""
+        columns = Completed(self.incomplete, self.resolved, {}).columns
+        return design.data(design.matrices(columns), self.problem.y)
+
+
+def _resolved(model: Model, outcome: str, size: int) -> Resolved:
+    family = FAMILIES[model.family]()
+    formula, calls = lifted(model.formula, model.formula.source)
+    rows = np.arange(size)
+    target = Target(
+        name=outcome,
+        family=family,
+        formulas={"mu": formula},
+        priors={},
+        level=None,
+        unit_of_row=rows,
+        rows=rows,
+        observed=np.ones(size, dtype=bool),
+        apart=np.zeros(size, dtype=bool),
+        kind=next(iter(family.kinds)),
+    )
+    columns = {column_name(call): call for call in sorted(calls)}
+    derived = tuple(DerivedColumn(name=n, expression=parse_expression(call, n)) for n, call in columns.items())
+    return Resolved(targets=(target,), derived=derived, filled={}, events=())

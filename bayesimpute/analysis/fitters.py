@@ -1,0 +1,201 @@
+"""Which families an analysis can have, how each is fitted, and what may go together.
+
+To add a family, write its fitter, a function of a :class:`~.rows.Problem` and a :class:`~.model.Model`, in a file of
+this folder, and enter it in ``FITTERS``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from bayesimpute.analysis.categories import fit_cumulative, fit_multinomial
+from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.analysis.linear import fit_linear
+from bayesimpute.analysis.model import Model
+from bayesimpute.analysis.regression import fit_bernoulli, fit_gamma, fit_poisson
+from bayesimpute.base.errors import AnalysisError, did_you_mean
+from bayesimpute.formulas import Formula, parse
+
+ENGINES = ("statsmodels", "bambi")
+ROBUST = ("HC0", "HC1", "HC2", "HC3")
+COVARIANCES = ("model", *ROBUST, "cluster")
+WORKING = ("independence", "exchangeable")
+DFS = ("infinite", "between-within", "satterthwaite")
+EFFECTS = ("coefficients", "marginal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitter:
+    """How one family is fitted.
+
+    Parameters
+    ----------
+    fit : callable
+        From a problem and a model to an estimate.
+    outcome : str
+        What the outcome must be, as :func:`.rows.problem` takes it.
+    links : tuple of str
+        Its links, the default first.
+    intercept : bool
+        Whether the design matrix has one; thresholds take its place.
+    mixed : bool
+        Whether maximum likelihood takes random effects.
+    robust : tuple of str
+        The covariances that it has.
+    working : bool
+        Whether it can be fitted by generalised estimating equations.
+    """
+
+    fit: Callable[..., Estimate]
+    outcome: str
+    links: tuple[str, ...]
+    intercept: bool = True
+    mixed: bool = False
+    robust: tuple[str, ...] = COVARIANCES
+    working: bool = True
+
+
+GENERALISED = ("model", "HC0", "HC1", "cluster")
+FITTERS: Mapping[str, Fitter] = MappingProxyType(
+    {
+        "gaussian": Fitter(fit=fit_linear, outcome="number", links=("identity",), mixed=True),
+        "bernoulli": Fitter(
+            fit=fit_bernoulli, outcome="binary", links=("logit", "probit", "cloglog"), robust=GENERALISED
+        ),
+        "poisson": Fitter(fit=fit_poisson, outcome="count", links=("log",), robust=GENERALISED),
+        "gamma": Fitter(fit=fit_gamma, outcome="positive", links=("log", "inverse"), robust=GENERALISED),
+        "cumulative": Fitter(
+            fit=fit_cumulative,
+            outcome="category",
+            links=("logit", "probit"),
+            intercept=False,
+            robust=("model",),
+            working=False,
+        ),
+        "categorical": Fitter(
+            fit=fit_multinomial, outcome="category", links=("logit",), robust=("model",), working=False
+        ),
+    }
+)
+
+
+Complaint = tuple[str, str, str]
+"""Option, finding and remedy."""
+
+
+def model_of(source: str, **options: Any) -> Model:
+    """Read and check an analysis.
+
+    Raises
+    ------
+    FormulaError
+        The formula cannot be read.
+    AnalysisError
+        Options that do not exist or do not go together; all of them in one text.
+    """
+    formula = parse(source, response="required")
+    found = list(complaints(formula, options))
+    if found:
+        texts = [f"{source if name == 'formula' else name}: {finding}; {remedy}" for name, finding, remedy in found]
+        raise AnalysisError("\n".join(texts))
+    return _model(formula, options)
+
+
+def complaints(formula: Formula, options: Mapping[str, Any]) -> list[Complaint]:
+    """What is wrong with the options of an analysis."""
+    unknown = [name for name in options if name not in OPTIONS]
+    found = [
+        (name, "analyses have no such option", did_you_mean(name, OPTIONS, f"use one of {', '.join(OPTIONS)}"))
+        for name in unknown
+    ]
+    family = options.get("family", "gaussian")
+    if not isinstance(family, str) or family not in FITTERS:
+        remedy = did_you_mean(str(family), FITTERS, f"use one of {', '.join(FITTERS)}, or pass a function")
+        return [*found, ("family", f'analyses have no family "{family}"', remedy)]
+    known = {name: value for name, value in options.items() if name in OPTIONS}
+    return [*found, *_complaints(_model(formula, known))]
+
+
+def _model(formula: Formula, options: Mapping[str, Any]) -> Model:
+    given = {name: value for name, value in options.items() if value is not None}
+    return Model(formula=formula, **{"link": FITTERS[given.get("family", "gaussian")].links[0], **given})
+
+
+def _complaints(model: Model) -> Iterator[Complaint]:
+    yield from _choices(model)
+    yield from _clusters(model)
+    formula, fitter = model.formula, FITTERS[model.family]
+    if formula.groups and not fitter.mixed and model.engine == "statsmodels":
+        remedy = (
+            'use engine="bambi", pass a function that fits it and returns the estimates and their covariance matrix, '
+            "or leave out the random effects"
+        )
+        yield "formula", f"a mixed {model.family} model has no good maximum likelihood in Python", remedy
+    if formula.observed:
+        yield "formula", "observed() has no meaning in completed data", "make a column of it before imputing"
+    if model.engine == "bambi":
+        yield from _bayesian(model)
+    elif model.df != "infinite" and not formula.groups:
+        yield "df", f'"{model.df}" is for mixed models', "leave it out: the residual degrees of freedom are used"
+    if model.reml is False and not formula.groups:
+        yield "reml", "it goes with random effects", "leave it out"
+    if model.effects == "marginal" and (model.family == "gaussian" or not fitter.working):
+        yield "effects", '"marginal" is for bernoulli, poisson and gamma models', "leave it out"
+
+
+def _choices(model: Model) -> Iterator[Complaint]:
+    fitter = FITTERS[model.family]
+    chosen = {
+        "engine": (model.engine, ENGINES),
+        "link": (model.link, fitter.links),
+        "df": (model.df, DFS),
+        "effects": (model.effects, EFFECTS),
+        "covariance": (model.covariance, COVARIANCES),
+        "working": (model.working, (None, *WORKING)),
+    }
+    for name, (value, among) in chosen.items():
+        known = [str(k) for k in among if k is not None]
+        if value not in among:
+            yield name, f'there is no "{value}"', did_you_mean(str(value), known, f"use one of {', '.join(known)}")
+    if not isinstance(model.reml, bool):
+        yield "reml", f"{model.reml!r} is neither True nor False", "use one of them"
+    if model.covariance in COVARIANCES and model.covariance not in fitter.robust:
+        finding = f'"{model.covariance}" is not there for family="{model.family}"'
+        yield "covariance", finding, f"use one of {', '.join(fitter.robust)}"
+    if model.working in WORKING and not fitter.working:
+        yield "working", f'family="{model.family}" cannot be fitted by estimating equations', "leave it out"
+    if model.cluster is not None and not (isinstance(model.cluster, str) and all(model.cluster.split(":"))):
+        yield "cluster", f"{model.cluster!r} is not the name of a column", 'write cluster="school"'
+
+
+def _clusters(model: Model) -> Iterator[Complaint]:
+    robust = model.covariance != "model" or model.working is not None
+    if robust and model.formula.groups:
+        remedy = "leave one or the other out"
+        yield "covariance", "covariance and working belong to models without random effects", remedy
+    if model.covariance == "cluster" and model.cluster is None:
+        yield "cluster", 'covariance="cluster" needs the column with the clusters', 'write cluster="school"'
+    elif model.working is not None and model.cluster is None:
+        yield "cluster", "estimating equations need the column with the clusters", 'write cluster="school"'
+    if model.working is not None and model.covariance not in ("model", "cluster"):
+        yield "covariance", f'with working="{model.working}" it is always cluster-robust', "leave it out"
+    if model.cluster is not None and model.covariance != "cluster" and model.working is None:
+        yield "cluster", 'it goes with covariance="cluster" or with a working correlation', "add one of them"
+
+
+def _bayesian(model: Model) -> Iterator[Complaint]:
+    from bayesimpute.families import FAMILIES
+
+    known = [name for name in FITTERS if name in FAMILIES]
+    if model.family not in known:
+        yield "family", f'engine="bambi" has {", ".join(known)}', 'use engine="statsmodels"'
+    elif model.link != FITTERS[model.family].links[0]:
+        yield "link", f'engine="bambi" has {FITTERS[model.family].links[0]} for family="{model.family}"', "leave it out"
+    if model.covariance != "model" or model.working is not None or model.cluster is not None:
+        yield "covariance", 'covariance, cluster and working belong to engine="statsmodels"', "leave them out"
+    if model.df != "infinite" or model.effects != "coefficients" or model.reml is False:
+        yield "df", 'df, effects and reml belong to engine="statsmodels"', "leave them out"
+
+
+OPTIONS = tuple(f.name for f in fields(Model) if f.name != "formula")

@@ -1,0 +1,253 @@
+"""Fitting a model to one dataset and to all of them, in this process or in several."""
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from multiprocessing import get_context
+from typing import Any
+
+import pandas as pd
+
+from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.analysis.fitters import FITTERS, model_of
+from bayesimpute.analysis.model import Model
+from bayesimpute.analysis.own_functions import as_estimate
+from bayesimpute.analysis.rows import Problem, problem
+from bayesimpute.base.errors import AnalysisError, BayesimputeError
+from bayesimpute.base.progress import counted
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A dataset on which an analysis failed: its number, from 1, and why."""
+
+    dataset: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"dataset {self.dataset}: {self.message}"
+
+
+def told(failures: Sequence[Failure]) -> str:
+    """What went wrong, each message once with its datasets."""
+    where: dict[str, list[int]] = {}
+    for failure in failures:
+        where.setdefault(failure.message, []).append(failure.dataset)
+    return "\n".join(f"dataset {', '.join(map(str, ks))}: {message}" for message, ks in where.items())
+
+
+def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
+    """Fit a model to one dataset; rows with missing values in its variables are left out (complete cases).
+
+    Parameters
+    ----------
+    formula : str
+        In lme4's syntax: ``"popular ~ sex * texp + (1 + sex | school)"``. Terms are named as bambi names them. Text and
+        categories are dummy-coded, yes/no values are 0 and 1, ``cluster_mean(x, g)`` is a contextual effect.
+    frame : DataFrame
+        The data.
+    family : {"gaussian", "bernoulli", "poisson", "gamma", "cumulative", "categorical"}
+        Linear (least squares; mixed by `reml`), logistic, log-linear for counts, gamma, ordered categories (the
+        proportional odds model), unordered categories (multinomial logit); those after the first by maximum
+        likelihood and without random effects. An outcome with two values, as bool or labels, is 0 and 1; of two
+        labels the second (of a category by its order, of text by the alphabet) is 1, and a message says so.
+    link : str, optional
+        bernoulli: logit (default), probit, cloglog; gamma: log (default), inverse; cumulative: logit (default), probit.
+    engine : {"statsmodels", "bambi"}
+        Maximum likelihood (mixed linear models by our own fitter, :mod:`bayesimpute.analysis.mixed`), or the posterior
+        of the Bayesian model that an imputation would use, by NUTS: for gaussian and bernoulli models with any random
+        effects, with the automatic priors (:mod:`bayesimpute.analysis.bayes`).
+    reml : bool
+        For mixed models: restricted maximum likelihood; False for maximum likelihood.
+    covariance : {"model", "HC0", "HC1", "HC2", "HC3", "cluster"}
+        Of the estimates, for models without random effects: the model's, heteroscedasticity-consistent, or robust to
+        correlation within `cluster`.
+    cluster : str, optional
+        The column with the clusters; ``"a:b"`` for combinations.
+    working : {"independence", "exchangeable"}, optional
+        Fit by generalised estimating equations with this working correlation within `cluster`.
+    df : {"infinite", "between-within", "satterthwaite"}
+        Complete-data degrees of freedom of a mixed model's fixed effects.
+    effects : {"coefficients", "marginal"}
+        "marginal": average marginal effects instead of the coefficients of bernoulli, poisson and gamma models.
+
+    Returns
+    -------
+    Estimate
+        `dfcom` is n − k without random effects, as mice takes it, clusters less one where the covariance is robust to
+        clusters, and with random effects by `df`.
+
+    Raises
+    ------
+    FormulaError
+        The formula cannot be read.
+    AnalysisError
+        Options that do not exist or go together; a variable is unknown or of the wrong kind, no rows are left, the
+        predictors are collinear, or there are not fewer random effects than rows.
+    """
+    return one_fit(model_of(formula, **options), frame)
+
+
+def one_fit(model: Model, frame: pd.DataFrame) -> Estimate:
+    """Fit a checked model to one dataset."""
+    if model.engine == "bambi":
+        from bayesimpute.analysis.bayes import Bayes
+
+        return Bayes(model).fit(frame, 1)
+    return FITTERS[model.family].fit(arrays(model, frame), model)
+
+
+def arrays(model: Model, frame: pd.DataFrame) -> Problem:
+    """What a model is fitted to."""
+    fitter = FITTERS[model.family]
+    return problem(model.formula, frame, outcome=fitter.outcome, intercept=fitter.intercept, keys=model.keys)
+
+
+def analyse(
+    frames: Iterable[pd.DataFrame], formula_or_function: str | Callable[..., Any], **options: Any
+) -> list[Estimate]:
+    """Run one analysis on each completed dataset.
+
+    Parameters
+    ----------
+    frames : iterable of DataFrame
+        The completed datasets.
+    formula_or_function : str or callable
+        A formula as :func:`fit` takes, or a function of a data frame. The function returns an :class:`Estimate`, a pair
+        (estimates, covariance) of arrays or labelled pandas values, or a fitted model with ``params`` and
+        ``cov_params()`` as statsmodels has. It gets a copy of each dataset.
+    **options
+        Those of :func:`fit`, for formulas only.
+
+    Returns
+    -------
+    list of Estimate
+        One per dataset, in order.
+
+    Raises
+    ------
+    FormulaError
+        The formula cannot be read.
+    AnalysisError
+        An analysis failed or returned something else; the text names each dataset concerned, counted from 1.
+    """
+    found, failures = fits(frames, formula_or_function, **options)
+    if failures:
+        raise AnalysisError(told(failures))
+    return found
+
+
+def fits(
+    frames: Iterable[pd.DataFrame],
+    formula_or_function: str | Callable[..., Any],
+    *,
+    workers: int = 1,
+    progress: bool = False,
+    total: int | None = None,
+    **options: Any,
+) -> tuple[list[Estimate], list[Failure]]:
+    """As :func:`analyse`, with the datasets on which it failed beside the estimates.
+
+    Parameters
+    ----------
+    frames, formula_or_function, **options
+        As for :func:`analyse`.
+    workers : int
+        Processes that share the datasets; a function must then be one that can be sent to them.
+    progress : bool
+        Show a bar on a terminal.
+    total : int, optional
+        Number of datasets, for the bar.
+    """
+    if isinstance(frames, pd.DataFrame):
+        message = "frames: got one data frame, expected the completed datasets; for a single one use fit()"
+        raise AnalysisError(message)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise AnalysisError(f"workers: a number of processes from 1 is needed, got {workers!r}")
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        return [], []
+    analysis = _analysis(formula_or_function, options, first)
+    frames = chain([first], frames)
+    results = list(counted(_results(analysis, frames, workers), total=total, show=progress, what="fits"))
+    return [r for r in results if isinstance(r, Estimate)], [r for r in results if isinstance(r, Failure)]
+
+
+def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Iterator[Estimate | Failure]:
+    jobs = enumerate(frames, start=1)
+    if workers == 1:
+        yield from (analysis.attempt(frame, k) for k, frame in jobs)
+        return
+    _check_sendable(analysis)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # a few datasets at a time, so that not all of them are in memory at once
+        while batch := list(islice(jobs, 2 * workers)):
+            waiting = [pool.submit(analysis.attempt, frame, k) for k, frame in batch]
+            try:
+                yield from [each.result() for each in waiting]
+            except BrokenExecutor as error:
+                why = 'was memory short? a script that uses workers must start with if __name__ == "__main__":'
+                raise AnalysisError(f"workers: a process died; {why}") from error
+
+
+def _check_sendable(analysis: Any) -> None:
+    try:
+        pickle.dumps(analysis)
+    except Exception as error:
+        message = (
+            f"workers: the analysis cannot be sent to other processes ({error}); define the function at the top of a "
+            "module, or use workers=1"
+        )
+        raise AnalysisError(message) from error
+
+
+def _analysis(formula_or_function: Any, options: dict[str, Any], first: pd.DataFrame) -> Any:
+    if isinstance(formula_or_function, str):
+        model = model_of(formula_or_function, **options)
+        if model.engine == "bambi":
+            from bayesimpute.analysis.bayes import Bayes
+
+            return _Attempt(Bayes(model).based_on(first).fit)
+        return _Attempt(_Fit(model))
+    if not callable(formula_or_function):
+        kind = type(formula_or_function).__name__
+        raise AnalysisError(f"the analysis must be a formula or a function of a data frame, got {kind}")
+    if options:
+        message = f"{', '.join(options)}: belongs to formulas; a function fits its own model: leave it out"
+        raise AnalysisError(message)
+    return _Attempt(_Own(formula_or_function))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    model: Model
+
+    def __call__(self, frame: pd.DataFrame, k: int) -> Estimate:
+        del k
+        return one_fit(self.model, frame)
+
+
+@dataclass(frozen=True)
+class _Own:
+    function: Callable[..., Any]
+
+    def __call__(self, frame: pd.DataFrame, k: int) -> Estimate:
+        del k
+        return as_estimate(self.function(frame.copy()))
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """An analysis of dataset k that says what went wrong instead of ending all others."""
+
+    analysis: Callable[[pd.DataFrame, int], Estimate]
+
+    def attempt(self, frame: pd.DataFrame, k: int) -> Estimate | Failure:
+        try:
+            return self.analysis(frame, k)
+        except Exception as error:
+            text = str(error) if isinstance(error, BayesimputeError) else f"{type(error).__name__}: {error}"
+            return Failure(k, text)

@@ -1,0 +1,126 @@
+"""Every problem of a plan with a data set, before anything is compiled.
+
+:func:`check` returns all of them as a list; :func:`require` raises them together. Each has the path of the place in the
+plan or the data, what was found there, and what to do about it. Nothing here imports PyMC or bambi.
+
+A check runs in three passes, each over whatever the one before could make sense of, so that one mistake never hides
+another:
+
+* :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
+  parse;
+* :mod:`.names`, :mod:`.target_columns`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.substantive`, :mod:`.derived` and
+  :mod:`.estimand_problems` hold it against the columns of the data;
+* :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
+  (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, priors of
+  unknown parameters (:mod:`.prior_roles`).
+
+To report a new kind of bad input, append a Problem in the module that already looks at that part of the plan.
+"""
+
+import pandas as pd
+
+from bayesimpute.base.errors import DataError, PlanError, Problem, errors
+from bayesimpute.checking import (
+    clusters,
+    coded_formulas,
+    derived,
+    estimand_problems,
+    exclusions,
+    names,
+    settings,
+    substantive,
+    target_columns,
+)
+from bayesimpute.checking.plan_alone import read_plan
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+
+__all__ = ["check", "plan_clusters", "require"]
+
+
+def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
+    """Every problem of a plan with a data set, errors and warnings.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    incomplete : Incomplete or DataFrame
+        The data; a frame is looked at with the plan's cluster keys.
+
+    Returns
+    -------
+    list of Problem
+        In the order of the plan; empty if there is nothing to say. Data without missing values are no problem.
+    """
+    read, problems = read_plan(plan)
+    problems = [*settings.run_problems(plan), *problems, *estimand_problems.alone(read)]
+    data, found = _incomplete(incomplete, read.keys)
+    problems += found
+    if data is not None:
+        problems += names.problems(read, data)
+        problems += derived.problems(read, data)
+        problems += target_columns.problems(read, data)
+        problems += clusters.problems(read, data)
+        problems += exclusions.problems(read, data)
+        problems += substantive.problems(read, data)
+        problems += estimand_problems.problems(read, data)
+        problems += coded_formulas.problems(read, data)
+    return list(dict.fromkeys(problems))
+
+
+def require(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
+    """Check, and stop if there is any error.
+
+    Returns
+    -------
+    list of Problem
+        The warnings.
+
+    Raises
+    ------
+    PlanError
+        With every problem, if one of them is an error.
+    """
+    problems = check(plan, incomplete)
+    if errors(problems):
+        raise PlanError(problems)
+    return problems
+
+
+def plan_clusters(plan: Plan) -> tuple[str, ...]:
+    """The cluster keys that a plan names, in order of appearance: grouping factors, keys of cluster means, levels.
+
+    Formulas that cannot be read contribute nothing.
+    """
+    return read_plan(plan)[0].keys
+
+
+def _incomplete(given: Incomplete | pd.DataFrame, keys: tuple[str, ...]) -> tuple[Incomplete | None, list[Problem]]:
+    """The data with those keys that can be used, and what is wrong with the data and the others."""
+    if isinstance(given, Incomplete):
+        return given, _unusable(given, keys)
+    try:
+        return Incomplete.from_frame(given, clusters=keys), []
+    except DataError:
+        pass
+    try:
+        data = Incomplete.from_frame(given)
+    except DataError as error:
+        return None, list(error.problems)
+    bad = {key: _key_problems(data, key) for key in keys}
+    good = [key for key, problems in bad.items() if not problems]
+    return Incomplete.from_frame(given, clusters=good), _unusable(data, keys)
+
+
+def _unusable(data: Incomplete, keys: tuple[str, ...]) -> list[Problem]:
+    """Missing values in keys; that a key is not there at all is reported where the plan names it."""
+    return [p for key in keys for p in _key_problems(data, key) if p.path.startswith("data[")]
+
+
+def _key_problems(data: Incomplete, key: str) -> list[Problem]:
+    try:
+        data.n_clusters(key)
+    except DataError as error:
+        return list(error.problems)
+    return []

@@ -1,0 +1,256 @@
+"""Each conditional's formulas, coded on a completed frame: what only their matrices show.
+
+The frame is made as for a model's description, with a fixed seed: targets start from draws of their observed values,
+and so do incomplete columns that the plan forgot, so that one omission does not hide what else is wrong with a formula.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import FormulaError, Problem, first_row
+from bayesimpute.checking import clusters, collinearity, exclusions
+from bayesimpute.checking import prior_roles as priors
+from bayesimpute.checking.derived import calls_computable, closure, computable
+from bayesimpute.checking.names import key_columns
+from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.substantive import substantive as is_substantive
+from bayesimpute.checking.target_columns import filled, settled, suitable
+from bayesimpute.checking.uses import Use
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed, fill
+from bayesimpute.formulas import Formula, Matrix, build, parse, quote
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.sections import Conditional, Derived, Run
+from bayesimpute.plan.targets import Resolved, Target
+
+SEED = 20260102
+"""Of the completed frame: a check says the same each time."""
+
+
+def problems(read: Read, data: Incomplete) -> list[Problem]:
+    """What is wrong with the matrices of all formulas that can be coded."""
+    notes = Notes()
+    resolved = resolve(_sound(read, data), data)
+    resolved = replace(resolved, filled={**resolved.filled, **_draws(resolved, data)})
+    start = fill(data, resolved, np.random.default_rng(SEED), spread=0.0)
+    completed = Completed(data, resolved, start)
+    _numbers(read, resolved, completed, data, notes)
+    readings = {reading.target: reading for reading in read.conditionals}
+    for target in resolved.targets:
+        target = replace(target, everywhere=False)  # what can be learnt is where it is observed
+        _Model(readings[target.name], target, read, data, completed, notes).check()
+    return notes.problems
+
+
+def _sound(read: Read, data: Incomplete) -> Plan:
+    """The part of a plan that can be built."""
+    derived = _derived(read, data)
+    conditionals: list[Conditional] = []
+    substantive: list[Conditional] = []
+    for reading in read.conditionals:
+        column = data.columns.get(reading.target)
+        codable = [name for name, use in reading.uses.items() if _codable(use, derived, read, data)]
+        formulas = {name: reading.conditional.formulas[name] for name in codable}
+        if column is None or not suitable(column) or reading.target in read.derived or not formulas:
+            continue
+        level = reading.level
+        if level is not None and (not _keyed(level, data) or data.disagreements(reading.target, level)):
+            continue
+        family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
+        made = Conditional(target=reading.target, family=family, formulas=formulas, level=level)
+        (substantive if is_substantive(reading) else conditionals).append(made)
+    kept = tuple(
+        Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
+    )
+    return Plan(conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, run=Run())
+
+
+def _derived(read: Read, data: Incomplete) -> frozenset[str]:
+    """The derived variables that can be computed, those that they depend on included."""
+    good = {name for name, definition in read.derived.items() if computable(definition, read, data)}
+    while True:
+        kept = {name for name in good if _codable(read.derived[name].use, frozenset(good), read, data)}
+        if kept == good:
+            return frozenset(good)
+        good = kept
+
+
+def _codable(use: Use, derived: frozenset[str], read: Read, data: Incomplete) -> bool:
+    plain = closure(use.names, read)
+    known = all(name in derived if name in read.derived else name in data.columns for name in plain)
+    values = [data.columns[name] for name in use.values if name in data.columns]
+    return (
+        known
+        and all(_keyed(key, data) for key in use.keys)
+        and use.observed <= set(data.columns)
+        and calls_computable(use, read, data)
+        and all(column.kind in ("number", "yes/no", "category") and not column.missing.all() for column in values)
+        and not any(column.kind == "category" and collinearity.crowded(column) for column in values)
+    )
+
+
+def _keyed(key: str, data: Incomplete) -> bool:
+    return all(name in data.columns for name in key_columns(key, data.columns)) and clusters.usable(key, data)
+
+
+def _draws(resolved: Resolved, data: Incomplete) -> dict[str, np.ndarray]:
+    """Incomplete columns that nothing imputes, with draws from their observed values; one a cluster at level 2."""
+    rng = np.random.default_rng(SEED)
+    done = {t.name for t in resolved.targets} | {d.name for d in resolved.derived}
+    found = {}
+    for name, variable in data.variables.items():
+        values = np.array(resolved.filled.get(name, filled(data, name)), dtype=np.float64)
+        gaps = np.isnan(values)
+        if name not in done and gaps.any() and not gaps.all():
+            drawn = rng.choice(values[~gaps], len(values))
+            codes = np.arange(len(values)) if variable.level is None else data.codes(variable.level)
+            values[gaps] = drawn[codes[gaps]]
+            found[name] = values
+    return found
+
+
+def _numbers(read: Read, resolved: Resolved, completed: Completed, data: Incomplete, notes: Notes) -> None:
+    """Derived variables that are not numbers in some row: divisions by zero, roots of negative numbers."""
+    for column in resolved.derived:
+        values = completed.values[column.name]
+        wrong = ~np.isfinite(values)
+        inputs = [completed.values[n] for n in column.expression.needs if n in completed.values]
+        wrong &= np.all([np.isfinite(v) for v in inputs], axis=0) if inputs else True
+        if column.name in read.derived and wrong.any():
+            finding = f"it has no finite value in {int(wrong.sum())} rows, {first_row(data.frame, wrong)}"
+            notes.add(read.derived[column.name].path, finding, "mend these rows, or write where(condition, x, y)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """One target's formulas on its completed rows."""
+
+    reading: Reading
+    target: Target
+    read: Read
+    data: Incomplete
+    completed: Completed
+    notes: Notes
+
+    def check(self) -> None:
+        coded: dict[str, priors.Coded] = {}
+        frame, parameters = self.completed.frame, {p.name: p for p in self.target.family.parameters}
+        self.notes.problems += exclusions.target_problems(self.target, self.reading.path)
+        for name, formula in self.target.formulas.items():
+            path = f"{self.reading.path}.formulas.{name}"
+            rows = self.target.rows_of(parameters[name]) if name in parameters else self.target.fit_rows
+            fit = frame.iloc[rows].reset_index(drop=True)
+            known = self.columns(formula, rows, path)
+            common = self.code(formula.common, fit, rows, path, known)
+            groups = [(g, self.code(g.expression, fit, rows, path, known)) for g in formula.groups]
+            if common is not None:
+                self.counts(common, len(rows), path)
+                self.separation(name, common, fit, path)
+            for group, matrix in groups:
+                self.group(group.factor, matrix, path)
+            if common is not None and all(matrix is not None for _, matrix in groups):
+                coded[name] = priors.Coded(common=common, groups=[(g, m) for g, m in groups if m is not None])
+            self.level(formula, path)
+        self.priors(coded)
+
+    def separation(self, name: str, common: Matrix, fit: pd.DataFrame, path: str) -> None:
+        selects = self.target.family.selection
+        if selects is not None and name == selects.parameter:
+            x = common.evaluate(fit)
+            self.notes.problems += exclusions.separated(x, common, self.target, self.target.family, path)
+
+    def columns(self, formula: Formula, rows: np.ndarray, path: str) -> frozenset[str]:
+        """Data columns without variation or with new labels; returns their names, so that nothing is said twice."""
+        said = set()
+        for name in sorted(formula.names & set(self.data.columns) - self.keys(formula)):
+            found = collinearity.column_problems(self.data.columns[name], self.target, rows, path)
+            self.notes.problems += found
+            said |= {name} if found else set()
+        return frozenset(said)
+
+    @staticmethod
+    def keys(formula: Formula) -> set[str]:
+        """Columns that are grouping factors and nothing else."""
+        factors = {name for group in formula.groups for name in group.keys}
+        return factors - {n for text in (formula.common, *(g.expression for g in formula.groups)) for n in _names(text)}
+
+    def code(self, text: str, fit: pd.DataFrame, fitted: np.ndarray, path: str, known: frozenset[str]) -> Matrix | None:
+        """The matrix of some terms, after noting what is wrong with its columns."""
+        try:
+            matrix = build(text, fit, path=path)
+        except FormulaError as error:
+            self.notes.problems += [p for p in error.problems if p not in self.notes.problems]
+            return None
+        try:
+            everywhere = matrix.evaluate(self.completed.frame)
+        except FormulaError as error:
+            self.notes.problems += [] if known else error.problems
+            everywhere = matrix.evaluate(fit)
+        self.finite(everywhere, matrix, path)
+        rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
+        self.notes.problems += collinearity.matrix_problems(everywhere[rows], matrix, self.target, path, known)
+        return matrix
+
+    def finite(self, everywhere: np.ndarray, matrix: Matrix, path: str) -> None:
+        for k, name in enumerate(matrix.names):
+            wrong = ~np.isfinite(everywhere[:, k])
+            if wrong.any():
+                where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
+                finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
+                self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
+
+    def counts(self, common: Matrix, n: int, path: str) -> None:
+        width, level = len(common.names), self.target.level
+        which = "observed" if n == len(self.target.fit_rows) else "fitted"
+        if level is None and width >= n:
+            finding = f"it has {width} coefficients for {n} {which} rows"
+            self.notes.add(path, finding, "use fewer predictors, or merge labels")
+        elif level is not None and n < width + 2:
+            finding = f'it has {width} coefficients for {n} clusters of "{level}" with observed values'
+            self.notes.add(path, finding, f"use at most {max(n - 2, 1)} coefficients")
+
+    def group(self, factor: str, matrix: Matrix | None, path: str) -> None:
+        codes = self.data.codes(factor)[self.target.rows]
+        units, all_clusters = len(codes), len(np.unique(codes))
+        clusters_seen = len(np.unique(codes[self.target.observed]))
+        if self.target.level is not None and all_clusters == units:
+            finding = f'random effects by "{factor}" of a target of level "{self.target.level}": one row a cluster'
+            self.notes.add(path, finding, "leave them out; use a coarser key, or none")
+        elif matrix is not None and all_clusters > 1 and len(matrix.names) >= clusters_seen:
+            effects = f'{len(matrix.names)} random effects by "{factor}"'
+            finding = f"{effects}, which has {clusters_seen} clusters with observed values"
+            self.notes.add(path, finding, "use fewer random effects than clusters")
+
+    def level(self, formula: Formula, path: str) -> None:
+        """Predictors of a level-2 target that are not constant within its clusters."""
+        if self.target.level is None:
+            return
+        first = self.target.rows[self.target.unit_of_row]
+        for name in sorted(formula.names - self.keys(formula)):
+            values = self.completed.values[name]
+            if not np.array_equal(values, values[first], equal_nan=True):
+                finding = f'"{name}" is not constant within "{self.target.level}", the level of {self.target.name}'
+                self.notes.add(path, finding, self.mean(name))
+
+    def mean(self, name: str) -> str:
+        column, level = self.data.columns.get(name), self.target.level
+        if name not in self.data.columns and name not in self.read.derived:
+            return f'take the mean by "{level}"'
+        inside = f'{quote(name)} == "{column.labels[-1]}"' if column is not None and column.labels else quote(name)
+        return f"write cluster_mean({inside}, {level})"
+
+    def priors(self, coded: Mapping[str, priors.Coded]) -> None:
+        """Names of priors: known only if every formula could be coded."""
+        family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
+        whole = set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family
+        if family is not None and whole:
+            known, path = priors.roles(family, coded), f"{self.reading.path}.priors"
+            priors.problems(self.reading.priors, known, path, self.notes)
+
+
+def _names(text: str) -> frozenset[str]:
+    return parse(text).names

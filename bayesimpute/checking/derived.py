@@ -1,0 +1,148 @@
+"""Derived variables: what depends on what, and whether anything depends on itself.
+
+The same graph answers whether a formula contains its own target through derived variables.
+"""
+
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
+from bayesimpute.checking.plan_alone import Definition, Notes, Read
+from bayesimpute.checking.uses import Use
+from bayesimpute.data.columns import Column
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.formulas import evaluate_expression, parse_expression, quote
+from bayesimpute.formulas.syntax import Name, Operation, Text, read_expression, walk
+
+
+def problems(read: Read, data: Incomplete) -> list[Problem]:
+    """What is wrong with derived variables, and with formulas that contain their own target."""
+    notes = Notes()
+    for definition in read.derived.values():
+        _name(definition, read, data, notes)
+        _kinds(definition.use, str(definition.expression), read, data, notes)
+    _cycles(read, notes)
+    for reading in read.conditionals:
+        for use in reading.uses.values():
+            _own_target(use, reading.target, read, notes)
+            for call in use.calls:
+                _kinds(use, call, read, data, notes)
+    return notes.problems
+
+
+def closure(names: Iterable[str], read: Read) -> dict[str, tuple[str, ...]]:
+    """All that follows from what: each name that is needed, with the derived variables on the way to it."""
+    found: dict[str, tuple[str, ...]] = {}
+    waiting = [(name, ()) for name in sorted(names)]
+    while waiting:
+        name, way = waiting.pop(0)
+        if name in found:
+            continue
+        found[name] = way
+        if name in read.derived:
+            waiting += [(n, (*way, name)) for n in sorted(read.derived[name].use.names)]
+    return found
+
+
+def _name(definition: Definition, read: Read, data: Incomplete, notes: Notes) -> None:
+    name, path = definition.name, f"derived[{definition.name}]"
+    column = data.columns.get(name)
+    if name in read.targets:
+        notes.add(path, f'"{name}" has a conditional too', "derive it or impute it, not both")
+    elif column is not None and not column.missing.any():
+        notes.add(path, f'the data have a complete column "{name}"', "give the derived variable another name")
+    elif column is not None and column.kind not in ("number", "yes/no"):
+        finding = f'the column "{name}" is a {column.kind}, and an expression gives numbers'
+        notes.add(path, finding, "give the derived variable another name")
+
+
+def _cycles(read: Read, notes: Notes) -> None:
+    graph = {n: {m for m in d.expression.needs if m in read.derived} for n, d in read.derived.items()}
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            cycle = list(reversed(error.args[1]))  # in the order of reading: each depends on the next
+            finding = f"it depends on itself: {' -> '.join(cycle)}"
+            notes.add(read.derived[cycle[0]].path, finding, "compute one of them from other columns")
+            graph[cycle[0]] = graph[cycle[0]] - {cycle[1]}
+        else:
+            return
+
+
+def computable(definition: Definition, read: Read, data: Incomplete) -> bool:
+    """Whether a derived variable can be computed once those that it depends on are."""
+    notes = Notes()
+    _name(definition, read, data, notes)
+    _kinds(definition.use, str(definition.expression), read, data, notes)
+    return not notes.problems and definition.name not in closure(definition.expression.needs, read)
+
+
+def calls_computable(use: Use, read: Read, data: Incomplete) -> bool:
+    """Whether no call of a formula calculates with text."""
+    notes = Notes()
+    for call in use.calls:
+        _kinds(use, call, read, data, notes)
+    return not notes.problems
+
+
+def _own_target(use: Use, target: str, read: Read, notes: Notes) -> None:
+    way = closure(use.names, read).get(target)
+    if way is None:
+        return
+    means = [key for call in use.calls if (key := _mean_of(call, target)) is not None]
+    if way:
+        finding = f'the derived variable "{way[0]}" depends on the target {target}: {" -> ".join([*way, target])}'
+        notes.add(use.path, finding, "predict the target from other variables")
+    elif target in use.observed and target not in use.values:
+        finding = f"observed({target}) is the missingness of the target itself, which tells nothing about its values"
+        notes.add(use.path, finding, "leave it out")
+    elif means:
+        finding = f"it contains its own target, through cluster_mean({quote(target)}, {means[0]})"
+        notes.add(use.path, finding, f"write random effects: (1 | {means[0]})")
+    elif any(target in key.split(":") for key in use.keys) and target not in use.values:
+        notes.add(use.path, f'the target "{target}" is its own cluster key', "use another cluster key")
+    else:
+        notes.add(use.path, f'it contains its own target "{target}"', "leave it out of the right side")
+
+
+def _mean_of(call: str, target: str) -> str | None:
+    means = parse_expression(call).cluster_means
+    return next((key for name, key in means if name == target), None)
+
+
+def _kinds(use: Use, text: str, read: Read, data: Incomplete, notes: Notes) -> None:
+    """Text that is calculated with: found by evaluating on one row of each column's kind."""
+    try:
+        expression = parse_expression(text, use.path)
+        if not expression.names <= {*data.columns, *read.derived}:
+            return
+        columns = {n: _sample(data.columns.get(n)) for n in expression.names}
+        extra = {"cluster_mean": lambda values, key: values, "observed": lambda name: np.ones(1)}
+        evaluate_expression(expression, columns, extra)
+    except FormulaError as error:
+        notes.problems += error.problems
+        return
+    for name in sorted(use.values & set(data.columns)):
+        column = data.columns[name]
+        labels = [label for label in _labels(text, name) if label not in column.labels]
+        for label in labels if column.kind == "category" else ():
+            known = list(map(str, column.labels))
+            remedy = did_you_mean(label, known, f"its labels are {', '.join(known[:20])}")
+            notes.add(use.path, f'"{label}" is not a label of "{name}"', remedy)
+
+
+def _labels(text: str, name: str) -> list[str]:
+    """The texts that an expression compares a column with."""
+    tree = read_expression(text, "")
+    found = [n for n in walk(tree) if isinstance(n, Operation) and Name(name) in n.operands] if tree is not None else []
+    return [operand.value for node in found for operand in node.operands if isinstance(operand, Text)]
+
+
+def _sample(column: Column | None) -> np.ndarray | pd.Series:
+    if column is None or column.kind in ("number", "yes/no"):
+        return np.ones(1)
+    return pd.Series(pd.Categorical(["x"], categories=["x"]))

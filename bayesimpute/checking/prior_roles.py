@@ -1,0 +1,81 @@
+"""The names of a conditional model's parameters, and whether the plan's priors fit them.
+
+A prior is given to a coefficient (``sex``, ``sex[girl]``) or to a whole term (``sex``); to the standard deviation of an
+effect (``1|school_sigma``); to the correlations of a group (``school_corr``); or to a parameter without a formula
+(``sigma``). Those of parameters other than ``mu`` carry its name: ``sigma_Intercept``, ``sigma_1|school_sigma``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bayesimpute.base.errors import did_you_mean
+from bayesimpute.base.priors import Prior
+from bayesimpute.checking.plan_alone import Notes
+from bayesimpute.designs.parameter_names import bundles, correlations, prefixed
+from bayesimpute.families import Family, Parameter
+from bayesimpute.formulas import Group, Matrix
+
+Role = Literal["coefficient", "positive", "correlation", "single"]
+SHOWN = 30
+"""Names that a remedy lists."""
+WANTED: Mapping[Role, tuple[str, str]] = {
+    "coefficient": ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)"),
+    "positive": ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)"),
+    "correlation": ("correlations", "LKJ(2)"),
+    "single": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coded:
+    """The matrices of one parameter's formula."""
+
+    common: Matrix
+    groups: Sequence[tuple[Group, Matrix]]
+
+
+def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Role]:
+    """Every name that a prior can be given to, with what it is."""
+    found: dict[str, Role] = {}
+    for p in family.parameters:
+        if p.name in coded:
+            found.update(_roles(p, coded[p.name]))
+        else:
+            found[p.name] = "single" if p.link == "fisher" else "positive"
+    widths = {(name, group): len(matrix.names) for name, c in coded.items() for group, matrix in c.groups}
+    for bundle in bundles(family, {name: [group for group, _ in c.groups] for name, c in coded.items()}):
+        if sum(widths[part.parameter.name, part.group] for part in bundle) > 1:
+            found[correlations(bundle[0].parameter, bundle[0].group)] = "correlation"
+    return found
+
+
+def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Role]]:
+    for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
+        yield prefixed(p, name), "coefficient"
+    for group, matrix in coded.groups:
+        for name in (*matrix.names, *(term for term, _ in matrix.terms)):
+            yield prefixed(p, f"{'1' if name == 'Intercept' else name}|{group.factor}_sigma"), "positive"
+
+
+def problems(priors: Mapping[str, Prior], known: Mapping[str, Role], path: str, notes: Notes) -> None:
+    """Priors of parameters that the model does not have, and priors that cannot be theirs."""
+    for name, prior in priors.items():
+        place = f'{path}."{name}"'
+        if name not in known:
+            shown = ", ".join([*known][:SHOWN])
+            notes.add(place, "the model has no such parameter", did_you_mean(name, known, f"use one of {shown}"))
+        elif not _fits(prior, known[name]):
+            wanted, example = WANTED[known[name]]
+            notes.add(place, f"{prior} cannot be the prior of {wanted}", f"use {example}")
+
+
+def _fits(prior: Prior, role: Role) -> bool:
+    if role == "correlation":
+        return prior.name == "LKJ"
+    if role == "single":
+        return prior.correlation()
+    if role == "coefficient":
+        return prior.support in ("real", "interval")
+    # a prior on (0, 1) would not follow a change of units
+    return prior.positive() and prior.support != "unit"

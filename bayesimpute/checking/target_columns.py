@@ -1,0 +1,189 @@
+"""Targets and predictors, column by column: what they are, what is missing in them, and who imputes it."""
+
+import numpy as np
+
+from bayesimpute.base.errors import DataError, Problem, Severity
+from bayesimpute.checking.collinearity import crowded
+from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
+from bayesimpute.checking.uses import Use
+from bayesimpute.data.columns import Column
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import FAMILIES, Family
+from bayesimpute.formulas import quote
+from bayesimpute.formulas.syntax import Call, Name, read_formula, render, walk
+from bayesimpute.plan.kinds import kind_of, kinds_of
+
+FEWEST = 3
+"""Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
+MOSTLY_MISSING = 0.9
+KINDS = {
+    "number": "a number",
+    "binary": "a yes/no variable",
+    "date": "a date",
+    "mixed": "a column of values of different types",
+}
+
+
+def problems(read: Read, data: Incomplete) -> list[Problem]:
+    """What is wrong with the columns that a plan imputes or imputes from."""
+    notes = Notes()
+    _nothing_to_do(read, data, notes)
+    for reading in read.conditionals:
+        if reading.target in data.columns:
+            _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
+        for use in reading.uses.values():
+            _predictors(use, reading.target, read, data, notes)
+            _splines(use, reading.target, read, data, notes)
+    for definition in read.derived.values():
+        _kinds(definition.use, data, notes)
+        _unimputed(definition.use, definition.name, definition.use.values, read, data, notes)
+    return notes.problems
+
+
+def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
+    """A column with the cells that follow from other members of the cluster."""
+    if (level or data.variables[name].level) is None:
+        return data.columns[name].values
+    try:
+        return data.deductive(name, key=level)[0]
+    except DataError:  # the key cannot be used, which is reported as such
+        return data.columns[name].values
+
+
+def settled(reading: Reading, column: Column) -> Family | None:
+    """The family that will impute a column, or None if there is none."""
+    if reading.broken_family:
+        return None
+    family = reading.family or FAMILIES["bernoulli" if kind_of(column) == "binary" else "gaussian"]()
+    return family if family.kinds & kinds_of(column) else None
+
+
+def suitable(column: Column) -> bool:
+    """Whether a model of a column can be looked at: some family imputes it, and it has two different values or more."""
+    return bool(kinds_of(column)) and len(np.unique(column.values[~column.missing])) > 1
+
+
+def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
+    left = [n for n in data.columns if np.isnan(filled(data, n)).any() and n not in read.derived]
+    if left and not read.plan.models:
+        shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
+        finding = f"the plan has no conditional, and values are missing in {shown}"
+        notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')
+
+
+def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool) -> None:
+    """`auxiliary`: the model of a complete variable has a use, as a factor of the draws of those that it reads."""
+    name, path = reading.target, reading.path
+    column = data.columns[name]
+    known = column.values[~column.missing]
+    if not column.missing.any() and auxiliary:
+        pass
+    elif not column.missing.any():
+        _warn(notes, path, f'"{name}" has no missing values', "this conditional is not used: leave it out")
+    elif len(known) == 0:
+        notes.add(path, f'all values of "{name}" are missing', "leave it out: there is nothing to learn from")
+        return
+    elif len(np.unique(known)) == 1:
+        finding = f'all {len(known)} observed values of "{name}" are the same: {_label(column, known[0])}'
+        notes.add(path, finding, "leave it out, or fill it in by hand")
+    elif len(known) < FEWEST:
+        notes.add(path, f'only {len(known)} values of "{name}" are observed', f"at least {FEWEST} are needed")
+    elif len(known) < (1 - MOSTLY_MISSING) * len(column.values):
+        share = f"{1 - len(known) / len(column.values):.0%}"
+        _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
+    _family(reading, column, notes)
+
+
+def _family(reading: Reading, column: Column, notes: Notes) -> None:
+    kinds, name, family = kinds_of(column), reading.target, reading.family
+    fitting = [key for key, cls in FAMILIES.items() if cls.kinds & kinds]
+    if not kinds:
+        _no_family(reading, column, notes)
+    elif family is None and not reading.broken_family:
+        settled_to = settled(reading, column)
+        if settled_to is not None:
+            parameter_problems(settled_to, reading.conditional.formulas, f"{reading.path}.formulas", notes)
+    elif family is not None and not family.kinds & kinds:
+        what = KINDS[kind_of(column) or "number"] + (" of other values than 0 and 1" if column.kind == "number" else "")
+        wanted = " or ".join(KINDS[kind] for kind in sorted(family.kinds))
+        finding = f'"{name}" is {what}, and the family {family.name} imputes {wanted}'
+        notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
+
+
+def _no_family(reading: Reading, column: Column, notes: Notes) -> None:
+    families = ", ".join(f"{key} ({' or '.join(KINDS[k] for k in sorted(cls.kinds))})" for key, cls in FAMILIES.items())
+    if column.kind in ("date", "mixed"):
+        remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
+        notes.add(reading.path, f'"{reading.target}" is {KINDS[column.kind]}, which cannot be imputed', remedy)
+        return
+    present = len(np.unique(column.values[~column.missing]))
+    finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and no family imputes these'
+    if _mostly_numbers(column):
+        notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
+        return
+    merge = "drop the labels that do not occur" if present == 2 else "merge them into two, or leave it out"
+    notes.add(reading.path, finding, f"{merge}; there are {families}")
+
+
+def _mostly_numbers(column: Column) -> bool:
+    """Whether one odd text, such as a dot for missing, has made a text of a column of numbers."""
+    texts = [label for label in column.labels if isinstance(label, str)]
+    return sum(map(_is_number, texts)) > max(2, len(column.labels) / 2)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
+    _kinds(use, data, notes)
+    _unimputed(use, target, use.values, read, data, notes)
+    for name in sorted(use.values & set(data.columns)):
+        column = data.columns[name]
+        if column.kind == "category" and crowded(column):
+            labels = len(np.unique(column.values[~column.missing]))
+            finding = f'the category "{name}" has {labels} labels in {int((~column.missing).sum())} rows'
+            notes.add(use.path, finding, f"leave it out, or write random effects: (1 | {quote(name)})")
+
+
+def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
+    """Splines of variables that are imputed: outside of its knots a spline is a steep polynomial."""
+    _, tree, _ = read_formula(use.lifted, use.path)
+    imputed = {n for n in read.targets & set(data.columns) if data.columns[n].missing.any()} - {target}
+    for call in walk(tree) if tree is not None else ():
+        if not isinstance(call, Call) or call.function != "bs":
+            continue
+        bounded = {"lower_bound", "upper_bound"} <= {key for key, _ in call.keywords}
+        inside = imputed & {node.name for node in walk(call) if isinstance(node, Name)}
+        for name in sorted(inside) if not bounded else ():
+            finding = f'imputed values of "{name}" may lie outside of the knots of {render(call)}'
+            _warn(notes, use.path, finding, "give it lower_bound and upper_bound: beyond its knots a spline runs away")
+
+
+def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:
+    for name in sorted(use.values & set(data.columns)):
+        kind = data.columns[name].kind
+        if kind in ("date", "mixed"):
+            remedy = "turn it into numbers" if kind == "date" else "make all its values numbers, or all texts"
+            notes.add(use.path, f'"{name}" is {KINDS[kind]}, which cannot be a predictor', remedy)
+
+
+def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: Incomplete, notes: Notes) -> None:
+    """Incomplete columns that nobody imputes; those behind a derived variable are reported there."""
+    for name in sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner}):
+        missing = int(np.isnan(filled(data, name)).sum())
+        if missing:
+            finding = f'"{name}" has {missing} missing values and no conditional'
+            notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
+
+
+def _label(column: Column, value: float) -> str:
+    return str(column.labels[int(value)]) if column.labels else f"{value:g}"
+
+
+def _warn(notes: Notes, path: str, finding: str, remedy: str) -> None:
+    notes.problems.append(Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING))

@@ -1,0 +1,138 @@
+"""What the command line is given: a plan or formulas, overrides, data, places to write to; and every problem of them.
+
+Reading goes on past mistakes, so that all problems of the plan, the data and the outputs can be told at once.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from bayesimpute.base.errors import FileError, InputError, Problem, one
+from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
+from bayesimpute.checking import check
+from bayesimpute.data.files import read_data
+from bayesimpute.plan.document import read, read_document, set_path
+from bayesimpute.plan.plan import Plan
+
+SAVED: Mapping[str, object] = MappingProxyType({".nc": "netCDF", ".zarr": "Zarr"})
+"""The endings of saved runs."""
+
+
+def read_inputs(
+    plan_file: str | None, formulas: Sequence[str] | None, settings: Sequence[tuple[str, str]], *, data: str
+) -> tuple[Plan, pd.DataFrame | None, list[Problem]]:
+    """The plan, the data, and every problem of both.
+
+    Parameters
+    ----------
+    plan_file : str or None
+        A TOML file.
+    formulas : sequence of str or None
+        What there is instead: one a target.
+    settings : sequence of (str, str)
+        Overrides: dotted paths in the plan, and values as TOML has them.
+    data : str
+        A data file, or a data set's name.
+
+    Returns
+    -------
+    Plan, DataFrame or None, list of Problem
+        As far as the plan can be read; None for data that cannot be.
+    """
+    plan, problems = _read_plan(plan_file, formulas, settings)
+    try:
+        frame = read_data(data)
+    except InputError as error:
+        return plan, None, [*problems, *error.problems]
+    return plan, frame, list(dict.fromkeys([*problems, *check(plan, frame)]))
+
+
+def _read_plan(
+    plan_file: str | None, formulas: Sequence[str] | None, settings: Sequence[tuple[str, str]]
+) -> tuple[Plan, list[Problem]]:
+    """The plan as far as it can be read, with the overrides, and what is wrong with it."""
+    if formulas is not None:
+        document: dict[str, Any] = {"conditional": [_conditional(formula) for formula in formulas]}
+    else:
+        try:
+            text = read_text(Path(str(plan_file)))
+        except InputError as error:
+            return Plan(), list(error.problems)
+        if not settings:
+            return _made(*read(text))
+        try:
+            document = tomllib.loads(text)
+        except (ValueError, RecursionError):
+            return _made(*read(text))
+    problems: list[Problem] = []
+    for path, value in settings:
+        try:
+            document = set_path(document, path, value)
+        except InputError as error:
+            problems += error.problems
+    plan, found = _made(*read_document(document))
+    return plan, [*problems, *found]
+
+
+def _made(fields: Mapping[str, Any], problems: list[Problem]) -> tuple[Plan, list[Problem]]:
+    return Plan(**fields), problems
+
+
+def _conditional(formula: str) -> dict[str, str]:
+    """A formula as it stands in a plan document; the target is named so that overrides can name it."""
+    target = formula.partition("~")[0].strip().strip("`")
+    return {"target": target, "formula": formula} if "~" in formula and target else {"formula": formula}
+
+
+def read_text(path: Path) -> str:
+    """The text of a plan file.
+
+    Raises
+    ------
+    FileError
+        It is not there, not readable, or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        finding = f"the file is not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
+        raise one(FileError, str(path), finding, "convert it to UTF-8") from error
+    except (OSError, ValueError) as error:
+        remedy = "give a TOML file, or formulas with --formula"
+        raise one(FileError, str(path), f"it cannot be read ({reason(error)})", remedy) from error
+
+
+def writable(paths: Iterable[Path], *, force: bool, known: Mapping[str, object] = SAVED) -> list[Problem]:
+    """Why files cannot be written, found out by writing beside them, before any work is done.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files.
+    force : bool
+        Whether files that are there may be replaced.
+    known : mapping
+        Its keys are the endings that are allowed.
+    """
+    problems: list[Problem] = []
+    for path in paths:
+        if ending(path, known) is None:
+            problems += unknown_ending(path, known).problems
+            continue
+        try:
+            with atomic(path, force=force) as temporary:
+                temporary.touch()
+                raise _Enough
+        except _Enough:
+            pass
+        except FileError as error:
+            problems += error.problems
+    return problems
+
+
+class _Enough(Exception):
+    """Ends an attempt to write without leaving a file."""

@@ -1,0 +1,140 @@
+"""Commands that take a saved run: ``diagnose, estimate, identify, report, export, plot``."""
+
+import argparse
+from pathlib import Path
+
+from bayesimpute.base import tables
+from bayesimpute.base.errors import FileError, InputError, one
+from bayesimpute.cli.inputs import writable
+from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load
+
+MARKDOWN = {".md": "Markdown", ".txt": "text"}
+BIBTEX = {".bib": "BibTeX"}
+"""The endings of reports and of what they cite."""
+
+
+def diagnose(arguments: argparse.Namespace) -> int:
+    """``bayesimpute diagnose FILE``."""
+    imputed = load(arguments.file)
+    found = diagnosis(imputed)
+    if arguments.json:
+        tables.show_json(found.to_json_dict())
+        tables.say(found.summary)
+        return code(found)
+    print(found.summary + "\n")
+    shown = {
+        "Parameters": found.parameters,
+        "Imputed values": found.imputed,
+        "Estimates of the analyses": found.estimates,
+    }
+    for title, table in shown.items():
+        if len(table):
+            tables.show(table, title)
+    return code(found)
+
+
+def estimate(arguments: argparse.Namespace) -> int:
+    """``bayesimpute estimate FILE``."""
+    imputed = finished(arguments.file)
+    names = ("statistic", "value", "probability", "by", "weights", "strata", "clusters", "target", "compare")
+    options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.variable is None and options:
+        given = ", ".join(f"--{name}" for name in options)
+        raise one(InputError, given, "this goes with --variable", "give a variable, or leave it out")
+    if arguments.variable is None and not imputed.plan.estimands:
+        remedy = "give --variable, or add an [[estimand]] to the plan"
+        raise one(InputError, str(arguments.file), "its plan has no [[estimand]], and no variable is given", remedy)
+    found = imputed.estimate(
+        variable=arguments.variable,
+        conf_level=arguments.conf_level,
+        mar=None if arguments.mar is None else finished(arguments.mar),
+        workers=arguments.workers,
+        progress=not arguments.no_progress,
+        **options,
+    )
+    if arguments.json:
+        tables.show_json(found.to_json_dict())
+    else:
+        print(found.title + "\n")
+        tables.show(found.table)
+        print("\n".join(found.messages))
+    verdict = imputed.diagnose()
+    if verdict.converged is not True:
+        tables.say("warning: " + verdict.summary)
+    return 0
+
+
+def identify(arguments: argparse.Namespace) -> int:
+    """``bayesimpute identify FILE``."""
+    from bayesimpute.plotting.plots import identification_paths, plot_identifications, require_free
+    from bayesimpute.sensitivity import identification
+
+    imputed = load(arguments.file)
+    if arguments.plot is not None:
+        targets = imputed.targets if arguments.target is None else tuple(arguments.target)
+        require_free(identification_paths(targets, arguments.plot), force=arguments.force)
+    found = identification(
+        imputed,
+        targets=arguments.target,
+        refit=not arguments.no_refit,
+        workers=arguments.workers,
+        progress=not arguments.no_progress,
+        seed=arguments.seed,
+    )
+    if arguments.json:
+        tables.show_json(found.to_json_dict())
+    for each in () if arguments.json else found:
+        print(each.summary + "\n")
+        for title, table in each.tables.items():
+            tables.show(table, title)
+    for path in plot_identifications(found, arguments.plot, force=arguments.force) if arguments.plot else ():
+        tables.say(path)
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """``bayesimpute report FILE``."""
+    from bayesimpute import reporting
+    from bayesimpute.base.saving import atomic
+
+    out = None if arguments.out is None else Path(arguments.out)
+    known = BIBTEX if arguments.cite else MARKDOWN
+    problems = [] if out is None else writable([out], force=arguments.force, known=known)
+    if problems:
+        raise FileError(problems)
+    if arguments.cite:
+        text = reporting.cite(load(arguments.file))
+    else:
+        imputed = finished(arguments.file)
+        text = reporting.report(imputed, analyses=analyses_of_plan(imputed))
+    if out is None:
+        print(text, end="")
+        return 0
+    with atomic(out, force=arguments.force) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    print(out)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """``bayesimpute export FILE --to FILE``."""
+    from bayesimpute.data.writers import WRITERS, write_table
+
+    target = Path(arguments.to)
+    problems = writable([target], force=arguments.force, known=WRITERS)
+    if problems:
+        raise FileError(problems)
+    imputed = finished(arguments.file)
+    long = imputed.to_long()
+    write_table(long, target, force=arguments.force)
+    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets")
+    return 0
+
+
+def plot(arguments: argparse.Namespace) -> int:
+    """``bayesimpute plot FILE --out DIR``."""
+    from bayesimpute.plotting.plots import plot_all
+
+    for path in plot_all(load(arguments.file), arguments.out, force=arguments.force):
+        print(path)
+    return 0

@@ -1,0 +1,188 @@
+"""Commands before a run and those that make one: ``demo, describe, check, impute, resume``."""
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayesimpute.base import tables
+from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
+from bayesimpute.base.replacing import standing
+from bayesimpute.cli.inputs import read_inputs, writable
+from bayesimpute.cli.saved_runs import code
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.plan.plan import Plan
+
+CHECKPOINT = ".checkpoint.nc"
+"""Where a run is kept while it lasts, unless the user says where: beside the result."""
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """``bayesimpute demo``."""
+    from bayesimpute.cli.demo import run
+
+    return 0 if run(arguments.out, seed=arguments.seed, progress=not arguments.no_progress) else 3
+
+
+def describe(arguments: argparse.Namespace) -> int:
+    """``bayesimpute describe DATA``."""
+    from bayesimpute.data.files import read_data
+    from bayesimpute.data.incomplete import Incomplete
+
+    incomplete = Incomplete.from_frame(read_data(arguments.data), clusters=tuple(arguments.cluster))
+    variables, patterns = incomplete.describe(), incomplete.patterns()
+    if arguments.json:
+        found = tables.records(patterns.reset_index())
+        tables.show_json({"rows": len(incomplete.frame), "variables": tables.records(variables), "patterns": found})
+        return 0
+    counts = [f"{incomplete.n_clusters(key)} clusters of {key}" for key in incomplete.clusters]
+    print(", ".join([f"{len(incomplete.frame)} rows", *counts]) + "\n")
+    tables.show(variables, "Variables")
+    tables.show(patterns, "Patterns: n rows have 1 where a variable is observed and 0 where it is missing", index=True)
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """``bayesimpute check PLAN.toml``."""
+    from bayesimpute.checking.congeniality import of_plan
+
+    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    ignored = [] if errors(problems) else of_plan(plan, data)
+    samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
+    if arguments.json:
+        found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
+        listed = [{**vars(p), "severity": str(p.severity)} for p in problems]
+        tables.show_json({"problems": listed, "ignored": found, **({"samplers": samplers} if samplers else {})})
+        return 1 if errors(problems) else 0
+    print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
+    for place, found_there in ignored:
+        print(f"information: {place} is ignored in part: {found_there}")
+    for row in samplers:
+        print(f"sampler of {row['target']}: {row['sampler']}, {row['why']}")
+    return 1 if errors(problems) else 0
+
+
+def _samplers(plan: "Plan", data: "pd.DataFrame") -> list[dict[str, str]]:
+    from bayesimpute.running.chosen_samplers import sampling
+
+    return [{str(key): str(value) for key, value in row.items()} for row in sampling(plan, data).to_dict("records")]
+
+
+def impute(arguments: argparse.Namespace) -> int:
+    """``bayesimpute impute PLAN.toml``."""
+    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    if data is not None and not errors(problems) and not data.isna().to_numpy().any():
+        return _nothing_missing(arguments.json)
+    out = Path(arguments.out)
+    checkpoint = Path(arguments.checkpoint) if arguments.checkpoint else checkpoint_of(out)
+    problems += _output_problems(arguments, out, checkpoint)
+    if errors(problems) or data is None:
+        raise InputError(problems)
+    tables.say(*(f"{p.severity}: {p}" for p in problems), plan)
+    from bayesimpute.imputed import impute as run
+
+    options: dict[str, Any] = {
+        "seed": arguments.seed,
+        "workers": arguments.workers,
+        "checkpoint": checkpoint,
+        "force": True,
+    }
+    try:
+        imputed = run(data, plan, progress=not arguments.no_progress, **options)
+    except Interrupted:
+        return _stopped(checkpoint, out)
+    imputed.save(out, force=arguments.force)
+    if not arguments.checkpoint:
+        _remove(checkpoint)
+    return _report(imputed, out, arguments.json)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """``bayesimpute resume FILE``."""
+    source = Path(arguments.file)
+    out = Path(arguments.out) if arguments.out else source
+    problems = writable([] if out == source else [out], force=arguments.force)
+    if problems:
+        raise FileError(problems)
+    from bayesimpute.data.files import read_data
+    from bayesimpute.imputed import resume as go_on
+
+    data = None if arguments.data is None else read_data(arguments.data)
+    try:
+        imputed = go_on(source, data=data, workers=arguments.workers, progress=not arguments.no_progress)
+    except Interrupted:
+        return _stopped(source, out)
+    if out != source:
+        imputed.save(out, force=arguments.force)
+        if source == checkpoint_of(out):
+            _remove(source)
+    return _report(imputed, out, arguments.json)
+
+
+def checkpoint_of(out: Path) -> Path:
+    """Where the run behind a result is kept while it lasts: ``hiv.checkpoint.nc`` for ``hiv.nc``."""
+    return out.parent / f"{out.stem}{CHECKPOINT}"
+
+
+def _nothing_missing(as_json: bool) -> int:
+    message = Outcome.NOTHING_MISSING.value
+    if as_json:
+        tables.show_json({"message": message, "out": None})
+    else:
+        print(message)
+    return 0
+
+
+def _output_problems(arguments: argparse.Namespace, out: Path, checkpoint: Path) -> list[Problem]:
+    """What is wrong with the places that the result and the checkpoint are to go to."""
+    problems = writable([out], force=arguments.force)
+    if arguments.checkpoint and os.path.realpath(out) == os.path.realpath(checkpoint):
+        finding = "the result and the checkpoint have the same name"
+        return [*problems, Problem(path=str(checkpoint), finding=finding, remedy="choose another --checkpoint")]
+    if standing(checkpoint) is not None and not arguments.force:
+        remedy = f"go on from it ({_how_to_resume(checkpoint, out)}), or overwrite it with --force"
+        return [
+            *problems,
+            Problem(path=str(checkpoint), finding="there is a checkpoint of a run already", remedy=remedy),
+        ]
+    return problems + [p for p in writable([checkpoint], force=arguments.force) if not _same_folder(p, problems, out)]
+
+
+def _same_folder(problem: Problem, problems: list[Problem], out: Path) -> bool:
+    """Whether a problem of the checkpoint only repeats what was said of the folder of the result."""
+    return any(p.path == str(out) and p.finding == problem.finding for p in problems)
+
+
+def _remove(checkpoint: Path) -> None:
+    checkpoint.unlink(missing_ok=True)
+
+
+def _stopped(checkpoint: Path, out: Path) -> int:
+    tables.say(f"Stopped; the run is saved in {checkpoint}. Go on with:", f"  {_how_to_resume(checkpoint, out)}")
+    return 130
+
+
+def _how_to_resume(checkpoint: Path, out: Path) -> str:
+    to = [] if checkpoint == out else ["--out", str(out)]
+    return shlex.join(["bayesimpute", "resume", str(checkpoint), *to])
+
+
+def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
+    """What was done and whether it converged."""
+    found = imputed.diagnose()
+    if as_json:
+        done = {"out": str(out), "m": imputed.m, "seed": imputed.seed, "targets": list(imputed.targets)}
+        tables.show_json({**done, "events": tables.records(imputed.events), "diagnosis": found.to_json_dict()})
+        tables.say(found.summary)
+        return code(found)
+    print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
+    print(f"{found.summary}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
+    print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), '--formula', 'y ~ x'])}")
+    if imputed.plan.estimands:
+        print(f"      {shlex.join(['bayesimpute', 'estimate', str(out)])}")
+    return code(found)

@@ -1,0 +1,51 @@
+"""What the commands that take a saved run share."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from bayesimpute.base import tables
+from bayesimpute.base.errors import AnalysisError, FileError, InputError, Severity, one
+
+if TYPE_CHECKING:
+    from bayesimpute.diagnosis.diagnosis import Diagnosis
+    from bayesimpute.imputed import MultiplyImputed
+    from bayesimpute.pooling import Analyses
+
+
+def load(path: str) -> "MultiplyImputed":
+    """A saved run, finished or not."""
+    from bayesimpute.imputed import MultiplyImputed
+
+    return MultiplyImputed.load(path)
+
+
+def finished(path: str) -> "MultiplyImputed":
+    """A saved run with all its completed datasets."""
+    imputed = load(path)
+    if not imputed.record.finished:
+        finding = "this run was stopped before all its datasets were completed"
+        raise one(FileError, path, finding, f"go on with: {shlex.join(['bayesimpute', 'resume', path])}")
+    return imputed
+
+
+def diagnosis(imputed: "MultiplyImputed") -> "Diagnosis":
+    """Of the run and of the analyses of its plan."""
+    from bayesimpute.diagnosis.diagnosis import diagnose
+
+    return diagnose(imputed, analyses=list(analyses_of_plan(imputed).values()))
+
+
+def analyses_of_plan(imputed: "MultiplyImputed") -> "dict[str, Analyses]":
+    """The analyses of the plan, as far as they can be fitted; warns of the others."""
+    analyses = {}
+    for analysis in imputed.plan.analyses if imputed.record.finished else ():
+        try:
+            analyses[analysis.name] = imputed.analyse(analysis.formula, **analysis.options)
+        except (AnalysisError, InputError) as error:
+            tables.say(f"{Severity.WARNING}: analysis[{analysis.name}]: {error}")
+    return analyses
+
+
+def code(found: "Diagnosis") -> int:
+    """The exit code: 0 converged, 3 not."""
+    return 0 if found.converged is True else 3

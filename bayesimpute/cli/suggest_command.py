@@ -1,0 +1,28 @@
+"""The command that writes a plan: ``suggest``."""
+
+import argparse
+import shlex
+
+from bayesimpute.base import tables
+
+
+def suggest(arguments: argparse.Namespace) -> int:
+    """``bayesimpute suggest --data DATA --analysis F``: the plan goes to standard output."""
+    from bayesimpute.data.files import read_data
+    from bayesimpute.suggesting import suggest as suggested
+
+    named = arguments.auxiliary
+    found = suggested(
+        arguments.analysis,
+        read_data(arguments.data),
+        mode=arguments.mode,
+        auxiliary="auto" if named == ["auto"] else named,
+        clusters=arguments.cluster,
+    )
+    print(found.toml, end="")
+    tables.say(f"Next, with this text as plan.toml: {shlex.join(_check(arguments.data))}")
+    return 0
+
+
+def _check(data: str) -> list[str]:
+    return ["bayesimpute", "check", "plan.toml", "--data", data]

@@ -1,0 +1,392 @@
+"""The data as given: a frame, its missing cells, its clusters, and what each variable is.
+
+A variable's level is found from the data: it is of level 2 of a cluster key if it is constant in every cluster of that
+key, and at least two values are observed in some cluster (one value a cluster proves nothing). Where several keys
+qualify it belongs to the coarsest. All is computed by sorting once per key, so that a million rows take a second.
+
+A key is the name of a column, or ``a:b`` for the interaction of two; clusters are coded by first appearance, so
+nothing depends on their labels. To describe variables by something more, add a field to :class:`Variable`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, one
+from bayesimpute.data.columns import Column, Kind, encode
+
+Pattern = Literal["complete", "sporadic", "systematic", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Variable:
+    """What a column of the data is.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    kind : {"number", "yes/no", "category", "date", "mixed"}
+        What the values are; only the first three can take part in a model.
+    labels : tuple
+        The labels of a category.
+    level : str or None
+        The cluster key within which it is constant; None for level 1.
+    n_observed, n_missing : int
+        Cells.
+    pattern : {"complete", "sporadic", "systematic", "both"}
+        Systematic: whole clusters are missing and every other cluster is wholly observed. Sporadic: cells are missing
+        in clusters that have observed ones. Judged by the variable's own key at level 2, and at level 1 by the key with
+        the fewest clusters; without clusters, whatever is missing is sporadic.
+    icc : float or None
+        The intraclass correlation of the observed values by the first key; None for level 2, for categories, and
+        where it is not defined.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[Any, ...]
+    level: str | None
+    n_observed: int
+    n_missing: int
+    pattern: Pattern
+    icc: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Key:
+    """Clusters in the order of their first row: `codes` per row, `order` sorts the rows by code, `starts` cuts them."""
+
+    codes: np.ndarray
+    labels: tuple[Any, ...]
+    order: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.starts)
+
+    def extremes(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest observed value of each cluster, shape (cluster,); (inf, -inf) where there is none."""
+        ordered = values[self.order]
+        missing = np.isnan(ordered)
+        low = np.minimum.reduceat(np.where(missing, np.inf, ordered), self.starts)
+        high = np.maximum.reduceat(np.where(missing, -np.inf, ordered), self.starts)
+        return low, high
+
+    def count(self, mask: np.ndarray) -> np.ndarray:
+        """Rows of each cluster for which `mask` holds, shape (cluster,)."""
+        return np.bincount(self.codes[mask], minlength=self.n)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Incomplete:
+    """Incomplete multilevel data; made by :meth:`from_frame`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A copy of what was given.
+    columns : mapping of str to Column
+        Every column as floats.
+    clusters : tuple of str
+        The cluster keys; ``a:b`` is the interaction of two columns.
+    variables : mapping of str to Variable
+        What each column is.
+    """
+
+    frame: pd.DataFrame
+    columns: Mapping[str, Column]
+    clusters: tuple[str, ...]
+    variables: Mapping[str, Variable]
+    _keys: Mapping[str, _Key]
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, *, clusters: Sequence[str] = ()) -> "Incomplete":
+        """Look at a data frame.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            One row a unit; missing cells are missing values of the column's dtype.
+        clusters : sequence of str
+            The cluster keys: columns of any dtype, or ``a:b``.
+
+        Returns
+        -------
+        Incomplete
+
+        Raises
+        ------
+        DataError
+            With every problem: no or no proper frame, no rows, names that are not texts or not unique, infinite
+            values, a cluster key that is not there or has missing values.
+        """
+        clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
+        _require_frame(frame)
+        frame = frame.copy(deep=False)  # pandas copies on write: whoever changes theirs does not change this one
+        columns = {str(name): encode(series, str(name), copy=False) for name, series in frame.items()}
+        problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
+        if problems:
+            raise DataError(problems)
+        keys = {key: _key(frame, _parts(frame, key)) for key in clusters}
+        variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
+        return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
+
+    @property
+    def missing(self) -> pd.DataFrame:
+        """Bool, the shape and labels of the frame: True where a cell is missing."""
+        cells = {name: column.missing for name, column in self.columns.items()}
+        return pd.DataFrame(cells, index=self.frame.index, columns=self.frame.columns)
+
+    @cached_property
+    def each_row(self) -> np.ndarray:
+        """0, 1, …: int64, shape (unit,); the same array for all who ask."""
+        return np.arange(len(self.frame))
+
+    def codes(self, key: str) -> np.ndarray:
+        """The cluster of each row: int64, shape (unit,), by first appearance from 0.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or it has missing values.
+        """
+        return self._find(key).codes
+
+    def n_clusters(self, key: str) -> int:
+        """The number of clusters of a key."""
+        return self._find(key).n
+
+    def labels(self, key: str) -> tuple[Any, ...]:
+        """The clusters' labels by code; texts ``"a:b"`` for an interaction."""
+        return self._find(key).labels
+
+    def level_rows(self, key: str) -> np.ndarray:
+        """The first row of each cluster, by code: int64, shape (cluster,)."""
+        found = self._find(key)
+        return found.order[found.starts]
+
+    def deductive(self, name: str, *, key: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """A level-2 variable with the cells filled in whose value another member of the cluster has.
+
+        Parameters
+        ----------
+        name : str
+            The variable.
+        key : str, optional
+            The key of its clusters; by default the level that was found. Nothing is filled in at level 1.
+
+        Returns
+        -------
+        values : ndarray, shape (unit,)
+            Floats or codes as in `columns`; NaN where no member has a value, or members disagree.
+        filled : ndarray, shape (unit,)
+            Bool, the cells that were filled in.
+        """
+        values = self.columns[name].values.copy()
+        key = key or self.variables[name].level
+        if key is None:
+            return values, np.zeros(len(values), dtype=bool)
+        found = self._find(key)
+        low, high = found.extremes(values)
+        filled = np.isnan(values) & (low == high)[found.codes]
+        values[filled] = low[found.codes[filled]]
+        return values, filled
+
+    def disagreements(self, name: str, key: str) -> list[Any]:
+        """The labels of all rows of those clusters whose members have different values of a variable.
+
+        Empty for a variable of level 2 of the key; a few rows where a variable is meant to be of level 2 but mistyped.
+        """
+        found = self._find(key)
+        low, high = found.extremes(self.columns[name].values)
+        return self.frame.index[(low < high)[found.codes]].tolist()
+
+    def describe(self) -> pd.DataFrame:
+        """One row a variable: variable, type, level, observed, missing, pattern, icc.
+
+        The level is ``1``, the key of a level-2 variable, or ``key`` for a cluster key that is not constant in another.
+        """
+        keyed = {part for key in self.clusters for part in _parts(self.frame, key)}
+        rows = [
+            (
+                v.name,
+                v.kind,
+                v.level or ("key" if v.name in keyed else "1"),
+                v.n_observed,
+                v.n_missing,
+                v.pattern,
+                v.icc,
+            )
+            for v in self.variables.values()
+        ]
+        table = pd.DataFrame(rows, columns=["variable", "type", "level", "observed", "missing", "pattern", "icc"])
+        return table.astype({"icc": np.float64})
+
+    def patterns(self) -> pd.DataFrame:
+        """The distinct patterns of missing cells, as mice's ``md.pattern``.
+
+        Returns
+        -------
+        DataFrame
+            One row a pattern, indexed by the number of rows ``n`` that have it: 1 where a variable is observed, 0 where
+            it is missing, and ``n_missing`` variables missing. Variables stand in the order of their missing cells,
+            patterns by the number of missing variables, then the most frequent first. The last row, ``missing``, has
+            the missing cells.
+        """
+        missing = self.missing
+        missing = missing[missing.sum().sort_values(kind="stable").index]
+        cells = missing.to_numpy()
+        codes = np.zeros(len(cells), dtype=np.int64)
+        for column in cells.T[cells.any(axis=0)]:
+            codes, _ = pd.factorize(2 * codes + column)
+        _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+        distinct = cells[first]
+        order = np.lexsort((first, -counts, distinct.sum(axis=1)))
+        rows = np.vstack([1 - distinct[order].astype(np.int64), cells.sum(axis=0)])
+        totals = [*distinct[order].sum(axis=1), int(cells.sum())]
+        index = pd.Index([*counts[order].tolist(), "missing"], dtype=object, name="n")
+        table = pd.DataFrame(rows, index=index, columns=missing.columns)
+        table.insert(len(table.columns), "n_missing", totals, allow_duplicates=True)
+        return table
+
+    def _find(self, key: str) -> _Key:
+        if key in self._keys:
+            return self._keys[key]
+        problems = _key_problems(self.frame, self.columns, (key,))
+        if problems:
+            raise DataError(problems)
+        return _key(self.frame, _parts(self.frame, key))
+
+
+def _require_frame(frame: pd.DataFrame) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        raise one(DataError, "data", f"a {type(frame).__name__} is not a data frame", "give a pandas.DataFrame")
+    problems = []
+    if len(frame) == 0 or len(frame.columns) == 0:
+        finding = f"the frame is empty: {len(frame)} rows, {len(frame.columns)} columns"
+        problems.append(Problem(path="data", finding=finding, remedy="give at least one row and one column"))
+    for name in dict.fromkeys(name for name in frame.columns if not isinstance(name, str)):
+        remedy = "rename the columns: frame.columns = frame.columns.map(str)"
+        problems.append(Problem(path="data", finding=f"the column name {name!r} is not a text", remedy=remedy))
+    for name in frame.columns[frame.columns.duplicated()].unique():
+        finding = f'{int((frame.columns == name).sum())} columns are called "{name}"'
+        problems.append(Problem(path="data", finding=finding, remedy="give every column a name of its own"))
+    if problems:
+        raise DataError(problems)
+
+
+def _infinite(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Problem]:
+    problems = []
+    for name, column in columns.items():
+        infinite = np.isinf(column.values)
+        if infinite.any():
+            finding = f"{int(infinite.sum())} infinite values, {first_row(frame, infinite)}"
+            remedy = "make them missing or put in numbers"
+            problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+    return problems
+
+
+def _parts(frame: pd.DataFrame, key: str) -> tuple[str, ...]:
+    """The columns of a key; a column whose own name has a colon comes first."""
+    return (key,) if key in frame.columns else tuple(str(key).split(":"))
+
+
+def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: Sequence[str]) -> list[Problem]:
+    problems = []
+    for name in dict.fromkeys(part for key in clusters for part in _parts(frame, key)):
+        if name not in columns:
+            remedy = did_you_mean(name, columns, "name a column of the data")
+            problems.append(Problem(path="clusters", finding=f'there is no column "{name}"', remedy=remedy))
+        elif columns[name].missing.any():
+            rows = frame.index[columns[name].missing]
+            shown = ", ".join(map(repr, rows[:5].tolist())) + (", ..." if len(rows) > 5 else "")
+            finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
+            remedy = "leave these rows out, or give them a cluster"
+            problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+    return problems
+
+
+def _key(frame: pd.DataFrame, parts: tuple[str, ...]) -> _Key:
+    codes, labels = _factorize(frame, parts[0])
+    for part in parts[1:]:
+        more, _ = _factorize(frame, part)
+        codes, _ = pd.factorize(codes * (int(more.max()) + 1) + more)
+    codes = codes.astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    if len(parts) > 1:
+        rows = frame[list(parts)].iloc[order[starts]]
+        labels = tuple(":".join(map(str, row)) for row in rows.itertuples(index=False, name=None))
+    return _Key(codes=codes, labels=labels, order=order, starts=starts)
+
+
+def _factorize(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[Any, ...]]:
+    # From the column as given: as floats, whole numbers above 2**53 would run together.
+    codes, labels = pd.factorize(cast(pd.Series, frame[name]))
+    return codes.astype(np.int64), tuple(labels.tolist())
+
+
+def _owners(frame: pd.DataFrame, keys: Mapping[str, _Key], name: str) -> frozenset[str]:
+    """The keys that a column is part of: it is constant within these by construction."""
+    return frozenset(key for key in keys if name in _parts(frame, key))
+
+
+def _describe(column: Column, keys: Mapping[str, _Key], owners: frozenset[str]) -> Variable:
+    missing = column.missing
+    level = _level(column.values, {key: found for key, found in keys.items() if key not in owners})
+    first = next(iter(keys), None)
+    metric = column.kind in ("number", "yes/no") and level is None and first is not None and first not in owners
+    return Variable(
+        name=column.name,
+        kind=column.kind,
+        labels=column.labels if column.kind == "category" else (),
+        level=level,
+        n_observed=int((~missing).sum()),
+        n_missing=int(missing.sum()),
+        pattern=_pattern(missing, keys[level] if level else min(keys.values(), key=lambda key: key.n, default=None)),
+        icc=_icc(column.values, keys[first]) if metric and first is not None else None,
+    )
+
+
+def _level(values: np.ndarray, keys: Mapping[str, _Key]) -> str | None:
+    for name, key in sorted(keys.items(), key=lambda item: item[1].n):
+        low, high = key.extremes(values)
+        if not np.any(low < high) and np.any(key.count(~np.isnan(values)) > 1):
+            return name
+    return None
+
+
+def _pattern(missing: np.ndarray, key: _Key | None) -> Pattern:
+    if not missing.any():
+        return "complete"
+    if key is None:
+        return "sporadic"
+    gaps, sizes = key.count(missing), key.count(np.ones_like(missing))
+    whole, some = np.any(gaps == sizes), np.any((gaps > 0) & (gaps < sizes))
+    return "both" if whole and some else "systematic" if whole else "sporadic"
+
+
+def _icc(values: np.ndarray, key: _Key) -> float | None:
+    """ICC(1) from a one-way analysis of variance of the observed values.
+
+    (MSB - MSW) / (MSB + (n - 1) MSW) with the mean observed cluster size n; Bartko (1976, Psychological Bulletin
+    83:762), as in R's multilevel::ICC1.
+    """
+    observed = ~np.isnan(values)
+    codes, y = key.codes[observed], values[observed]
+    sizes = np.bincount(codes, minlength=key.n)
+    clusters, total = int((sizes > 0).sum()), len(y)
+    if clusters < 2 or total <= clusters:
+        return None
+    y = y - y.mean()
+    means = np.bincount(codes, weights=y, minlength=key.n) / np.maximum(sizes, 1)
+    between = float(sizes @ means**2) / (clusters - 1)
+    within = float(np.sum((y - means[codes]) ** 2)) / (total - clusters)
+    denominator = between + (total / clusters - 1) * within
+    return (between - within) / denominator if denominator > 0 else None

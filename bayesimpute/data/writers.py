@@ -1,0 +1,139 @@
+"""Tables out: one writer a format, and what each format can hold.
+
+To support another format, write a function from frame and path to a file and add it to ``WRITERS``.
+"""
+
+import datetime
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import FileError, one
+from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
+
+STATA_LONG = 2_147_483_620
+STATA_STRING = 2045
+DOUBLE_WHOLE = 2**53
+STATA_RESERVED = """
+aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do double
+else eltypedef end enum explicit export external float for friend function global goto if inline int local long NULL
+pragma protected quad rowvector short typedef typename virtual _all _N _skip _b _pi in _pred strL _coef _rc using _cons
+_se with _n
+"""
+
+
+def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write `frame` to a .csv, .parquet or .dta file; the row index is not written.
+
+    CSV has missing values as empty fields, yes/no as True/False and floats with all their digits. Parquet keeps every
+    type, but only categories of text stay categories. Stata files (version 118) hold categories as value labels, yes/no
+    as 0/1, whole numbers beyond Stata's range as double (or as text beyond 2^53), time zones as UTC, everything else as
+    text. Stata's names have letters, digits and underscores only and leave out its reserved words: ``.imp`` becomes
+    ``_imp``, ``class`` becomes ``_class``.
+
+    Raises
+    ------
+    FileError
+        The ending is unknown, the file exists and not `force`, the folder is missing, or the file cannot be written.
+    """
+    suffix = ending(Path(path), WRITERS)
+    if suffix is None:
+        raise unknown_ending(Path(path), WRITERS)
+    check_names(list(map(str, frame.columns)), str(path))
+    with atomic(path, force=force) as temporary:
+        try:
+            WRITERS[suffix](frame, temporary)
+        except OSError:
+            raise
+        except Exception as error:  # what a format cannot hold, each writer says with an exception of its own
+            finding = f"this table cannot be written as {suffix} ({first_line(error)})"
+            remedy = f"change that column, or write another format ({', '.join(WRITERS)})"
+            raise one(FileError, str(path), finding, remedy) from error
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, engine="pyarrow", index=False)
+
+
+def _write_stata(frame: pd.DataFrame, path: Path) -> None:
+    """Stata 118 with a fixed time stamp, so that the same frame gives the same bytes."""
+    columns = {
+        name: _stata_column(column)
+        for name, (_, column) in zip(_stata_names(list(frame.columns)), frame.items(), strict=True)
+    }
+    table = pd.DataFrame(columns)
+    texts = [name for name in table if table[name].dtype == object]
+    wide = [name for name in texts if any(len(text.encode()) > STATA_STRING for text in table[name])]
+    stamp = datetime.datetime(2000, 1, 1)
+    table.to_stata(path, write_index=False, time_stamp=stamp, version=118, convert_strl=wide)
+
+
+def _stata_names(names: Sequence[object]) -> list[str]:
+    """Column names that Stata accepts: at most 32 letters, digits and underscores, none twice."""
+    taken: list[str] = []
+    for name in map(str, names):
+        plain = re.sub(r"\W", "_", name) or "_"
+        plain = f"_{plain}" if plain in STATA_RESERVED.split() or plain[0].isdigit() else plain
+        unique, k = plain[:32], 0
+        while unique in taken:
+            k += 1
+            unique = f"{plain[: 31 - len(str(k))]}_{k}"
+        taken.append(unique)
+    return taken
+
+
+def _stata_column(column: pd.Series) -> pd.Series:
+    """The nearest thing that Stata can hold; rows numbered from 0."""
+    column = column.reset_index(drop=True)
+    dtype, gaps = column.dtype, bool(column.isna().any())
+    if isinstance(dtype, pd.CategoricalDtype) and len(column):  # pandas cannot write labels without rows
+        return column.cat.rename_categories([str(label) for label in dtype.categories])
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if pd.api.types.is_datetime64_dtype(dtype):
+        return column
+    if pd.api.types.is_bool_dtype(dtype) and not gaps:
+        return column.astype("int8")
+    if pd.api.types.is_integer_dtype(dtype) and not gaps and _largest(column) <= STATA_LONG:
+        return column.astype("int64")
+    if pd.api.types.is_integer_dtype(dtype) and _largest(column) > DOUBLE_WHOLE:
+        return _as_text(column)
+    if pd.api.types.is_any_real_numeric_dtype(dtype) or isinstance(dtype, pd.BooleanDtype):
+        return pd.Series(column.to_numpy(dtype="float64", na_value=np.nan))
+    return _as_text(column)
+
+
+def _largest(column: pd.Series) -> int:
+    """The largest size of the numbers in a whole-number column, 0 if there is none."""
+    numbers = column.dropna()
+    return max(abs(int(numbers.min())), abs(int(numbers.max()))) if len(numbers) else 0
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Text with empty strings where missing, as Stata has it."""
+    gaps = column.isna()
+    return pd.Series(["" if gap else str(value) for value, gap in zip(column, gaps, strict=True)], dtype=object)
+
+
+def check_names(names: Sequence[str], origin: str) -> None:
+    """Refuse a column name that stands twice; `origin` names the table in the error."""
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
+        listed = ", ".join(f'"{name}"' for name in twice)
+        raise one(FileError, origin, f"more than one column is called {listed}", "rename them")
+
+
+WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".dta": _write_stata,
+}

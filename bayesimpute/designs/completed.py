@@ -1,0 +1,257 @@
+"""The current completed data of one chain: every column that a formula reads, as arrays and as a frame.
+
+A :class:`Completed` belongs to one leg of one chain and is the only thing that changes in place while it runs.
+Setting a variable recomputes at once whatever is derived from it, in dependency order: passive variables and cluster
+means never lag.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.cluster_means import ClusterMeans
+from bayesimpute.formulas import evaluate_expression
+from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
+
+
+class Completed:
+    """Completed columns of the data.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    resolved : Resolved
+        What is imputed and what is derived.
+    values : mapping of str to ndarray
+        For each target, the values of its missing units.
+    """
+
+    def __init__(self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray]) -> None:
+        self._incomplete = incomplete
+        self._derived = resolved.derived
+        self._targets = {target.name: target for target in resolved.targets}
+        self._means = ClusterMeans(incomplete)
+        read = {name for target in resolved.targets for name in target.columns}
+        read |= {name for column in resolved.derived for name in column.expression.names}
+        read |= {column.name for column in resolved.derived if column.fills}
+        self.values: dict[str, np.ndarray] = {}
+        self._series: dict[str, pd.Series] = {}
+        for name in incomplete.columns:
+            if name in read or name in self._targets:
+                self._put(name, resolved.filled.get(name, incomplete.columns[name].values))
+        for name, cells in values.items():
+            self._put(name, self.values[name].copy())
+            self._write(self._targets[name], cells)
+        self._recompute(self._derived)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The columns as formulas read them: numbers as floats, labels as categories."""
+        return pd.DataFrame(self._series, copy=False)
+
+    @property
+    def columns(self) -> "Columns":
+        """The same without the cost of a frame: what design matrices are evaluated on."""
+        numbers = {n: v for n, v in self.values.items() if not self._labelled(n)}
+        return Columns(self._series, numbers)
+
+    def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
+        """Put new values into the missing units of a target; returns the names of all columns that changed."""
+        self._write(target, cells)
+        changed = {target.name}
+        for column in self._derived:
+            if changed & column.expression.needs:
+                self._recompute([column])
+                changed.add(column.name)
+        return frozenset(changed)
+
+    def cells(self, target: Target) -> np.ndarray:
+        """The values of the missing units of a target."""
+        return self.values[target.name][target.missing_rows]
+
+    def _write(self, target: Target, cells: np.ndarray) -> None:
+        rows, places = target.filled_rows
+        values = self.values[target.name]
+        values[rows] = cells if target.level is None else cells[places]
+        if self._labelled(target.name):  # the series of numbers is a view
+            self._series[target.name] = _as_series(self._incomplete, target.name, values)
+
+    def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
+        """Some rows and columns, in which a variable may be given other values."""
+        return Excerpt(
+            self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
+        )
+
+    def _labelled(self, name: str) -> bool:
+        column = self._incomplete.columns.get(name)
+        return column is not None and column.kind == "category"
+
+    def _put(self, name: str, values: np.ndarray) -> None:
+        self.values[name] = values
+        self._series[name] = _as_series(self._incomplete, name, values)
+
+    def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
+        for column in columns:
+            result = self._computed(column)
+            if column.fills:
+                given = self._incomplete.columns[column.name].values
+                result = np.where(np.isnan(given), result, given)
+            self._put(column.name, result)
+
+    def _computed(self, column: DerivedColumn) -> np.ndarray:
+        name, key = column.expression.plain_mean or ("", "")
+        if name in self._targets:
+            return self._means.of_target(self._targets[name], self.values[name], key)
+        extra = {"cluster_mean": self._means.of, "observed": self._observed}
+        return evaluate_expression(column.expression, self._series, extra)
+
+    def _observed(self, name: str) -> np.ndarray:
+        return (~self._incomplete.columns[name].missing).astype(float)
+
+
+def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """A column with the values of its missing units put in, shape (row,): a new array."""
+    by_unit = values[target.rows]
+    by_unit[~target.observed] = cells
+    return by_unit[target.unit_of_row]
+
+
+def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Series:
+    """A column as formulas read it: numbers as floats, labels as categories."""
+    column = incomplete.columns.get(name)
+    if column is not None and column.kind == "category":
+        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+        return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
+    return pd.Series(values, copy=False)
+
+
+class Excerpt:
+    """Some rows of completed data, in which one variable may be given other values.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    rows : ndarray of int, shape (row,)
+        Which rows; all of a cluster, for every key of a cluster mean that follows from the variable.
+    series : mapping of str to Series
+        The columns at these rows.
+    """
+
+    def __init__(self, incomplete: Incomplete, rows: np.ndarray, series: Mapping[str, pd.Series]) -> None:
+        self._incomplete, self._rows, self._series = incomplete, rows, dict(series)
+
+    def values(self, name: str) -> np.ndarray:
+        """A column of numbers or codes as it stands, shape (row,)."""
+        series = self._series[name]
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return series.cat.codes.to_numpy(dtype=float)
+        return series.to_numpy(dtype=float)
+
+    def given(self, name: str, values: np.ndarray, derived: Iterable[DerivedColumn]) -> "Columns":
+        """The columns with other values of one variable, and of the derived variables that follow from it."""
+        series = {**self._series, name: _as_series(self._incomplete, name, values)}
+        for column in derived:
+            result = evaluate_expression(column.expression, series, {"cluster_mean": self._cluster_mean})
+            if column.fills:
+                known = self._incomplete.columns[column.name].values[self._rows]
+                result = np.where(np.isnan(known), result, known)
+            series[column.name] = _as_series(self._incomplete, column.name, result)
+        return Columns(series)
+
+    def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
+        codes = np.unique(self._incomplete.codes(key)[self._rows], return_inverse=True)[1]
+        return (np.bincount(codes, weights=values) / np.bincount(codes))[codes]
+
+
+class Columns:
+    """Columns by name, with the index and the length that evaluating a matrix asks for.
+
+    Parameters
+    ----------
+    series : mapping of str to Series, shape (row,)
+        All columns.
+    numbers : mapping of str to ndarray, shape (row,), optional
+        Those that are numbers, again, for who needs no Series.
+    """
+
+    def __init__(self, series: Mapping[str, pd.Series], numbers: Mapping[str, np.ndarray] | None = None) -> None:
+        self._series, self.numbers = series, numbers or {}
+
+    @property
+    def index(self) -> pd.Index:
+        """The row labels."""
+        return next(iter(self._series.values())).index
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self._series[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._series
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._series)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def fill(
+    incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator, *, spread: float
+) -> dict[str, np.ndarray]:
+    """A start: missing units drawn from the observed ones, and shifted.
+
+    Parameters
+    ----------
+    incomplete, resolved
+        The data and what is imputed in them.
+    rng : Generator
+        Of the chain.
+    spread : float
+        Each variable is shifted by a uniform draw between -spread and +spread standard deviations (numbers), or on the
+        logit scale (binary), so that chains start apart and R-hat can see them meet.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For each target, the values of its missing units.
+    """
+    return {
+        t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread)
+        for t in resolved.targets
+    }
+
+
+def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Missing units drawn from the observed ones of the same cluster, so that clusters differ as where observed.
+
+    By the first cluster key; where a cluster has no observed value, and for level-2 variables, from all.
+    """
+    cells = fill(incomplete, resolved, rng, spread=0.0)
+    if not incomplete.clusters:
+        return cells
+    codes = incomplete.codes(incomplete.clusters[0])
+    for target in resolved.targets:
+        if target.level is None:
+            known = target.fit_rows[np.argsort(codes[target.fit_rows], kind="stable")]
+            counts = np.bincount(codes[known], minlength=codes.max() + 1)
+            starts = np.cumsum(counts) - counts
+            mine = codes[target.missing_rows]
+            chosen = starts[mine] + (rng.random(len(mine)) * counts[mine]).astype(np.int64)
+            has = counts[mine] > 0
+            cells[target.name][has] = incomplete.columns[target.name].values[known[chosen[has]]]
+    return cells
+
+
+def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
+    known = values[target.fit_rows]
+    missing = int((~target.observed).sum())
+    shift = rng.uniform(-spread, spread)
+    if target.kind == "binary":
+        share = np.clip(known.mean(), 0.02, 0.98)
+        return (rng.random(missing) < expit(logit(share) + shift)).astype(float)
+    return rng.choice(known, missing) + shift * known.std()

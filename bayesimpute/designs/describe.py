@@ -1,0 +1,314 @@
+"""Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
+
+bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
+priors. In that frame one random intercept by a two-level stand-in takes the place of all random effects, because
+formulae builds one column per cluster (quadratic in time and memory) and the intercept's prior does not depend on
+their number; the true cluster codes are kept in the design.
+
+bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
+``(1 + x | g)`` independent.
+
+Priors of parameters other than ``mu`` that have a formula (``sigma``) are bambi's Normal(0, 1) and HalfNormal(1), but
+for the standardised target and columns: on the raw scale they would not survive a change of units.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed, fill_within
+from bayesimpute.designs.design import Block, Design, Predictor, Units
+from bayesimpute.designs.information_ratio import information_ratio
+from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, prefixed
+from bayesimpute.designs.subsample import representative
+from bayesimpute.families import Parameter, Rows
+from bayesimpute.formulas import Formula, Matrix, build, namespace
+from bayesimpute.plan.targets import Resolved, Target
+
+SEED = 20260101
+"""Of the completed frame on which models are described, whatever the user's seed."""
+INFORMATIVE = 1.0
+"""Ratio of a cluster's information about its effects to the population's above which a block is centred."""
+SLOPE = 2.5
+"""bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
+CONSTANT = 1e-12
+"""Relative spread of a column that is constant but for rounding."""
+LKJ_ETA = 2.0
+"""Keeps the correlations of tiny clusters off -1 and 1."""
+
+
+def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Design:
+    """The design of one target.
+
+    Raises
+    ------
+    FormulaError
+        If a formula cannot be computed on the data.
+    """
+    return _Describer(target, incomplete, _completed(incomplete, resolved)).design()
+
+
+def describe_all(incomplete: Incomplete, resolved: Resolved) -> dict[str, Design]:
+    """The designs of all targets, as :func:`describe` makes them."""
+    completed = _completed(incomplete, resolved)
+    return {t.name: _Describer(t, incomplete, completed).design() for t in resolved.targets}
+
+
+def _completed(incomplete: Incomplete, resolved: Resolved) -> Completed:
+    return Completed(incomplete, resolved, fill_within(incomplete, resolved, np.random.default_rng(SEED)))
+
+
+@dataclass
+class _Describer:
+    """The steps of :func:`describe`, on one completed frame."""
+
+    target: Target
+    incomplete: Incomplete
+    completed: Completed
+
+    def __post_init__(self) -> None:
+        frame = self.completed.frame
+        kept = representative(self.target, frame, self.incomplete)
+        at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
+        self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
+        self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
+        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]]
+        scaled = self.target.family.standardise
+        self.centre = float(self.y.mean()) if scaled else 0.0
+        self.scale = float(self.y.std()) if scaled else 1.0
+        self.described: Any = None
+        self.two = ""
+
+    def design(self) -> Design:
+        family = self.target.family
+        predictors = tuple(self.predictor(p) for p in family.parameters)
+        parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
+        blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
+        return Design(target=self.target, predictors=predictors, blocks=blocks, centre=self.centre, scale=self.scale)
+
+    def units(self, p: Parameter) -> Units:
+        if p.unit == "location":
+            return Units(shift=self.centre, unit=self.scale)
+        return Units(shift=float(np.log(self.scale))) if p.unit == "scale" else Units()
+
+    def predictor(self, p: Parameter) -> Predictor:
+        formula = self.target.formulas.get(p.name)
+        units = self.units(p)
+        if formula is None:
+            return self.constant(p, units)
+        frame = self.frames[p.rows]
+        matrix = build(formula.common, frame, path=f"{self.target.path}.formulas.{p.name}")
+        columns = matrix.evaluate(frame)
+        intercept = "Intercept" in matrix.names
+        centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
+        scale = spread(columns)
+        free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
+        centre[free] = 0.0
+        scale[free] = 1.0
+        automatic = self.automatic(p, formula, matrix, scale, units)
+        names = tuple(prefixed(p, name) for name in matrix.names)
+        priors = []
+        for name, term, prior, s, first in zip(names, column_terms(matrix), automatic, scale, free, strict=True):
+            user = self.own(name, prefixed(p, term), prior)
+            priors.append(user.affine(shift=units.shift if first else 0.0, unit=units.unit / s))
+        return Predictor(
+            parameter=p,
+            matrix=matrix,
+            names=names,
+            centre=centre,
+            scale=scale,
+            units=units,
+            offset=0.0 if intercept else -units.shift / units.unit,
+            priors=tuple(priors),
+        )
+
+    def constant(self, p: Parameter, units: Units) -> Predictor:
+        unit = self.scale if p.unit == "scale" else 1.0
+        assert p.prior is not None
+        prior = self.own(p.name, p.name, p.prior.affine(unit=1 / unit)).affine(unit=unit)
+        none = np.zeros(0)
+        return Predictor(
+            parameter=p, matrix=None, names=(p.name,), centre=none, scale=none, units=units, offset=0.0, priors=(prior,)
+        )
+
+    def own(self, name: str, term: str, automatic: Prior) -> Prior:
+        """The user's prior for a coefficient or for its whole term, else the automatic one."""
+        for key in (name, term):
+            if key in self.target.priors:
+                return self.target.priors[key]
+        return automatic
+
+    def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
+        """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
+        if p.name != "mu":
+            first = Prior.of("Normal", units.shift, p.intercept)
+            pairs = zip(matrix.names, scale, strict=True)
+            return [first if name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
+        described = self.bambi(formula)
+        priors: list[Prior] = []
+        for term, place in matrix.terms:
+            given = described.intercept_term if term == "Intercept" else described.common_terms[term]
+            width = place.stop - place.start
+            mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
+            priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
+        return priors
+
+    def bambi(self, formula: Formula) -> Any:
+        """Bambi's description of the main formula, with stand-ins for the cluster keys."""
+        import bambi
+
+        if self.described is not None:
+            return self.described
+        observed = self.frames[Rows.OBSERVED]
+        y = unused("response", observed)
+        frame = observed.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
+        self.two = unused("two", frame)
+        frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
+        groups = [f"(1 | {self.two})"] if formula.groups else []
+        text = f"{y} ~ {' + '.join([formula.common, *groups])}"
+        family = self.target.family
+        link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of deprecations inside bambi, and of its divisions by zero
+            options = {"family": family.bambi, "extra_namespace": namespace({}), **link}
+            plain = bambi.Model(text, frame, auto_scale=False, **options)
+            priors = unscalable(next(iter(plain.parameters.values())), self.scale, binary=bool(link))
+            model = bambi.Model(text, frame, priors=priors, **options)
+        self.described = next(iter(model.parameters.values()))
+        return self.described
+
+    def block(self, bundle: Sequence[Part], key: str) -> Block:
+        """The effects of one cluster key, of one parameter or of several."""
+        factor = bundle[0].group.factor
+        parts = [self.part(part) for part in bundle]
+        names = tuple(name for part in parts for name in part.names)
+        codes = self.incomplete.codes(factor)
+        everywhere = any(part.parameter.rows is Rows.ALL for part in bundle)
+        return Block(
+            key=key,
+            factor=factor,
+            rows=Rows.ALL if everywhere else Rows.OBSERVED,
+            codes=codes,
+            size=self.incomplete.n_clusters(factor),
+            parts=tuple((part.parameter.name, made.matrix) for part, made in zip(bundle, parts, strict=True)),
+            names=names,
+            scale=np.concatenate([part.scale for part in parts]),
+            units=tuple(part.units for part in parts for _ in part.names),
+            priors=tuple(prior for part in parts for prior in part.priors),
+            eta=self.own(correlations(bundle[0].parameter, bundle[0].group), "", Prior.of("LKJ", LKJ_ETA)).args[0],
+            centred=min(self.ratio(x.parameter, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
+        )
+
+    def part(self, part: Part) -> "_Effects":
+        """The effects that one parenthesis of random effects brings into a block."""
+        p, group = part.parameter, part.group
+        frame = self.frames[p.rows]
+        matrix = build(group.expression, frame, path=f"{self.target.path}.formulas.{p.name}")
+        columns = matrix.evaluate(frame)
+        scale = spread(columns)
+        scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
+        units = self.units(p)
+        effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
+        names = tuple(f"{effect}|{group.factor}" for effect in effects)
+        terms = [prefixed(p, "1" if term == "Intercept" else term) for term in column_terms(matrix)]
+        priors = []
+        for name, term, prior, s in zip(names, terms, self.automatic_sds(p, matrix, columns), scale, strict=True):
+            user = self.own(f"{name}_sigma", f"{term}|{group.factor}_sigma", prior)
+            priors.append(user.affine(unit=units.unit / s))
+        return _Effects(matrix, columns / scale, names, scale, units, tuple(priors))
+
+    def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
+        """Half-normals in the user's units: of the intercept bambi's own, of each column by bambi's rule.
+
+        Its terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, which
+        lme4 does not.
+        """
+        if p.name != "mu":
+            return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
+        slopes = SLOPE * self.scale / spread(columns)
+        if "Intercept" in matrix.names:
+            intercept = self.bambi(self.target.formulas[p.name]).group_specific_terms[f"1|{self.two}"]
+            slopes[matrix.names.index("Intercept")] = intercept.prior.args["sigma"].args["sigma"]
+        return [Prior.of("HalfNormal", s) for s in slopes]
+
+    def ratio(self, p: Parameter, codes: np.ndarray, part: "_Effects") -> float:
+        """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
+
+        Where it is little, the centred form has a funnel at small standard deviations; so in doubt it is not used: not
+        for parameters other than locations, nor for yes/no targets, unless the family selects (its clusters are worth
+        the rough answer of a linear model for the probabilities).
+        """
+        selects = self.target.family.selection
+        if selects is not None and p.name == selects.parameter:
+            rows = self.rows[Rows.ALL]
+            y = np.repeat([1.0, 0.0], [len(self.y), len(rows) - len(self.y)])
+        elif p.name == "mu" and (selects is not None or self.target.family.standardise):
+            y = self.y
+        else:
+            return 0.0
+        frame = self.frames[p.rows]
+        matrix = build(self.target.formulas[p.name].common, frame)
+        x = matrix.evaluate(frame)
+        y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
+        return information_ratio(y, x / spread(x), part.columns, codes[self.rows[p.rows]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Effects:
+    """One parenthesis of random effects: matrix, standardised columns (row, effect), names, scales, units, priors."""
+
+    matrix: Matrix
+    columns: np.ndarray
+    names: tuple[str, ...]
+    scale: np.ndarray
+    units: Units
+    priors: tuple[Prior, ...]
+
+
+def flat(columns: np.ndarray) -> np.ndarray:
+    """Which columns are constant but for rounding, shape (column,)."""
+    return columns.std(axis=0) <= CONSTANT * np.abs(columns).max(axis=0, initial=0.0)
+
+
+def spread(columns: np.ndarray) -> np.ndarray:
+    """Standard deviations of the columns, shape (column,); 1 where a column is constant."""
+    return np.where(flat(columns), 1.0, columns.std(axis=0))
+
+
+def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
+    """Priors of the terms that bambi 0.21 cannot scale, by its own rule for each column.
+
+    It divides by the standard deviation of columns that are constant on the fitted rows (an interaction's empty cell),
+    and for yes/no targets it fails at terms of several numeric columns (``poly``, ``bs``).
+    """
+    import bambi
+
+    priors = {}
+    for name, term in described.common_terms.items():
+        columns = term.data if term.data.ndim == 2 else term.data[:, None]
+        width = columns.shape[1]
+        if binary and term.kind == "interaction":  # bambi's rule: one spread for all, that of their sum
+            columns = np.repeat(columns.sum(axis=1, keepdims=True), width, axis=1)
+        ones = binary and (term.categorical or _all_categories(term))
+        several = binary and width > 1 and term.kind != "interaction"
+        if not ones and (several or flat(columns).any()):
+            sigma = (1.0 if binary else SLOPE * scale) / spread(columns)
+            priors[name] = bambi.Prior("Normal", mu=np.zeros(width), sigma=sigma)
+    return priors
+
+
+def _all_categories(term: Any) -> bool:
+    return term.kind == "interaction" and all(part.kind == "categoric" for part in term.term.components)
+
+
+def unused(name: str, frame: pd.DataFrame) -> str:
+    """A name that no column has."""
+    while name in frame:
+        name += "_"
+    return name

@@ -1,0 +1,371 @@
+"""What a conditional model is made of, as numbers: matrices, priors and units; predictions from a draw.
+
+:mod:`bayesimpute.designs.describe` makes a :class:`Design` from formulas, :mod:`bayesimpute.designs.graph` a PyMC model
+from a design.
+
+**Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m)
+/ s_y for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With
+eta = h + U eta_s (U and h say how a parameter follows the target's units) the coefficients are beta = U beta_s / s,
+and the intercept that carries the prior is bambi's, at the centre of the columns. Priors are moved to that scale,
+draws are moved back by :meth:`Design.posterior`.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.completed import Columns
+from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.families.links import LINKS
+from bayesimpute.formulas import Matrix
+from bayesimpute.plan.targets import Target
+
+Draw = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Units:
+    """eta = shift + unit * eta_s: how a linear predictor follows the target's units."""
+
+    shift: float = 0.0
+    unit: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """The common part of one parameter's linear predictor.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        Whose it is.
+    matrix : Matrix or None
+        The columns on any data; None for a parameter without a formula, which has one coefficient.
+    names : tuple of str
+        Of the coefficients, as the posterior has them.
+    centre, scale : ndarray, shape (column,)
+        x_s = (x - centre) / scale.
+    units : Units
+        Of the linear predictor.
+    offset : float
+        Added to eta_s where there is no intercept to absorb the shift.
+    priors : tuple of Prior
+        Of the standardised coefficients.
+    """
+
+    parameter: Parameter
+    matrix: Matrix | None
+    names: tuple[str, ...]
+    centre: np.ndarray
+    scale: np.ndarray
+    units: Units
+    offset: float
+    priors: tuple[Prior, ...]
+
+    @property
+    def key(self) -> str:
+        """Its name in draws."""
+        return self.parameter.name
+
+    @property
+    def intercept(self) -> int | None:
+        """The place of the intercept among the columns."""
+        columns = self.matrix.names if self.matrix else ()
+        return columns.index("Intercept") if "Intercept" in columns else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Group-specific effects of one cluster key that have one covariance matrix; they may belong to several parameters.
+
+    Parameters
+    ----------
+    key : str
+        Its name in draws.
+    factor : str
+        The cluster key.
+    rows : Rows
+        Where its effects enter the likelihood: of a block of several parameters, where any of them does.
+    codes : ndarray of int, shape (row,)
+        The cluster of each row of the data.
+    size : int
+        Number of clusters.
+    parts : tuple of (str, Matrix)
+        The columns, by parameter.
+    names : tuple of str
+        Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
+    scale : ndarray, shape (effect,)
+        z_s = z / scale.
+    units : tuple of Units
+        Of the predictor that each effect belongs to.
+    priors : tuple of Prior
+        Of the standardised standard deviations.
+    eta : float
+        LKJ parameter of their correlations.
+    centred : bool
+        Whether the sampler works with the effects themselves (clusters that say much about their own effect) or with
+        standard normals (clusters that say little, where the effects' scale makes a funnel).
+    """
+
+    key: str
+    factor: str
+    rows: Rows
+    codes: np.ndarray
+    size: int
+    parts: tuple[tuple[str, Matrix], ...]
+    names: tuple[str, ...]
+    scale: np.ndarray
+    units: tuple[Units, ...]
+    priors: tuple[Prior, ...]
+    eta: float
+    centred: bool
+
+    @property
+    def width(self) -> int:
+        """Number of effects of a cluster."""
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Design:
+    """Everything about a conditional model that does not change during a run.
+
+    Parameters
+    ----------
+    target : Target
+        The variable.
+    predictors : tuple of Predictor
+        One for each parameter of the family, in its order.
+    blocks : tuple of Block
+        The group-specific effects.
+    centre, scale : float
+        y_s = (y - centre) / scale.
+    """
+
+    target: Target
+    predictors: tuple[Predictor, ...]
+    blocks: tuple[Block, ...]
+    centre: float
+    scale: float
+
+    @property
+    def family(self) -> Family:
+        """The target's family."""
+        return self.target.family
+
+    def rows(self, parameter: str) -> Rows:
+        """Where a parameter enters the likelihood."""
+        return next(p.rows for p in self.family.parameters if p.name == parameter)
+
+    @cached_property
+    def inputs(self) -> frozenset[str]:
+        """The columns that the matrices are computed from."""
+        return frozenset().union(*self.reads.values())
+
+    @cached_property
+    def reads(self) -> Mapping[str, frozenset[str]]:
+        """The same by matrix, with the keys of :meth:`matrices`."""
+        common = {p.key: frozenset(p.matrix.columns) for p in self.predictors if p.matrix is not None}
+        return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
+
+    @cached_property
+    def widths(self) -> tuple[tuple[str, int], ...]:
+        """The keys of the matrices and their numbers of columns."""
+        common = [(p.key, len(p.matrix.names)) for p in self.predictors if p.matrix is not None]
+        return (*common, *((b.key, b.width) for b in self.blocks))
+
+    @cached_property
+    def fitted_rows(self) -> Mapping[str, np.ndarray]:
+        """The rows that each matrix is needed at to fit the model."""
+        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
+        return {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
+
+    @cached_property
+    def fitted_codes(self) -> Mapping[str, np.ndarray]:
+        """The clusters of these rows as the graph holds them, by container."""
+        return {f"codes_{b.key}": b.codes[self.fitted_rows[b.key]].astype(np.int32) for b in self.blocks}
+
+    def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
+        """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
+
+        With `reading`, only those that read one of these columns.
+        """
+        wanted = [(key, w) for key, w in self.widths if reading is None or reading & self.reads[key]]
+        made = {key: np.empty((len(columns), width)) for key, width in wanted}
+        self.refresh(made, columns)
+        return made
+
+    def refresh(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        columns: Columns,
+        rows: Mapping[str, np.ndarray] | np.ndarray | None = None,
+        changed: Set[str] | None = None,
+    ) -> None:
+        """Write into matrices what reads columns that have changed.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray, shape (row, column)
+            Some of the matrices, by their keys.
+        columns : Columns
+            Completed data.
+        rows : ndarray of int, or mapping of str to it, optional
+            Which rows of the data, the same for all matrices or by their keys; all by default.
+        changed : set of str, optional
+            Columns of the data; all by default.
+        """
+        for p in self.predictors:
+            if p.matrix is not None and p.key in arrays:
+                at = rows[p.key] if isinstance(rows, Mapping) else rows
+                p.matrix.refresh(arrays[p.key], columns, at, changed, centre=p.centre, scale=p.scale)
+        for b in self.blocks:
+            for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
+                if b.key in arrays:
+                    at = rows[b.key] if isinstance(rows, Mapping) else rows
+                    matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
+
+    def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
+        """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
+
+        Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
+        """
+        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in matrices.items()}
+        data |= self.fitted_codes
+        return data | {"y_data": self.response(y)}
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
+        return (y[self.target.learn_rows] - self.centre) / self.scale
+
+    def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
+
+        Those of parameters without a formula are numbers.
+        """
+        etas = {}
+        for p in self.predictors:
+            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.key}"] @ draw[p.key] + p.offset
+        for b in self.blocks:
+            terms = data[f"X_{b.key}"] * draw[b.key][data[f"codes_{b.key}"]]
+            for parameter, place in places(b):
+                etas[parameter] = etas[parameter] + terms[: len(etas[parameter]), place].sum(axis=1)
+        return etas
+
+    def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
+        theta, y = self.theta(draw, data)
+        return self.family.logp(y, theta)
+
+    def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The standardised parameters at all fitted rows, each (fitted row,) or (), and y_s, NaN where missing."""
+        eta, y = self.fitted(draw, data), data["y_data"]
+        size = max([len(y), *(np.size(v) for v in eta.values())])
+        theta = {}
+        for p in self.predictors:
+            value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
+            short = p.matrix is not None and len(value) < size
+            theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
+        return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
+
+    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at `rows`, each of shape (row,), given a draw and matrices of all rows."""
+        return self.eta_at(draw, {key: matrix[rows] for key, matrix in matrices.items()}, rows)
+
+    def eta_at(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
+        etas = {}
+        for p in self.predictors:
+            if p.matrix is None:
+                etas[p.key] = np.broadcast_to(draw[p.key], rows.shape)
+            else:
+                etas[p.key] = matrices[p.key] @ draw[p.key] + p.offset
+        for b in self.blocks:
+            terms = matrices[b.key] * draw[b.key][b.codes[rows]]
+            for parameter, place in places(b):
+                etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
+        return etas
+
+    def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
+        return self.respond(self.eta(draw, matrices, rows))
+
+    def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The family's parameters on the response scale and in the target's units, from the linear predictors."""
+        return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
+
+    def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
+        rows = self.target.missing_rows
+        return self.missing_at(draw, {key: matrix[rows] for key, matrix in matrices.items()})
+
+    def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
+        theta = self.respond(self.eta_at(draw, matrices, self.target.missing_rows))
+        if self.family.selection is not None:
+            name = self.family.selection.parameter
+            theta[name] = np.where(self.target.apart[~self.target.observed], -np.inf, theta[name])
+        return theta
+
+    def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
+        value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)
+        if p.parameter.unit == "location":
+            return self.centre + self.scale * value
+        return self.scale * value if p.parameter.unit == "scale" else value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scalar parameters, as the posterior names them."""
+        names = [name for p in self.predictors for name in p.names]
+        for b in self.blocks:
+            names += [f"{name}_sigma" for name in b.names]
+            names += [correlation_name(b.names[i], b.names[j]) for i, j in pairs(b.width)]
+        return tuple(names)
+
+    def posterior(self, draw: Draw) -> np.ndarray:
+        """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
+        parts = [self.coefficients(p, draw[p.key]) for p in self.predictors]
+        for b in self.blocks:
+            parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
+        return np.concatenate(parts)
+
+    def effects(self, draw: Draw) -> dict[str, np.ndarray]:
+        """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
+        return {name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)}
+
+    def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
+        """Standardised coefficients in the user's units, shape (…, coefficient)."""
+        if p.matrix is None:
+            return np.atleast_1d(value * (self.scale if p.parameter.unit == "scale" else 1.0))
+        beta = value * p.units.unit / p.scale
+        if p.intercept is not None:
+            beta[..., p.intercept] += p.units.shift - beta @ p.centre
+        return beta
+
+
+def effect_units(block: Block) -> np.ndarray:
+    """What turns standardised effects into the user's units, shape (effect,)."""
+    return np.array([u.unit for u in block.units]) / block.scale
+
+
+def pairs(width: int) -> list[tuple[int, int]]:
+    """The places below the diagonal of a matrix, row by row, as (column, row)."""
+    return [(j, i) for i in range(width) for j in range(i)]
+
+
+def correlation_name(first: str, second: str) -> str:
+    """``1|school`` and ``sex|school`` give ``1~~sex|school_corr``."""
+    effect, factor = first.rsplit("|", 1)
+    return f"{effect}~~{second.rsplit('|', 1)[0]}|{factor}_corr"
+
+
+def places(block: Block) -> list[tuple[str, slice]]:
+    """The parameters of a block with the places of their effects."""
+    found, start = [], 0
+    for parameter, matrix in block.parts:
+        found.append((parameter, slice(start, start + len(matrix.names))))
+        start += len(matrix.names)
+    return found

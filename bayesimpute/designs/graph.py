@@ -1,0 +1,324 @@
+"""From a design to a PyMC model whose data are containers, so that one compilation serves every sweep and chain.
+
+The model is on the standardised scale of :mod:`bayesimpute.designs.design`. Coefficients with the same kind of prior
+are one vector and all prior parameters are data, so that the compiled code depends on the structure of a model and not
+on its size.
+
+Effects that the sampler sees as standard normals (not centred) are s z with a signed scale s: its prior is the
+symmetric extension of the standard deviation's, |s| is the standard deviation, and flipping the signs of s, z and the
+correlations together changes nothing. So zero is an inner point, where log(sd) would have a long flat tail beside a
+steep side and trajectories would diverge (the expansion of Gelman 2006, Bayesian Analysis 1:515, section 2).
+
+Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations
+through canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k
+(Lewandowski, Kurowicka & Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q.
+
+:func:`unpack` reads a draw from the sampler's unconstrained vector in NumPy, so nothing else has to be compiled.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from bayesimpute.base.priors import DISTRIBUTIONS, THROUGH, Prior
+from bayesimpute.designs.design import Block, Design, Predictor, pairs, places
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slot:
+    """A free variable: coefficients of one kind of prior.
+
+    Parameters
+    ----------
+    name : str
+        Of the PyMC variable.
+    priors : tuple of Prior
+        One for each element; all of one distribution.
+    """
+
+    name: str
+    priors: tuple[Prior, ...]
+
+    def constrain(self, value: np.ndarray) -> np.ndarray:
+        """From the sampler's unconstrained scale; the inverse of PyMC's default transforms."""
+        return self._through(self._constrain(value))
+
+    def _through(self, value: np.ndarray) -> np.ndarray:
+        name = self.priors[0].name
+        return _MAPS[THROUGH[name].map][0](value) if name in THROUGH else value
+
+    def _constrain(self, value: np.ndarray) -> np.ndarray:
+        support = self.support
+        if support == "positive":
+            return np.exp(value)
+        if support == "real":
+            return value
+        lower, upper = self._bounds()
+        return lower + (upper - lower) * expit(value)
+
+    def unconstrain(self, value: np.ndarray) -> np.ndarray:
+        """To the sampler's scale."""
+        name, support = self.priors[0].name, self.support
+        value = _MAPS[THROUGH[name].map][1](value) if name in THROUGH else value
+        if support == "positive":
+            return np.log(value)
+        if support == "real":
+            return value
+        lower, upper = self._bounds()
+        return logit((value - lower) / (upper - lower))
+
+    @property
+    def support(self) -> str:
+        """Of PyMC's distribution."""
+        return self.priors[0].base.support
+
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.support == "unit":
+            return np.zeros(len(self.priors)), np.ones(len(self.priors))
+        return np.array([p.args[0] for p in self.priors]), np.array([p.args[1] for p in self.priors])
+
+
+_MAPS = {"signed": (lambda b: 2 * b - 1, lambda r: (r + 1) / 2), "tanh": (np.tanh, np.arctanh)}
+"""What makes a correlation of one of PyMC's distributions, and the way back."""
+
+
+def slots(name: str, priors: Sequence[Prior]) -> list[tuple[Slot, list[int]]]:
+    """A vector's elements sorted by kind of prior, with their places in the vector."""
+    kinds = dict.fromkeys(prior.name for prior in priors)
+    groups = [(kind, [i for i, p in enumerate(priors) if p.name == kind]) for kind in kinds]
+    return [(Slot(name=f"{name}_{kind}", priors=tuple(priors[i] for i in at)), at) for kind, at in groups]
+
+
+def partial_correlation_priors(block: Block) -> list[Prior]:
+    """Beta priors of (1 + partial correlation) / 2, in the order of :func:`bayesimpute.designs.design.pairs`."""
+    shapes = [block.eta + (block.width - 2 - column) / 2 for column, _ in pairs(block.width)]
+    return [Prior.of("Beta", a, a) for a in shapes]
+
+
+def vectors(design: Design) -> dict[str, Sequence[Prior]]:
+    """Every vector of parameters with its priors, in the order in which the graph makes them."""
+    found: dict[str, Sequence[Prior]] = {p.key: p.priors for p in design.predictors}
+    for b in design.blocks:
+        found[f"{b.key}_sd"] = b.priors if b.centred else [prior.symmetric() or prior for prior in b.priors]
+        if b.width > 1:
+            found[f"{b.key}_partial"] = partial_correlation_priors(b)
+    return found
+
+
+def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
+    """The PyMC model of a design.
+
+    Parameters
+    ----------
+    design : Design
+        What to build.
+    data : mapping of str to ndarray
+        The first contents of the data containers: :meth:`Design.data`.
+
+    Returns
+    -------
+    pymc.Model
+        With a ``pm.Data`` for each entry of `data`.
+    """
+    import pymc as pm
+
+    with pm.Model() as model:
+        holders: dict[str, Any] = {name: pm.Data(name, values) for name, values in data.items()}
+        values = {name: _vector(name, priors) for name, priors in vectors(design).items()}
+        eta = {p.key: _predictor(p, values[p.key], holders) for p in design.predictors}
+        for block in design.blocks:
+            effects = _effects(block, values)[holders[f"codes_{block.key}"]]
+            terms = holders[f"X_{block.key}"] * effects
+            for parameter, place in places(block):
+                shorter = block.rows is not design.rows(parameter)  # the observed rows are the first
+                rows = terms[: holders["y_data"].shape[0]] if shorter else terms
+                eta[parameter] = eta[parameter] + rows[:, place].sum(axis=1)
+        design.family.likelihood(eta, holders["y_data"])
+    return model
+
+
+def _vector(name: str, priors: Sequence[Prior]) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if not priors:
+        return pt.zeros(0)
+    made: list[Any] = []
+    order: list[int] = []
+    for slot, at in slots(name, priors):
+        kind = slot.priors[0].base.name
+        arguments = {
+            key: pm.Data(f"{slot.name}_{key}", np.array([p.base.parameters[key] for p in slot.priors]))
+            for key in DISTRIBUTIONS[kind].parameters
+        }
+        made.append(_mapped(slot, getattr(pm, kind)(slot.name, **arguments, shape=len(at))))
+        order += at
+    if len(made) == 1:
+        return made[0]
+    joined: Any = pt.concatenate(made)
+    return joined[np.argsort(order)]
+
+
+def _mapped(slot: Slot, value: Any) -> Any:
+    import pymc as pm
+
+    through = THROUGH.get(slot.priors[0].name)
+    if through is None:
+        return value
+    return pm.math.tanh(value) if through.map == "tanh" else 2 * value - 1
+
+
+def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    from bayesimpute.designs.matrix_vector import product
+
+    if p.matrix is None:
+        links = {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit, "fisher": pt.arctanh}
+        return links[p.parameter.link](value[0])
+    eta = product(holders[f"X_{p.key}"], value)
+    return eta + p.offset if p.offset else eta
+
+
+def _effects(block: Block, values: Mapping[str, Any]) -> Any:
+    """The effects, shape (cluster, effect)."""
+    import pymc as pm
+
+    sd = values[f"{block.key}_sd"]
+    shape = (block.size, block.width)
+    if block.width == 1:
+        if block.centred:
+            return pm.Normal(block.key, 0.0, sd, shape=shape)
+        return sd * pm.Normal(f"{block.key}_raw", 0.0, 1.0, shape=shape)
+    factor = sd[:, None] * _cholesky(2 * values[f"{block.key}_partial"] - 1, block.width)
+    if block.centred:
+        return pm.MvNormal(block.key, np.zeros(block.width), chol=factor, shape=shape)
+    return pm.math.dot(pm.Normal(f"{block.key}_raw", 0.0, 1.0, shape=shape), factor.T)
+
+
+def _cholesky(partial: Any, width: int) -> Any:
+    """The Cholesky factor of a correlation matrix from its partial correlations."""
+    import pytensor.tensor as pt
+
+    at = {pair: k for k, pair in enumerate(pairs(width))}
+    rows: list[Any] = []
+    for i in range(width):
+        left: Any = pt.constant(1.0)
+        row: list[Any] = []
+        for j in range(i):
+            row.append(partial[at[j, i]] * pt.sqrt(left))
+            left = left * (1 - partial[at[j, i]] ** 2)
+        row += [pt.sqrt(left), *[pt.constant(0.0)] * (width - i - 1)]
+        rows.append(pt.stack(row))
+    return pt.stack(rows)
+
+
+def cholesky(partial: np.ndarray, width: int) -> np.ndarray:
+    """The same in NumPy, shape (effect, effect)."""
+    factor = np.zeros((width, width))
+    at = {pair: k for k, pair in enumerate(pairs(width))}
+    for i in range(width):
+        left = 1.0
+        for j in range(i):
+            factor[i, j] = partial[at[j, i]] * np.sqrt(left)
+            left *= 1 - partial[at[j, i]] ** 2
+        factor[i, i] = np.sqrt(left)
+    return factor
+
+
+def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A draw from the constrained vectors and the effects as the graph has them.
+
+    Parameters
+    ----------
+    design : Design
+        Of the model.
+    values : mapping of str to ndarray
+        Each of :func:`vectors`, and for each block its effects (``block0``) or standard normals (``block0_raw``),
+        shape (cluster, effect).
+
+    Returns
+    -------
+    dict of str to ndarray
+        Coefficients by parameter, and for each block its effects, ``_sd``, ``_corr`` and ``_root``, the factor of the
+        effects' covariance by which standard normals become effects.
+    """
+    draw: dict[str, np.ndarray] = {p.key: values[p.key] for p in design.predictors}
+    for p in design.predictors:
+        if p.matrix is None:
+            draw[p.key] = values[p.key][0]
+    for b in design.blocks:
+        scale = values[f"{b.key}_sd"]
+        factor = cholesky(2 * values[f"{b.key}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
+        sign = np.where(scale < 0, -1.0, 1.0)
+        draw[f"{b.key}_sd"] = np.abs(scale)
+        draw[f"{b.key}_corr"] = np.array([sign[i] * sign[j] * (factor[i] @ factor[j]) for j, i in pairs(b.width)])
+        draw[f"{b.key}_root"] = scale[:, None] * factor
+        draw[b.key] = values[b.key] if b.key in values else values[f"{b.key}_raw"] @ draw[f"{b.key}_root"].T
+    return draw
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """How the sampler's flat unconstrained vector is made up.
+
+    Parameters
+    ----------
+    design : Design
+        Of the model.
+    parts : tuple of (str, slice)
+        The free variables, by name, in the order of the vector.
+    """
+
+    design: Design
+    parts: tuple[tuple[str, slice], ...]
+
+    @property
+    def size(self) -> int:
+        """Length of the vector."""
+        return self.parts[-1][1].stop
+
+    @cached_property
+    def _slots(self) -> list[tuple[str, int, list[tuple[Slot, list[int]]]]]:
+        return [(name, len(priors), slots(name, priors)) for name, priors in vectors(self.design).items()]
+
+    def unpack(self, q: np.ndarray) -> dict[str, np.ndarray]:
+        """A draw from the unconstrained vector."""
+        raw = {name: q[place] for name, place in self.parts}
+        values: dict[str, np.ndarray] = {}
+        for name, size, found in self._slots:
+            values[name] = np.empty(size)
+            for slot, at in found:
+                values[name][at] = slot.constrain(raw[slot.name])
+        for b in self.design.blocks:
+            name = b.key if b.centred else f"{b.key}_raw"
+            values[name] = raw[name].reshape(b.size, b.width)
+        return assemble(self.design, values)
+
+    def middle(self) -> dict[str, np.ndarray]:
+        """A plain guess: no effects, standard deviations of a half, no correlations."""
+        q = self.start(np.random.default_rng(0), 0.0)
+        draw = self.unpack(q)
+        for b in self.design.blocks:
+            draw[f"{b.key}_root"] = 0.5 * np.eye(b.width)
+        return draw
+
+    def start(self, rng: np.random.Generator, spread: float) -> np.ndarray:
+        """A dispersed start: around the middle of each prior, within +-spread on the unconstrained scale."""
+        q = rng.uniform(-spread, spread, self.size)
+        places = dict(self.parts)
+        for _, _, found in self._slots:
+            for slot, _ in found:
+                if slot.support == "positive" and slot.priors[0].name in (
+                    "Gamma",
+                    "InverseGamma",
+                    "LogNormal",
+                ):
+                    middle = [np.median(p.draw(np.random.default_rng(0), 1001)) for p in slot.priors]
+                    q[places[slot.name]] += slot.unconstrain(np.array(middle))
+        return q

@@ -1,0 +1,176 @@
+"""The design matrices of one model at some rows, kept and refreshed term by term.
+
+Between two visits of a target other targets have been imputed, so that some of its columns have changed and others have
+not: those of complete variables, and of what depends on nothing that was imputed. A :class:`Sheet` writes the columns
+that read something new into the arrays that it has; arrays with news are handed out as new views, so that a sampler
+that asks "is this the object that I saw last?" sees that they have changed.
+
+Of large data nothing is kept: :class:`LargeData` makes the matrices when they are asked for, in pieces of rows for
+whoever can do with these. That is as fast, for a piece stays in the cache, and the memory that it takes does not grow
+with the number of targets.
+"""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
+
+import numpy as np
+
+from bayesimpute.designs.completed import Columns, Completed
+from bayesimpute.designs.design import Design
+
+RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
+
+LARGE = 500_000
+"""Numbers in the matrices of one model from which on they are not kept."""
+PIECE = 32_768
+"""Rows of a piece."""
+SAMPLE = 10_000
+"""Rows of a sample."""
+MANY = 1_000
+"""Clusters from which on a sample has whole ones."""
+LEAST = 500
+"""Clusters that it has then, if its rows are fewer than SAMPLE or more."""
+SEED = 20260103
+"""Of the choice of these clusters, whatever the user's seed."""
+
+
+class Sheet:
+    """Standardised matrices by predictor and block.
+
+    Parameters
+    ----------
+    design : Design
+        Whose.
+    rows : ndarray of int, or mapping of str to it, optional
+        Which rows of the data, the same for all matrices or by their keys; all by default.
+    """
+
+    def __init__(self, design: Design, rows: RowsByKey = None) -> None:
+        self._design, self._rows = design, rows
+        self._arrays: dict[str, np.ndarray] = {}
+        self._news: set[str] = set()
+
+    def changed(self, names: Set[str]) -> None:
+        """Take note of columns of the data that have changed."""
+        self._news |= names & self._design.inputs
+
+    def current(self, columns: Columns) -> Mapping[str, np.ndarray]:
+        """The matrices on the data as they are, each (row, column); not to be written to."""
+        if not self._arrays:
+            self._arrays = {key: np.empty((self._size(key, columns), width)) for key, width in self._design.widths}
+            self._design.refresh(self._arrays, columns, self._rows)
+        elif self._news:
+            news = {key: array for key, array in self._arrays.items() if self._design.reads[key] & self._news}
+            self._design.refresh(news, columns, self._rows, self._news)
+            self._arrays = {**self._arrays, **{key: array.view() for key, array in news.items()}}
+        self._news = set()
+        return self._arrays
+
+    def _size(self, key: str, columns: Columns) -> int:
+        if self._rows is None:
+            return len(columns)
+        return len(self._rows[key] if isinstance(self._rows, Mapping) else self._rows)
+
+
+def is_large(design: Design) -> bool:
+    """Whether the matrices of a model are too large to be kept; they must be needed at the same rows."""
+    return (
+        design.family.selection is None
+        and sum(len(design.fitted_rows[key]) * width for key, width in design.widths) > LARGE
+    )
+
+
+class LargeData(Mapping[str, np.ndarray]):
+    """What the containers of a model's graph hold, made when it is asked for.
+
+    It is about the data as they were when it was made, and of no use when they have changed.
+
+    Parameters
+    ----------
+    design : Design
+        Of the model.
+    completed : Completed
+        The data.
+    chosen : ndarray of int, optional
+        Which of the fitted rows; all by default.
+    """
+
+    def __init__(self, design: Design, completed: Completed, chosen: np.ndarray | None = None) -> None:
+        self.design, self._completed, self._chosen = design, completed, chosen
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name == "y_data":
+            y = self.design.response(self._completed.values[self.design.target.name])
+            return y if self._chosen is None else y[self._chosen]
+        if name.startswith("codes_"):
+            codes = self.design.fitted_codes[name]
+            return codes if self._chosen is None else codes[self._chosen]
+        return self._matrices(slice(None), {name.removeprefix("X_")})[name]
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether these are not all the fitted rows."""
+        return self._chosen is not None
+
+    def sample(self) -> "LargeData":
+        """The same of some clusters, drawn from those of the key that has the most; of some rows where they are few.
+
+        What holds for the clusters of a sample holds for the others: how many transitions a sampler needs to forget,
+        and roughly where its parameters are. Whoever wants to know that need not look at all rows.
+        """
+        rng, n = np.random.default_rng(SEED), len(self["y_data"])
+        block = max(self.design.blocks, key=lambda b: b.size, default=None)
+        if block is None or block.size < MANY:
+            return LargeData(self.design, self._completed, np.sort(rng.permutation(n)[:SAMPLE]))
+        codes = self.design.fitted_codes[f"codes_{block.key}"]
+        order = rng.permutation(block.size)
+        enough = int(np.searchsorted(np.cumsum(np.bincount(codes, minlength=block.size)[order]), SAMPLE)) + 1
+        new = np.full(block.size, -1)
+        taken = order[: max(enough, LEAST)]
+        new[taken] = np.arange(len(taken))
+        blocks = tuple(
+            replace(b, size=len(taken), codes=new[b.codes]) if b.factor == block.factor else b
+            for b in self.design.blocks
+        )
+        return LargeData(replace(self.design, blocks=blocks), self._completed, np.flatnonzero(new[codes] >= 0))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (f"X_{key}" for key, _ in self.design.widths)
+        yield from self.design.fitted_codes
+        yield "y_data"
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def pieces(self) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:
+        """The matrices and codes at some rows after the other, of a model whose matrices are needed at the same rows.
+
+        Yields
+        ------
+        slice, mapping of str to ndarray
+            Which of the fitted rows; what the containers hold there.
+        """
+        y = self["y_data"]
+        for low in range(0, len(y), PIECE):
+            part = slice(low, min(low + PIECE, len(y)))
+            codes = {name: self[name][part] for name in self.design.fitted_codes}
+            yield part, {**self._matrices(part), **codes, "y_data": y[part]}
+
+    def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
+        rows = {key: self._rows(key)[part] for key, _ in self.design.widths}
+        wanted = [(key, width) for key, width in self.design.widths if keys is None or key in keys]
+        made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
+        self.design.refresh(made, self._completed.columns, rows)
+        return {f"X_{key}": matrix for key, matrix in made.items()}
+
+    def _rows(self, key: str) -> np.ndarray:
+        rows = self.design.fitted_rows[key]
+        return rows if self._chosen is None else rows[self._chosen]
+
+
+def pieces(data: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:
+    """The rows of what a graph's containers hold, of large data piece by piece."""
+    if isinstance(data, LargeData):
+        yield from data.pieces()
+    else:
+        yield slice(0, len(data["y_data"])), data

@@ -1,0 +1,1 @@
+"""What a user reads of convergence, and what to do about it."""

@@ -1,0 +1,204 @@
+"""The tables, and the function that makes them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.estimating.estimands import usable
+from bayesimpute.estimating.request import read_request
+from bayesimpute.estimating.table_rows import COUNTS, Describing, Row, columns
+from bayesimpute.estimating.variables import Variables
+from bayesimpute.result.result import Result
+
+QUARTILES = (0.25, 0.5, 0.75)
+TITLES = {
+    "means": "Means",
+    "sds": "Standard deviations",
+    "quantiles": "Quantiles",
+    "correlations": "Correlations",
+    "frequencies": "Frequencies: mean counts and proportions",
+    "cross": "Cross tables: mean counts and proportions",
+}
+"""The tables in their order."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Descriptives:
+    """Tables that describe the completed variables, pooled over the datasets.
+
+    Every table has a column for each variable of `by` ("all rows" where a row is not split by it; called ``by_value``
+    where the tables have a column ``value`` of their own), and ``n_observed`` and ``n_missing``: the rows in which all
+    its variables were observed, and the others (means over the datasets, where groups are imputed). Pooled figures are
+    ``estimate, std_error, df, conf_low, conf_high, riv, fmi``. What does not exist is NaN; `messages` say why.
+
+    Parameters
+    ----------
+    m : int
+        Number of completed datasets.
+    conf_level : float
+        Level of the intervals.
+    by : tuple of str
+        The grouping variables.
+    weights : str or None
+        The column of weights.
+    means : DataFrame
+        ``variable``; one row a variable and group, in its units. Of a binary variable it is the proportion of ones.
+    sds : DataFrame
+        ``variable``; standard deviations of numbers, in their units.
+    quantiles : DataFrame
+        ``variable, probability``; quantiles of numbers, in their units.
+    correlations : DataFrame
+        ``variable, other``; one row a pair and group.
+    frequencies : DataFrame
+        ``variable, value``; one row a value of a binary variable or category and group, with ``count``, the rows that
+        have it (a mean over the datasets, without weights), and its proportion as the estimate.
+    cross : DataFrame
+        ``variable, other, value, other_value``; one row a cell and group, with ``count`` as above, and
+        ``row_proportion`` and ``total_proportion``, its shares of the rows with this value and of all (means over the
+        datasets, with weights).
+    messages : tuple of str
+        What the reader should know.
+    """
+
+    m: int
+    conf_level: float
+    by: tuple[str, ...]
+    weights: str | None
+    means: pd.DataFrame
+    sds: pd.DataFrame
+    quantiles: pd.DataFrame
+    correlations: pd.DataFrame
+    frequencies: pd.DataFrame
+    cross: pd.DataFrame
+    messages: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables that have rows, by their titles."""
+        found = {title: getattr(self, name) for name, title in TITLES.items()}
+        return {title: table for title, table in found.items() if len(table)}
+
+    @property
+    def title(self) -> str:
+        """A line on what the tables are."""
+        by = f" by {' and '.join(self.by)}" if self.by else ""
+        weights = f"; weights {self.weights}" if self.weights is not None else ""
+        return f"Descriptives of m = {self.m} completed datasets{by} ({100 * self.conf_level:g} % intervals{weights})"
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``; what is infinite or does not exist is None."""
+        from bayesimpute.base.tables import records
+
+        first = {"m": self.m, "conf_level": self.conf_level, "by": list(self.by), "weights": self.weights}
+        return first | {name: records(getattr(self, name)) for name in TITLES} | {"messages": list(self.messages)}
+
+    def __str__(self) -> str:
+        parts = [self.title]
+        for title, table in self.tables.items():
+            parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")]
+        return "\n".join([*parts, *([""] if self.messages else []), *self.messages])
+
+
+def descriptives(
+    imputed: Result,
+    variables: str | Sequence[str] | None = None,
+    *,
+    by: str | Sequence[str] = (),
+    weights: str | None = None,
+    quantiles: float | Sequence[float] = QUARTILES,
+    correlations: bool = True,
+    cross: Sequence[tuple[str, str]] = (),
+    conf_level: float = 0.95,
+) -> Descriptives:
+    """Means, standard deviations, quantiles, correlations, frequencies and cross tables of the completed variables.
+
+    Everything is pooled by Rubin's rules, with the degrees of freedom of Barnard & Rubin (1999), where dfcom is n − 1:
+
+    * **means** with the complete-data variance s²/n; with weights the linearised one of
+      :mod:`bayesimpute.estimating.survey`;
+    * **standard deviations** on the log scale, on which their interval is transformed back. The complete-data variance
+      of log s is (m₄ / m₂² − 1) / (4 (n − 1)) with the central moments m₂ and m₄ (delta method; it holds for any
+      distribution, but is rough in small samples with long tails). The estimate is the arithmetic mean of the m
+      standard deviations, and its standard error that of log s times the estimate;
+    * **quantiles** with the variance of Woodruff (1952), as described there;
+    * **correlations** as Fisher's z = artanh r with the variance 1 / (n − 3), transformed back, the estimate too; its
+      variance is known, so that dfcom is infinite and complete data give the interval of R's ``cor.test``. With weights
+      the variance is linearised, and dfcom is n − 1;
+    * **proportions** (of binary variables and of categories) are arithmetic means with an interval on the logit scale,
+      as :func:`bayesimpute.estimating.estimands.estimate` gives it. A proportion of 0 or 1 in all datasets has the
+      exact interval of Clopper & Pearson (1934) if none of its rows is imputed; if some are, a proportion of 0 or 1 in
+      any dataset has no interval, for its variance there is not known to be zero.
+
+    A variable is binary if its completed values are all 0 or 1, yes or no. Numbers have means, standard deviations,
+    quantiles and correlations; binary variables means, frequencies and correlations; categories have frequencies, and
+    correlations if they have two labels (the second is 1). Rows are taken as drawn one by one, also in clusters: see
+    ``estimate`` for strata and sampling units.
+
+    Parameters
+    ----------
+    imputed : MultiplyImputed
+        A finished run.
+    variables : str or sequence of str, optional
+        Columns of the data and derived variables; by default all that can be described, without cluster keys and
+        without `by` and `weights`. An empty list leaves the cross tables alone.
+    by : str or sequence of str
+        The variables whose combinations of values are the groups, beside all rows.
+    weights : str, optional
+        The column with the weight of each row; only their proportions matter.
+    quantiles : float or sequence of float
+        The probabilities, between 0 and 1; none for an empty list.
+    correlations : bool
+        Whether to correlate each pair of variables.
+    cross : sequence of (str, str)
+        The pairs of variables that are cross-tabulated: rows, columns.
+    conf_level : float
+        Level of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    Descriptives
+
+    Raises
+    ------
+    PlanError
+        With every problem of the variables with the data: names that are not there, incomplete variables that were not
+        imputed, kinds that cannot be described, weights that are missing or negative.
+    AnalysisError
+        Fewer than two datasets, or `conf_level` out of range.
+    BayesimputeError
+        If the run was stopped before its end.
+    """
+    usable(imputed, conf_level)
+    asked = {"by": by, "weights": weights, "quantiles": quantiles, "cross": cross}
+    request, messages = read_request(imputed, variables, **asked)
+    names, notes = request.variables, []
+    describing = Describing(
+        variables=Variables(imputed), by=request.by, weights=request.weights, level=conf_level, notes=notes
+    )
+    rows = {
+        "means": describing.means(names),
+        "sds": describing.sds(names),
+        "quantiles": describing.quantiles(names, request.quantiles),
+        "correlations": describing.correlations(names) if correlations else (),
+        "frequencies": describing.frequencies(names),
+        "cross": describing.cross(request.cross),
+    }
+    tables = {name: _table(name, each, request.by) for name, each in rows.items()}
+    return Descriptives(
+        m=imputed.m,
+        conf_level=conf_level,
+        by=request.by,
+        weights=request.weights,
+        messages=tuple(dict.fromkeys([*messages, *notes])),
+        **tables,
+    )
+
+
+def _table(name: str, rows: Iterable[Row], by: Sequence[str]) -> pd.DataFrame:
+    """Counts as whole numbers where they are whole."""
+    table = pd.DataFrame(list(rows), columns=pd.Index(columns(name, by)))
+    counts = [column for column in (*COUNTS, "count") if column in table]
+    return table.astype({c: np.int64 for c in counts if np.equal(table[c], np.round(table[c])).all()})

@@ -1,0 +1,314 @@
+"""Estimands: means, proportions and quantiles by groups, pooled over the completed datasets, beside what they replace.
+
+Every answer names its **target**. ``population``: the rows are a sample, and the answer is about where they come from;
+each dataset gives an estimate with a variance linearised for the survey's design
+(:mod:`bayesimpute.estimating.survey`), and Rubin's rules combine them. ``sample``: the answer is about these rows; the
+m estimates are draws from its posterior. Their spread leaves out that other rows could have been sampled, so it is not
+comparable with published intervals.
+
+Beside the imputed answer stand those that it replaces: the complete cases, and on request (``compare = "mar"``) the
+same plan without its selection equations, which is imputed anew.
+
+To add a statistic, write it in :mod:`bayesimpute.estimating.survey`, name it in
+:mod:`bayesimpute.checking.estimand_problems` and give :meth:`bayesimpute.estimating.group_estimates.Asked.estimated` a
+line.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import (
+    AnalysisError,
+    BayesimputeError,
+    DataError,
+    FormulaError,
+    PlanError,
+    did_you_mean,
+    errors,
+    one,
+)
+from bayesimpute.checking import estimand_problems as checks
+from bayesimpute.checking.plan_alone import read_plan
+from bayesimpute.diagnosis.diagnosis import diagnose
+from bayesimpute.estimating.group_estimates import Asked
+from bayesimpute.estimating.variables import Variables
+from bayesimpute.families import FAMILIES, Family
+from bayesimpute.formulas import parse
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional, Estimand
+from bayesimpute.result.result import Result
+
+__all__ = ["Estimates", "estimate", "without_selection"]
+
+FEW = 100
+"""Datasets below which the ends of an interval that are quantiles of m values are rough."""
+COUNTS = ("n", "n_missing")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Estimates:
+    """Pooled estimates of some estimands, by group and version.
+
+    Parameters
+    ----------
+    m : int
+        Number of completed datasets.
+    conf_level : float
+        Level of the intervals.
+    estimands : tuple of Estimand
+        What was asked.
+    table : DataFrame
+        One row an estimand, group and version: ``name, variable, statistic``, a column for each variable of ``by``
+        ("all rows" where a row is not split by it; called ``by_n`` where another column has its name), ``version``
+        ("imputed", "complete cases", "MAR"), ``target``, ``estimate, std_error, df, conf_low, conf_high, fmi``, and the
+        rows that the estimate is made from, ``n``, with those whose value was imputed, ``n_missing`` (means over the
+        datasets, where groups are imputed). What does not exist is NaN; ``messages`` say why.
+    messages : tuple of str
+        What the reader should know.
+    """
+
+    m: int
+    conf_level: float
+    estimands: tuple[Estimand, ...]
+    table: pd.DataFrame
+    messages: tuple[str, ...] = ()
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``; what does not exist is None."""
+        from bayesimpute.base.tables import records
+
+        rows, messages = records(self.table), list(self.messages)
+        return {"m": self.m, "conf_level": self.conf_level, "estimates": rows, "messages": messages}
+
+    @property
+    def title(self) -> str:
+        """What was asked, one line an estimand."""
+        first = f"Estimates from m = {self.m} completed datasets ({100 * self.conf_level:g} % intervals)"
+        return "\n".join([first, *map(str, self.estimands)])
+
+    def __str__(self) -> str:
+        table = self.table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")
+        return "\n".join([self.title, table, *self.messages])
+
+
+def estimate(
+    imputed: Result,
+    estimand: Estimand | str | None = None,
+    *,
+    variable: str | None = None,
+    statistic: str | None = None,
+    value: str | float | bool | None = None,
+    probability: float | None = None,
+    by: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    strata: str | None = None,
+    clusters: str | None = None,
+    target: str | None = None,
+    compare: str | None = None,
+    conf_level: float = 0.95,
+    mar: Result | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Estimates:
+    """A mean, proportion or quantile, by groups and with survey weights, pooled over the completed datasets.
+
+    For ``target = "population"`` Rubin's rules with the degrees of freedom of Barnard & Rubin (1999), whose
+    complete-data value is sampling units less strata. A pooled proportion is the arithmetic mean p of the m
+    proportions; its interval is symmetric on the logit scale, expit(logit p ∓ t(df) se / (p (1 − p))), so that it stays
+    inside (0, 1). A proportion of 0 or 1 in all datasets has the exact binomial interval of Clopper & Pearson (1934)
+    for as many trials as sampling units. For ``target = "sample"`` the mean, standard deviation and equal-tailed
+    quantiles of the m values.
+
+    Parameters
+    ----------
+    imputed : MultiplyImputed
+        A finished run.
+    estimand : Estimand or str, optional
+        One, or the name of one of the plan; with neither this nor `variable`, all those of the plan.
+    variable, statistic, value, probability, by, weights, strata, clusters, target, compare
+        The fields of an :class:`~bayesimpute.plan.sections.Estimand`, which is called by its variable.
+    conf_level : float
+        Level of the intervals, between 0 and 1.
+    mar : MultiplyImputed, optional
+        The answer to ``compare = "mar"``, made before from ``without_selection(imputed.plan)``; otherwise it is imputed
+        now, with the run settings and the seed of `imputed`.
+    workers, progress
+        Of that run, as for :func:`bayesimpute.impute`.
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    PlanError
+        With every problem of the estimands with the data.
+    DataError
+        If `mar` is not a run on the same data.
+    AnalysisError
+        Fewer than two datasets, or `conf_level` out of range.
+    BayesimputeError
+        If the run was stopped before its end.
+    """
+    fields = {
+        "variable": variable, "statistic": statistic, "value": value, "probability": probability, "by": by,
+        "weights": weights, "strata": strata, "clusters": clusters, "target": target, "compare": compare,
+    }  # fmt: skip
+    chosen = _chosen(imputed.plan, estimand, {k: v for k, v in fields.items() if v is not None})
+    usable(imputed, conf_level)
+    messages = _checked(imputed, chosen)
+    comparing = any(e.compare for e in chosen)
+    if mar is not None and not comparing:
+        raise one(PlanError, "mar", "no estimand is compared with it", 'ask for compare = "mar"')
+    twin = None
+    if comparing:
+        twin = _ignorable(imputed, workers, progress) if mar is None else _same_data(imputed, mar)
+        messages.append(_about(twin))
+    asked = [_asked(e, imputed, twin, conf_level, messages) for e in chosen]
+    by = tuple(dict.fromkeys(name for e in chosen for name in e.by))
+    table = pd.DataFrame([row for each in asked for row in each.rows(by, messages)])
+    return Estimates(
+        m=imputed.m,
+        conf_level=conf_level,
+        estimands=chosen,
+        table=table.astype({c: np.int64 for c in COUNTS if np.equal(table[c], np.round(table[c])).all()}),
+        messages=tuple(dict.fromkeys(messages)),
+    )
+
+
+def without_selection(plan: Plan) -> Plan:
+    """The same plan with each selection family replaced by its ignorable twin, which takes values as MAR.
+
+    Formulas of parameters that the twin does not have go, and the priors that belong to them; so does what the
+    estimands compare. Everything else stays, so that two answers differ in the selection equations alone.
+    """
+    return replace(plan.with_models(_ignoring), estimands=tuple(replace(e, compare="") for e in plan.estimands))
+
+
+def _ignoring(conditional: Conditional) -> Conditional:
+    family = conditional.family
+    if not isinstance(family, Family):
+        if family not in FAMILIES:  # "auto" is ordinary
+            return conditional
+        family = FAMILIES[family]()
+    twin = family.mar()
+    if twin == family:
+        return conditional
+    kept = {p.name for p in twin.parameters}
+    gone = {p.name for p in family.parameters} - kept
+    formulas = {name: text for name, text in conditional.formulas.items() if name in kept}
+    # effects of mu and selection by the same key are correlated, also where each has an intercept alone
+    joint = [text for name, text in conditional.formulas.items() if name in {"mu", *gone}]
+    lost = gone | (_correlations(joint) - _correlations([formulas.get("mu", "")]))
+    priors = {
+        name: prior
+        for name, prior in conditional.priors.items()
+        if name not in lost and not any(name.startswith(f"{parameter}_") for parameter in gone)
+    }
+    return replace(conditional, family=twin, formulas=formulas, priors=priors)
+
+
+def _correlations(formulas: Iterable[str]) -> set[str]:
+    """The names of priors of correlations among the effects that formulas have by one key: from two effects on."""
+    effects: dict[str, list[str]] = {}
+    for text in formulas:
+        try:
+            for group in parse(text).groups:
+                effects.setdefault(group.factor, []).append(group.expression)
+        except FormulaError:  # which ``check`` reports
+            continue
+    return {f"{factor}_corr" for factor, found in effects.items() if len(found) > 1 or found[0].strip() != "1"}
+
+
+def _chosen(plan: Plan, estimand: Estimand | str | None, fields: dict[str, Any]) -> tuple[Estimand, ...]:
+    """What is asked for."""
+    if estimand is not None and fields:
+        finding = f"both an estimand and {', '.join(fields)} are given"
+        raise one(PlanError, "estimand", finding, "give one of the two")
+    if fields and "variable" not in fields:
+        raise one(PlanError, "variable", f"{', '.join(fields)} without a variable", "name the variable")
+    if fields:
+        return (Estimand(name=fields["variable"], **fields),)
+    if isinstance(estimand, str):
+        names = [e.name for e in plan.estimands]
+        if estimand not in names:
+            remedy = did_you_mean(estimand, names, f"it has {', '.join(names) or 'none'}")
+            raise one(PlanError, "estimand", f'the plan has no estimand "{estimand}"', remedy)
+        return (plan.estimands[names.index(estimand)],)
+    if estimand is None and not plan.estimands:
+        remedy = "name a variable, or add an [[estimand]] to the plan"
+        raise one(PlanError, "estimand", "the plan has no estimand, and no variable is given", remedy)
+    return plan.estimands if estimand is None else (estimand,)
+
+
+def usable(imputed: Result, conf_level: float) -> None:
+    """Estimates need a finished run with two datasets or more, and a level between 0 and 1."""
+    if not imputed.record.finished:
+        finding = "this run was stopped before all its datasets were completed"
+        raise BayesimputeError(f"{finding}; go on with bayesimpute.resume")
+    if imputed.m < 2:
+        raise AnalysisError("estimates need at least two completed datasets, got 1; impute with a larger m")
+    if not 0 < conf_level < 1:
+        raise AnalysisError(f"conf_level: must lie between 0 and 1, got {conf_level}; 0.95 gives 95 % intervals")
+
+
+def _checked(imputed: Result, chosen: tuple[Estimand, ...]) -> list[str]:
+    """The warnings; errors are raised."""
+    read, _ = read_plan(replace(imputed.plan, estimands=chosen))
+    problems = [*checks.alone(read), *checks.problems(read, imputed.incomplete)]
+    if errors(problems):
+        raise PlanError(problems)
+    return [f"{problem.severity}: {problem}" for problem in problems]
+
+
+def _ignorable(imputed: Result, workers: int | None, progress: bool) -> Result:
+    """The run without selection equations: as many chains, sweeps and datasets, from the same seed."""
+    from bayesimpute.result.run import impute
+
+    plan, schedule = without_selection(imputed.plan), imputed.record.schedule
+    plan = plan.with_run(m=schedule.m, warmup=schedule.base, sweeps=schedule.sweeps)
+    return impute(imputed.incomplete.frame, plan, seed=imputed.seed, workers=workers, progress=progress)
+
+
+def _same_data(imputed: Result, mar: Result) -> Result:
+    if not mar.incomplete.frame.equals(imputed.incomplete.frame):
+        raise one(DataError, "mar", "it was made from other data", "impute these data by without_selection(plan)")
+    if any(c != _ignoring(c) for c in mar.plan.models):
+        raise one(DataError, "mar", "its plan has selection equations", "impute by without_selection(plan)")
+    usable(mar, 0.5)
+    return mar
+
+
+def _about(mar: Result) -> str:
+    """How the MAR answer came about, and whether its chains have converged."""
+    text = f"MAR: m = {mar.m} datasets imputed without the selection equations (seed {mar.seed})"
+    found = diagnose(mar)
+    return f"{text}." if found.converged is True else f"warning: {text}: {found.summary.splitlines()[0]}"
+
+
+def _asked(estimand: Estimand, imputed: Result, mar: Result | None, level: float, messages: list[str]) -> Asked:
+    twin = Variables(mar) if mar is not None and estimand.compare else None
+    asked = Asked(estimand=estimand, variables=Variables(imputed), mar=twin, level=level)
+    path = f"estimand[{estimand.name}]"
+    if estimand.target == "sample":
+        messages.append(
+            f"{path}: the posterior of these rows' {estimand.statistic}; its spread leaves out the sampling variance "
+            "and is not comparable with published intervals"
+        )
+        if imputed.m < FEW:
+            finding = f"{path}: the ends of its interval are quantiles of m = {imputed.m} values and rough"
+            messages.append(f"{finding}; impute with m = {FEW} or more")
+    single = asked.design.single
+    if len(single) and estimand.strata is not None:
+        labels = imputed.incomplete.columns[estimand.strata]
+        codes = np.unique(labels.values)[single]
+        shown = ", ".join(str(Variables(imputed).label(estimand.strata, code)) for code in codes)
+        messages.append(
+            f"{path}: strata with a single sampling unit are centred at the mean of all units, which gives too large "
+            f"a variance rather than too small a one: {shown}"
+        )
+    return asked

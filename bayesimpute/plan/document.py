@@ -1,0 +1,328 @@
+"""Plans as TOML documents.
+
+A document is read leniently: what does not fit the schema is a :class:`~bayesimpute.base.errors.Problem` with its path,
+and the rest is still read, so that a user sees every problem at once. The fields of the dataclasses in
+:mod:`bayesimpute.plan.plan` are the schema; a family's own options stand beside ``family`` under the names of its
+fields.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Protocol
+
+from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.base.priors import Prior
+from bayesimpute.families import FAMILIES, Family
+from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run, family_name
+
+SCHEMA = 1
+
+
+class Writable(Protocol):
+    """The fields of a plan that a document holds."""
+
+    @property
+    def conditionals(self) -> tuple[Conditional, ...]: ...
+    @property
+    def substantive(self) -> tuple[Conditional, ...]: ...
+    @property
+    def derived(self) -> tuple[Derived, ...]: ...
+    @property
+    def analyses(self) -> tuple[Analysis, ...]: ...
+    @property
+    def estimands(self) -> tuple[Estimand, ...]: ...
+    @property
+    def run(self) -> Run: ...
+    @property
+    def title(self) -> str: ...
+
+
+def write(plan: Writable) -> str:
+    """The plan as a TOML document; ``read`` gives an equal plan.
+
+    Raises
+    ------
+    PlanError
+        If something in it is no TOML value; ``check`` says what.
+    """
+    import tomli_w
+
+    try:
+        return tomli_w.dumps(as_document(plan))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise one(PlanError, "plan", f"it cannot be written as TOML: {error}", "check the plan first") from error
+
+
+def set_path(document: Mapping[str, Any], path: str, text: str) -> dict[str, Any]:
+    """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML, else `text` itself.
+
+    ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do; names with dots inside
+    stand in quotation marks or brackets: ``priors."1|school_sigma"``.
+
+    Raises
+    ------
+    PlanError
+        If there is no such place.
+    """
+    keys = [key.strip('"') for key in _KEYS.findall(path)]
+    if not keys:
+        raise _nowhere(path)
+    return _set(dict(document), keys, _value(text), path)
+
+
+_KEYS = re.compile(r'\[[^\]]*\]|"[^"]*"|[^.\[\]"]+')
+
+
+def _value(text: str) -> Any:
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return read["value"] if set(read) == {"value"} else text
+
+
+def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
+    if not keys:
+        return value
+    head, rest = keys[0], keys[1:]
+    if head.startswith("[") and isinstance(node, list):
+        at = [i for i, entry in enumerate(node) if isinstance(entry, Mapping) and head[1:-1] in _called(entry)]
+        if at and rest:
+            entry = _set(_without_double(node[at[0]], rest), rest, value, path)
+            return [*node[: at[0]], entry, *node[at[0] + 1 :]]
+    elif isinstance(node, Mapping) and not head.startswith("["):
+        return {**node, head: _set(node.get(head, {}), rest, value, path)}
+    raise _nowhere(path)
+
+
+def _called(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The names by which problems call an entry of a list."""
+    formulas = entry.get("formulas")
+    inner = formulas.get("mu") if isinstance(formulas, Mapping) else None
+    lefts = [_left(text) for text in (entry.get("formula"), inner) if isinstance(text, str) and "target" not in entry]
+    return entry.get("target"), entry.get("name"), *lefts
+
+
+def _without_double(entry: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    """``formula`` is short for ``formulas.mu``: setting one takes the place of the other."""
+    if keys == ["formulas", "mu"]:
+        target = {} if "target" in entry or "formula" not in entry else {"target": _left(str(entry["formula"]))}
+        return {**target, **{k: v for k, v in entry.items() if k != "formula"}}
+    if keys == ["formula"] and isinstance(entry.get("formulas"), Mapping):
+        return {**entry, "formulas": {k: v for k, v in entry["formulas"].items() if k != "mu"}}
+    return dict(entry)
+
+
+def _left(formula: str) -> str | None:
+    left, tilde, _ = formula.partition("~")
+    return left.strip().strip("`") if tilde else None
+
+
+def _nowhere(path: str) -> InputError:
+    return one(
+        PlanError, path, "there is no such place in the plan", "use a path such as run.m or conditional[y].family"
+    )
+
+
+def read(text: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The fields of the plan that a TOML document describes, as far as it can be read, and what does not fit the
+    schema.
+    """
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:  # numbers of too many digits are plain ValueErrors
+        return {}, [Problem(path="plan", finding=f"the TOML cannot be read: {error}", remedy="mend it there")]
+    return read_document(document)
+
+
+def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """As :func:`read`, of a parsed document."""
+    reader = _Reader()
+    schema = document.get("schema", SCHEMA)
+    if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
+        remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
+        reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
+    reader.known(
+        "", document, ["schema", "title", "run", "substantive", "conditional", "derived", "analysis", "estimand"]
+    )
+    run = reader.table("run", document.get("run", {}))
+    reader.known("run.", run, [f.name for f in fields(Run)])
+    if isinstance(run.get("visit_sequence"), list):
+        run = {**run, "visit_sequence": tuple(map(str, run["visit_sequence"]))}
+    title = document.get("title", "")
+    if not isinstance(title, str):
+        reader.add("title", f"{title!r} is not a text", "put it in quotes")
+    return {
+        "title": title if isinstance(title, str) else "",
+        "run": Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
+        "conditionals": reader.models("conditional", document),
+        "substantive": reader.models("substantive", document),
+        "derived": reader.simples("derived", Derived, document),
+        "analyses": reader.simples("analysis", Analysis, document),
+        "estimands": reader.simples("estimand", Estimand, document),
+    }, reader.problems
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a value of a document should be."""
+
+    what: str
+    example: str
+    types: tuple[type, ...]
+
+    def fits(self, value: Any) -> bool:
+        if isinstance(value, list):
+            return list in self.types and all(isinstance(v, str) for v in value)
+        return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
+
+
+_TEXT = _Wanted("a text", '"…"', (str,))
+_WANTED: Mapping[str, _Wanted] = {
+    "value": _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
+    "probability": _Wanted("a number", "0.5", (int, float)),
+    "by": _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
+    "reml": _Wanted("true or false", "true", (bool,)),
+}
+
+
+class _Reader:
+    """Collects problems while it reads."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def add(self, path: str, finding: str, remedy: str) -> None:
+        self.problems.append(Problem(path=path, finding=finding, remedy=remedy))
+
+    def known(self, prefix: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
+        for key in table:
+            if key not in keys:
+                self.add(
+                    f"{prefix}{key}", f'unknown key "{key}"', did_you_mean(key, keys, f"use one of {', '.join(keys)}")
+                )
+
+    def table(self, path: str, value: Any) -> Mapping[str, Any]:
+        if isinstance(value, Mapping):
+            return value
+        self.add(path, f"{value!r} is not a table", f"write [{path}]")
+        return {}
+
+    def tables(self, key: str, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        value = document.get(key, [])
+        if isinstance(value, list) and all(isinstance(x, Mapping) for x in value):
+            return value
+        self.add(key, "it is not a list of tables", f"write [[{key}]]")
+        return []
+
+    def models(self, section: str, document: Mapping[str, Any]) -> tuple[Conditional, ...]:
+        return tuple(filter(None, (self.model(section, x) for x in self.tables(section, document))))
+
+    def simples(self, key: str, cls: type, document: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(filter(None, (self.simple(key, cls, x) for x in self.tables(key, document))))
+
+    def texts(self, path: str, table: Any) -> dict[str, str]:
+        table = self.table(path, table)
+        for key, value in table.items():
+            if not isinstance(value, str):
+                self.add(f"{path}.{key}", f"{value!r} is not a text", "put it in quotes")
+        return {k: v for k, v in table.items() if isinstance(v, str)}
+
+    def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
+        """A dataclass with plain fields; those without a default are needed."""
+        named = {f.name: f.default is MISSING for f in fields(cls)}
+        path = f"{key}[{table.get('name', '?')}]"
+        self.known(f"{path}.", table, list(named))
+        values = {}
+        for name, needed in named.items():
+            wanted = _WANTED.get(name, _TEXT)
+            if name in table and wanted.fits(table[name]):
+                values[name] = table[name]
+            elif name in table or needed:
+                finding = f"{table[name]!r} is not {wanted.what}" if name in table else "a text is needed here"
+                quotes = name in table and wanted is _TEXT
+                remedy = f"write {name} = {wanted.example}"
+                self.add(f"{path}.{name}", finding, f"put it in quotes: {remedy}" if quotes else remedy)
+        return cls(**values) if all(name in values for name, needed in named.items() if needed) else None
+
+    def model(self, section: str, table: Mapping[str, Any]) -> Conditional | None:
+        """A conditional or a substantive model."""
+        formula, target = table.get("formula"), table.get("target")
+        formulas = self.texts(f"{section}[{target}].formulas", table.get("formulas", {}))
+        if isinstance(formula, str) and "mu" in formulas:
+            self.add(f"{section}[{target}].formula", "formula and formulas.mu are the same", "write one of them")
+        if isinstance(formula, str):
+            formulas = {"mu": formula, **formulas}
+        if target is None and "~" in formulas.get("mu", ""):
+            target = _left(formulas["mu"])
+        path = f"{section}[{target}]"
+        if formula is not None and not isinstance(formula, str):
+            self.add(f"{path}.formula", f"{formula!r} is not a text", "put it in quotes")
+        if not isinstance(target, str) or not target:
+            self.add(f"{path}.target", "the target is missing or not a text", 'write target = "y"')
+            return None
+        return Conditional(
+            target=target,
+            family=self.family(path, table),
+            formulas=formulas,
+            level=table.get("level"),
+            priors=self.priors(f"{path}.priors", table.get("priors", {})),
+        )
+
+    def priors(self, path: str, table: Any) -> dict[str, Prior]:
+        found = {}
+        for name, text in self.texts(path, table).items():
+            try:
+                found[name] = Prior.parse(text, f'{path}."{name}"')
+            except InputError as error:
+                self.problems += error.problems
+        return found
+
+    def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
+        own = {"target", "family", "formula", "formulas", "level", "priors"}
+        name = table.get("family", "auto")
+        cls = FAMILIES.get(name) if isinstance(name, str) else None
+        options = _options(cls) if cls else ()
+        self.known(f"{path}.", table, sorted(own | set(options)))
+        given = {k: v for k, v in table.items() if k in options and k not in own}
+        return cls(**given) if cls and given else name
+
+
+def _options(family: type[Family]) -> tuple[str, ...]:
+    """The names of a family's own options."""
+    return tuple(f.name for f in fields(family)) if is_dataclass(family) else ()
+
+
+def as_document(plan: Writable) -> dict[str, Any]:
+    """The plan as plain dicts and lists, in the order of the schema; defaults of the run are written out."""
+    run = {f.name: getattr(plan.run, f.name) for f in fields(Run) if getattr(plan.run, f.name) is not None}
+    run = {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
+    document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
+    document["substantive"] = [_conditional_document(c) for c in plan.substantive]
+    document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
+    document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
+    document["analysis"] = [_declared(a, ("family",)) for a in plan.analyses]
+    document["estimand"] = [_declared(e, ("statistic", "target")) for e in plan.estimands]
+    return {k: v for k, v in document.items() if v not in ("", [])}
+
+
+def _declared(value: Any, named: Sequence[str]) -> dict[str, Any]:
+    """What differs from the defaults, and what should be named all the same."""
+    values = {f.name: (getattr(value, f.name), f.default) for f in fields(value)}
+    kept = {k: v for k, (v, default) in values.items() if v != default or k in named}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+
+
+def _conditional_document(conditional: Conditional) -> dict[str, Any]:
+    family = conditional.family
+    document: dict[str, Any] = {"target": conditional.target, "family": family_name(family)}
+    if isinstance(family, Family):
+        document |= {n: getattr(family, n) for n in _options(type(family)) if getattr(family, n) is not None}
+    document |= {"formulas": dict(conditional.formulas)}
+    if conditional.level is not None:
+        document["level"] = conditional.level
+    if conditional.priors:
+        document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
+    return document

@@ -1,0 +1,126 @@
+"""A plan: what is to be imputed from what, as frozen values that can be printed, compared and written as TOML.
+
+Nothing is built here and nothing about the data is known; :mod:`bayesimpute.checking` holds a plan against a data set.
+:mod:`bayesimpute.plan.document` reads and writes TOML.
+
+To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run, family_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A whole imputation plan.
+
+    Parameters
+    ----------
+    conditionals : tuple of Conditional
+        One for each incomplete variable that is to be imputed.
+    substantive : tuple of Conditional
+        Models that are to be analysed, with which the imputations are to be compatible: the conditional of a covariate
+        leaves their outcome out, and their density multiplies into its draws (:mod:`bayesimpute.compatible`). Formulas
+        become conditionals; one stands for a tuple of one.
+    derived : tuple of Derived
+        Variables computed from others, kept up to date.
+    analyses : tuple of Analysis
+        What ``pool`` runs when given no formula.
+    estimands : tuple of Estimand
+        What ``estimate`` computes when given no variable.
+    run : Run
+        Numbers of chains, sweeps and imputations.
+    title : str
+        For people.
+    """
+
+    conditionals: tuple[Conditional, ...] = ()
+    substantive: tuple[Conditional, ...] = ()
+    derived: tuple[Derived, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+    estimands: tuple[Estimand, ...] = ()
+    run: Run = field(default_factory=Run)
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        given: Any = self.substantive
+        given = (given,) if isinstance(given, str | Conditional) else given
+        if isinstance(given, Iterable):
+            made = tuple(Conditional.of(item) if isinstance(item, str) else item for item in given)
+            object.__setattr__(self, "substantive", made)
+        for name in ("conditionals", "substantive", "derived", "analyses", "estimands"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Iterable):
+                raise one(PlanError, f"plan.{name}", f"{given!r} is not a list", "write a list or tuple")
+            object.__setattr__(self, name, tuple(given))
+
+    @classmethod
+    def of(cls, formulas: "str | Conditional | Sequence[str | Conditional]", **options: Any) -> "Plan":
+        """A plan from formulas and conditionals; options are the other fields."""
+        if not isinstance(formulas, str | Conditional | Iterable):
+            raise one(PlanError, "plan", f"{formulas!r} is not a list of formulas", 'write ["y ~ x + (1 | g)"]')
+        items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
+        made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
+        return cls(conditionals=made, **options)
+
+    @property
+    def models(self) -> tuple[Conditional, ...]:
+        """The substantive models and the conditionals."""
+        return (*self.substantive, *self.conditionals)
+
+    def path(self, model: Conditional) -> str:
+        """What problems call the place of a model."""
+        section = "substantive" if any(model is s for s in self.substantive) else "conditional"
+        return f"{section}[{getattr(model, 'target', '?')}]"
+
+    def with_models(self, change: Callable[[Conditional], Conditional]) -> "Plan":
+        """The same plan with every model changed."""
+        return replace(
+            self,
+            conditionals=tuple(map(change, self.conditionals)),
+            substantive=tuple(map(change, self.substantive)),
+        )
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Plan":
+        """Read a TOML document.
+
+        Raises
+        ------
+        PlanError
+            With every key and value that does not fit the schema.
+        """
+        from bayesimpute.plan.document import read
+
+        found, problems = read(text)
+        if problems:
+            raise PlanError(problems)
+        return cls(**found)
+
+    def to_toml(self) -> str:
+        """The plan as a TOML document; ``Plan.from_toml`` gives an equal plan."""
+        from bayesimpute.plan.document import write
+
+        return write(self)
+
+    def with_run(self, **settings: Any) -> "Plan":
+        """The same plan with other run settings; those that are None stay."""
+        return replace(self, run=replace(self.run, **{k: v for k, v in settings.items() if v is not None}))
+
+    def __str__(self) -> str:
+        lines = [self.title] if self.title else []
+        for c in self.models:
+            note = ", substantive" if any(c is s for s in self.substantive) else ""
+            lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
+            lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
+        lines += [f"{d.name} := {d.expression}" for d in self.derived]
+        lines += [f"estimand {e}" for e in self.estimands]
+        r = self.run
+        lines.append(
+            f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"
+        )
+        return "\n".join(lines)

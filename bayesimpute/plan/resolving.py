@@ -1,0 +1,244 @@
+"""Settling a plan that has passed ``check`` on its data: targets, derived columns, what reads what, events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.priors import Prior
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import Family
+from bayesimpute.formulas import Formula, parse, parse_expression, quote
+from bayesimpute.formulas.lift import column_name, lift
+from bayesimpute.plan import who_reads
+from bayesimpute.plan.kinds import kinds_of, settle_family
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
+
+
+def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
+    """The formulas with lifted calls, and the calls."""
+    read, calls = {}, set()
+    for parameter, text in conditional.formulas.items():
+        place = f"{path}.formulas.{parameter}"
+        formula, found = lifted(parse(text, response="optional", path=place), place)
+        read[parameter], calls = formula, calls | found
+    return read, calls
+
+
+def lifted(formula: Formula, path: str) -> tuple[Formula, set[str]]:
+    """A formula in which columns stand for the calls that look beyond the row, and those calls."""
+    common, calls = lift(formula.common, path)
+    groups = []
+    for group in formula.groups:
+        expression, inner = lift(group.expression, path)
+        groups.append(replace(group, expression=expression))
+        calls += inner
+    whole = parse(" + ".join([common, *map(str, groups)]), response="forbidden", path=path)
+    # (a + b | g) written by hand keeps what was written together: parse would not know || any more
+    groups = [replace(new, correlated=old.correlated) for new, old in zip(whole.groups, groups, strict=True)]
+    return replace(whole, source=formula.source, response=formula.response, groups=tuple(groups)), set(calls)
+
+
+def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
+    """Settle a plan that has passed ``check``."""
+    targets, calls, events = [], set(), []
+    filled: dict[str, np.ndarray] = {}
+    wanted = needed(plan, incomplete) | {model.target for model in plan.models}
+    for name in incomplete.columns:
+        if name in wanted:  # what nothing needs is not touched
+            events += _deduce(incomplete, name, None, filled)
+    for conditional in plan.models:
+        name = conditional.target
+        if conditional.level is not None:
+            events += _deduce(incomplete, name, conditional.level, filled)
+        complete = not incomplete.columns[name].missing.any() or _complete(filled.get(name))
+        if complete and not plan.substantive:
+            events.append(_not_fitted(name, filled))
+            continue
+        target, found = _target(conditional, plan.path(conditional), incomplete, filled)
+        targets.append(target)
+        calls |= found
+        events += _notes(conditional, target, incomplete)
+    derived = _ordered(plan, incomplete, calls)
+    events += _left_missing(plan, incomplete, filled)
+    resolved = Resolved(
+        targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
+    )
+    return _compatible(resolved, plan.run.visit_sequence) if plan.substantive else resolved
+
+
+def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
+    """Settle whose density multiplies into whose draws, and which models are fitted to all rows."""
+    missing = {t.name for t in resolved.targets if not t.observed.all()}
+    graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
+    used = tuple(t for t in resolved.targets if t.name in missing or graph[t.name])
+    graph = {t.name: graph[t.name] for t in used}
+    read = who_reads.read_by_others(graph)
+    idle = [t.name for t in resolved.targets if t.name not in graph]
+    # what nobody reads comes last: its missing cells are integrated out of the draws of what it reads, and what is left
+    # of a sweep must have them drawn given the new values of these
+    ordered = tuple(sorted(used, key=lambda t: t.name not in read))
+    events = [_not_fitted(name, resolved.filled) for name in idle]
+    if asked is not None and [t.name for t in ordered] != [t.name for t in used]:
+        last = ", ".join(t.name for t in ordered if t.name not in read)
+        why = "no other model reads it, and its missing values are drawn given all others'"
+        events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
+    return replace(
+        resolved,
+        targets=tuple(replace(t, everywhere=t.name in read) for t in ordered),
+        events=(*resolved.events, *events),
+        factors={name: found for name, found in who_reads.factors(graph).items() if found},
+        joint=all(len(circle) == 1 for circle in who_reads.circles(graph).values()),
+    )
+
+
+def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
+    """Every column whose values a target's formulas need, those behind derived variables included."""
+    needs = {column.name: column.expression.needs for column in derived}
+    found: set[str] = set()
+    waiting = [name for formula in target.formulas.values() for name in formula.needs]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += needs.get(name, ())
+    return frozenset(found)
+
+
+def _not_fitted(name: str, filled: Mapping[str, np.ndarray]) -> Event:
+    why = "every missing cell was filled in from its cluster" if name in filled else "it has no missing values"
+    return Event(target=name, what="no model fitted", why=why)
+
+
+def _complete(values: np.ndarray | None) -> bool:
+    return values is not None and not np.isnan(values).any()
+
+
+def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[str, np.ndarray]) -> list[Event]:
+    variable = incomplete.variables[name]
+    if not variable.n_missing or (level or variable.level) is None:
+        return []
+    values, cells = incomplete.deductive(name, key=level)
+    if not cells.any():
+        return []
+    filled[name] = values
+    what = f"{int(cells.sum())} cells filled in from members of the same {level or variable.level}"
+    return [Event(target=name, what=what, why="it is constant within clusters")]
+
+
+def _target(
+    conditional: Conditional, path: str, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
+) -> tuple[Target, set[str]]:
+    name = conditional.target
+    column = incomplete.columns[name]
+    level = conditional.level or incomplete.variables[name].level
+    unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
+    rows = incomplete.each_row if level is None else incomplete.level_rows(level)
+    family = settle_family(conditional, column)
+    formulas, calls = read_formulas(conditional, path)
+    observed = ~np.isnan(filled.get(name, column.values)[rows])
+    target = Target(
+        name=name,
+        family=family,
+        formulas=formulas,
+        priors={k: Prior.parse(v) for k, v in conditional.priors.items()},
+        level=level,
+        unit_of_row=unit_of_row,
+        rows=rows,
+        observed=observed,
+        apart=_apart(family, formulas, incomplete, rows, observed),
+        kind=next(iter(family.kinds & kinds_of(column))),
+        path=path,
+    )
+    return target, calls
+
+
+def _apart(
+    family: Family, formulas: Mapping[str, Formula], incomplete: Incomplete, rows: np.ndarray, observed: np.ndarray
+) -> np.ndarray:
+    """Units of clusters without any observed value, by each key that has random effects in the outcome's formula.
+
+    Their being missing is the cluster's, not the unit's: kept in the likelihood of selection they would make its
+    variance between clusters too large.
+    """
+    found = np.zeros(len(rows), dtype=bool)
+    if family.selection is None or not family.selection.marginal or "mu" not in formulas:
+        return found
+    for factor in formulas["mu"].factors:
+        codes = incomplete.codes(factor)[rows]
+        found |= np.bincount(codes, weights=observed)[codes] == 0
+    return found
+
+
+def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
+    notes = []
+    if conditional.family == "auto":
+        notes.append(
+            Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable")
+        )
+    if target.apart.any():
+        what = (
+            f"{int(target.apart.sum())} values in clusters without any observed value are drawn from the outcome model"
+        )
+        why = 'systematic = "marginal": they were not selected out one by one, and say nothing about selection'
+        notes.append(Event(target=target.name, what=what, why=why))
+    if target.kind == "number" and incomplete.columns[target.name].integral:
+        what = "whole numbers become decimal numbers"
+        notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
+    return notes
+
+
+def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[DerivedColumn, ...]:
+    columns: dict[str, DerivedColumn] = {}
+    waiting = set(calls)
+    for derived in plan.derived:
+        path = f"derived[{derived.name}].expression"
+        text, inner = lift(f"({derived.expression})", path)  # in parentheses: | is a logical or here
+        waiting |= set(inner)
+        expression = parse_expression(text, path)
+        fills = derived.name in incomplete.columns
+        columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills)
+    for call in sorted(waiting):
+        name = column_name(call)
+        columns[name] = DerivedColumn(name=name, expression=parse_expression(call, name))
+    graph = {name: {n for n in column.expression.needs if n in columns} for name, column in columns.items()}
+    try:
+        order = TopologicalSorter(graph).static_order()
+        return tuple(columns[name] for name in order)
+    except CycleError as error:
+        raise one(PlanError, "derived", f"{' -> '.join(error.args[1])} is a cycle", "break it") from error
+
+
+def _sequence(plan: Plan, targets: list[Target]) -> tuple[Target, ...]:
+    if plan.run.visit_sequence is not None:
+        place = {name: i for i, name in enumerate(plan.run.visit_sequence)}
+        return tuple(sorted(targets, key=lambda t: place.get(t.name, len(place))))
+    return tuple(sorted(targets, key=lambda t: int((~t.observed[t.unit_of_row]).sum())))
+
+
+def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
+    """The columns of the data that some formula or derived variable reads the values of."""
+    names: set[str] = set()
+    for conditional in plan.models:
+        for parameter, text in conditional.formulas.items():
+            names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
+    for derived in plan.derived:
+        names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
+    return names & set(incomplete.columns)
+
+
+def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
+    handled = {c.target for c in plan.models} | {d.name for d in plan.derived}
+    left = [
+        name
+        for name, variable in incomplete.variables.items()
+        if variable.n_missing and name not in handled and not _complete(filled.get(name))
+    ]
+    return [
+        Event(target=name, what="left missing", why=f"no conditional has it: add one for {quote(name)}")
+        for name in left
+    ]

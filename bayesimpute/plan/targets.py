@@ -1,0 +1,156 @@
+"""What is settled of a plan on its data, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.formulas import Expression, Formula
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """An automatic action: who did what to which variable, and why; chain and sweep are -1 before the run."""
+
+    chain: int = -1
+    sweep: int = -1
+    target: str = ""
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """An incomplete variable with its conditional model.
+
+    Parameters
+    ----------
+    name : str
+        The variable.
+    family : Family
+        Settled.
+    formulas : mapping of str to Formula
+        By parameter; calls that look beyond the row are lifted into columns.
+    priors : mapping of str to Prior
+        The user's, by the posterior's names.
+    level : str or None
+        The cluster key of a level-2 variable.
+    unit_of_row : ndarray of int, shape (row,)
+        The unit that each row belongs to: the row itself, or its cluster.
+    rows : ndarray of int, shape (unit,)
+        A row of each unit.
+    observed : ndarray of bool, shape (unit,)
+        Whether the unit's value is known, from itself or from a member of its cluster.
+    apart : ndarray of bool, shape (unit,)
+        Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
+        observed value. Without such a family, none.
+    kind : {"number", "binary"}
+        What values it takes.
+    everywhere : bool
+        Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.plan.who_reads`).
+    path : str
+        Where its model stands in the plan.
+    """
+
+    name: str
+    family: Family
+    formulas: Mapping[str, Formula]
+    priors: Mapping[str, Prior]
+    level: str | None
+    unit_of_row: np.ndarray
+    rows: np.ndarray
+    observed: np.ndarray
+    apart: np.ndarray
+    kind: str
+    everywhere: bool = False
+    path: str = ""
+
+    @cached_property
+    def fit_rows(self) -> np.ndarray:
+        """A row of each observed unit."""
+        return self.rows[self.observed]
+
+    @cached_property
+    def learn_rows(self) -> np.ndarray:
+        """A row of each unit whose value of the target, observed or current, its model is fitted to."""
+        return self.rows if self.everywhere else self.fit_rows
+
+    @cached_property
+    def model_rows(self) -> np.ndarray:
+        """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
+        if self.family.selection is None:
+            return self.learn_rows
+        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
+
+    def rows_of(self, parameter: Parameter) -> np.ndarray:
+        """A row of each unit that a parameter is learnt from."""
+        return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
+
+    @cached_property
+    def missing_rows(self) -> np.ndarray:
+        """A row of each unit that is imputed."""
+        return self.rows[~self.observed]
+
+    @cached_property
+    def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
+        if self.level is None:
+            return self.missing_rows, np.arange(len(self.missing_rows))
+        rows = np.flatnonzero(~self.observed[self.unit_of_row])
+        return rows, (np.cumsum(~self.observed) - 1)[self.unit_of_row[rows]]
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns that its formulas read."""
+        return frozenset().union(*(f.names for f in self.formulas.values()))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DerivedColumn:
+    """A column computed from others.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    expression : Expression
+        How it is computed.
+    fills : bool
+        Whether the column is in the data, so that only its missing cells are computed.
+    """
+
+    name: str
+    expression: Expression
+    fills: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resolved:
+    """A plan on its data: see the module.
+
+    Parameters
+    ----------
+    targets : tuple of Target
+        In the order of the visit sequence.
+    derived : tuple of DerivedColumn
+        In dependency order.
+    filled : mapping of str to ndarray, shape (row,)
+        Level-2 variables in which members of a cluster filled each other in.
+    events : tuple of Event
+        What was done automatically.
+    factors : mapping of str to tuple of str
+        For each target the targets whose models' densities multiply into its draws; none in plans without a substantive
+        model.
+    joint : bool
+        Whether a sweep is a Gibbs sampler of one joint model.
+    """
+
+    targets: tuple[Target, ...]
+    derived: tuple[DerivedColumn, ...]
+    filled: Mapping[str, np.ndarray]
+    events: tuple[Event, ...]
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joint: bool = False

@@ -1,0 +1,135 @@
+"""The imputation models: family, formulas, cluster keys, priors; selection models with what they rest on."""
+
+from typing import TYPE_CHECKING
+
+from bayesimpute.checking.exclusions import exclusions
+from bayesimpute.formulas import parse
+from bayesimpute.reporting.citing import see
+from bayesimpute.reporting.wording import bullets, code, codes, counted
+
+if TYPE_CHECKING:
+    from bayesimpute.plan.plan import Plan
+    from bayesimpute.plan.sections import Conditional
+    from bayesimpute.plan.targets import Resolved, Target
+    from bayesimpute.result.result import Result
+
+NONE = "No model was fitted: every missing cell that was filled in follows from the data."
+
+
+def imputation_models(imputed: "Result", resolved: "Resolved") -> str:
+    """A paragraph on the method, a line for each model, and what was assumed of the others' missingness."""
+    if not resolved.targets:
+        return NONE
+    conditionals = {conditional.target: conditional for conditional in imputed.plan.models}
+    first = (
+        "Missing values were imputed by fully conditional specification, also called chained equations "
+        f"{see('vanbuuren2018')}: in every sweep each incomplete variable was drawn anew from the posterior predictive "
+        "distribution of a Bayesian regression model, given the current values of all other variables. The models, in "
+        "the order of their visits:"
+    )
+    if imputed.plan.substantive:
+        first = _compatible(imputed.plan) + " The models, in the order of their visits:"
+    models = bullets(
+        _model(target, conditionals[target.name], resolved.factors.get(target.name, ())) for target in resolved.targets
+    )
+    priors = (
+        "Priors that are not given here were weakly informative and scaled by the data (bambi's automatic ones; LKJ(2) "
+        "on correlations of random effects)."
+    )
+    return "\n\n".join([first, models, *_assumed(resolved), priors, *_derived(imputed)])
+
+
+def _compatible(plan: "Plan") -> str:
+    """The method of a plan with substantive models."""
+    formulas = codes([model.formulas["mu"] for model in plan.substantive])
+    return (
+        f"Missing values were imputed compatibly with {formulas} (substantive-model-compatible imputation, "
+        f"{see('bartlett2015')[1:-1]}): in every sweep the parameters of each Bayesian regression model were drawn "
+        "anew, those of covariates given all rows, current imputations included, and each missing value of a covariate "
+        "was drawn from its own model times the density of every model that reads it."
+    )
+
+
+def _assumed(resolved: "Resolved") -> list[str]:
+    """That what has no selection model was taken as missing at random."""
+    random = [t.name for t in resolved.targets if t.family.selection is None and t.missing_rows.size]
+    if not random:
+        return []
+    verb, whose = ("was", "its model") if len(random) == 1 else ("were", "their models")
+    return [f"{codes(random)} {verb} taken as missing at random given the variables of {whose}."]
+
+
+def _derived(imputed: "Result") -> list[str]:
+    own = [f"{code(d.name)} = {code(d.expression)}" for d in imputed.plan.derived]
+    return [f"Computed from other variables in every sweep: {'; '.join(own)}."] if own else []
+
+
+def _model(target: "Target", conditional: "Conditional", readers: tuple[str, ...] = ()) -> str:
+    parts = [_formulas(target, conditional), _factors(target), _fitted(target)]
+    parts += [f"Its missing values were drawn from this model times that of {codes(list(readers))}"] if readers else []
+    if target.family.selection is not None:
+        parts += [*_selection(target, conditional), *_apart(target)]
+    said = {"rho"} if target.family.selection is not None and "rho" not in conditional.formulas else set()
+    priors = [f"{code(name)} {code(str(prior))}" for name, prior in target.priors.items() if name not in said]
+    return ". ".join([*parts, *[f"Priors: {', '.join(priors)}"] * bool(priors)]) + "."
+
+
+def _formulas(target: "Target", conditional: "Conditional") -> str:
+    family = target.family
+    texts = [text if name == "mu" else f"{name}: {text}" for name, text in conditional.formulas.items()]
+    return f"{code(target.name)}: {family.name} ({family.parameters[0].link} link), {', '.join(map(code, texts))}"
+
+
+def _factors(target: "Target") -> str:
+    found = [group.factor for formula in target.formulas.values() for group in formula.groups]
+    return f"Random effects by {codes(found)}" if found else "No random effects"
+
+
+def _fitted(target: "Target") -> str:
+    kind = "" if target.everywhere else "observed "
+    what = f"{kind}unit" if target.level is None else f"{kind}cluster"
+    of = "" if target.level is None else f" of {code(target.level)}"
+    return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
+
+
+def _selection(target: "Target", conditional: "Conditional") -> list[str]:
+    family = target.family
+    assert family.selection is not None
+    keys = ("heckman1979", *["vandeven1981"] * ("binary" in family.kinds), "munoz2024")
+    name = family.selection.parameter
+    found = exclusions(*(parse(conditional.formulas[p], response="optional") for p in ("mu", name)))
+    about = (
+        f"This is a selection model for values missing not at random {see(*keys)}: a second equation "
+        f"({code(name)}) says who was observed, and the errors of both equations are bivariate normal"
+    )
+    learnt = any(parameter.name == "rho" for parameter in family.parameters)
+    return [about, _correlation(target, conditional), _rests_on(found.variables, learnt=learnt)]
+
+
+def _rests_on(excluded: tuple[str, ...], *, learnt: bool) -> str:
+    """What is excluded from the outcome's equation, which only a correlation that is learnt rests on."""
+    if excluded:
+        so = ", and so what identifies the correlation" if learnt else ""
+        return f"Excluded from the outcome's equation{so}: {codes(excluded)}"
+    rests = ": the correlation rests on the normal distribution alone" if learnt else ""
+    return f"There is no exclusion variable{rests}"
+
+
+def _correlation(target: "Target", conditional: "Conditional") -> str:
+    """How the family treats the correlation of the two equations' errors."""
+    if "rho" in conditional.formulas:
+        return f"Their correlation rho followed {code(conditional.formulas['rho'])} on Fisher's z scale"
+    parameter = next((p for p in target.family.parameters if p.name == "rho"), None)
+    if parameter is None:
+        return f"Their correlation was fixed at {getattr(target.family, 'rho', 'a value of the family')}"
+    prior = target.priors.get("rho", parameter.prior)
+    return f"Their correlation rho was estimated, with the prior {code(str(prior))}"
+
+
+def _apart(target: "Target") -> list[str]:
+    if not target.apart.any():
+        return []
+    return [
+        f"{counted(int(target.apart.sum()), 'value')} in clusters without any observed value were drawn from the "
+        "outcome's equation alone"
+    ]

@@ -1,0 +1,236 @@
+"""What a run gives, before anything is done with it: the m datasets, the draws, the events, and the file of it all.
+
+A :class:`Result` is a thin layer over one ``xarray.DataTree`` (schema: :mod:`bayesimpute.result.schema`); calling FCS
+chains ``chain`` and sweeps ``draw`` makes all of ArviZ work on it. A saved file needs no other input. What is done with
+a result (analysing, pooling, running on) is :class:`bayesimpute.imputed.MultiplyImputed`, the class that users meet.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesimpute.base.errors import BayesimputeError, DataError, FileError, PlanError, one
+from bayesimpute.data.columns import Column
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.result.reading import from_tree, whole
+from bayesimpute.result.schema import FORMAT, in_order, to_tree
+from bayesimpute.result.store import damaged, read_tree, write_tree
+from bayesimpute.running.records import Record
+
+
+class Result:
+    """Completed datasets and the chains that they came from.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        As :mod:`bayesimpute.result.schema` describes it.
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self.tree = tree
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """From what a run has produced."""
+        made = cls(to_tree(record))
+        made.__dict__["record"] = record
+        return made
+
+    @classmethod
+    def over(cls, other: "Result") -> Self:
+        """The same run, as a result of this class."""
+        made = cls(other.tree)
+        made.__dict__["record"] = other.record
+        return made
+
+    @cached_property
+    def record(self) -> Record:
+        """The run, as the loop knows it."""
+        return from_tree(self.tree)
+
+    @cached_property
+    def incomplete(self) -> Incomplete:
+        """The data as they were given."""
+        return self.record.incomplete
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan, with the run settings that were used."""
+        return self.record.plan  # of a run in memory: a family of the user's own cannot be read from TOML
+
+    @property
+    def m(self) -> int:
+        """Number of completed datasets."""
+        return int(json.loads(self.tree.attrs["schedule"])["m"])
+
+    @cached_property
+    def _done(self) -> frozenset[int]:
+        return frozenset(json.loads(self.tree.attrs["imputations_done"]))
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return int(self.tree.attrs["seed"])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The variables that were imputed from a model, in their visit sequence."""
+        return tuple(self._targets)
+
+    @cached_property
+    def _targets(self) -> dict[str, str]:
+        stats, chains = self.tree["sample_stats"], self.tree["chains"]
+        safe = [str(name) for name in stats.coords["target"].values] if "target" in stats.coords else []
+        return {chains[f"{name}_mean"].attrs["target"]: name for name in safe}
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """Everything that was done automatically: chain, sweep, target, what, why."""
+        data = self.tree["events"].to_dataset()
+        names = {"chain": "chain", "sweep": "sweep", "on_target": "target", "what": "what", "why": "why"}
+        table = pd.DataFrame({name: data[stored].values for stored, name in names.items()})
+        return table.astype({"target": "str", "what": "str", "why": "str"})
+
+    def completed(self, k: int) -> pd.DataFrame:
+        """Completed dataset k, from 0, with the columns, types and row labels of the data (derived columns at the end).
+
+        Raises
+        ------
+        IndexError
+            If there is no such dataset.
+        BayesimputeError
+            If it is not there yet, because the run was stopped before.
+        """
+        if not 0 <= k < self.m:
+            raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
+        if k not in self._done:
+            finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
+            raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
+        frame = self.incomplete.frame.copy()
+        for variable in in_order(self.tree["completed"].to_dataset()):
+            name = variable.attrs["name"]
+            values = variable[k].values.astype(float)
+            column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
+            frame[name] = column.decode(values, frame.index)
+        return frame
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return (self.completed(k) for k in range(self.m))
+
+    def __len__(self) -> int:
+        return self.m
+
+    def to_long(self, *, include_incomplete: bool = False) -> pd.DataFrame:
+        """All datasets under each other, as mice's ``complete("long")``.
+
+        Parameters
+        ----------
+        include_incomplete : bool
+            Whether the incomplete data come first, as imputation 0.
+
+        Returns
+        -------
+        DataFrame
+            ``.imp`` (1 to m) and ``.id`` (row number from 1) first, then the columns of the data; row labels kept.
+
+        Raises
+        ------
+        DataError
+            If the data have a column ``.imp`` or ``.id``.
+        """
+        taken = [f'"{name}"' for name in (".imp", ".id") if name in self.incomplete.frame]
+        if taken:
+            finding = f"there is a column called {' and '.join(taken)} already"
+            raise one(DataError, "data", finding, "rename it before the data are imputed")
+        frames = list(self)
+        if include_incomplete:
+            frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
+        first = 0 if include_incomplete else 1
+        numbered = []
+        for k, frame in enumerate(frames, start=first):
+            numbered.append(frame)
+            frame.insert(0, ".imp", k)
+            frame.insert(1, ".id", np.arange(1, len(frame) + 1))
+        return pd.concat(numbered)
+
+    def to_xarray(self) -> xr.Dataset:
+        """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes.
+
+        They are put together when they are read: ``.isel(imputation=k)`` costs one dataset, ``.values`` all of them.
+        """
+        return self.tree["completed"].to_dataset()
+
+    def posterior(self, target: str) -> xr.DataTree:
+        """The draws of one conditional model as a tree with a plain ``/posterior``, for all of ArviZ.
+
+        Raises
+        ------
+        KeyError
+            If the variable was not imputed from a model.
+        """
+        if target not in self._targets:
+            raise KeyError(f'"{target}" was not imputed from a model; the targets are {", ".join(self.targets)}')
+        safe = self._targets[target]
+        stats = self.tree["sample_stats"].to_dataset().sel(target=safe, drop=True)
+        groups = {"posterior": self.tree[f"posterior/{safe}"].to_dataset(), "sample_stats": stats}
+        return xr.DataTree.from_dict(groups)
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write everything to one netCDF file (``.nc``) or Zarr store (``.zarr``), in one step.
+
+        The completed datasets are not written out: they follow from the data and the imputed cells.
+
+        Raises
+        ------
+        FileError
+            If the path exists and not `force`, has another ending, or cannot be written.
+        """
+        write_tree(self.tree, path, force=force)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        FileError
+            If the file is not there, is not such a file, is truncated, or comes from a newer version.
+        """
+        tree = _checked(read_tree(path), path)
+        try:
+            record = from_tree(tree)
+        except PlanError:  # a family of the user's own cannot be read from TOML
+            return cls(tree)
+        except Exception as error:
+            raise damaged(path) from error
+        made = cls(whole(tree, record))
+        made.__dict__["record"] = record
+        return made
+
+    def __repr__(self) -> str:
+        done = len(self._done)
+        rows = self.tree["observed"].attrs["rows"]
+        schedule = json.loads(self.tree.attrs["schedule"])
+        return (
+            f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; "
+            f"targets {', '.join(self.targets) or 'none'}; "
+            f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
+        )
+
+
+def _checked(tree: xr.DataTree, path: str | os.PathLike[str]) -> xr.DataTree:
+    version = tree.attrs.get("format")
+    if version is None or "plan" not in tree.attrs:
+        raise one(FileError, str(path), "it is not a saved imputation", "give a file that bayesimpute wrote")
+    if int(version) not in range(1, FORMAT + 1):
+        finding = f"it has format {version}, this version reads 1 to {FORMAT}"
+        raise one(FileError, str(path), finding, "update bayesimpute, or make the file again")
+    return tree

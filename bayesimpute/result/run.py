@@ -1,0 +1,148 @@
+"""A plan and data to a Result: what is checked before a run, the record it starts from, and going on from one.
+
+:func:`impute` checks everything before anything is compiled and makes the :class:`~bayesimpute.running.records.Record`
+that :func:`bayesimpute.running.fcs.run` moves on; :func:`resume`, :func:`extend` and :func:`add` start from a record
+that is there. Rooms that must run a plan themselves (refits, the ignorable twin of a selection model) call
+:func:`impute`; users meet these verbs in :mod:`bayesimpute.imputed`.
+"""
+
+import os
+import time
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesimpute import compatible
+from bayesimpute.base.errors import DataError, FileError, Outcome, Problem, one
+from bayesimpute.base.replacing import standing
+from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.targets import Event
+from bayesimpute.result import store
+from bayesimpute.result.result import Result
+from bayesimpute.running import fcs
+from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.records import Leg, Record, Schedule
+
+CHECKPOINT_SECONDS = 10.0
+"""A checkpoint is written no more often than this."""
+
+
+def impute(
+    data: pd.DataFrame | Incomplete,
+    plan: Plan,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    keep_effects: bool = False,
+    **options: Any,
+) -> Result:
+    """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`."""
+    fcs.whole("seed", seed, 0, "give one, such as seed=1")
+    warnings = require(plan, data)
+    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
+    if not any(v.n_missing for v in incomplete.variables.values()):
+        raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
+    resolved = resolve(plan, incomplete)
+    states = tuple(ChainState(chain=c) for c in range(plan.run.chains))
+    record = Record(
+        incomplete=incomplete,
+        plan=plan,
+        seed=int(seed),
+        schedule=Schedule.of(plan),
+        states=states,
+        legs=tuple(Leg() for _ in states),
+        events=(*resolved.events, *compatible.events(resolved), *(_warned(w) for w in warnings)),
+        keep_effects=keep_effects,
+    )
+    if checkpoint is not None and not force and standing(checkpoint) is not None:
+        remedy = "go on from it with resume(), take another name, or give force=True"
+        raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)
+    return run(record, checkpoint=checkpoint, **options)
+
+
+def resume(path: str | os.PathLike[str], *, data: pd.DataFrame | None = None, **options: Any) -> Result:
+    """Go on from a checkpoint; parameters and errors are those of :func:`bayesimpute.resume`."""
+    record = Result.load(path).record
+    if data is not None and not data.equals(record.incomplete.frame):
+        raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
+    return run(record, checkpoint=path, **options)
+
+
+def extend(result: Result, sweeps: int, **options: Any) -> Result:
+    """Run on with all sweeps so far as warm-up; options are those of :func:`run`."""
+    record = result.record
+    least = -(-record.schedule.m // record.schedule.chains)
+    why = f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many"
+    fcs.whole("sweeps", sweeps, least, why)
+    return run(record.extended(int(sweeps)), **options)
+
+
+def add(result: Result, m: int, **options: Any) -> Result:
+    """Run on for m imputations more; options are those of :func:`run`."""
+    fcs.whole("m", m, 1, "add at least one")
+    return run(result.record.added(int(m)), **options)
+
+
+def run(
+    record: Record,
+    *,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Result:
+    """Move a record on to the end of its schedule, and give what came of it.
+
+    Parameters
+    ----------
+    record : Record
+        Where the run stands.
+    executor, workers, progress, checkpoint
+        As for :func:`bayesimpute.impute`.
+    """
+    keeper = _Checkpoint(checkpoint)
+    return Result.of(fcs.run(record, executor=executor, workers=workers, progress=progress, keeper=keeper))
+
+
+def _warned(warning: Problem) -> Event:
+    """What the check warned of, kept with the result."""
+    return Event(what=f"warning: {warning.path}: {warning.finding}", why=warning.remedy)
+
+
+class _Checkpoint:
+    """Writes the record to a file, not too often."""
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.path = None if path is None else Path(path)
+        self.file = None if path is None else store.Checkpoint(path)
+        self.last, self.written = 0.0, False
+
+    def write(self, record: Record) -> None:
+        if self.file is None:
+            return
+        try:
+            self.file.write(record)
+        except FileError as error:
+            if not self.written:
+                raise
+            remedy = (
+                f"it still holds the run as it was before; make room and go on with: bayesimpute resume {self.path}"
+            )
+            raise FileError([replace(problem, remedy=remedy) for problem in error.problems]) from error
+        self.last, self.written = time.monotonic(), True
+
+    def now_and_then(self, record: Record) -> None:
+        if time.monotonic() - self.last > CHECKPOINT_SECONDS:
+            self.write(record)
+
+    def how_to_go_on(self) -> str:
+        if self.path is None:
+            return "Stopped; nothing was saved, because no checkpoint was asked for."
+        return f"Stopped; the run is saved in {self.path}. Go on with: bayesimpute resume {self.path}"

@@ -1,0 +1,229 @@
+"""The DataTree of a run: its schema, and how a :class:`~bayesimpute.running.records.Record` becomes one.
+
+| group | dims | holds |
+|---|---|---|
+| ``/observed`` | unit | the incomplete data as given |
+| ``/missing`` | unit | bool per variable |
+| ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
+| ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
+| ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
+| ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
+| ``/chains`` | chain, draw | mean and sd of each target's imputed values |
+| ``/sample_stats`` | chain, draw, target | how each visit went |
+| ``/events`` | event | automatic actions |
+| ``/state/<target>`` | chain, … | cells and sampler state |
+
+A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a
+saved run needs.
+
+**In a file** there is no ``/completed``: it follows from the rest, and loading makes it again. With xarray alone,
+completed dataset k of the column ``y`` is ``/observed/y`` with ``/imputed/y/cells`` of imputation k at the rows
+``/imputed/y/row``. Numbers are as they are, labels are codes: their place in the sorted labels of a text column, or
+among the categories. Of a variable of clusters there is a cell for each cluster, ``row`` is a row of that cluster, and
+the attribute ``level`` names its key. A Zarr store has one chunk for each imputation of each target.
+
+Files of format 1 had ``/completed`` as m whole columns, and the spares in ``/state/<target>``; they can be read.
+"""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.targets import Resolved, Target
+from bayesimpute.result.completed_arrays import Datasets, Stack
+from bayesimpute.running.imputed_cells import cell_dtype
+from bayesimpute.running.records import STATS, Record
+from bayesimpute.samplers.sampler import SamplerState
+
+FORMAT = 2
+"""Of the schema; a file of a newer one is refused."""
+LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
+
+
+def to_tree(record: Record) -> xr.DataTree:
+    """A record as a DataTree."""
+    resolved = resolve(record.plan, record.incomplete)
+    names = safe_names([t.name for t in resolved.targets])
+    groups = {
+        "/": xr.Dataset(attrs=_attributes(record)),
+        "/observed": frame_to_dataset(record.incomplete.frame),
+        "/missing": _missing(record.incomplete),
+        **datasets_of(record, resolved),
+        "/chains": _chains(record, names),
+        "/sample_stats": _sample_stats(record, names),
+        "/events": _events(record),
+    }
+    for target in resolved.targets:
+        safe = names[target.name]
+        groups[f"/posterior/{safe}"] = _posterior(record, target.name)
+        groups[f"/state/{safe}"] = _state(record, target)
+    return xr.DataTree.from_dict(groups)
+
+
+def datasets_of(record: Record, resolved: Resolved) -> dict[str, xr.Dataset]:
+    """The groups of the imputed cells and of the completed datasets; none of their arrays is made before it is read."""
+    kept = _kept(record)
+    stack, datasets = Stack(kept), Datasets(record.incomplete, record.plan, kept, record.schedule.m)
+    names = safe_names(datasets.names())
+    completed = {safe: datasets.variable(name) for name, safe in names.items()}
+    groups = {
+        "/completed": _ordered(xr.Dataset(completed), completed),
+        "/imputed": xr.Dataset(coords={"imputation": np.array(stack.imputations, dtype=np.int64)}),
+    }
+    safe = safe_names([t.name for t in resolved.targets])
+    for target in resolved.targets:
+        if target.missing_rows.size:  # of a complete variable that has a model, there is nothing to keep
+            groups[f"/imputed/{safe[target.name]}"] = _imputed(record, target, stack)
+    return groups
+
+
+def imputations_in(tree: xr.DataTree) -> list[int]:
+    """The imputations whose cells a tree has, in their order."""
+    return tree["imputed"].to_dataset()["imputation"].values.tolist()
+
+
+def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:
+    cells = stack.variable(target, cell_dtype(target, record.incomplete.columns[target.name]))
+    row = target.missing_rows.astype(np.min_scalar_type(-len(record.incomplete.frame)))
+    return xr.Dataset({"cells": cells, "row": ("cell", row)}, attrs={"name": target.name, "level": target.level or ""})
+
+
+def _attributes(record: Record) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "plan": record.plan.to_toml(),
+        "seed": str(record.seed),
+        "clusters": json.dumps(list(record.incomplete.clusters)),
+        "schedule": json.dumps(asdict(record.schedule)),
+        "sweeps_done": json.dumps([state.sweep for state in record.states]),
+        "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
+        "keep_effects": int(record.keep_effects),
+        "versions": json.dumps(_versions()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
+
+
+def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:
+    return {k: cells for leg in record.legs for k, cells in leg.kept.items()}
+
+
+def _missing(incomplete: Incomplete) -> xr.Dataset:
+    names = safe_names(incomplete.columns)
+    return xr.Dataset({names[n]: ("unit", c.missing, {"name": n}) for n, c in incomplete.columns.items()})
+
+
+def _ordered(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """With the order of its variables in an attribute: a Zarr store does not keep it."""
+    return dataset.assign_attrs(order=json.dumps(list(names)))
+
+
+def in_order(dataset: xr.Dataset) -> list[xr.DataArray]:
+    """The variables whose order was kept, in that order."""
+    return [dataset[name] for name in json.loads(dataset.attrs["order"])]
+
+
+def _padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """Arrays of shape (draw, …) with different numbers of draws as one of shape (chain, draw, …), NaN at the end."""
+    arrays = list(arrays)
+    longest = max(len(a) for a in arrays)
+    return np.stack(
+        [np.pad(a, [(0, longest - len(a)), *[(0, 0)] * (a.ndim - 1)], constant_values=np.nan) for a in arrays]
+    )
+
+
+def _by_chain(record: Record, part: str, target: str, width: int) -> np.ndarray:
+    return _padded(getattr(leg, part).get(target, np.zeros((0, width))) for leg in record.legs)
+
+
+def _posterior(record: Record, target: str) -> xr.Dataset:
+    names = next((leg.names[target] for leg in record.legs if target in leg.names), ())
+    draws = _by_chain(record, "draws", target, len(names))
+    effects = next((leg.effects[target] for leg in record.legs if target in leg.effects), {})
+    safe = safe_names([*names, *effects])
+    scalars: dict[str, Any] = {safe[n]: (("chain", "draw"), draws[:, :, i], {"name": n}) for i, n in enumerate(names)}
+    dataset = _ordered(_with_coordinates(xr.Dataset(scalars), draws), scalars)
+    for name, example in effects.items():
+        none = {name: np.zeros((0, example.shape[1]))}
+        values = _padded(leg.effects.get(target, none)[name] for leg in record.legs)
+        factor = name.rsplit("|", 1)[1]
+        dim = safe_names([factor])[factor]
+        dim = f"{dim}_cluster" if dim in safe.values() else dim
+        dataset[safe[name]] = (("chain", "draw", dim), values, {"name": name})
+        dataset = dataset.assign_coords({dim: _labels(record.incomplete, factor)})
+    return dataset
+
+
+def _labels(incomplete: Incomplete, factor: str) -> np.ndarray:
+    """The clusters in the order of their codes: whole numbers as they are, everything else as text."""
+    labels = incomplete.labels(factor)
+    if all(isinstance(label, int) and not isinstance(label, bool) for label in labels):
+        return np.array(labels)
+    return np.array([str(label) for label in labels], dtype=object)
+
+
+def _with_coordinates(dataset: xr.Dataset, draws: np.ndarray) -> xr.Dataset:
+    return dataset.assign_coords(chain=np.arange(draws.shape[0]), draw=np.arange(draws.shape[1]))
+
+
+def _chains(record: Record, names: Mapping[str, str]) -> xr.Dataset:
+    variables = {}
+    draws = np.zeros((record.schedule.chains, 0))
+    for target, safe in names.items():
+        draws = _by_chain(record, "imputed", target, 2)
+        for i, statistic in enumerate(("mean", "sd")):
+            attrs = {"target": target, "statistic": statistic}
+            variables[f"{safe}_{statistic}"] = (("chain", "draw"), draws[:, :, i], attrs)
+    return _with_coordinates(xr.Dataset(variables), draws)
+
+
+def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:
+    if not names:
+        return xr.Dataset()
+    stats = np.stack([_by_chain(record, "stats", target, len(STATS)) for target in names], axis=2)
+    dims = ("chain", "draw", "target")
+    dataset = xr.Dataset({name: (dims, stats[..., i]) for i, name in enumerate(STATS)})
+    return _with_coordinates(dataset, stats).assign_coords(target=np.array(list(names.values()), dtype=object))
+
+
+def _events(record: Record) -> xr.Dataset:
+    events = [*record.events, *(e for leg in record.legs for e in leg.events)]
+    numbers = {
+        key: ("event", np.array([getattr(e, key) for e in events], dtype=np.int64)) for key in ("chain", "sweep")
+    }
+    texts = {
+        key: ("event", np.array([getattr(e, key) for e in events], dtype=object)) for key in ("target", "what", "why")
+    }
+    return xr.Dataset({**numbers, **{f"on_{k}" if k == "target" else k: v for k, v in texts.items()}})
+
+
+def _state(record: Record, target: Target) -> xr.Dataset:
+    name, width = target.name, len(target.missing_rows)
+    dtype = cell_dtype(target, record.incomplete.columns[name])
+    blank = np.zeros(width)
+    cells = [state.cells.get(name, blank) for state in record.states]
+    variables: dict[str, Any] = {
+        # codes as codes; numbers with all digits of the chain, for it goes on from them
+        "cells": (("chain", "missing_unit"), np.array(cells, dtype=dtype if dtype.kind == "i" else np.float64)),
+        "steps": ("chain", np.array([state.steps.get(name, 0) for state in record.states])),
+    }
+    ready = [state.samplers[name] for state in record.states if name in state.samplers]
+    for part in ready[0].arrays if ready else ():
+        shape = ready[0].arrays[part].shape
+        none = SamplerState({part: np.full(shape, np.nan)})
+        rows = [np.asarray(s.samplers.get(name, none).arrays[part], dtype=float) for s in record.states]
+        variables[f"sampler_{part}"] = (("chain", *(f"{part}_{i}" for i in range(len(shape)))), np.stack(rows))
+    variables["has_cells"] = ("chain", np.array([name in state.cells for state in record.states]))
+    variables["has_sampler"] = ("chain", np.array([name in state.samplers for state in record.states]))
+    return xr.Dataset(variables)

@@ -1,0 +1,219 @@
+"""Trees on disk: one netCDF file, or a Zarr store that grows.
+
+Both are written beside their place and moved there (:func:`bayesimpute.base.saving.atomic`), so that a kill at any
+moment leaves the whole file of before or the whole one of now. For a netCDF file that means writing everything again.
+Of a Zarr store most files never change once they are there: the data, the masks, and the cells of an imputation, which
+are a file of their own for each target. A :class:`Checkpoint` therefore gives them a second name in the new store (a
+hard link) and writes only what is new or small; where the file system has no hard links they are copied.
+
+Cells are stored as they are, without compression: the digits of random draws do not compress, and a file that is
+nothing but the numbers can be mapped into memory. That is what a run that grows a Zarr store holds instead of cells
+that are in it: the system reads them when they are needed and forgets them when memory is short, and a mapped file can
+be read to the end even if it is replaced or deleted.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesimpute.base.errors import FileError, InputError, one
+from bayesimpute.base.replacing import standing
+from bayesimpute.base.saving import atomic, reason
+from bayesimpute.result.schema import imputations_in, to_tree
+from bayesimpute.running.imputed_cells import Cells
+from bayesimpute.running.records import Record
+
+UNCHANGING = ("observed", "missing")
+"""Groups that stay as they are for a whole run."""
+
+
+def write_tree(tree: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a tree, without what follows from the rest of it, to ``.nc`` or ``.zarr``.
+
+    Raises
+    ------
+    FileError
+        If the path exists and not `force`, has another ending, or cannot be written.
+    """
+    _write(tree, path, force, None)
+
+
+def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Read a tree into memory.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, it cannot be read, or it is damaged.
+    """
+    path = Path(path)
+    place = standing(path)
+    if place is None:
+        raise one(FileError, str(path), "there is no such file", "check the name")
+    try:
+        zarr = place.is_dir()
+        if not zarr:
+            _open_once(place)
+        options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
+        with xr.open_datatree(place, **options) as tree:
+            return tree.load()
+    except PermissionError as error:
+        raise one(FileError, str(path), f"it cannot be read ({reason(error)})", "check its permissions") from error
+    except Exception as error:
+        raise damaged(path) from error
+
+
+def damaged(path: str | os.PathLike[str]) -> InputError:
+    """The error for a file that makes no sense."""
+    remedy = "make it again, or resume from the checkpoint"
+    return one(FileError, str(path), "it is damaged, or not a saved imputation", remedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """A store as it was left: which folder it is, and where the cells of each imputation are in it."""
+
+    store: Path
+    identity: tuple[int, int]
+    places: Mapping[int, int]
+
+    def still(self) -> bool:
+        """Whether the folder is still the one that was left."""
+        try:
+            return _identity(self.store) == self.identity
+        except OSError:
+            return False
+
+
+class Checkpoint:
+    """The file of one run, written again and again as the run goes on.
+
+    Parameters
+    ----------
+    path : path
+        ``.nc`` or ``.zarr``; what is there is replaced.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._last: _Written | None = None
+
+    def write(self, record: Record) -> None:
+        """Put the run as far as it has come in the place of what was written before.
+
+        Cells that are in a Zarr store afterwards are no longer held in memory.
+
+        Raises
+        ------
+        FileError
+            As :func:`write_tree`; the file is as it was before.
+        """
+        last = self._last if self._last is not None and self._last.still() else None
+        tree = to_tree(record)
+        _write(tree, self.path, True, last)
+        if self.path.suffix == ".zarr":
+            store = Path(os.path.realpath(self.path))
+            places = {k: place for place, k in enumerate(imputations_in(tree))}
+            self._last = _Written(store=store, identity=_identity(store), places=places)
+            if os.name == "posix":  # elsewhere a file that is mapped cannot be replaced
+                _move_cells(record, tree, self._last, {} if last is None else last.places)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _write(tree: xr.DataTree, path: str | os.PathLike[str], force: bool, last: _Written | None) -> None:
+    tree = tree.filter(lambda node: node.path != "/completed") if "completed" in tree.children else tree
+    with atomic(path, force=force) as temporary:
+        try:
+            if temporary.suffix == ".zarr":
+                _write_zarr(tree, temporary, last)
+            elif temporary.suffix == ".nc":
+                tree.to_netcdf(temporary, engine="h5netcdf")
+            else:
+                raise one(FileError, str(path), f'unknown ending "{temporary.suffix}"', "use .nc or .zarr")
+        except (RuntimeError, ValueError) as error:  # how HDF5 says that the disk is full
+            if isinstance(error, InputError):
+                raise
+            raise one(FileError, str(path), f"it cannot be written ({error})", "free some space") from error
+
+
+def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
+    groups = {name: group for name, group in tree.to_dict().items() if last is None or name[1:] not in UNCHANGING}
+    targets = [name[1:] for name in groups if name.startswith("/imputed/")]
+    for name in targets:
+        groups[f"/{name}"] = groups[f"/{name}"].drop_vars("cells" if last is None else ["cells", "row"])
+    xr.DataTree.from_dict(groups).to_zarr(store, mode="w", consolidated=False, zarr_format=3)
+    if last is not None:
+        for name in (*UNCHANGING, *(f"{target}/row" for target in targets)):
+            shutil.copytree(last.store / name, store / name, copy_function=_link, dirs_exist_ok=True)
+    for name in targets:
+        _write_cells(tree[name].to_dataset()["cells"], imputations_in(tree), store, name, last)
+
+
+def _write_cells(cells: xr.DataArray, imputations: list[int], store: Path, name: str, last: _Written | None) -> None:
+    """An array with a chunk for each imputation, of which only those are written that the last store does not have."""
+    import zarr
+
+    array = zarr.open_group(store / name, mode="r+").create_array(
+        "cells",
+        shape=cells.shape,
+        chunks=(1, cells.shape[1]),
+        dtype=cells.dtype,
+        fill_value=0,
+        compressors=None,
+        dimension_names=tuple(map(str, cells.dims)),
+        attributes=dict(cells.attrs),
+        config={"write_empty_chunks": True},  # else cells that are all zero have no file
+    )
+    for place, k in enumerate(imputations):
+        if last is None or k not in last.places:
+            array[place] = np.asarray(cells[place].values)
+        else:
+            chunk = store / name / "cells" / "c" / str(place) / "0"
+            chunk.parent.mkdir(parents=True)
+            _link(_chunk(last, name, k), chunk)
+
+
+def _move_cells(record: Record, tree: xr.DataTree, written: _Written, before: Mapping[int, int]) -> None:
+    """Have the cells that are new in a store read from its files."""
+    for k, cells in ((k, cells) for leg in record.legs for k, cells in leg.kept.items()):
+        if k not in before and isinstance(cells, Cells):
+            groups = tree["imputed"].children.values()
+            with suppress(OSError, ValueError):  # then they stay in memory
+                names = {str(group.attrs["name"]): _chunk(written, group.path, k) for group in groups}
+                cells.move({name: _mapped(chunk, cells[name]) for name, chunk in names.items()})
+
+
+def _mapped(chunk: Path, cells: np.ndarray) -> np.ndarray:
+    return np.asarray(np.memmap(chunk, dtype=cells.dtype.newbyteorder("<"), mode="r", shape=cells.shape))
+
+
+def _chunk(written: _Written, group: str, k: int) -> Path:
+    """The file of an imputation's cells of a target."""
+    return written.store / group.strip("/") / "cells" / "c" / str(written.places[k]) / "0"
+
+
+def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None:
+    """A second name for a file that nobody will change."""
+    try:
+        os.link(source, place)
+    except OSError:  # this file system has none, or not so many of one file
+        shutil.copyfile(source, place)
+
+
+def _open_once(path: Path) -> None:
+    """Fail on what is no HDF5 file before h5netcdf does, whose half-open files complain when they are forgotten."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        file.visit(str)

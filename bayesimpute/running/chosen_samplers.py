@@ -1,0 +1,44 @@
+"""Which sampler draws the parameters of each model of a plan, and why: before a run, as its events say it after."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Conditional
+from bayesimpute.running.kernel import Described
+from bayesimpute.samplers import why
+
+
+def sampling(plan: Plan | Sequence[str | Conditional], data: pd.DataFrame | Incomplete) -> pd.DataFrame:
+    """What ``sampler = "auto"``, or the plan's own choice, comes to on some data.
+
+    Parameters
+    ----------
+    plan : Plan, or list of str or Conditional
+        What :func:`bayesimpute.impute` takes.
+    data : DataFrame or Incomplete
+        The incomplete data.
+
+    Returns
+    -------
+    DataFrame
+        A row for each model that will be fitted, in the order of the visits: ``target``, ``sampler``, ``why``.
+
+    Raises
+    ------
+    PlanError
+        If the plan has errors on the data: all of them.
+
+    Examples
+    --------
+    >>> print(sampling(["popular ~ sex + (1 | school)"], data))  # doctest: +SKIP
+    """
+    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
+    require(plan, incomplete)
+    found = Described.of(plan, incomplete).samplers
+    rows = [(target, name, why(plan.run.sampler, name)) for target, name in found.items()]
+    return pd.DataFrame(rows, columns=["target", "sampler", "why"], dtype="str")

@@ -1,0 +1,123 @@
+"""The loop: fully conditional specification over chains, in legs, on any executor; resume, extend and add.
+
+``impute`` checks everything before anything is compiled, then moves the chains on leg by leg. All that happens
+between legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.running.records.Record`, and a record is all
+that is needed to go on.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bayesimpute.base.errors import BayesimputeError, Interrupted, PlanError, one
+from bayesimpute.base.interrupts import remembered
+from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.legs import Job
+from bayesimpute.running.records import Leg, Record
+from bayesimpute.running.workers import Crew, crew, require_one
+
+if TYPE_CHECKING:
+    from bayesimpute.base.progress import Progress
+
+LEG_SECONDS = 2.0
+"""About how long a leg should take: progress and Ctrl-C wait for its end."""
+
+
+class Keeper(Protocol):
+    """Who keeps a run as far as it has come: a checkpoint, or nobody."""
+
+    def write(self, record: Record) -> None:
+        """Keep it now."""
+
+    def now_and_then(self, record: Record) -> None:
+        """Keep it, if the last time is long enough ago."""
+
+    def how_to_go_on(self) -> str:
+        """What a user whose run was stopped can do."""
+        ...
+
+
+def run(record: Record, *, executor: Executor | None, workers: int | None, progress: bool, keeper: Keeper) -> Record:
+    """Move all chains on to where the schedule ends.
+
+    Parameters
+    ----------
+    record : Record
+        Where the run stands.
+    executor, workers, progress
+        As for :func:`bayesimpute.impute`.
+    keeper : Keeper
+        Is given the record before anything is compiled, now and then, and at the end, however it ends.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, after the run was kept.
+    BayesimputeError
+        If a worker process died; the run was kept.
+    """
+    from bayesimpute.base.progress import Progress
+
+    if workers is not None:
+        whole("workers", workers, 1, "give their number")
+    require_one(executor, workers)
+    try:
+        keeper.write(record)
+        with (
+            remembered() as interrupted,
+            Progress.over([state.sweep for state in record.states], end=record.schedule.end, show=progress) as bar,
+            crew(executor, workers, Job.of(record)) as hands,
+        ):
+            for latest in _advance(record, hands, bar):
+                record = latest
+                interrupted()
+                keeper.now_and_then(record)
+        keeper.write(record)
+    except KeyboardInterrupt:
+        keeper.write(record)
+        raise Interrupted(keeper.how_to_go_on()) from None
+    except BrokenExecutor as error:
+        keeper.write(record)
+        raise BayesimputeError(f"A worker process died{_WHY_DEAD}. {keeper.how_to_go_on()}") from error
+    return record
+
+
+def whole(name: str, value: Any, least: int, why: str) -> None:
+    """Raise PlanError unless a value is a whole number of at least `least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise one(PlanError, name, f"{value!r} is not a whole number of at least {least}", why)
+
+
+_WHY_DEAD = ' (was memory short? a script that uses workers must start with if __name__ == "__main__":)'
+
+
+def _advance(record: Record, hands: Crew, bar: "Progress") -> Iterator[Record]:
+    """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
+    ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
+    at_once = hands.at_once or len(record.states)
+    running: set[Future[tuple[ChainState, Leg]]] = set()
+    try:
+        while ahead or running:
+            while ahead and len(running) < at_once:
+                running.add(hands.submit(*ahead.popleft()))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for state, leg in sorted((future.result() for future in done), key=lambda made: made[0].chain):
+                made = state.sweep - record.states[state.chain].sweep
+                record = record.grown(state, leg)
+                bar.moved(state.chain, state.sweep, leg.divergences)
+                if state.sweep < record.schedule.end:
+                    ahead.append((state, _leg_length(made, leg.seconds)))
+                yield record
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _leg_length(made: int, seconds: float) -> int:
+    """Sweeps that take about LEG_SECONDS; how they are cut into legs changes no number."""
+    if not made:
+        return 5
+    return max(1, min(500, round(LEG_SECONDS * made / max(seconds, 1e-9))))

@@ -1,0 +1,375 @@
+"""One visit: refresh the design, step the sampler, impute; and how many inner steps a visit needs.
+
+A :class:`Workspace` holds what one thread has compiled; a :class:`ChainState` is all that distinguishes a chain, as
+plain arrays. ``visit`` is a function of its arguments: the random numbers come from the address (chain, sweep,
+place).
+
+**Inner steps.** A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each
+visit, or the between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So
+the number of transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar
+parameter (standard deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.linalg import solve_toeplitz
+
+from bayesimpute import compatible
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.compatible import Compatible
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed, fill
+from bayesimpute.designs.describe import describe_all
+from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.sheets import LargeData, Sheet, is_large
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.targets import Event, Resolved, Target
+from bayesimpute.samplers import SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
+
+TARGET_AUTOCORRELATION = 0.1
+CALIBRATION = 500
+"""Transitions at fixed data from which the number of inner steps is found."""
+MOST_STEPS = 50
+ORDER = 3
+RUNAWAY = 1e8
+"""Standard deviations of a target from its mean beyond which an imputed value is no value."""
+WARMUP_STEPS = 3
+"""Transitions a visit during warm-up, before their number is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChainState:
+    """Where a chain stands.
+
+    Parameters
+    ----------
+    chain, sweep : int
+        Which one, and how many sweeps it has made.
+    cells : mapping of str to ndarray, shape (missing unit,)
+        The current values of each target.
+    samplers : mapping of str to SamplerState
+        Of each target; empty before the first sweep.
+    steps : mapping of str to int
+        Inner steps of each target; empty until they are settled.
+    """
+
+    chain: int
+    sweep: int = 0
+    cells: Mapping[str, np.ndarray] = field(default_factory=dict)
+    samplers: Mapping[str, SamplerState] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A plan on its data, ready to be compiled: what all chains share, in whatever thread they run.
+
+    Parameters
+    ----------
+    plan, incomplete
+        As given.
+    resolved : Resolved
+        What is imputed and what is derived.
+    designs : mapping of str to Design
+        Of each target.
+    compatible : mapping of str to Compatible
+        Of the targets whose draws take other models' densities into account.
+    """
+
+    plan: Plan
+    incomplete: Incomplete
+    resolved: Resolved
+    designs: Mapping[str, Design]
+    compatible: Mapping[str, Compatible]
+
+    @classmethod
+    def of(cls, plan: Plan, incomplete: Incomplete) -> "Described":
+        """Describe every model of a checked plan."""
+        resolved = resolve(plan, incomplete)
+        designs = describe_all(incomplete, resolved)
+        by_name = {t.name: t for t in resolved.targets}
+        factors = {name: Compatible.of(by_name[name], resolved, designs, incomplete) for name in resolved.factors}
+        return cls(plan, incomplete, resolved, designs, factors)
+
+    @property
+    def threads(self) -> bool:
+        """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
+        return not self.compatible and all(name in UNLOCKED for name in self.samplers.values())
+
+    @cached_property
+    def samplers(self) -> Mapping[str, str]:
+        """The name of the sampler of each target."""
+        asked = self.plan.run.sampler
+        return {name: chosen(asked, ConditionalModel(design, {})) for name, design in self.designs.items()}
+
+    @cached_property
+    def large(self) -> frozenset[str]:
+        """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
+        return frozenset(n for n, design in self.designs.items() if is_large(design) and self.samplers[n] in UNLOCKED)
+
+
+class Workspace:
+    """What one thread needs to run legs of a job: the settled plan, the designs and the samplers that it has compiled.
+
+    Parameters
+    ----------
+    plan : Plan
+        Checked.
+    incomplete : Incomplete
+        The data.
+    described : Described, optional
+        Of these, if it is there already.
+    """
+
+    def __init__(self, plan: Plan, incomplete: Incomplete, described: Described | None = None) -> None:
+        shared = described or Described.of(plan, incomplete)
+        self.plan, self.incomplete = plan, incomplete
+        self.resolved, self.designs, self.compatible = shared.resolved, shared.designs, shared.compatible
+        self.large = shared.large
+        self.posteriors: dict[str, Posterior] = {}
+        self.samplers: dict[str, str] = {}
+        self.compilations = 0
+
+    def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:
+        """The compiled sampler of a target, compiled on first use."""
+        if target.name not in self.posteriors:
+            model = ConditionalModel(self.designs[target.name], data)
+            name = chosen(self.plan.run.sampler, model)
+            self.posteriors[target.name] = SAMPLERS[name]().compile(model)
+            self.samplers[target.name] = name
+            self.compilations += 1
+        return self.posteriors[target.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What one visit leaves behind."""
+
+    draw: Draw
+    stats: Stats
+    seconds: float
+    changed: frozenset[str]
+
+
+class Bench:
+    """The completed data and current design matrices of one chain during a leg.
+
+    Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.designs.sheets`).
+    """
+
+    def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray]) -> None:
+        self.workspace = workspace
+        self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
+        self._sheets: dict[tuple[str, str], Sheet] = {}
+        self._data: dict[str, Mapping[str, np.ndarray]] = {}
+        self._responses: dict[str, np.ndarray] = {}
+        self._draws: dict[str, Draw] = {}
+        self.derivatives: dict[str, Any] = {}
+
+    def matrices(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The design matrices of a target at all rows, on the current data."""
+        return self._sheet(target, "all").current(self.completed.columns)
+
+    def missing(self, target: Target) -> Mapping[str, np.ndarray]:
+        """The same at the rows that are imputed."""
+        if target.name in self.workspace.large:
+            return Sheet(self.workspace.designs[target.name], target.missing_rows).current(self.completed.columns)
+        return self._sheet(target, "missing").current(self.completed.columns)
+
+    def data(self, target: Target) -> Mapping[str, np.ndarray]:
+        """What the graph of a target holds, given the current data."""
+        if target.name not in self._data:
+            self._data[target.name] = self._made(target)
+        return self._data[target.name]
+
+    def _made(self, target: Target) -> Mapping[str, np.ndarray]:
+        design = self.workspace.designs[target.name]
+        if target.name in self.workspace.large:
+            return LargeData(design, self.completed)
+        fitted = self._sheet(target, "fitted").current(self.completed.columns)
+        if target.name not in self._responses:
+            self._responses[target.name] = design.response(self.completed.values[target.name])
+        y = self._responses[target.name]
+        return {**{f"X_{key}": matrix for key, matrix in fitted.items()}, **design.fitted_codes, "y_data": y}
+
+    def _sheet(self, target: Target, which: str) -> Sheet:
+        place = target.name, which
+        if place not in self._sheets:
+            design = self.workspace.designs[target.name]
+            rows = {"all": None, "missing": target.missing_rows, "fitted": design.fitted_rows}[which]
+            self._sheets[place] = Sheet(design, rows)
+        return self._sheets[place]
+
+    def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
+        """Put imputed values in; what reads what has changed is no longer current."""
+        changed = self.completed.set(target, cells)
+        for sheet in self._sheets.values():
+            sheet.changed(changed)
+        for name, design in self.workspace.designs.items():
+            if changed & design.inputs:
+                self._data.pop(name, None)
+        for name, how in self.workspace.compatible.items():
+            if name != target.name and any(changed & design.inputs for design in how.designs.values()):
+                self.derivatives.pop(name, None)
+        if target.everywhere:  # its own model is fitted to these values
+            self._responses.pop(target.name, None)
+            self._data.pop(target.name, None)
+        return changed
+
+    def drawn(self, target: Target, draw: Draw) -> None:
+        """Remember the last draw of a target's parameters."""
+        self._draws[target.name] = draw
+
+    def draw(self, name: str, state: ChainState) -> Draw:
+        """The last draw of a target's parameters."""
+        if name not in self._draws:
+            self._draws[name] = self.workspace.posteriors[name].draw(state.samplers[name])
+        return self._draws[name]
+
+
+def generator(seed: int, chain: int, sweep: int, place: int) -> np.random.Generator:
+    """The random numbers of an address: chain, sweep, and place in the visit sequence."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chain, sweep, place)))
+
+
+def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:
+    """A chain's own fill, before anything is compiled."""
+    rng = generator(seed, chain, 0, 0)
+    return ChainState(chain=chain, cells=fill(workspace.incomplete, workspace.resolved, rng, spread=1.0))
+
+
+def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
+    """The chain's own parameter starts and first adaptation, on its fill."""
+    samplers = {}
+    for place, target in enumerate(bench.workspace.resolved.targets, start=1):
+        data = bench.data(target)
+        rng = generator(seed, state.chain, 0, place)
+        samplers[target.name] = bench.workspace.posterior(target, data).init(data, rng)
+    return replace(state, samplers=samplers)
+
+
+def samplers_chosen(workspace: Workspace) -> list[Event]:
+    """Which sampler draws each target's parameters, and why."""
+    asked = workspace.plan.run.sampler
+    return [Event(target=t, what=f"sampler {name}", why=why(asked, name)) for t, name in workspace.samplers.items()]
+
+
+def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
+    """Draw one target's parameters from where its sampler stood, then its missing cells given all that matters."""
+    started = time.perf_counter()
+    workspace = bench.workspace
+    target = workspace.resolved.targets[place]
+    rng = generator(seed, state.chain, state.sweep + 1, place)
+    data = bench.data(target)
+    moved, draw, stats = workspace.posterior(target, data).step(
+        state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
+    )
+    bench.drawn(target, draw)
+    cells = impute(bench, state, target, rng)
+    if workspace.samplers.get(target.name) != "prior":  # which knows of no data that would hold it back
+        _require_sane(cells, workspace.designs[target.name], state)
+    changed = bench.set(target, cells) if cells.size else frozenset[str]()
+    state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
+    return state, Visit(draw, stats, time.perf_counter() - started, changed)
+
+
+def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
+    """Stop a chain that has run away.
+
+    Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
+    infinity, and nothing shall be kept that could be taken for a result.
+    """
+    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
+        name = design.target.name
+        finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
+        remedy = (
+            "its model and another feed each other's errors: leave powers and products of imputed variables out, or "
+            "make the plan compatible with its analysis ([[substantive]])"
+        )
+        raise one(PlanError, design.target.path, finding, remedy)
+
+
+def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:
+    """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
+    space = bench.workspace
+    design = space.designs[target.name]
+    theta = design.missing_at(bench.draw(target.name, state), bench.missing(target))
+    how = space.compatible.get(target.name)
+    if how is None:
+        return target.family.impute(rng, theta)
+    draws = {name: bench.draw(name, state) for name in how.designs}
+    matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
+    return compatible.draw(
+        rng, how, theta, draws, bench.completed, matrices, unit=design.scale, memory=bench.derivatives
+    )
+
+
+def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
+    """Choose the number of inner steps of a target, with its data held fixed and its adaptation frozen."""
+    workspace = bench.workspace
+    target = workspace.resolved.targets[place]
+    asked = workspace.plan.run.steps
+    where = {"chain": state.chain, "sweep": state.sweep, "target": target.name}
+    if asked != "auto":
+        steps, why = int(asked), "run.steps says so"
+    elif len(workspace.resolved.targets) == 1:
+        steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
+    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION * _share(bench.data(target)):
+        steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
+    else:
+        rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
+        data = bench.data(target)
+        posterior = workspace.posterior(target, data)
+        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
+        state = replace(state, samplers={**state.samplers, target.name: sampler})
+        steps, left = shortest_lag(chain)
+        why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
+        why += ", on a sample of clusters" if target.name in workspace.large else ""
+    event = Event(**where, what=f"{steps} inner steps a visit", why=why)
+    return replace(state, steps={**state.steps, target.name: steps}), event
+
+
+def _share(data: Mapping[str, np.ndarray]) -> float:
+    """Of the rows that the number of inner steps is found on."""
+    return len(data.sample()["y_data"]) / len(data["y_data"]) if isinstance(data, LargeData) else 1.0
+
+
+def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
+    """The lag from which on the columns of `chain`, shape (draw, parameter), are as good as uncorrelated.
+
+    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker),
+    which takes the noise out of the higher lags. For each parameter the smallest lag at which they are below the
+    target, of either sign, there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with
+    a positive one at even lags); then the largest over the parameters.
+
+    Returns
+    -------
+    int
+        The lag, at most :data:`MOST_STEPS`.
+    float
+        The largest autocorrelation there, of either sign.
+    """
+    centred = chain - chain.mean(axis=0)
+    variance = (centred**2).mean(axis=0)
+    size = np.abs([_autocorrelations(x) for x, v in zip(centred.T, variance) if v > 0])
+    if not size.size:
+        return 1, 0.0
+    small = (size[:, :-1] < TARGET_AUTOCORRELATION) & (size[:, 1:] < TARGET_AUTOCORRELATION)
+    first = np.where(small.any(axis=1), small.argmax(axis=1), MOST_STEPS - 1)
+    lag = int(first.max()) + 1
+    return lag, float(size[:, lag - 1].max())
+
+
+def _autocorrelations(x: np.ndarray) -> list[float]:
+    """At lags 1 to MOST_STEPS + 1, of the autoregression fitted to a centred series."""
+    found = [float(x[lag:] @ x[: len(x) - lag]) / float(x @ x) for lag in range(ORDER + 1)]
+    weights = solve_toeplitz(found[:ORDER], found[1:])
+    while len(found) < MOST_STEPS + 2:
+        found.append(float(weights @ found[: -ORDER - 1 : -1]))
+    return found[1:]

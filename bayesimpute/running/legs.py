@@ -1,0 +1,226 @@
+"""The unit of work: some sweeps of one chain, as a function that any executor can run.
+
+``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
+changes nothing: every visit draws from the generator of its address. What a process has described is shared by its
+threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
+state of a run, beside the limit on the threads of linear algebra while any leg is under way.
+"""
+
+import hashlib
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.targets import Event
+from bayesimpute.running.imputed_cells import Cells, packed
+from bayesimpute.running.kernel import (
+    Bench,
+    ChainState,
+    Described,
+    Visit,
+    Workspace,
+    adapt,
+    begin,
+    samplers_chosen,
+    settle_steps,
+    visit,
+)
+from bayesimpute.running.records import STATS, Leg, Record, Schedule
+
+_THREAD = threading.local()
+_DESCRIBED: dict[str, Described] = {}
+_COMPILING = threading.Lock()
+_LIMITS: list[Any] = []
+_LIMITING = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """What all legs of a run have in common; those with equal keys share what is compiled."""
+
+    plan: Plan
+    incomplete: Incomplete
+    seed: int
+    schedule: Schedule
+    keep_effects: bool = False
+    key: str
+
+    @classmethod
+    def of(cls, record: Record) -> "Job":
+        """What the legs of a run need of its record; the key is computed once and sent along."""
+        return cls(
+            plan=record.plan,
+            incomplete=record.incomplete,
+            seed=record.seed,
+            schedule=record.schedule,
+            keep_effects=record.keep_effects,
+            key=_digest((record.plan, record.incomplete.frame, record.incomplete.clusters)),
+        )
+
+
+def _digest(content: Any) -> str:
+    """A hash of the content of an object, without a copy of the arrays in it."""
+    arrays: list[pickle.PickleBuffer] = []
+    found = hashlib.sha256(pickle.dumps(content, protocol=5, buffer_callback=arrays.append))
+    for array in arrays:
+        found.update(array.raw())
+    return found.hexdigest()
+
+
+def workspace(job: Job) -> Workspace:
+    """The workspace of the calling thread for a job."""
+    if getattr(_THREAD, "key", None) != job.key:
+        _THREAD.space = Workspace(job.plan, job.incomplete, described(job))
+        _THREAD.key = job.key
+    return _THREAD.space
+
+
+def described(job: Job) -> Described:
+    """What this process knows of the models of a job, described on first use; not for two threads at a time."""
+    if job.key not in _DESCRIBED:
+        _DESCRIBED.clear()
+        _DESCRIBED[job.key] = Described.of(job.plan, job.incomplete)
+    return _DESCRIBED[job.key]
+
+
+def in_threads(job: Job) -> bool:
+    """Whether the chains of a job gain from threads."""
+    with _COMPILING:
+        return described(job).threads
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Linear algebra in one thread while this lasts in any thread: sums must not depend on how many cores share them.
+
+    The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _LIMITING:
+        if not _LIMITS:
+            _LIMITS.append(threadpool_limits(1))
+        _LIMITS.append(None)
+    try:
+        yield
+    finally:
+        with _LIMITING:
+            _LIMITS.pop()
+            if len(_LIMITS) == 1:
+                _LIMITS.pop().restore_original_limits()
+
+
+def run_leg(
+    job: Job, state: ChainState, sweeps: int, stopped: Callable[[], bool] = lambda: False
+) -> tuple[ChainState, Leg]:
+    """Move a chain on.
+
+    Parameters
+    ----------
+    job : Job
+        The run.
+    state : ChainState
+        Where the chain stands.
+    sweeps : int
+        How many sweeps to make, at most; 0 only fills, compiles and adapts.
+    stopped : callable
+        Asked before every sweep whether nobody waits for the leg any more.
+
+    Returns
+    -------
+    ChainState, Leg
+        Where it stands then, and what was kept on the way.
+    """
+    with _one_thread():
+        with _COMPILING:  # neither describing nor compiling is safe in two threads at a time
+            space = workspace(job)
+            if not state.cells:
+                state = begin(space, state.chain, job.seed)
+            bench = Bench(space, state.cells)
+            for target in space.resolved.targets:
+                space.posterior(target, bench.data(target))
+            book = _Book(job, space, state.chain)
+            if not state.samplers:
+                state = adapt(bench, state, job.seed)
+                book.events += [replace(e, chain=0, sweep=0) for e in samplers_chosen(space) if state.chain == 0]
+        for _ in range(min(sweeps, job.schedule.end - state.sweep)):
+            if stopped():
+                break
+            state = _sweep(job, bench, state, book)
+        return state, book.leg()
+
+
+def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:
+    warmup = job.plan.run.warmup
+    visits = {}
+    for place, target in enumerate(bench.workspace.resolved.targets):
+        state, visits[target.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
+    state = replace(state, sweep=state.sweep + 1)
+    book.enter(state, visits)
+    if state.sweep == warmup:
+        for place in range(len(bench.workspace.resolved.targets)):
+            state, event = settle_steps(bench, state, place, job.seed)
+            book.events.append(event)
+    return state
+
+
+class _Book:
+    """Collects what a leg keeps."""
+
+    def __init__(self, job: Job, space: Workspace, chain: int) -> None:
+        self.job, self.space, self.chain = job, space, chain
+        self.events: list[Event] = []
+        self.kept: dict[int, Cells] = {}
+        self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
+        self.effects: list[dict[str, dict[str, np.ndarray]]] = []
+        self.seconds = 0.0
+
+    def enter(self, state: ChainState, visits: dict[str, Visit]) -> None:
+        self.seconds += sum(v.seconds for v in visits.values())
+        if state.sweep <= self.job.schedule.base:
+            return
+        self.rows.append({name: self._row(state, name, v) for name, v in visits.items()})
+        if self.job.keep_effects:
+            self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
+        k = self.job.schedule.imputation(self.chain, state.sweep)
+        if k is not None:
+            self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
+
+    def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        cells, s = state.cells[name], v.stats
+        numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
+        moments = [cells.mean(), cells.std()] if cells.size else [np.nan, np.nan]
+        return self.space.designs[name].posterior(v.draw), np.array(moments), numbers
+
+    def leg(self) -> Leg:
+        names = self.space.designs
+        columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
+        if not self.rows:
+            columns = {
+                n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()
+            }
+        return Leg(
+            names={name: design.names for name, design in names.items()},
+            draws={name: c[0] for name, c in columns.items()},
+            imputed={name: c[1] for name, c in columns.items()},
+            stats={name: c[2] for name, c in columns.items()},
+            effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
+            kept=self.kept,
+            events=tuple(self.events),
+            seconds=self.seconds,
+        )
+
+    def _effects(self, name: str) -> dict[str, np.ndarray]:
+        blocks = self.space.designs[name].blocks
+        sizes = {effect: b.size for b in blocks for effect in b.names}
+        return {
+            effect: np.array([row[name][effect] for row in self.effects]).reshape(-1, size)
+            for effect, size in sizes.items()
+        }

@@ -1,0 +1,188 @@
+"""What a run has produced so far: the schedule, and for each chain its state, draws, statistics and kept imputations.
+
+A :class:`Record` is complete in itself: together with the data and the plan it can be saved, resumed, extended and
+added to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.targets import Event
+from bayesimpute.running.kernel import ChainState
+
+STATS = ("divergences", "acceptance", "depth", "steps", "seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When what is kept.
+
+    Parameters
+    ----------
+    m, chains : int
+        Completed datasets and FCS chains.
+    base : int
+        Sweeps of each chain before the first that is kept.
+    sweeps : int
+        Kept sweeps of each chain.
+    thin : int
+        Kept sweeps between two imputations of one chain.
+    """
+
+    m: int
+    chains: int
+    base: int
+    sweeps: int
+    thin: int
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Schedule":
+        """The schedule of a fresh run."""
+        run = plan.run
+        return cls(m=run.m, chains=run.chains, base=run.warmup, sweeps=run.sweeps, thin=run.thin)
+
+    @property
+    def end(self) -> int:
+        """The last sweep."""
+        return self.base + self.sweeps
+
+    def imputation(self, chain: int, sweep: int) -> int | None:
+        """Which imputation, from 0, a chain holds after a sweep; None if none is taken there.
+
+        Those from m on are spares: ``add`` needs what a chain held at sweeps that it has passed.
+        """
+        rounds, rest = divmod(sweep - self.base, self.thin)
+        return (rounds - 1) * self.chains + chain if sweep > self.base and rest == 0 else None
+
+    def added(self, m: int) -> "Schedule":
+        """The same with m imputations more: earlier ones stay where they are."""
+        rounds = -(-(self.m + m) // self.chains)
+        return replace(self, m=self.m + m, sweeps=max(self.sweeps, rounds * self.thin))
+
+    def extended(self, sweeps: int) -> "Schedule":
+        """All sweeps so far become warm-up, and the m datasets are taken anew from so many more."""
+        return replace(self, base=self.end, sweeps=sweeps, thin=sweeps // -(-self.m // self.chains))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leg:
+    """What some sweeps of one chain have produced; legs of a chain are joined in order.
+
+    Parameters
+    ----------
+    names : mapping of str to tuple of str
+        The scalar parameters of each target.
+    draws : mapping of str to ndarray, shape (draw, parameter)
+        Scalar parameters of each target after each kept sweep.
+    imputed : mapping of str to ndarray, shape (draw, 2)
+        Mean and standard deviation of each target's imputed values.
+    stats : mapping of str to ndarray, shape (draw, len(STATS))
+        How each visit went.
+    effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)
+        Group-specific effects, where they were asked for.
+    kept : mapping of int to mapping of str to ndarray
+        The cells of each target, by imputation; those from m on are spares for more imputations.
+    events : tuple of Event
+        What was done automatically.
+    seconds : float
+        Time in visits.
+    """
+
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    imputed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    kept: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def length(self) -> int:
+        """Number of kept sweeps."""
+        return max((len(x) for x in self.draws.values()), default=0)
+
+    @property
+    def divergences(self) -> int:
+        """Of all targets."""
+        return int(sum(x[:, STATS.index("divergences")].sum() for x in self.stats.values()))
+
+
+def joined(legs: Sequence[Leg]) -> Leg:
+    """Legs of one chain as one."""
+    kept = {k: cells for leg in legs for k, cells in leg.kept.items()}
+    first = next((leg for leg in legs if leg.draws), None)
+    if first is None:  # nothing has been drawn, or there is no model: all follows from the data
+        return Leg(kept=kept, events=tuple(e for leg in legs for e in leg.events))
+    return Leg(
+        names=first.names,
+        draws={t: np.concatenate([leg.draws[t] for leg in legs if leg.draws]) for t in first.draws},
+        imputed={t: np.concatenate([leg.imputed[t] for leg in legs if leg.draws]) for t in first.imputed},
+        stats={t: np.concatenate([leg.stats[t] for leg in legs if leg.draws]) for t in first.stats},
+        effects={
+            t: {name: np.concatenate([leg.effects[t][name] for leg in legs if leg.draws]) for name in first.effects[t]}
+            for t in first.effects
+        },
+        kept=kept,
+        events=tuple(e for leg in legs for e in leg.events),
+        seconds=sum(leg.seconds for leg in legs),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """A run, finished or not.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    plan : Plan
+        Its run settings are those that were used.
+    seed : int
+        Of the run.
+    schedule : Schedule
+        When what is kept.
+    states : tuple of ChainState
+        Where each chain stands.
+    legs : tuple of Leg
+        What each chain has produced since ``schedule.base``, and all its events.
+    events : tuple of Event
+        What was done before the run.
+    keep_effects : bool
+        Whether group-specific effects are kept.
+    """
+
+    incomplete: Incomplete
+    plan: Plan
+    seed: int
+    schedule: Schedule
+    states: tuple[ChainState, ...]
+    legs: tuple[Leg, ...]
+    events: tuple[Event, ...] = ()
+    keep_effects: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether every chain has made all its sweeps."""
+        return all(state.sweep >= self.schedule.end for state in self.states)
+
+    def grown(self, state: ChainState, leg: Leg) -> "Record":
+        """The record after another leg of a chain."""
+        states, legs = list(self.states), list(self.legs)
+        states[state.chain] = state
+        legs[state.chain] = joined([legs[state.chain], leg])
+        return replace(self, states=tuple(states), legs=tuple(legs))
+
+    def extended(self, sweeps: int) -> "Record":
+        """Ready to run on, with all that was kept so far as warm-up."""
+        legs = tuple(Leg(events=leg.events) for leg in self.legs)
+        return replace(self, schedule=self.schedule.extended(sweeps), legs=legs)
+
+    def added(self, m: int) -> "Record":
+        """Ready to run on for more imputations."""
+        return replace(self, schedule=self.schedule.added(m))

@@ -1,0 +1,108 @@
+"""Where legs run: in this thread, in threads, in processes, or wherever an executor takes them.
+
+Threads share the data and everything that has been described, and need no start-up; they are the workers where compiled
+samplers do most of the work, for these run without Python's lock. Other models have processes of their own, which get
+the job once, when they start, and describe and compile it themselves. Who does the work changes no number.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.legs import Job, in_threads, run_leg
+from bayesimpute.running.records import Leg
+
+Made = tuple[ChainState, Leg]
+
+_JOBS: list[Job] = []
+"""In a worker process: the job that it was started for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """Who runs legs.
+
+    Parameters
+    ----------
+    submit : callable
+        Takes a chain's state and a number of sweeps, gives the future of a leg.
+    at_once : int, optional
+        How many legs may be under way; by default one of each chain.
+    """
+
+    submit: Callable[[ChainState, int], Future[Made]]
+    at_once: int | None = None
+
+
+def require_one(executor: Executor | None, workers: int | None) -> None:
+    """Raise PlanError unless there is an executor or a number of workers or neither."""
+    if executor is None:
+        return
+    if not isinstance(executor, Executor):
+        finding = f"a {type(executor).__name__} is not a concurrent.futures.Executor"
+        raise one(PlanError, "executor", finding, "give one, such as a Dask cluster's client.get_executor()")
+    if workers is not None:
+        raise one(PlanError, "workers", "there is an executor too", "give one of the two")
+
+
+@contextmanager
+def crew(executor: Executor | None, workers: int | None, job: Job) -> Iterator[Crew]:
+    """Hands for a job: an executor's, or so many workers."""
+    if executor is not None:
+        yield Crew(submit=lambda state, sweeps: executor.submit(run_leg, job, state, sweeps))
+    elif workers is None or workers == 1:
+        yield Crew(submit=lambda state, sweeps: _at_once(job, state, sweeps), at_once=1)  # Ctrl-C loses one leg only
+    elif in_threads(job):
+        with _threads(workers, job) as hands:
+            yield hands
+    else:
+        with _processes(workers, job) as hands:
+            yield hands
+
+
+def _at_once(job: Job, state: ChainState, sweeps: int) -> Future[Made]:
+    future: Future[Made] = Future()
+    future.set_result(run_leg(job, state, sweeps))
+    return future
+
+
+@contextmanager
+def _threads(workers: int, job: Job) -> Iterator[Crew]:
+    stopped = threading.Event()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield Crew(submit=lambda state, sweeps: pool.submit(run_leg, job, state, sweeps, stopped.is_set))
+    finally:
+        stopped.set()  # nobody waits for the legs that are under way
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _processes(workers: int, job: Job) -> Iterator[Crew]:
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job,))
+    try:
+        yield Crew(submit=lambda state, sweeps: pool.submit(_run, state, sweeps))
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start(job: Job) -> None:
+    """Remember the job; Ctrl-C goes to every process of the terminal, and only the first one is to act on it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _JOBS.append(job)
+
+
+def _run(state: ChainState, sweeps: int) -> Made:
+    return run_leg(_JOBS[0], state, sweeps)

@@ -1,0 +1,105 @@
+"""The rows of a linear predictor, where a model needs them in every sweep: as it does with a formula for sigma."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.predictors import Part
+from bayesimpute.samplers.gibbs.products import ROUNDING, TINY
+
+FARTHEST = 350.0
+"""The largest exponent: of a row's weight, whose square is finite."""
+
+
+class Columns(NamedTuple):
+    """The fitted rows of one linear predictor: columns of coefficients, of inner and of outer effects; the target.
+
+    Of sigma's predictor all effects are outer ones, and ``y`` holds its offset.
+    """
+
+    x: np.ndarray
+    z: np.ndarray
+    w: np.ndarray
+    y: np.ndarray
+
+
+class Members(NamedTuple):
+    """The rows of each cluster: of block f and cluster j, ``order[f, bounds[k]:bounds[k + 1]]``, k = begins[f] + j.
+
+    ``constant`` has the place of the intercept among gamma, and among the effects of each block; -1 where there is
+    none.
+    """
+
+    order: np.ndarray
+    bounds: np.ndarray
+    begins: np.ndarray
+    constant: np.ndarray
+
+
+@compiled
+def predicted(columns, b, u, lay, rows):
+    """The linear predictor at each row, offset apart."""
+    out = np.zeros(columns.x.shape[0])
+    for i in range(out.size):
+        value = 0.0
+        for k in range(lay.coefficients):
+            value += columns.x[i, k] * b[k]
+        for a in range(lay.width):
+            value += columns.z[i, a] * u[rows.codes[i], a]
+        at = 0
+        for f in range(lay.inner, lay.widths.size):
+            for a in range(lay.widths[f]):
+                value += columns.w[i, at] * b[rows.columns[i, f - lay.inner] + a]
+                at += 1
+        out[i] = value
+    return out
+
+
+@compiled
+def squared_residuals(columns, b, u, lay, rows):
+    """Of mu's predictor; never below rounding, so that sigma stays off zero where the target is linear."""
+    out = predicted(columns, b, u, lay, rows)
+    total = 0.0
+    for i in range(out.size):
+        out[i] = (columns.y[i] - out[i]) ** 2
+        total += columns.y[i] ** 2
+    for i in range(out.size):
+        out[i] += ROUNDING * total / out.size + TINY
+    return out
+
+
+@compiled
+def divided(columns, theta, z, lay, rows, scale_columns):
+    """All of mu's columns divided by sigma."""
+    eta = predicted(scale_columns, outer_effects(theta, lay, z), np.zeros((0, 0)), lay, rows)
+    x, z, w, y = columns.x.copy(), columns.z.copy(), columns.w.copy(), columns.y.copy()
+    for i in range(y.size):
+        by = math.exp(min(-eta[i] - scale_columns.y[0], FARTHEST))
+        y[i] *= by
+        for a in range(x.shape[1]):
+            x[i, a] *= by
+        for a in range(z.shape[1]):
+            z[i, a] *= by
+        for a in range(w.shape[1]):
+            w[i, a] *= by
+    return Columns(x, z, w, y)
+
+
+def members(sigma: Part, codes: list[np.ndarray], n: int) -> Members:
+    """Of the blocks of sigma's predictor, from the clusters of the rows of each."""
+    constants = [-1 if sigma.predictor.intercept is None else sigma.predictor.intercept]
+    bounds = [np.zeros(0, dtype=np.int64)]
+    for b, c in zip(sigma.blocks, codes, strict=True):
+        names = b.parts[0][1].names
+        constants.append(names.index("Intercept") if "Intercept" in names else -1)
+        bounds.append(np.searchsorted(np.sort(c), np.arange(b.size + 1)))
+    order = [np.argsort(c, kind="stable") for c in codes]
+    return Members(
+        order=np.array(order, dtype=np.int64).reshape(len(codes), n),
+        bounds=np.concatenate(bounds).astype(np.int64),
+        begins=np.cumsum([len(b) for b in bounds], dtype=np.int64)[:-1],
+        constant=np.array(constants, dtype=np.int64),
+    )

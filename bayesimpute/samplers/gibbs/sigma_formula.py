@@ -1,0 +1,83 @@
+"""Sweeps of a model with a formula for sigma: those of mu on weighted rows, those of sigma given the residuals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.designs.design import Design
+from bayesimpute.samplers.gibbs.layout import Layout, Rows
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, divided, members
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, parts
+from bayesimpute.samplers.gibbs.products import cross_products
+from bayesimpute.samplers.gibbs.sigma_moves import run_scales
+from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.sweeps import run
+from bayesimpute.samplers.sampler import Data
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A model with a formula for sigma on its data; theta's first place, log sigma, is 0 in both states and stays."""
+
+    lay: Layout
+    rows: Rows
+    columns: Columns
+    members: Members
+    mu_lay: Layout
+    mu_rows: Rows
+    mu_columns: Columns
+
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+        """Sweeps of both predictors, each with the inner effects of mu."""
+        state, scale, u = from_arrays(arrays), from_arrays(arrays, "sigma_"), np.zeros((0, 0))
+        for _ in range(sweeps):
+            weighted = divided(self.mu_columns, scale[0], scale[1], self.lay, self.rows, self.columns)
+            products = cross_products(*weighted, self.mu_lay, self.mu_rows)
+            state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
+            of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
+            scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
+        return to_arrays(state) | {"u": u} | to_arrays(scale, "sigma_")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What does not change with the data: layouts and members of clusters, of sigma's predictor and of mu's."""
+
+    mu: Part
+    sigma: Part
+    scale_lay: Layout
+    scale_rows: Rows
+    members: Members
+    lay: Layout
+    rows: Rows
+
+    @classmethod
+    def of(cls, design: Design, codes: Codes, n: int) -> "Frame":
+        """From the clusters of the fitted rows."""
+        found = parts(design)
+        mu, sigma = found["mu"], found["sigma"]
+        own = members(sigma, [codes[b.key] for b in sigma.blocks], n)
+        return cls(mu, sigma, *sigma.layout(None, codes, n), own, *mu.layout(None, codes, n))
+
+    def on(self, data: Data, y: np.ndarray) -> Scaled:
+        """The model on data, with the target less its offset."""
+        offset = np.full(1, self.sigma.predictor.offset)
+        own = Columns(*self.sigma.matrices(data), offset)
+        of_mu = Columns(*self.mu.matrices(data), y)
+        return Scaled(self.scale_lay, self.scale_rows, own, self.members, self.lay, self.rows, of_mu)
+
+    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A dispersed one; inner effects are drawn by the first step."""
+        del design
+        mu = fresh(starts(self.mu, 0.0, rng), self.lay.mean)
+        normals = sum(b.size * b.width for b in self.sigma.blocks)
+        gamma = [p.args[0] + rng.uniform(-0.5, 0.5) * min(p.args[1], 1.0) for p in self.sigma.predictor.priors]
+        z = np.concatenate([gamma, np.zeros(normals)])
+        sigma = fresh(starts(self.sigma, 0.0, rng), z, len(gamma))
+        return to_arrays(mu) | {"u": np.zeros((0, 0))} | to_arrays(sigma, "sigma_")
+
+    def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The vectors as the graph has them."""
+        u = arrays["u"]
+        made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], u)
+        return made | predictor_values(self.sigma, self.scale_lay, arrays["sigma_theta"], arrays["sigma_z"], u)

@@ -1,0 +1,71 @@
+"""A suggested plan as a TOML document with a comment for every choice."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+from bayesimpute.families import Family
+from bayesimpute.plan.document import SCHEMA
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.sections import Analysis, Conditional, family_name
+from bayesimpute.suggesting.suggested_model import Model
+
+WIDTH = 118
+BAMBI = "By the Bayesian engine: mixed models of this family have no good maximum likelihood in Python."
+
+
+def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str, Sequence[Model]]]) -> str:
+    """The plan with comments: `opening` above it, and each model under its own."""
+    lines = [*comments(opening), f"schema = {SCHEMA}", f"title = {text(plan.title)}"]
+    if plan.run.visit_sequence is not None:
+        lines += ["", *comments(["Level-1 variables first, then level-2, each with the fewest missing cells first."])]
+        lines += comments(["Cluster means and interactions follow at once whatever was drawn: they need no visit."])
+        lines += ["[run]", f"visit_sequence = [{', '.join(map(text, plan.run.visit_sequence))}]"]
+    for section, models in sections:
+        for model in models:
+            lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional)]
+    for analysis in plan.analyses:
+        notes = ["What `bayesimpute pool` fits to each completed dataset."]
+        notes += [BAMBI] if analysis.engine == "bambi" else []
+        lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]
+    return "\n".join(lines) + "\n"
+
+
+def comments(lines: Iterable[str]) -> list[str]:
+    """Lines as comments: no text, whatever columns are called, can end one."""
+    found: list[str] = []
+    for line in lines:
+        plain = "".join(c if c.isprintable() else " " for c in line)
+        found += textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+    return [f"# {line}".rstrip() for line in found]
+
+
+def text(value: str) -> str:
+    """A TOML string; in single quotation marks where that saves backslashes."""
+    if '"' in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _conditional(model: Conditional) -> list[str]:
+    family = model.family
+    lines = [f"target = {text(model.target)}", f"family = {text(family_name(family))}"]
+    if isinstance(family, Family):
+        options = [(f.name, getattr(family, f.name)) for f in fields(family)]  # type: ignore[arg-type]
+        lines += [f"{name} = {_value(value)}" for name, value in options if value is not None]
+    lines += [f"level = {text(model.level)}"] if model.level is not None else []
+    only = set(model.formulas) == {"mu"}
+    lines += [f"{'formula' if only else f'formulas.{k}'} = {text(v)}" for k, v in model.formulas.items()]
+    return [*lines, *(f"priors.{text(k)} = {text(str(v))}" for k, v in model.priors.items())]
+
+
+def _analysis(analysis: Analysis) -> list[str]:
+    kept = [f for f in fields(analysis) if getattr(analysis, f.name) != f.default or f.name == "family"]
+    return [f"{f.name} = {_value(getattr(analysis, f.name))}" for f in kept]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return text(value) if isinstance(value, str) else repr(value)

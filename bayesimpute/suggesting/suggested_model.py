@@ -1,0 +1,196 @@
+"""One suggested model: its terms as pieces, which of them can stay, and a comment for every choice.
+
+Both ways of writing a plan end here: they say which pieces a target's model should have, and :func:`model` leaves
+out what the data cannot support, writes the formula, and tells why everything is there.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.families import Family
+from bayesimpute.formulas import quote
+from bayesimpute.formulas.syntax import Call, Name
+from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
+from bayesimpute.plan.sections import Conditional, family_name
+from bayesimpute.suggesting.variable_roles import Scene, joined
+
+UNITS = 5
+"""Observed units (rows, or clusters at level 2) that a coefficient should have at least."""
+FEW_VALUES = 5
+"""Different values up to which a column may be labels coded as numbers."""
+
+
+LEAST = 3
+"""Units beyond the coefficients: one for the intercept and two for the spread."""
+BENT = ("poly", "bs")
+"""Calls whose columns contain the column itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A term of a formula: its text, the columns in it, the heading of its comment, and its number of coefficients."""
+
+    text: str
+    names: frozenset[str]
+    what: str
+    width: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model with the comments that stand above it."""
+
+    conditional: Conditional
+    notes: tuple[str, ...]
+
+
+def mains(scene: Scene, names: Iterable[str], what: str) -> list[Piece]:
+    """Main effects."""
+    return [
+        Piece(text=written((atom,)), names=frozenset({name}), what=what, width=scene.width(name))
+        for name in names
+        for atom in scene.main(name)
+    ]
+
+
+def means(scene: Scene, names: Iterable[str], keys: Iterable[str]) -> list[Piece]:
+    """Cluster means of what differs within clusters and between them."""
+    return [
+        Piece(text=text, names=frozenset({name}), what="cluster means")
+        for key in keys
+        for name in names
+        if scene.has_means(name, key)
+        for text in scene.means(name, key)
+    ]
+
+
+def intercepts(scene: Scene, target: str) -> list[str]:
+    """The cluster keys by which a target has a random intercept: all at level 1, the coarser ones at level 2."""
+    level, rows = scene.level(target), len(scene.data.frame)
+    keys = [k for k in scene.keys if scene.data.n_clusters(k) < rows] if level is None else scene.coarser(level)
+    return [key for key in keys if scene.seen(target, key) > 1]
+
+
+def plain_groups(scene: Scene, target: str) -> list[str]:
+    """Random intercepts, as a formula writes them."""
+    return [f"(1 | {key_text(key, scene.data.columns)})" for key in intercepts(scene, target)]
+
+
+def model(
+    scene: Scene, target: str, pieces: Iterable[Piece], *, groups: Sequence[str], notes: Sequence[str] = ()
+) -> Model:
+    """The model of a target with those pieces that the data can support."""
+    kept, left = _screened(scene, target, _distinct(pieces))
+    kept, crowded = _few(kept, scene.units(target))
+    level = scene.level(target)
+    formula = f"{quote(target)} ~ {joined([*(piece.text for piece in kept), *groups])}"
+    told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *crowded]
+    family = "bernoulli" if scene.kind(target) == "binary" else "gaussian"
+    conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
+    return Model(conditional=conditional, notes=tuple(told))
+
+
+def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
+    """Each term once, ``x`` and ``center(x)`` being one, and without ``x`` beside a polynomial or spline of it."""
+    found: dict[frozenset[Atom], Piece] = {}
+    for piece in pieces:
+        found.setdefault(frozenset(map(bare, split(piece.text))), piece)
+    bent = {n for term in found for a in term if isinstance(a, Call) and a.function in BENT for n in names_in(a)}
+    return [piece for term, piece in found.items() if term not in [frozenset({Name(n)}) for n in bent]]
+
+
+def deduced(scene: Scene, target: str) -> Model:
+    """The model of a level-2 variable that is known in every cluster: there has to be one, and it is never fitted."""
+    level = scene.level(target)
+    notes = (
+        f"{target}: {_values(scene.deduced(target))} missing, all known from other members of their {level}: they are "
+        "filled in from there.",
+        "What is written here is never fitted.",
+    )
+    family = "bernoulli" if scene.kind(target) == "binary" else "gaussian"
+    formulas = {"mu": f"{quote(target)} ~ 1"}
+    return Model(conditional=Conditional(target=target, family=family, formulas=formulas, level=level), notes=notes)
+
+
+def described(scene: Scene, target: str, family: str | Family | None = None) -> str:
+    """What a target is, and the family that follows."""
+    column, level = scene.data.columns[target], scene.level(target)
+    missing, pattern = int(column.missing.sum()), scene.data.variables[target].pattern
+    where = f"level 2, as it is constant in every {level}" if level else "level 1"
+    state = f"{missing} of {len(column.values)} values missing ({pattern})" if missing else "complete"
+    filled = scene.deduced(target)
+    known = f"; {filled} of them known from other members of their {level}, and filled in from there" if filled else ""
+    return f"{target}: {state}{known}; {where}. {_family(scene, target, family)}"
+
+
+def _values(n: int) -> str:
+    return "1 value" if n == 1 else f"{n} values"
+
+
+def _family(scene: Scene, target: str, family: str | Family | None) -> str:
+    if family is not None and family != "auto":
+        return f"Family {family_name(family)}, as asked for."
+    if scene.kind(target) == "binary":
+        return "It has two values: family bernoulli."
+    if scene.kind(target) is None:
+        return "No family imputes it."
+    column = scene.data.columns[target]
+    found = np.unique(column.values[~column.missing])
+    whole = bool(np.all(found == np.round(found)))
+    decimals = " Imputed values have decimals." if whole and column.missing.any() else ""
+    if whole and len(found) <= FEW_VALUES:
+        stand_in = "if these are labels, the model is a stand-in, as no family has more than two labels yet."
+        return f"It is a number: family gaussian. It has only {len(found)} different values: {stand_in}{decimals}"
+    return f"It is a number: family gaussian.{decimals}"
+
+
+def _told(pieces: Iterable[Piece]) -> list[str]:
+    by: dict[str, list[str]] = {}
+    for piece in pieces:
+        by.setdefault(piece.what, []).append(piece.text)
+    lines = [f"{what[0].upper()}{what[1:]}: {', '.join(texts)}." for what, texts in by.items()]
+    return lines or ["Predictors: none."]
+
+
+def _grouped(groups: Sequence[str], level: str | None) -> list[str]:
+    found = [f"Random effects: {' and '.join(groups)}."] if groups else []
+    return [*found, f"Fitted with one row for each {level}."] if level else found
+
+
+def _screened(scene: Scene, target: str, pieces: Iterable[Piece]) -> tuple[list[Piece], list[str]]:
+    """Pieces without those that say nothing where the target is observed."""
+    kept, why = [], {}
+    for piece in pieces:
+        found = dict(_silent(scene, target, piece))
+        why |= found
+        kept += [] if found else [piece]
+    return kept, [f"Left out: {what} {reason}." for what, reason in why.items()]
+
+
+def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]]:
+    """What of a piece says nothing, and why."""
+    for atom in split(piece.text):
+        key = mean_by(atom)
+        if key is not None and scene.seen(target, key) < 2:
+            yield written((atom,)), f"is that of the only {key} where {target} is observed"
+        for name in sorted(names_in(atom)) if key is None else ():
+            if not scene.varies_with(name, target):
+                yield name, f"does not vary wherever {target} is observed"
+            elif scene.new_labels(name, target):
+                yield name, f"has labels that occur only where {target} is missing"
+
+
+def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
+    """As many pieces, from the first, as the observed units can carry."""
+    limit, kept, total = min(max(units // UNITS, 1), max(units - LEAST, 0)), [], 0
+    for piece in pieces:
+        if total + piece.width <= limit:
+            kept.append(piece)
+            total += piece.width
+    left = [piece.text for piece in pieces if piece not in kept]
+    if not left:
+        return kept, []
+    few = "1 coefficient" if limit == 1 else f"{limit} coefficients"
+    return kept, [f"Left out, as {units} observed units carry {few}: {', '.join(left)}."]

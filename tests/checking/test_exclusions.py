@@ -1,0 +1,190 @@
+"""What check says of selection models: each kind of bad input has its place, finding and remedy."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesimpute import Conditional, Plan, check, impute
+from bayesimpute.base.errors import Problem, Severity
+from bayesimpute.checking.exclusions import exclusions
+from bayesimpute.data.simulation import simulate_hiv_survey
+from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.formulas import parse
+from bayesimpute.plan.sections import Run
+
+OUTCOME = "hiv ~ age + marital + (1 | region)"
+SELECTION = "age + marital + (1 | region) + (1 | interviewer)"
+
+
+def survey() -> pd.DataFrame:
+    return simulate_hiv_survey(1, n=600, regions=6, interviewers=24).incomplete
+
+
+def plan(
+    outcome: str = OUTCOME, selection: str | None = SELECTION, *, family: Any = "heckman_probit", **more: Any
+) -> Plan:
+    formulas = {"mu": outcome} | ({} if selection is None else {"selection": selection})
+    formulas |= more.pop("formulas", {})
+    return Plan(conditionals=(Conditional(target="hiv", family=family, formulas=formulas, **more),))
+
+
+def found(given: Plan, frame: pd.DataFrame | None = None) -> list[Problem]:
+    return check(given, survey() if frame is None else frame)
+
+
+def test_a_sound_plan_has_no_problem() -> None:
+    assert found(plan()) == []
+    assert found(plan(selection=f"hivconsent ~ {SELECTION}")) == []
+
+
+BAD: Mapping[str, tuple[Plan, str, str, str]] = {
+    "no selection formula": (plan(selection=None), "formulas", "no formula for selection", "formulas.selection"),
+    "the target in it": (plan(selection="age + hiv"), "formulas.selection", 'its own target "hiv"', "leave it out"),
+    "its own indicator in it": (plan(selection="age + observed(hiv)"), "formulas.selection", "observed(hiv)", "leave"),
+    "rho above one": (plan(family=HeckmanProbit(rho=1.0)), "rho", "1.0 is not a rho", "between -1 and 1"),
+    "rho a text": (plan(family=HeckmanProbit(rho="x")), "rho", "'x' is not a rho", "between -1 and 1"),  # type: ignore
+    "rho twice": (
+        plan(family=HeckmanProbit(rho=0.2), formulas={"rho": "(1 | region)"}),
+        "formulas.rho",
+        "is fixed at 0.2 too",
+        "one of the two",
+    ),
+    "a prior of a fixed rho": (
+        plan(family=HeckmanProbit(rho=0.2), priors={"rho": "Uniform(-1, 1)"}),
+        'priors."rho"',
+        "no such parameter",
+        "use one of",
+    ),
+    "a prior outside": (plan(priors={"rho": "Normal(0, 1)"}), 'priors."rho"', "of a correlation", "Uniform(-1, 1)"),
+    "a wide uniform": (plan(priors={"rho": "Uniform(-2, 1)"}), 'priors."rho"', "of a correlation", "FisherNormal"),
+    "a correlation's prior on a slope": (
+        plan(priors={"age": "ScaledBeta(2, 2)"}),
+        'priors."age"',
+        "of a coefficient",
+        "Normal(0, 1)",
+    ),
+    "systematic": (
+        plan(family=HeckmanProbit(systematic="margnal")),  # type: ignore[arg-type]
+        "systematic",
+        "'margnal' is not a systematic",
+        'did you mean "marginal"',
+    ),
+    "joint": (plan(family=HeckmanProbit(joint="yes")), "joint", "'yes' is not a joint", "give a bool"),  # type: ignore
+    "numbers for yes/no": (plan("age2 ~ marital"), "formulas.mu", 'the left side is "age2"', "hiv ~"),
+    "another parameter": (plan(formulas={"sigma": "age"}), "formulas.sigma", "no parameter", "it has mu"),
+    "an indicator that is not there": (
+        plan(selection="consent ~ age + (1 | interviewer)"),
+        "formulas.selection",
+        'the left side "consent" is not in the data',
+        'did you mean "hivconsent"',
+    ),
+    "an indicator of other values": (
+        plan(selection="age ~ marital + (1 | interviewer)"),
+        "formulas.selection",
+        "is not a complete column of 0",
+        "leave the left side out",
+    ),
+    "correlations by the wrong name": (
+        plan(priors={"selection_region_corr": "LKJ(1)"}),
+        'priors."selection_region_corr"',
+        "no such parameter",
+        "did you mean",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "place", "finding", "remedy"), BAD.values(), ids=BAD.keys())
+def test_bad_input_is_found(given: Plan, place: str, finding: str, remedy: str) -> None:
+    said = [p for p in found(given) if p.path == f"conditional[hiv].{place}"]
+    assert any(finding in p.finding and remedy in p.remedy and p.severity is Severity.ERROR for p in said), said
+
+
+def _consent(frame: pd.DataFrame, row: int, value: int) -> pd.DataFrame:
+    return frame.assign(hivconsent=frame["hivconsent"].where(np.arange(len(frame)) != row, value))
+
+
+def test_an_indicator_that_contradicts_the_data() -> None:
+    frame = survey()
+    seen, gone = int(np.flatnonzero(frame["hiv"].notna())[0]), int(np.flatnonzero(frame["hiv"].isna())[0])
+    given = plan(selection=f"hivconsent ~ {SELECTION}")
+    (one,) = found(given, _consent(frame, seen, 0))
+    assert f'"hiv" is observed in 1 rows where hivconsent is 0, the first in row {seen}' in one.finding
+    (one,) = found(given, _consent(frame, gone, 1))
+    assert f'"hiv" is missing in 1 rows where hivconsent is 1, the first in row {gone}' in one.finding
+
+
+def test_nobody_selected_and_nobody_missing() -> None:
+    frame = survey()
+    assert "all values" in found(plan(), frame.assign(hiv=np.nan))[0].finding
+    (warning,) = found(plan(), frame.assign(hiv=frame["hiv"].fillna(0.0)))
+    assert "no missing values" in warning.finding
+
+
+def test_nobody_selected_out_one_by_one() -> None:
+    frame = survey()
+    away = frame["hiv"].fillna(0.0).mask(frame["region"] == frame["region"].iloc[0])
+    (problem,) = found(plan(), frame.assign(hiv=away))
+    assert "nobody was selected out one by one" in problem.finding
+    assert 'bernoulli, or systematic = "selected"' in problem.remedy
+    assert found(plan(family=HeckmanProbit(systematic="selected")), frame.assign(hiv=away)) == []
+
+
+def test_an_exclusion_variable_that_does_not_vary() -> None:
+    (problem,) = found(plan(selection=f"{SELECTION} + mode"), survey().assign(mode=1))
+    assert problem.path == "conditional[hiv].formulas.selection"
+    assert '"mode" does not vary: it is 1 in all fitted rows' in problem.finding
+
+
+def test_without_exclusion_variable_check_says_what_it_rests_on() -> None:
+    (warning,) = found(plan(selection="age + marital + (1 | region)"))
+    assert warning.severity is Severity.WARNING
+    assert "no exclusion variable" in warning.finding and "the normal distribution alone" in warning.finding
+    (warning,) = found(plan(selection="age * marital + (1 | region)"))
+    assert "on the shape of age:marital" in warning.finding
+
+
+def test_separation_is_a_warning_and_an_event() -> None:
+    frame = survey()
+    frame["mode"] = np.where(frame["hiv"].isna(), np.where(np.arange(len(frame)) % 2, "phone", "home"), "home")
+    given = plan(selection=f"{SELECTION} + mode")
+    (warning,) = found(given, frame)
+    assert warning.severity is Severity.WARNING
+    assert "perfect separation: mode[phone]" in warning.finding
+    short = replace(given, run=Run(m=2, chains=2, warmup=1, sweeps=2, sampler="prior"))
+    events = impute(frame, short, seed=1, progress=False).events
+    assert events["what"].str.contains("perfect separation").sum() == 1
+
+
+def test_two_selection_models_in_each_others_formulas() -> None:
+    frame = survey().assign(income=np.arange(600.0)).astype({"income": float})
+    frame.loc[::7, "income"] = np.nan
+    income = Conditional(
+        target="income", family="heckman_gaussian", formulas={"mu": "income ~ age + hiv", "selection": "age + wealth"}
+    )
+    hiv = plan("hiv ~ age + income").conditionals[0]
+    both = found(Plan(conditionals=(hiv, income)), frame)
+    assert ["have each other in their formulas" in p.finding for p in both] == [True]
+    one_way = Conditional(
+        target="income", family="heckman_gaussian", formulas={**income.formulas, "mu": "income ~ age"}
+    )
+    assert found(Plan(conditionals=(hiv, one_way)), frame) == []
+
+
+def test_exclusions_are_found_by_their_variables() -> None:
+    of = exclusions(
+        parse("y ~ x + z + (1 | region)"), parse("x * z + mode + I(x**2) + x:w + (1 + x | region) + (1 | interviewer)")
+    )
+    assert of.terms == ("mode", "x:w")
+    assert of.effects == ("1|interviewer",)
+    assert of.shapes == ("x:z", "I(x ** 2)", "x|region")
+    assert of.variables == ("mode", "x:w", "1|interviewer")
+    assert exclusions(parse("y ~ interviewer"), parse("(1 | interviewer)")).variables == ()
+
+
+def test_a_number_takes_the_family_for_numbers() -> None:
+    (problem,) = [p for p in found(plan(family=HeckmanGaussian())) if "family" in p.path] or [None]
+    assert problem is None  # 0/1 numbers are numbers too
