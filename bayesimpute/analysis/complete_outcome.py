@@ -13,8 +13,7 @@ from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
 from bayesimpute.families import FAMILIES
 from bayesimpute.formulas import parse_expression
-from bayesimpute.formulas.lift import column_name
-from bayesimpute.plan.resolving import lifted
+from bayesimpute.formulas.lift import column_name, lift_formula
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
 
 
@@ -81,7 +80,7 @@ class Observed:
 
 def _resolved(model: Model, outcome: str, size: int) -> Resolved:
     family = FAMILIES[model.family]()
-    formula, calls = lifted(model.formula, model.formula.source)
+    formula, calls = lift_formula(model.formula)
     rows = np.arange(size)
     target = Target(
         name=outcome,

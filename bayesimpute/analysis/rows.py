@@ -15,6 +15,7 @@ import pandas as pd
 from bayesimpute.analysis.mixed import RandomTerm
 from bayesimpute.base.errors import AnalysisError, did_you_mean
 from bayesimpute.data.columns import Column, encode
+from bayesimpute.designs.cluster_means import cluster_mean
 from bayesimpute.formulas import Formula, Matrix, build
 
 
@@ -258,7 +259,7 @@ class Design:
     def cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
         """The mean of `values` in the cluster of each row."""
         codes = cluster_codes(self.rows, (key,) if key in self.rows.columns else tuple(key.split(":")))
-        return (np.bincount(codes, weights=values) / np.bincount(codes))[codes]
+        return cluster_mean(values, codes)
 
 
 def _dependent(x: np.ndarray) -> list[int]:

@@ -21,7 +21,9 @@ from bayesimpute.checking.target_columns import filled, settled, suitable
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
-from bayesimpute.formulas import Formula, Matrix, build, parse, quote
+from bayesimpute.formulas import Formula, Matrix, build, quote
+from bayesimpute.formulas.algebra import Term
+from bayesimpute.formulas.language import usage_of
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.sections import Conditional, Derived, Run
@@ -145,8 +147,8 @@ class _Model:
             rows = self.target.rows_of(parameters[name]) if name in parameters else self.target.fit_rows
             fit = frame.iloc[rows].reset_index(drop=True)
             known = self.columns(formula, rows, path)
-            common = self.code(formula.common, fit, rows, path, known)
-            groups = [(g, self.code(g.expression, fit, rows, path, known)) for g in formula.groups]
+            common = self.code(formula.trees, fit, rows, path, known)
+            groups = [(g, self.code(g.trees, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
                 self.counts(common, len(rows), path)
                 self.separation(name, common, fit, path)
@@ -176,12 +178,14 @@ class _Model:
     def keys(formula: Formula) -> set[str]:
         """Columns that are grouping factors and nothing else."""
         factors = {name for group in formula.groups for name in group.keys}
-        return factors - {n for text in (formula.common, *(g.expression for g in formula.groups)) for n in _names(text)}
+        return factors - usage_of((*formula.trees, *(term for g in formula.groups for term in g.trees))).names
 
-    def code(self, text: str, fit: pd.DataFrame, fitted: np.ndarray, path: str, known: frozenset[str]) -> Matrix | None:
+    def code(
+        self, terms: tuple[Term, ...], fit: pd.DataFrame, fitted: np.ndarray, path: str, known: frozenset[str]
+    ) -> Matrix | None:
         """The matrix of some terms, after noting what is wrong with its columns."""
         try:
-            matrix = build(text, fit, path=path)
+            matrix = build(terms, fit, path=path)
         except FormulaError as error:
             self.notes.problems += [p for p in error.problems if p not in self.notes.problems]
             return None
@@ -250,7 +254,3 @@ class _Model:
         if family is not None and whole:
             known, path = priors.roles(family, coded), f"{self.reading.path}.priors"
             priors.problems(self.reading.priors, known, path, self.notes)
-
-
-def _names(text: str) -> frozenset[str]:
-    return parse(text).names

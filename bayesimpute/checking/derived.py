@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
-from bayesimpute.checking.plan_alone import Definition, Notes, Read
+from bayesimpute.checking.plan_alone import Definition, Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import evaluate_expression, parse_expression, quote
 from bayesimpute.formulas.syntax import Name, Operation, Text, read_expression, walk
+from bayesimpute.plan import who_reads
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -35,15 +36,15 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
 
 def closure(names: Iterable[str], read: Read) -> dict[str, tuple[str, ...]]:
     """All that follows from what: each name that is needed, with the derived variables on the way to it."""
-    found: dict[str, tuple[str, ...]] = {}
-    waiting = [(name, ()) for name in sorted(names)]
-    while waiting:
-        name, way = waiting.pop(0)
-        if name in found:
-            continue
-        found[name] = way
-        if name in read.derived:
-            waiting += [(n, (*way, name)) for n in sorted(read.derived[name].use.names)]
+    return who_reads.closure(names, {name: definition.use.names for name, definition in read.derived.items()})
+
+
+def values_read(reading: Reading, read: Read) -> set[str]:
+    """Every column whose values a model's formulas need, those behind derived variables included."""
+    found: set[str] = set()
+    for use in reading.uses.values():
+        for name, way in closure(use.values, read).items():
+            found |= {name} if not way or name in read.derived[way[-1]].use.values else set()
     return found
 
 

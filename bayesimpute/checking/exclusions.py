@@ -8,14 +8,17 @@ through the shape of the normal distribution (Puhani 2000, J Economic Surveys 14
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity, did_you_mean, first_row
+from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family
-from bayesimpute.formulas import Formula, Matrix, parse, quote
+from bayesimpute.formulas import Formula, Matrix, quote
+from bayesimpute.formulas.language import usage_of
 from bayesimpute.plan.targets import Target
 
 LARGEST = 200_000
@@ -49,14 +52,14 @@ class Exclusions:
 def exclusions(outcome: Formula, selection: Formula) -> Exclusions:
     """What moves selection and not the outcome, by the formulas."""
     terms, effects, shapes = [], [], []
-    for name, text in zip(selection.terms, selection.common_terms, strict=True):
+    for name, tree in zip(selection.terms, selection.trees, strict=True):
         if name not in outcome.terms:
-            (terms if parse(text).names - outcome.names else shapes).append(name)
+            (terms if usage_of([tree]).names - outcome.names else shapes).append(name)
     mine = {(effect, group.factor) for group in outcome.groups for effect in group.terms}
     for group in selection.groups:
-        for effect in group.terms:
+        for effect, tree in zip(group.terms, group.trees, strict=True):
             if (effect, group.factor) not in mine:
-                names = set(group.keys) | (parse(effect).names if effect != "1" else set())
+                names = {*group.keys, *usage_of([tree]).names}
                 (effects if names - outcome.names else shapes).append(f"{effect}|{group.factor}")
     return Exclusions(terms=tuple(terms), effects=tuple(effects), shapes=tuple(shapes))
 
@@ -74,7 +77,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             _indicator(reading, name, data, notes)
             if "mu" in reading.formulas:
                 _rests_on(reading, name, notes)
-    for one, other in _mutual(selecting):
+    for one, other in _mutual(selecting, read):
         finding = f"the selection models of {one} and {other} have each other in their formulas"
         remedy = f"leave one of them out of the other's formulas (observed({quote(other)}) may stay)"
         notes.add(f"{selecting[one].path}.formulas", finding, remedy)
@@ -122,15 +125,9 @@ def _rests_on(reading: Reading, name: str, notes: Notes) -> None:
     )
 
 
-def _mutual(selecting: dict[str, Reading]) -> Iterator[tuple[str, str]]:
-    def reads(one: Reading, other: str) -> bool:
-        return any(other in use.values for use in one.uses.values())
-
-    names = list(selecting)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            if reads(selecting[one], other) and reads(selecting[other], one):
-                yield one, other
+def _mutual(selecting: dict[str, Reading], read: Read) -> Iterator[tuple[str, str]]:
+    reads = {name: values_read(reading, read) for name, reading in selecting.items()}
+    return ((a, b) for a, b in combinations(selecting, 2) if b in reads[a] and a in reads[b])
 
 
 def target_problems(target: Target, path: str) -> list[Problem]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesimpute.base.errors import Problem
-from bayesimpute.checking.derived import closure
+from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
@@ -38,15 +38,6 @@ def graph_of(read: Read, data: Incomplete) -> dict[str, frozenset[str]]:
     readings = [r for r in read.conditionals if r.target in data.columns]
     missing = {r.target for r in readings if _incomplete(r.target, data)}
     return {r.target: frozenset(values_read(r, read) & missing - {r.target}) for r in readings}
-
-
-def values_read(reading: Reading, read: Read) -> set[str]:
-    """Every column whose values a model's formulas need, those behind derived variables included."""
-    found: set[str] = set()
-    for use in reading.uses.values():
-        for name, way in closure(use.values, read).items():
-            found |= {name} if not way or name in read.derived[way[-1]].use.values else set()
-    return found
 
 
 def _incomplete(name: str, data: Incomplete) -> bool:

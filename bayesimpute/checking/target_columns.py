@@ -10,7 +10,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import quote
-from bayesimpute.formulas.syntax import Call, Name, read_formula, render, walk
+from bayesimpute.formulas.syntax import Call, Name, render, walk
 from bayesimpute.plan.kinds import kind_of, kinds_of
 
 FEWEST = 3
@@ -152,9 +152,8 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
     """Splines of variables that are imputed: outside of its knots a spline is a steep polynomial."""
-    _, tree, _ = read_formula(use.lifted, use.path)
     imputed = {n for n in read.targets & set(data.columns) if data.columns[n].missing.any()} - {target}
-    for call in walk(tree) if tree is not None else ():
+    for call in (node for tree in use.trees for node in walk(tree)):
         if not isinstance(call, Call) or call.function != "bs":
             continue
         bounded = {"lower_bound", "upper_bound"} <= {key for key, _ in call.keywords}

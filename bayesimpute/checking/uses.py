@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bayesimpute.formulas import Expression, Formula, parse, parse_expression
-from bayesimpute.formulas.lift import column_name, lift
+from bayesimpute.formulas import Expression, Formula
+from bayesimpute.formulas.language import usage_of
+from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
+from bayesimpute.formulas.syntax import Node
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,8 +27,8 @@ class Use:
         Keys of cluster means, then grouping factors, each once.
     calls : tuple of str
         The ``cluster_mean`` and ``observed`` calls.
-    lifted : str
-        The text with columns in place of the calls (of a formula: the common terms).
+    trees : tuple of Node
+        What is calculated, with columns in place of the calls (of a formula: its common terms).
     """
 
     path: str
@@ -35,15 +37,13 @@ class Use:
     observed: frozenset[str]
     keys: tuple[str, ...]
     calls: tuple[str, ...]
-    lifted: str
+    trees: tuple[Node, ...]
 
 
 def formula_use(formula: Formula, path: str) -> Use:
     """What a formula needs of the data."""
-    texts = [formula.common, *(group.expression for group in formula.groups)]
-    found = [lift(text, path) for text in texts]
-    calls = tuple(dict.fromkeys(call for _, inner in found for call in inner))
-    plain = {n for text, _ in found for n in parse(text, response="forbidden", path=path).needs}
+    lifted, calls = lift_formula(formula)
+    plain = usage_of((*lifted.trees, *(term for group in lifted.groups for term in group.trees))).needs
     keys = [*sorted(key for _, key in formula.cluster_means), *(group.factor for group in formula.groups)]
     return Use(
         path=path,
@@ -51,23 +51,22 @@ def formula_use(formula: Formula, path: str) -> Use:
         values=_values(plain, calls, formula.cluster_means, formula.needs),
         observed=formula.observed,
         keys=tuple(dict.fromkeys(keys)),
-        calls=calls,
-        lifted=found[0][0],
+        calls=tuple(sorted(calls)),
+        trees=tuple(atom for term in lifted.trees for atom in term),
     )
 
 
 def expression_use(expression: Expression, path: str) -> Use:
     """What an expression needs of the data."""
-    lifted, calls = lift(f"({expression})", path)  # in parentheses: | is a logical or here
-    plain = set(parse_expression(lifted, path).needs)
+    lifted, calls = lift_expression(expression)
     return Use(
         path=path,
         names=expression.names,
-        values=_values(plain, calls, expression.cluster_means, expression.needs),
+        values=_values(set(lifted.needs), calls, expression.cluster_means, expression.needs),
         observed=expression.observed,
         keys=tuple(sorted({key for _, key in expression.cluster_means})),
-        calls=calls,
-        lifted=lifted,
+        calls=tuple(sorted(calls)),
+        trees=(lifted.tree,),
     )
 
 

@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Target
 
 
@@ -57,7 +58,7 @@ class Affected:
 
 def affected(target: Target, derived: Iterable[DerivedColumn], incomplete: Incomplete) -> Affected:
     """The rows and blocks of the missing cells of a target with at least one."""
-    following = tuple(_following(target.name, derived))
+    following = who_reads.following(target.name, derived)
     keys = sorted({key for column in following for key in _mean_keys(column)})
     groups = [target.unit_of_row, *(incomplete.codes(key) for key in keys)]
     component = _together(groups)
@@ -76,14 +77,6 @@ def affected(target: Target, derived: Iterable[DerivedColumn], incomplete: Incom
         passes=_passes(block_of_cell),
         derived=following,
     )
-
-
-def _following(name: str, derived: Iterable[DerivedColumn]) -> Iterable[DerivedColumn]:
-    found = {name}
-    for column in derived:
-        if found & column.expression.needs:
-            found.add(column.name)
-            yield column
 
 
 def _mean_keys(column: DerivedColumn) -> frozenset[str]:

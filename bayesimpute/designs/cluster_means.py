@@ -11,6 +11,14 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.targets import Target
 
 
+def cluster_mean(values: np.ndarray, codes: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
+    """What a cluster mean is: the mean of `values` over the rows of each cluster, at every row, shape (row,).
+
+    `sizes`, the number of rows of each cluster, saves counting them.
+    """
+    return (np.bincount(codes, weights=values) / (np.bincount(codes) if sizes is None else sizes))[codes]
+
+
 class ClusterMeans:
     """The means by the cluster keys of some data."""
 
@@ -21,8 +29,7 @@ class ClusterMeans:
 
     def of(self, values: np.ndarray, key: str) -> np.ndarray:
         """Of any column, shape (row,)."""
-        codes = self._incomplete.codes(key)
-        return (np.bincount(codes, weights=values) / self._sizes(key))[codes]
+        return cluster_mean(values, self._incomplete.codes(key), self._sizes(key))
 
     def of_target(self, target: Target, values: np.ndarray, key: str) -> np.ndarray:
         """Of the completed values of a target, shape (row,); `values` differ from call to call in imputed rows only."""

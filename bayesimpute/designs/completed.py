@@ -12,8 +12,9 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.designs.cluster_means import ClusterMeans
+from bayesimpute.designs.cluster_means import ClusterMeans, cluster_mean
 from bayesimpute.formulas import evaluate_expression
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
 
 
@@ -62,12 +63,9 @@ class Completed:
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
         """Put new values into the missing units of a target; returns the names of all columns that changed."""
         self._write(target, cells)
-        changed = {target.name}
-        for column in self._derived:
-            if changed & column.expression.needs:
-                self._recompute([column])
-                changed.add(column.name)
-        return frozenset(changed)
+        following = who_reads.following(target.name, self._derived)
+        self._recompute(following)
+        return frozenset({target.name, *(column.name for column in following)})
 
     def cells(self, target: Target) -> np.ndarray:
         """The values of the missing units of a target."""
@@ -164,8 +162,7 @@ class Excerpt:
         return Columns(series)
 
     def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
-        codes = np.unique(self._incomplete.codes(key)[self._rows], return_inverse=True)[1]
-        return (np.bincount(codes, weights=values) / np.bincount(codes))[codes]
+        return cluster_mean(values, np.unique(self._incomplete.codes(key)[self._rows], return_inverse=True)[1])
 
 
 class Columns:

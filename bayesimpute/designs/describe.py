@@ -103,7 +103,7 @@ class _Describer:
         if formula is None:
             return self.constant(p, units)
         frame = self.frames[p.rows]
-        matrix = build(formula.common, frame, path=f"{self.target.path}.formulas.{p.name}")
+        matrix = build(formula.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
         columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
         centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
@@ -209,7 +209,7 @@ class _Describer:
         """The effects that one parenthesis of random effects brings into a block."""
         p, group = part.parameter, part.group
         frame = self.frames[p.rows]
-        matrix = build(group.expression, frame, path=f"{self.target.path}.formulas.{p.name}")
+        matrix = build(group.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
         columns = matrix.evaluate(frame)
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
@@ -253,7 +253,7 @@ class _Describer:
         else:
             return 0.0
         frame = self.frames[p.rows]
-        matrix = build(self.target.formulas[p.name].common, frame)
+        matrix = build(self.target.formulas[p.name].trees, frame)
         x = matrix.evaluate(frame)
         y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
         return information_ratio(y, x / spread(x), part.columns, codes[self.rows[p.rows]])

@@ -48,7 +48,7 @@ def representative(target: Target, frame: pd.DataFrame, incomplete: Incomplete) 
 
 def _special(target: Target, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     """The first row of every label, and of the extremes of every number."""
-    coded = frozenset().union(*(coded_columns(formula, target.path) for formula in target.formulas.values()))
+    coded = frozenset().union(*(coded_columns(formula) for formula in target.formulas.values()))
     found = [_first(frame[name].iloc[rows], labels=name in coded) for name in sorted(target.columns) if name in frame]
     return rows[np.concatenate(found)] if found else rows[:0]
 

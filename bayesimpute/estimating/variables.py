@@ -16,7 +16,6 @@ import numpy as np
 import xarray as xr
 
 from bayesimpute.base.errors import DataError, first_row, one
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import DerivedColumn
 from bayesimpute.result.result import Result
 from bayesimpute.result.schema import in_order
@@ -87,7 +86,7 @@ class Variables:
     @cached_property
     def _observed(self) -> dict[str, np.ndarray]:
         incomplete = self.imputed.incomplete
-        resolved = resolve(self.imputed.plan, incomplete)
+        resolved = self.imputed.record.resolved
         known = {name: ~column.missing for name, column in incomplete.columns.items()}
         known |= {name: ~np.isnan(values) for name, values in resolved.filled.items()}
         for column in resolved.derived:

@@ -104,22 +104,22 @@ def is_bar(node: Node) -> bool:
 
 def term_name(term: Term) -> str:
     """The name that formulae and bambi print; ``1`` for the intercept."""
-    return ":".join(render(_keyed(atom), faithful=False) for atom in term) or "1"
+    return ":".join(render(keyed(atom), faithful=False) for atom in term) or "1"
 
 
 def term_text(term: Term) -> str:
     """A term in its normal form, which formulae can read."""
-    return ":".join(render(_keyed(atom)) for atom in term) or "1"
+    return ":".join(render(keyed(atom)) for atom in term) or "1"
 
 
-def _keyed(node: Node) -> Node:
+def keyed[T: Node](node: T) -> T:
     """The tree with interacting keys as texts, ``cluster_mean(x, "a:b")``: formulae has no ``:`` inside calls."""
     if isinstance(node, Call):
-        arguments = tuple(map(_keyed, node.arguments))
+        arguments = tuple(map(keyed, node.arguments))
         if node.function == "cluster_mean" and len(arguments) == 2 and isinstance(arguments[1], Operation):
             keys = key_names(node.arguments[1])
             arguments = (arguments[0], Text(":".join(keys), '"')) if keys else arguments
-        return Call(node.function, arguments, tuple((key, _keyed(value)) for key, value in node.keywords))
+        return Call(node.function, arguments, tuple((key, keyed(value)) for key, value in node.keywords))
     if isinstance(node, Operation):
-        return Operation(node.symbols, tuple(map(_keyed, node.operands)))
+        return Operation(node.symbols, tuple(map(keyed, node.operands)))
     return node

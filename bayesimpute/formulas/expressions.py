@@ -10,7 +10,7 @@ A category can only be compared with a text or another category; where more is n
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,14 @@ class Expression:
     tree: Node
     path: str
 
+    @classmethod
+    def of(cls, source: str, tree: Node, path: str) -> "Expression":
+        """An expression from a tree that is known to be harmless."""
+        usage = Usage(path, "expression")
+        usage.visit(tree)
+        means, observed = frozenset(usage.cluster_means), frozenset(usage.observed)
+        return cls(source, usage.names, frozenset(usage.needs), means, observed, tree, path)
+
     def __str__(self) -> str:
         return render(self.tree)
 
@@ -103,6 +111,13 @@ def parse_expression(source: str, path: str = "expression") -> Expression:
     FormulaError
         If it cannot be read, contains something that is not allowed, or no column.
     """
+    if not isinstance(source, str):  # what cannot be kept in the memory of texts that were read
+        return _parse.__wrapped__(source, path)
+    return _parse(source, path)
+
+
+@lru_cache(maxsize=4096)
+def _parse(source: str, path: str) -> Expression:
     tree = read_expression(source, path)
     usage = Usage(path, "expression")
     if tree is None:
@@ -114,8 +129,7 @@ def parse_expression(source: str, path: str = "expression") -> Expression:
         usage.add(f"{render(tree)} contains no column", "write a calculation with columns: sex * texp")
     if usage.problems:
         raise FormulaError(usage.problems)
-    means, observed = frozenset(usage.cluster_means), frozenset(usage.observed)
-    return Expression(source, usage.names, frozenset(usage.needs), means, observed, tree, path)
+    return Expression.of(source, tree, path)
 
 
 def evaluate_expression(

@@ -10,10 +10,11 @@ written together in one ``(1 + x | g)`` are correlated; ``||`` and separate pare
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from bayesimpute.base.errors import FormulaError
-from bayesimpute.formulas.algebra import Term, expand, is_bar, term_name, term_text
+from bayesimpute.formulas.algebra import Term, expand, is_bar, keyed, term_name, term_text
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, quote, read_formula, render
 from bayesimpute.formulas.usage import Usage, key_names
 
@@ -34,6 +35,8 @@ class Group:
         The names of the effects, as bambi prints them: ``("1", "sex")``.
     keys : tuple of str
         The columns of the factor.
+    trees : tuple of Term
+        The effects as they were read, the intercept as the empty one.
     """
 
     expression: str
@@ -41,6 +44,14 @@ class Group:
     correlated: bool
     terms: tuple[str, ...]
     keys: tuple[str, ...]
+    trees: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, terms: Iterable[Term], keys: tuple[str, ...], *, correlated: bool) -> "Group":
+        """One parenthesis from its effects and the columns of its key."""
+        trees = _normal(terms)
+        names = tuple(map(term_name, trees))
+        return cls(_written(trees), ":".join(keys), correlated, names, keys, trees)
 
     def __str__(self) -> str:
         return f"({self.expression} | {':'.join(map(quote, self.keys))})"
@@ -74,6 +85,8 @@ class Formula:
         Columns and keys of every ``cluster_mean``.
     observed : frozenset of str
         Columns whose missingness indicator is used.
+    trees : tuple of Term
+        The common terms as they were read, the intercept as the empty one.
     """
 
     source: str
@@ -87,6 +100,28 @@ class Formula:
     factors: frozenset[str]
     cluster_means: frozenset[tuple[str, str]]
     observed: frozenset[str]
+    trees: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, source: str, response: str | None, common: Iterable[Term], groups: tuple[Group, ...]) -> "Formula":
+        """A formula from terms that are known to be harmless."""
+        trees = _normal(common)
+        usage = usage_of((*trees, *(term for group in groups for term in group.trees)))
+        usage.needs.update(name for group in groups for name in group.keys)
+        return cls(
+            source=source,
+            response=response,
+            common=_written(trees),
+            groups=groups,
+            terms=tuple(map(term_name, trees)),
+            common_terms=tuple(map(term_text, trees)),
+            names=usage.names,
+            needs=frozenset(usage.needs),
+            factors=frozenset(group.factor for group in groups),
+            cluster_means=frozenset(usage.cluster_means),
+            observed=frozenset(usage.observed),
+            trees=trees,
+        )
 
     def __str__(self) -> str:
         left = f"{quote(self.response)} ~ " if self.response is not None else ""
@@ -116,6 +151,14 @@ def parse(
     FormulaError
         If it cannot be read, or calls or names something that is not allowed; with every problem that could be found.
     """
+    if not isinstance(source, str):  # what cannot be kept in the memory of texts that were read
+        return _parse.__wrapped__(source, response, path)
+    return _parse(source, response, path)
+
+
+@lru_cache(maxsize=4096)
+def _parse(source: str, response: str, path: str) -> Formula:
+    """A text is read once: a plan's formulas are asked for by checking, resolving, suggesting and reporting."""
     left, right, tilde = read_formula(source, path)
     usage = Usage(path, "formula")
     target = _response(left, response, usage)
@@ -128,19 +171,20 @@ def parse(
     common, groups = side.common(), _groups(side.bars, usage)
     if usage.problems:
         raise FormulaError(usage.problems)
-    return Formula(
-        source=source,
-        response=target,
-        common=_written(common),
-        groups=groups,
-        terms=tuple(map(term_name, common)),
-        common_terms=tuple(map(term_text, common)),
-        names=usage.names,
-        needs=frozenset(usage.needs),
-        factors=frozenset(group.factor for group in groups),
-        cluster_means=frozenset(usage.cluster_means),
-        observed=frozenset(usage.observed),
-    )
+    return Formula.of(source, target, common, groups)
+
+
+def usage_of(terms: Iterable[Term]) -> Usage:
+    """What terms of a formula use of the data."""
+    usage = Usage("formula", "formula")
+    for term in terms:
+        for atom in term:
+            usage.visit(atom)
+    return usage
+
+
+def _normal(terms: Iterable[Term]) -> tuple[Term, ...]:
+    return tuple(tuple(map(keyed, term)) for term in terms)
 
 
 def _response(left: Node | None, response: str, usage: Usage) -> str | None:
@@ -260,12 +304,7 @@ def _group(bar: Operation, usage: Usage) -> list[Group]:
     usage.needs.update(name for keys in factors for name in keys)
     together = bar.symbols == ("|",)
     blocks = [terms] if together else [[term] for term in terms]
-    return [_make_group(block, keys, correlated=together) for keys in factors for block in blocks]
-
-
-def _make_group(terms: list[Term], keys: tuple[str, ...], *, correlated: bool) -> Group:
-    names = tuple(map(term_name, terms))
-    return Group(_written(terms), ":".join(keys), correlated, names, keys)
+    return [Group.of(block, keys, correlated=together) for keys in factors for block in blocks]
 
 
 def _nested(factor: Node, usage: Usage) -> list[tuple[str, ...]]:

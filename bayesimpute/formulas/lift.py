@@ -4,34 +4,54 @@ They look beyond the row, so they cannot be evaluated on part of the data. As co
 like any other: computed once from all rows, kept up to date, and named in terms as they were written.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import cast
 
+from bayesimpute.formulas.algebra import Term
+from bayesimpute.formulas.expressions import Expression
 from bayesimpute.formulas.functions import GIVEN
-from bayesimpute.formulas.syntax import Call, Name, Node, Operation, read_formula, render, walk
+from bayesimpute.formulas.language import Formula, Group
+from bayesimpute.formulas.syntax import Call, Name, Node, Operation, render, walk
 
 
-def lift(text: str, path: str = "formula") -> tuple[str, tuple[str, ...]]:
+def lift(node: Node) -> tuple[Node, frozenset[str]]:
     """Replace every call of a given function by the column of that name.
-
-    Parameters
-    ----------
-    text : str
-        A formula without left side and random effects, or an expression: ``1 + x + cluster_mean(x, g)``.
-    path : str
-        Where it stands, for messages.
 
     Returns
     -------
-    str
-        The same with columns in place of the calls: ``1 + x + `cluster_mean(x, g)```.
-    tuple of str
+    Node
+        The same with columns in place of the calls: `` `cluster_mean(x, g)` ``.
+    frozenset of str
         The calls, each an expression that gives the column of that name.
     """
-    _, tree, _ = read_formula(text, path)
-    if tree is None:
-        return text, ()
-    calls = {render(node) for node in walk(tree) if isinstance(node, Call) and node.function in GIVEN}
-    return (render(_lifted(tree)), tuple(sorted(calls))) if calls else (text, ())
+    calls = {render(part) for part in walk(node) if isinstance(part, Call) and part.function in GIVEN}
+    return _lifted(node) if calls else node, frozenset(calls)
+
+
+def lift_formula(formula: Formula) -> tuple[Formula, frozenset[str]]:
+    """A formula in which columns stand for the calls that look beyond the row, and those calls."""
+    common, calls = _terms(formula.trees)
+    groups = []
+    for group in formula.groups:
+        terms, inner = _terms(group.trees)
+        groups.append(Group.of(terms, group.keys, correlated=group.correlated) if inner else group)
+        calls |= inner
+    if not calls:
+        return formula, calls
+    return Formula.of(formula.source, formula.response, common, tuple(groups)), calls
+
+
+def lift_expression(expression: Expression) -> tuple[Expression, frozenset[str]]:
+    """An expression in which columns stand for the calls that look beyond the row, and those calls."""
+    tree, calls = lift(expression.tree)
+    return (Expression.of(render(tree), tree, expression.path) if calls else expression), calls
+
+
+def _terms(terms: Iterable[Term]) -> tuple[list[Term], frozenset[str]]:
+    lifted = [[lift(atom) for atom in term] for term in terms]
+    calls = frozenset().union(*(inner for term in lifted for _, inner in term))
+    return [tuple(cast(Name | Call, atom) for atom, _ in term) for term in lifted], calls
 
 
 def _lifted(node: Node) -> Node:

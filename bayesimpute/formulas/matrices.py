@@ -9,7 +9,7 @@ one by one; a matrix of 2000 rows and 4 columns takes a fraction of a millisecon
 term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is left alone.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, cast
@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
+from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
-from bayesimpute.formulas.language import Formula, parse
-from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, read_formula, walk
+from bayesimpute.formulas.language import Formula, parse, usage_of
+from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
 
 _CODING = ("C", "T", "S")
 
@@ -118,13 +119,15 @@ class Matrix:
                 out[:, place] = values if scale is None else values / scale[place]
 
 
-def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path: str = "formula") -> Matrix:
+def build(
+    common: str | Sequence[Term], frame: pd.DataFrame, extra: Given | None = None, *, path: str = "formula"
+) -> Matrix:
     """Code the common terms of a formula on data.
 
     Parameters
     ----------
-    common : str
-        The terms, without a left side and without random effects: :attr:`Formula.common`.
+    common : str or sequence of Term
+        The terms, without a left side and without random effects: ``Formula.trees`` or ``Group.trees``, or a text.
     frame : DataFrame
         Completed data: numbers, yes/no values, categories or texts. Labels and transforms are taken from here.
     extra : mapping of str to callable, optional
@@ -143,12 +146,14 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
     FormulaError
         If the formula is not allowed, or names a column that the frame does not have, or cannot be computed on it.
     """
-    formula = parse(common, response="forbidden", path=path)
+    formula = (
+        parse(common, response="forbidden", path=path) if isinstance(common, str) else Formula.of("", None, common, ())
+    )
     if formula.groups:
         raise one(FormulaError, path, f"{formula.groups[0]} is a random effect", "give the common terms only")
     names = tuple(sorted(formula.names))
     _check(formula, frame, extra or {}, path)
-    coded = _coded_only(formula, path)
+    coded = _coded_only(formula)
     columns = {
         name: frame[name] if name in coded else as_formulae_takes(cast(pd.Series, frame[name])) for name in names
     }
@@ -157,7 +162,7 @@ def build(common: str, frame: pd.DataFrame, extra: Given | None = None, *, path:
         with np.errstate(all="ignore"):
             terms = _design(formula, data, namespace(extra or {}))
     except Exception as error:
-        raise _failed(common, error, path) from error
+        raise _failed(formula.common, error, path) from error
     return _matrix(terms, formula, names, path, by_name=bool(extra))
 
 
@@ -206,34 +211,33 @@ def _require(names: Any, frame: "pd.DataFrame | Table", path: str) -> None:
         raise FormulaError([Problem(path=path, finding=finding, remedy=remedy) for finding, remedy in findings])
 
 
-def coded_columns(formula: Formula, path: str) -> frozenset[str]:
+def coded_columns(formula: Formula) -> frozenset[str]:
     """The columns that ``C``, ``T`` or ``S`` make categories of, anywhere in a formula."""
-    texts = [formula.common, *(group.expression for group in formula.groups)]
-    trees = [tree for text in texts if (tree := read_formula(text, path)[1]) is not None]
-    calls = [node for tree in trees for node in walk(tree) if isinstance(node, Call) and node.function in _CODING]
+    nodes = _nodes((*formula.trees, *(term for group in formula.groups for term in group.trees)))
+    calls = [node for node in nodes if isinstance(node, Call) and node.function in _CODING]
     return frozenset(node.name for call in calls for node in walk(call) if isinstance(node, Name))
 
 
-def _calls(formula: Formula, path: str) -> list[Call]:
+def _nodes(terms: Iterable[Term]) -> Iterator[Node]:
+    return (node for term in terms for atom in term for node in walk(atom))
+
+
+def _calls(formula: Formula) -> list[Call]:
     """The calls that code a category: ``C``, ``T`` and ``S``."""
-    _, tree, _ = read_formula(formula.common, path)
-    nodes = walk(tree) if tree is not None else ()
-    return [node for node in nodes if isinstance(node, Call) and node.function in _CODING]
+    return [node for node in _nodes(formula.trees) if isinstance(node, Call) and node.function in _CODING]
 
 
-def _coded_only(formula: Formula, path: str) -> set[str]:
+def _coded_only(formula: Formula) -> set[str]:
     """Columns that are only coded, never calculated with: they keep whole numbers, ``C(region)[2]`` not ``[2.0]``."""
-    _, tree, _ = read_formula(formula.common, path)
-    nodes = list(walk(tree)) if tree is not None else []
-    coded = [name for call in _calls(formula, path) if (name := getattr(call.arguments[0], "name", None)) is not None]
-    used = [node.name for node in nodes if isinstance(node, Name)]
+    coded = [name for call in _calls(formula) if (name := getattr(call.arguments[0], "name", None)) is not None]
+    used = [node.name for node in _nodes(formula.trees) if isinstance(node, Name)]
     return {name for name in coded if used.count(name) == coded.count(name)}
 
 
 def _references(formula: Formula, frame: pd.DataFrame, path: str) -> list[Problem]:
     """References of ``C(x, Treatment("a"))``, ``T(x, "a")`` and ``S(x, "a")`` that are not labels of their column."""
     problems = []
-    for call in _calls(formula, path):
+    for call in _calls(formula):
         column = getattr(call.arguments[0], "name", None)
         labels = set(frame[column].unique()) if column is not None else set()
         for reference in _values(call) if column is not None else ():
@@ -279,7 +283,7 @@ def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: st
     for term in terms:
         places.append((str(term.name), slice(len(labels), len(labels) + len(term.labels))))
         labels += map(str, term.labels)
-    reads = [parse(text, response="forbidden", path=path).names for text in formula.common_terms if text != "1"]
+    reads = [usage_of([tree]).names for tree in formula.trees if tree]
     reads = [frozenset[str]()] * (len(terms) - len(reads)) + reads  # the intercept comes first
     return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads), by_name)
 

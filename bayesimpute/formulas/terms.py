@@ -9,7 +9,7 @@ To let another call count as the column inside it, add it to ``LOCATION``.
 from collections.abc import Iterable
 
 from bayesimpute.formulas.algebra import Term, expand, term_text
-from bayesimpute.formulas.language import Formula, parse
+from bayesimpute.formulas.language import Formula
 from bayesimpute.formulas.syntax import Call, Name, Node, quote, read_formula, walk
 from bayesimpute.formulas.usage import Usage, mean_key
 
@@ -22,7 +22,7 @@ CODINGS = ("C", "T", "S")
 
 
 def split(text: str) -> Term:
-    """The atoms of one term, as ``Formula.common_terms`` and ``Group.terms`` write it; none for the intercept."""
+    """The atoms of one term that was written as text; none for the intercept."""
     _, tree, _ = read_formula(text, "formula")
     terms = [] if tree is None or text in ("0", "1") else expand(tree, Usage("formula", "formula"))
     return terms[0] if terms else ()
@@ -30,16 +30,12 @@ def split(text: str) -> Term:
 
 def common_terms(formula: Formula) -> list[Term]:
     """The terms that all clusters share, without the intercept."""
-    return [term for text in formula.common_terms if (term := split(text))]
+    return [term for term in formula.trees if term]
 
 
 def random_terms(formula: Formula) -> list[tuple[str, Term]]:
     """Cluster key and term of every random effect; the empty term is the random intercept."""
-    found = []
-    for group in formula.groups:
-        inner = parse(group.expression, response="forbidden")
-        found += [(group.factor, split(text)) for text in inner.common_terms]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys((group.factor, term) for group in formula.groups for term in group.trees))
 
 
 def names_in(node: Node) -> frozenset[str]:

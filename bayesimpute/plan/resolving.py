@@ -11,7 +11,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
-from bayesimpute.formulas.lift import column_name, lift
+from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
@@ -24,23 +24,9 @@ def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formul
     read, calls = {}, set()
     for parameter, text in conditional.formulas.items():
         place = f"{path}.formulas.{parameter}"
-        formula, found = lifted(parse(text, response="optional", path=place), place)
+        formula, found = lift_formula(parse(text, response="optional", path=place))
         read[parameter], calls = formula, calls | found
     return read, calls
-
-
-def lifted(formula: Formula, path: str) -> tuple[Formula, set[str]]:
-    """A formula in which columns stand for the calls that look beyond the row, and those calls."""
-    common, calls = lift(formula.common, path)
-    groups = []
-    for group in formula.groups:
-        expression, inner = lift(group.expression, path)
-        groups.append(replace(group, expression=expression))
-        calls += inner
-    whole = parse(" + ".join([common, *map(str, groups)]), response="forbidden", path=path)
-    # (a + b | g) written by hand keeps what was written together: parse would not know || any more
-    groups = [replace(new, correlated=old.correlated) for new, old in zip(whole.groups, groups, strict=True)]
-    return replace(whole, source=formula.source, response=formula.response, groups=tuple(groups)), set(calls)
 
 
 def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
@@ -98,15 +84,8 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     """Every column whose values a target's formulas need, those behind derived variables included."""
-    needs = {column.name: column.expression.needs for column in derived}
-    found: set[str] = set()
-    waiting = [name for formula in target.formulas.values() for name in formula.needs]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += needs.get(name, ())
-    return frozenset(found)
+    direct = frozenset().union(*(formula.needs for formula in target.formulas.values()))
+    return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
 
 
 def _not_fitted(name: str, filled: Mapping[str, np.ndarray]) -> Event:
@@ -197,11 +176,10 @@ def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[
     waiting = set(calls)
     for derived in plan.derived:
         path = f"derived[{derived.name}].expression"
-        text, inner = lift(f"({derived.expression})", path)  # in parentheses: | is a logical or here
-        waiting |= set(inner)
-        expression = parse_expression(text, path)
+        expression, inner = lift_expression(parse_expression(derived.expression, path))
+        waiting |= inner
         fills = derived.name in incomplete.columns
-        columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills)
+        columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills, named=True)
     for call in sorted(waiting):
         name = column_name(call)
         columns[name] = DerivedColumn(name=name, expression=parse_expression(call, name))

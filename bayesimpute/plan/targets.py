@@ -120,11 +120,14 @@ class DerivedColumn:
         How it is computed.
     fills : bool
         Whether the column is in the data, so that only its missing cells are computed.
+    named : bool
+        Whether the plan names it; cluster means and indicators in formulas are nobody's columns.
     """
 
     name: str
     expression: Expression
     fills: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

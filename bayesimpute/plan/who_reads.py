@@ -17,10 +17,41 @@ last in every sweep. (Drawn before the covariates that it reads, they would stay
 these: where both are missing, slopes shrink and residual variances grow, and no diagnostic shows it.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from bayesimpute.plan.targets import DerivedColumn
 
 Graph = Mapping[str, frozenset[str]]
 """For each variable with a model, the other such variables that its model reads."""
+
+
+def closure(names: Iterable[str], inside: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """All that follows from what: each name that is needed, with the derived variables on the way to it.
+
+    Parameters
+    ----------
+    names : iterable of str
+        What is read directly.
+    inside : mapping of str to iterable of str
+        What each derived variable is computed from.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    waiting: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in sorted(names)]
+    while waiting:
+        name, way = waiting.pop(0)
+        if name not in found:
+            found[name] = way
+            waiting += [(inner, (*way, name)) for inner in sorted(inside.get(name, ()))]
+    return found
+
+
+def following(name: str, derived: Iterable[DerivedColumn]) -> tuple[DerivedColumn, ...]:
+    """The derived columns that change with a variable, in their order, which is that of dependency."""
+    changed = {name}
+    for column in derived:
+        if changed & column.expression.needs:
+            changed.add(column.name)
+    return tuple(column for column in derived if column.name in changed)
 
 
 def reached(graph: Graph) -> dict[str, frozenset[str]]:

@@ -21,7 +21,6 @@ import pandas as pd
 
 from bayesimpute.base.errors import FileError, Problem, one
 from bayesimpute.base.saving import reason
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.plotting.figures import house_style, new_figure, write_figure
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ class _Values:
 def _values(imputed: "Result", target: str) -> _Values:
     """One value a unit: a level-2 variable counts once a cluster."""
     imputed.posterior(target)  # is the error for what is no target
-    settled = next(t for t in resolve(imputed.plan, imputed.incomplete).targets if t.name == target)
+    settled = next(t for t in imputed.record.resolved.targets if t.name == target)
     column = imputed.incomplete.columns[target]
     variable = next(v for v in imputed.to_xarray().values() if v.attrs["name"] == target)
     cells = variable.values.astype(float)

@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from bayesimpute.families import Family
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.reporting.publications import REFERENCES
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def used(imputed: "Result | None" = None) -> tuple[str, ...]:
 
 def selecting(imputed: "Result") -> list[Family]:
     """The families of a run that take values as missing not at random."""
-    targets = resolve(imputed.plan, imputed.incomplete).targets
+    targets = imputed.record.resolved.targets
     return [target.family for target in targets if target.family.selection is not None]
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from bayesimpute.base.errors import BayesimputeError
 from bayesimpute.base.tables import events
 from bayesimpute.diagnosis.diagnosis import diagnose
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.pooling import Analyses, Pooled
 from bayesimpute.reporting.checklist import checklist
 from bayesimpute.reporting.imputation_models import imputation_models
@@ -52,7 +51,7 @@ def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | Non
         raise BayesimputeError(f"report: {finding}; go on with bayesimpute.resume")
     given = {} if analyses is None else analyses
     pooled = pooled_of(given, imputed.m)
-    resolved = resolve(imputed.plan, imputed.incomplete)
+    resolved = imputed.record.resolved
     found = diagnose(imputed, analyses=[a for a in given.values() if isinstance(a, Analyses)])
     sections = {
         "Missing data": missing_data(imputed, resolved),

@@ -28,8 +28,6 @@ from xarray.core.indexing import (
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, unfolded
-from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Resolved, Target
 
 Kept = Mapping[int, Mapping[str, np.ndarray]]
@@ -100,28 +98,23 @@ class Datasets:
     ----------
     incomplete : Incomplete
         The data.
-    plan : Plan
-        Of the run.
+    resolved : Resolved
+        The plan of the run, settled on the data.
     kept : mapping of int to mapping of str to ndarray
         The cells of each target, by imputation. Of an imputation that is not there all values are NaN.
     m : int
         How many datasets there are to be.
     """
 
-    def __init__(self, incomplete: Incomplete, plan: Plan, kept: Kept, m: int) -> None:
-        self.incomplete, self.plan, self.m = incomplete, plan, m
+    def __init__(self, incomplete: Incomplete, resolved: Resolved, kept: Kept, m: int) -> None:
+        self.incomplete, self.resolved, self.m = incomplete, resolved, m
         self.kept = {k: cells for k, cells in kept.items() if k < m}
         self._latest: tuple[int, dict[str, np.ndarray]] = (-1, {})
 
     def __getstate__(self) -> dict[str, Any]:
-        left_out = {"resolved", "_imputed", "_computed"}  # made again from the rest
+        left_out = {"_imputed", "_computed"}  # made again from the rest
         state = {name: value for name, value in self.__dict__.items() if name not in left_out}
         return {**state, "_latest": (-1, {})}
-
-    @cached_property
-    def resolved(self) -> Resolved:
-        """The plan, settled on the data."""
-        return resolve(self.plan, self.incomplete)
 
     @cached_property
     def _imputed(self) -> dict[str, Target]:
@@ -133,7 +126,7 @@ class Datasets:
 
     def names(self) -> tuple[str, ...]:
         """What may differ from the data as given: imputed, derived and filled variables."""
-        shown = {*self.incomplete.columns, *(d.name for d in self.plan.derived)}  # cluster means of formulas are not
+        shown = {*self.incomplete.columns, *(d.name for d in self.resolved.derived if d.named)}
         derived = [d.name for d in self.resolved.derived]
         return tuple(n for n in dict.fromkeys([*self._imputed, *derived, *self.resolved.filled]) if n in shown)
 

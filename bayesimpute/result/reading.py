@@ -14,7 +14,6 @@ import xarray as xr
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import dataset_to_frame, frame_to_dataset, safe_names
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.schema import FORMAT, datasets_of, imputations_in, in_order
 from bayesimpute.running.imputed_cells import packed
@@ -32,7 +31,7 @@ def whole(tree: xr.DataTree, record: Record) -> xr.DataTree:
     groups = {path: group.drop_vars(_SPARES, errors="ignore") for path, group in groups.items()}
     groups["/"] = groups["/"].assign_attrs(format=FORMAT)
     groups["/observed"] = frame_to_dataset(record.incomplete.frame)  # equal, and not held twice
-    return xr.DataTree.from_dict({**groups, **datasets_of(record, resolve(record.plan, record.incomplete))})
+    return xr.DataTree.from_dict({**groups, **datasets_of(record)})
 
 
 def from_tree(tree: xr.DataTree) -> Record:
@@ -43,11 +42,20 @@ def from_tree(tree: xr.DataTree) -> Record:
         dataset_to_frame(tree["observed"].to_dataset()), clusters=tuple(json.loads(attrs["clusters"]))
     )
     schedule = Schedule(**json.loads(attrs["schedule"]))
-    resolved = resolve(plan, incomplete)
-    names = safe_names([t.name for t in resolved.targets])
     events = _read_events(tree)
+    record = Record(
+        incomplete=incomplete,
+        plan=_with_its_sampler(plan, events),
+        seed=int(attrs["seed"]),
+        schedule=schedule,
+        states=(),
+        legs=(),
+        events=tuple(e for e in events if e.chain < 0),
+        keep_effects=bool(attrs["keep_effects"]),
+    )
+    resolved = record.resolved
+    names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
-    effects = bool(attrs["keep_effects"])
     kept = _read_first(tree, resolved) if int(attrs["format"]) == 1 else _read_kept(tree, resolved)
     kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in kept.items()}
     states, legs = [], []
@@ -55,17 +63,9 @@ def from_tree(tree: xr.DataTree) -> Record:
         states.append(_read_state(tree, names, chain, sweeps[chain]))
         mine = {k: cells for k, cells in kept.items() if k % schedule.chains == chain}
         own = tuple(e for e in events if e.chain == chain)
-        legs.append(_read_leg(tree, names, chain, max(0, sweeps[chain] - schedule.base), mine, own, effects))
-    return Record(
-        incomplete=incomplete,
-        plan=_with_its_sampler(plan, events),
-        seed=int(attrs["seed"]),
-        schedule=schedule,
-        states=tuple(states),
-        legs=tuple(legs),
-        events=tuple(e for e in events if e.chain < 0),
-        keep_effects=effects,
-    )
+        length = max(0, sweeps[chain] - schedule.base)
+        legs.append(_read_leg(tree, names, chain, length, mine, own, record.keep_effects))
+    return record.changed(states=tuple(states), legs=tuple(legs))
 
 
 def _with_its_sampler(plan: Plan, events: Iterable[Event]) -> Plan:

@@ -21,7 +21,6 @@ from bayesimpute.base.replacing import standing
 from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event
 from bayesimpute.result import store
 from bayesimpute.result.result import Result
@@ -49,7 +48,6 @@ def impute(
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
     if not any(v.n_missing for v in incomplete.variables.values()):
         raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
-    resolved = resolve(plan, incomplete)
     states = tuple(ChainState(chain=c) for c in range(plan.run.chains))
     record = Record(
         incomplete=incomplete,
@@ -58,9 +56,10 @@ def impute(
         schedule=Schedule.of(plan),
         states=states,
         legs=tuple(Leg() for _ in states),
-        events=(*resolved.events, *compatible.events(resolved), *(_warned(w) for w in warnings)),
         keep_effects=keep_effects,
     )
+    resolved = record.resolved
+    record = record.changed(events=(*resolved.events, *compatible.events(resolved), *map(_warned, warnings)))
     if checkpoint is not None and not force and standing(checkpoint) is not None:
         remedy = "go on from it with resume(), take another name, or give force=True"
         raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)

@@ -37,8 +37,7 @@ import xarray as xr
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
-from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Resolved, Target
+from bayesimpute.plan.targets import Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.running.imputed_cells import cell_dtype
 from bayesimpute.running.records import STATS, Record
@@ -51,13 +50,13 @@ LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
 def to_tree(record: Record) -> xr.DataTree:
     """A record as a DataTree."""
-    resolved = resolve(record.plan, record.incomplete)
+    resolved = record.resolved
     names = safe_names([t.name for t in resolved.targets])
     groups = {
         "/": xr.Dataset(attrs=_attributes(record)),
         "/observed": frame_to_dataset(record.incomplete.frame),
         "/missing": _missing(record.incomplete),
-        **datasets_of(record, resolved),
+        **datasets_of(record),
         "/chains": _chains(record, names),
         "/sample_stats": _sample_stats(record, names),
         "/events": _events(record),
@@ -69,10 +68,10 @@ def to_tree(record: Record) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-def datasets_of(record: Record, resolved: Resolved) -> dict[str, xr.Dataset]:
+def datasets_of(record: Record) -> dict[str, xr.Dataset]:
     """The groups of the imputed cells and of the completed datasets; none of their arrays is made before it is read."""
-    kept = _kept(record)
-    stack, datasets = Stack(kept), Datasets(record.incomplete, record.plan, kept, record.schedule.m)
+    kept, resolved = _kept(record), record.resolved
+    stack, datasets = Stack(kept), Datasets(record.incomplete, resolved, kept, record.schedule.m)
     names = safe_names(datasets.names())
     completed = {safe: datasets.variable(name) for name, safe in names.items()}
     groups = {

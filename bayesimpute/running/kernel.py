@@ -89,9 +89,9 @@ class Described:
     compatible: Mapping[str, Compatible]
 
     @classmethod
-    def of(cls, plan: Plan, incomplete: Incomplete) -> "Described":
-        """Describe every model of a checked plan."""
-        resolved = resolve(plan, incomplete)
+    def of(cls, plan: Plan, incomplete: Incomplete, resolved: Resolved | None = None) -> "Described":
+        """Describe every model of a checked plan; `resolved` is the plan on these data, if it has been settled."""
+        resolved = resolved or resolve(plan, incomplete)
         designs = describe_all(incomplete, resolved)
         by_name = {t.name: t for t in resolved.targets}
         factors = {name: Compatible.of(by_name[name], resolved, designs, incomplete) for name in resolved.factors}

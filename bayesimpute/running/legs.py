@@ -18,7 +18,7 @@ import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import Event
+from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.imputed_cells import Cells, packed
 from bayesimpute.running.kernel import (
     Bench,
@@ -47,6 +47,7 @@ class Job:
 
     plan: Plan
     incomplete: Incomplete
+    resolved: Resolved
     seed: int
     schedule: Schedule
     keep_effects: bool = False
@@ -58,6 +59,7 @@ class Job:
         return cls(
             plan=record.plan,
             incomplete=record.incomplete,
+            resolved=record.resolved,
             seed=record.seed,
             schedule=record.schedule,
             keep_effects=record.keep_effects,
@@ -86,7 +88,7 @@ def described(job: Job) -> Described:
     """What this process knows of the models of a job, described on first use; not for two threads at a time."""
     if job.key not in _DESCRIBED:
         _DESCRIBED.clear()
-        _DESCRIBED[job.key] = Described.of(job.plan, job.incomplete)
+        _DESCRIBED[job.key] = Described.of(job.plan, job.incomplete, job.resolved)
     return _DESCRIBED[job.key]
 
 

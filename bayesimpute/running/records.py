@@ -6,12 +6,15 @@ added to.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import Event
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.kernel import ChainState
 
 STATS = ("divergences", "acceptance", "depth", "steps", "seconds")
@@ -166,6 +169,17 @@ class Record:
     events: tuple[Event, ...] = ()
     keep_effects: bool = False
 
+    @cached_property
+    def resolved(self) -> Resolved:
+        """The plan, settled on the data: once a run, for it travels with the record."""
+        return resolve(self.plan, self.incomplete)
+
+    def changed(self, **changes: Any) -> "Record":
+        """The same run with some other fields."""
+        made = replace(self, **changes)
+        made.__dict__["resolved"] = self.resolved
+        return made
+
     @property
     def finished(self) -> bool:
         """Whether every chain has made all its sweeps."""
@@ -176,13 +190,13 @@ class Record:
         states, legs = list(self.states), list(self.legs)
         states[state.chain] = state
         legs[state.chain] = joined([legs[state.chain], leg])
-        return replace(self, states=tuple(states), legs=tuple(legs))
+        return self.changed(states=tuple(states), legs=tuple(legs))
 
     def extended(self, sweeps: int) -> "Record":
         """Ready to run on, with all that was kept so far as warm-up."""
         legs = tuple(Leg(events=leg.events) for leg in self.legs)
-        return replace(self, schedule=self.schedule.extended(sweeps), legs=legs)
+        return self.changed(schedule=self.schedule.extended(sweeps), legs=legs)
 
     def added(self, m: int) -> "Record":
         """Ready to run on for more imputations."""
-        return replace(self, schedule=self.schedule.added(m))
+        return self.changed(schedule=self.schedule.added(m))

@@ -11,7 +11,7 @@ from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.families import FAMILIES
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.sensitivity import verdict as words
 from bayesimpute.sensitivity.other_priors import by_rho, under_priors
 from bayesimpute.sensitivity.prior_posterior import Movement, moved
@@ -181,7 +181,9 @@ def identification(
     problems = [*_unknown(imputed, selecting, wanted), *_outside(grid)]
     if problems:
         raise InputError(problems)
-    space = Workspace(imputed.plan, imputed.incomplete)
+    space = Workspace(
+        imputed.plan, imputed.incomplete, Described.of(imputed.plan, imputed.incomplete, imputed.record.resolved)
+    )
     found = []
     for name in (name for name in selecting if name in wanted):
         refits = Refits(

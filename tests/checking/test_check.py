@@ -577,7 +577,7 @@ def test_checking_changes_no_data() -> None:
 
 def test_checking_imports_neither_pymc_nor_bambi() -> None:
     code = (
-        "import sys, pandas as pd; from bayesimpute.check import check; from bayesimpute.plan.plan import Plan\n"
+        "import sys, pandas as pd; from bayesimpute.checking import check; from bayesimpute.plan.plan import Plan\n"
         "frame = pd.DataFrame({'y': [1.0, 2, 4, 3, None], 'x': [1.0, 5, 3, 2, 4], 'g': [1, 1, 2, 2, 2]})\n"
         "assert check(Plan.of('y ~ x'), frame) == []\n"
         "print([m for m in ('pymc', 'bambi', 'pytensor', 'statsmodels', 'matplotlib') if m in sys.modules])"

@@ -4,12 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesimpute.base.errors import InputError, PlanError
+from bayesimpute.base.errors import InputError, PlanError, Problem
 from bayesimpute.base.priors import DISTRIBUTIONS, Prior
 from bayesimpute.families import FAMILIES, Bernoulli, HeckmanProbit
-from bayesimpute.plan.document import as_document, read, set_path, write
+from bayesimpute.plan.document import as_document, set_path, write
+from bayesimpute.plan.document import read as read_fields
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run
+
+
+def read(text: str) -> tuple[Plan, list[Problem]]:
+    """The plan that a document describes, as far as it can be read, and what does not fit."""
+    fields, problems = read_fields(text)
+    return Plan(**fields), problems
+
 
 DOCUMENT = """
 schema = 1

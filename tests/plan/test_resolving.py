@@ -8,9 +8,10 @@ from bayesimpute.data.columns import encode
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Bernoulli, Gaussian, StudentT
 from bayesimpute.formulas import parse
+from bayesimpute.formulas.lift import lift_formula
 from bayesimpute.plan.kinds import kind_of, kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.resolving import lifted, needed, read_formulas, resolve
+from bayesimpute.plan.resolving import needed, read_formulas, resolve
 from bayesimpute.plan.sections import Conditional, Derived, Run
 
 
@@ -61,7 +62,7 @@ def test_the_family_is_an_instance_a_name_or_found_from_the_data() -> None:
 
 
 def test_calls_that_look_beyond_the_row_become_columns() -> None:
-    formula, calls = lifted(parse("y ~ x + cluster_mean(x, g) + (1 + observed(z) || g)"), "here")
+    formula, calls = lift_formula(parse("y ~ x + cluster_mean(x, g) + (1 + observed(z) || g)"))
     assert calls == {"cluster_mean(x, g)", "observed(z)"}
     assert formula.names == {"x", "cluster_mean(x, g)", "observed(z)", "g"}
     assert not formula.cluster_means

@@ -11,6 +11,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, substituted, walk
 from bayesimpute.formulas.terms import Atom, bare, coded, common_terms, random_terms, term_names, written
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.sections import Conditional
 
@@ -171,7 +172,7 @@ class Held:
 
     def multiplied(self, x: str) -> bool:
         """Whether the density of y's model multiplies into the draws of x."""
-        if not self.plan.substantive or self.y not in self.models or self.y in self.reached(x):
+        if not self.plan.substantive or self.y not in self.models or self.y in self.reached.get(x, ()):
             return False
         return any(s.target == self.y for s in self.plan.substantive) or x in self.models[self.y].names
 
@@ -180,19 +181,13 @@ class Held:
         if not self.plan.substantive:
             return frozenset()
         readers = [m for m in self.models.values() if m.target != name and name in m.names]
-        one_way = [m for m in readers if m.target not in self.reached(name)]
+        one_way = [m for m in readers if m.target not in self.reached.get(name, ())]
         return frozenset().union(*({m.target, *m.names} for m in one_way)) - {name}
 
-    def reached(self, name: str) -> set[str]:
-        """The variables that the model of `name` reads, directly or through other models."""
-        seen: set[str] = set()
-        waiting = [name]
-        while waiting:
-            model = self.models.get(waiting.pop())
-            new = (model.names if model is not None else frozenset()) - seen
-            seen |= new
-            waiting += new
-        return seen
+    @cached_property
+    def reached(self) -> dict[str, frozenset[str]]:
+        """For each variable with a model those that it reads, directly or through other models."""
+        return who_reads.reached({name: model.names for name, model in self.models.items()})
 
     def has(self, model: Model, term: frozenset[Atom]) -> bool:
         """Whether a model has a term, or a polynomial that contains it, or the category that a column is."""
