@@ -44,6 +44,7 @@ SEAMS = {
     "pymc": ("designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
     "pytensor": ("designs.matrix_vector", "designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
     "statsmodels": ("analysis",),
+    "glmm": ("analysis.generalised_mixed",),
     "matplotlib": ("plotting",),
     "arviz": ("numerics.chains", "plotting"),
     "arviz_stats": ("sensitivity.importance_weights",),

@@ -5,9 +5,11 @@
 
 ``model.py`` has what is asked, ``fitters.py`` checks it (options, and families in ``FITTERS``), ``rows.py`` makes
 arrays of a formula and a frame. Then one file fits each sort of model: ``linear.py`` (with ``mixed.py``,
-``variance_components.py`` and ``variance_posterior.py`` for random effects), ``regression.py``, ``categories.py``,
-``bayes.py`` (with ``complete_outcome.py`` and ``from_draws.py``). ``own_functions.py`` takes what a user's own function
-returns, ``fitting.py`` goes through the datasets, ``derived_quantities.py`` makes functions of coefficients, and
+``variance_components.py`` and ``variance_posterior.py`` for random effects), ``regression.py``,
+``generalised_mixed.py`` (with ``generalised_estimates.py``, and ``integrated_likelihood.py`` for its likelihood
+anywhere), ``categories.py``, ``bayes.py`` (with ``complete_outcome.py`` and ``from_draws.py``). ``own_functions.py``
+takes what a user's own function returns, ``fitting.py`` goes through the datasets, ``derived_quantities.py`` makes
+functions of coefficients, and
 ``likelihood.py`` is for tests of models against each other.
 """
 

@@ -11,13 +11,15 @@ from typing import Any
 
 from bayesimpute.analysis.categories import fit_cumulative, fit_multinomial
 from bayesimpute.analysis.estimates import Estimate
+from bayesimpute.analysis.generalised_estimates import fit_generalised_mixed
+from bayesimpute.analysis.generalised_mixed import MOST_NODES
 from bayesimpute.analysis.linear import fit_linear
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.regression import fit_bernoulli, fit_gamma, fit_poisson
 from bayesimpute.base.errors import AnalysisError, did_you_mean
 from bayesimpute.formulas import Formula, parse
 
-ENGINES = ("statsmodels", "bambi")
+ENGINES = ("statsmodels", "glmm", "bambi")
 ROBUST = ("HC0", "HC1", "HC2", "HC3")
 COVARIANCES = ("model", *ROBUST, "cluster")
 WORKING = ("independence", "exchangeable")
@@ -39,8 +41,10 @@ class Fitter:
         Its links, the default first.
     intercept : bool
         Whether the design matrix has one; thresholds take its place.
-    mixed : bool
-        Whether maximum likelihood takes random effects.
+    mixed : str
+        The engine of its mixed models by maximum likelihood; nothing where there is none.
+    plain : str
+        That of its models without random effects.
     robust : tuple of str
         The covariances that it has.
     working : bool
@@ -51,7 +55,8 @@ class Fitter:
     outcome: str
     links: tuple[str, ...]
     intercept: bool = True
-    mixed: bool = False
+    mixed: str = ""
+    plain: str = "statsmodels"
     robust: tuple[str, ...] = COVARIANCES
     working: bool = True
 
@@ -59,12 +64,21 @@ class Fitter:
 GENERALISED = ("model", "HC0", "HC1", "cluster")
 FITTERS: Mapping[str, Fitter] = MappingProxyType(
     {
-        "gaussian": Fitter(fit=fit_linear, outcome="number", links=("identity",), mixed=True),
+        "gaussian": Fitter(fit=fit_linear, outcome="number", links=("identity",), mixed="statsmodels"),
         "bernoulli": Fitter(
-            fit=fit_bernoulli, outcome="binary", links=("logit", "probit", "cloglog"), robust=GENERALISED
+            fit=fit_bernoulli, outcome="binary", links=("logit", "probit", "cloglog"), robust=GENERALISED, mixed="glmm"
         ),
-        "poisson": Fitter(fit=fit_poisson, outcome="count", links=("log",), robust=GENERALISED),
-        "gamma": Fitter(fit=fit_gamma, outcome="positive", links=("log", "inverse"), robust=GENERALISED),
+        "poisson": Fitter(fit=fit_poisson, outcome="count", links=("log",), robust=GENERALISED, mixed="glmm"),
+        "negativebinomial": Fitter(
+            fit=fit_generalised_mixed,
+            outcome="count",
+            links=("log",),
+            robust=("model",),
+            working=False,
+            mixed="glmm",
+            plain="glmm",
+        ),
+        "gamma": Fitter(fit=fit_gamma, outcome="positive", links=("log", "inverse"), robust=GENERALISED, mixed="glmm"),
         "cumulative": Fitter(
             fit=fit_cumulative,
             outcome="category",
@@ -119,7 +133,9 @@ def complaints(formula: Formula, options: Mapping[str, Any]) -> list[Complaint]:
 
 def _model(formula: Formula, options: Mapping[str, Any]) -> Model:
     given = {name: value for name, value in options.items() if value is not None}
-    return Model(formula=formula, **{"link": FITTERS[given.get("family", "gaussian")].links[0], **given})
+    fitter = FITTERS[given.get("family", "gaussian")]
+    usual = fitter.mixed if formula.groups and fitter.mixed else fitter.plain
+    return Model(formula=formula, **{"link": fitter.links[0], "engine": usual, **given})
 
 
 def _complaints(model: Model) -> Iterator[Complaint]:
@@ -128,17 +144,23 @@ def _complaints(model: Model) -> Iterator[Complaint]:
     formula, fitter = model.formula, FITTERS[model.family]
     if formula.groups and not fitter.mixed and model.engine == "statsmodels":
         remedy = (
-            'use engine="bambi", pass a function that fits it and returns the estimates and their covariance matrix, '
-            "or leave out the random effects"
+            "pass a function that fits it and returns the estimates and their covariance matrix, or leave out the "
+            "random effects"
         )
         yield "formula", f"a mixed {model.family} model has no good maximum likelihood in Python", remedy
+    usual = fitter.mixed if formula.groups else fitter.plain
+    if usual and model.engine in ("statsmodels", "glmm") and model.engine != usual:
+        which = f"{'a mixed' if formula.groups else 'a'} {model.family} model"
+        yield "engine", f'{which} is not fitted by "{model.engine}"', f'leave it out: "{usual}" fits it'
     if formula.observed:
         yield "formula", "observed() has no meaning in completed data", "make a column of it before imputing"
     if model.engine == "bambi":
         yield from _bayesian(model)
     elif model.df != "infinite" and not formula.groups:
         yield "df", f'"{model.df}" is for mixed models', "leave it out: the residual degrees of freedom are used"
-    if model.reml is False and not formula.groups:
+    if model.engine == "glmm" or model.nodes != 1:
+        yield from _by_glmm(model)
+    elif model.reml is False and not formula.groups:
         yield "reml", "it goes with random effects", "leave it out"
     if model.effects == "marginal" and (model.family == "gaussian" or not fitter.working):
         yield "effects", '"marginal" is for bernoulli, poisson and gamma models', "leave it out"
@@ -182,6 +204,27 @@ def _clusters(model: Model) -> Iterator[Complaint]:
         yield "covariance", f'with working="{model.working}" it is always cluster-robust', "leave it out"
     if model.cluster is not None and model.covariance != "cluster" and model.working is None:
         yield "cluster", 'it goes with covariance="cluster" or with a working correlation', "add one of them"
+
+
+def _by_glmm(model: Model) -> Iterator[Complaint]:
+    factors = [group.factor for group in model.formula.groups]
+    if not isinstance(model.nodes, int) or model.nodes not in range(1, MOST_NODES + 1, 2):
+        finding = f"{model.nodes!r} is no odd number from 1 (Laplace's approximation) to {MOST_NODES}"
+        yield "nodes", finding, "use 1, or 9 or more"
+    elif model.nodes > 1 and (model.engine != "glmm" or len(factors) != 1):
+        finding = 'quadrature is for engine="glmm" with one grouping factor'
+        yield "nodes", finding, "leave it out"
+    if model.engine != "glmm":
+        return
+    if len(set(factors)) < len(factors):
+        finding = 'engine="glmm" has correlated effects of a grouping factor only'
+        yield "formula", finding, 'write (1 + x | g), or use engine="bambi"'
+    if model.df == "satterthwaite":
+        yield "df", '"satterthwaite" is for linear mixed models', 'use "between-within", or leave it out'
+    if model.reml is False:
+        yield "reml", "it is for linear mixed models", "leave it out: this is maximum likelihood"
+    if model.effects == "marginal" and FITTERS[model.family].working:
+        yield "effects", '"marginal" is for models without random effects', "leave it out"
 
 
 def _bayesian(model: Model) -> Iterator[Complaint]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.fitters import FITTERS, model_of
+from bayesimpute.analysis.generalised_estimates import fit_generalised_mixed
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
@@ -48,19 +49,25 @@ def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
         categories are dummy-coded, yes/no values are 0 and 1, ``cluster_mean(x, g)`` is a contextual effect.
     frame : DataFrame
         The data.
-    family : {"gaussian", "bernoulli", "poisson", "gamma", "cumulative", "categorical"}
-        Linear (least squares; mixed by `reml`), logistic, log-linear for counts, gamma, ordered categories (the
-        proportional odds model), unordered categories (multinomial logit); those after the first by maximum
-        likelihood and without random effects. An outcome with two values, as bool or labels, is 0 and 1; of two
-        labels the second (of a category by its order, of text by the alphabet) is 1, and a message says so.
+    family : {"gaussian", "bernoulli", "poisson", "negativebinomial", "gamma", "cumulative", "categorical"}
+        Linear (least squares; mixed by `reml`), logistic, log-linear for counts, the same for overdispersed counts,
+        gamma, ordered categories (the proportional odds model), unordered categories (multinomial logit); those after
+        the first by maximum likelihood, and the categories without random effects. An outcome with two values, as bool
+        or labels, is 0 and 1; of two labels the second (of a category by its order, of text by the alphabet) is 1, and
+        a message says so.
     link : str, optional
         bernoulli: logit (default), probit, cloglog; gamma: log (default), inverse; cumulative: logit (default), probit.
-    engine : {"statsmodels", "bambi"}
-        Maximum likelihood (mixed linear models by our own fitter, :mod:`bayesimpute.analysis.mixed`), or the posterior
-        of the Bayesian model that an imputation would use, by NUTS: for gaussian and bernoulli models with any random
-        effects, with the automatic priors (:mod:`bayesimpute.analysis.bayes`).
+    engine : {"statsmodels", "glmm", "bambi"}
+        By default what fits the model by maximum likelihood: statsmodels (mixed linear models our own fitter,
+        :mod:`bayesimpute.analysis.mixed`), or glmm for mixed models of the other families and for negative binomial
+        ones (:mod:`bayesimpute.analysis.generalised_mixed`). "bambi": the posterior of the Bayesian model that an
+        imputation would use, by NUTS, for gaussian and bernoulli models with any random effects, with the automatic
+        priors (:mod:`bayesimpute.analysis.bayes`).
     reml : bool
-        For mixed models: restricted maximum likelihood; False for maximum likelihood.
+        For mixed linear models: restricted maximum likelihood; False for maximum likelihood.
+    nodes : int
+        For engine="glmm" and one grouping factor: points of the adaptive quadrature for each of its effects, an odd
+        number up to 25; 1 is the Laplace approximation, which is rough where clusters are small and binary.
     covariance : {"model", "HC0", "HC1", "HC2", "HC3", "cluster"}
         Of the estimates, for models without random effects: the model's, heteroscedasticity-consistent, or robust to
         correlation within `cluster`.
@@ -69,7 +76,7 @@ def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
     working : {"independence", "exchangeable"}, optional
         Fit by generalised estimating equations with this working correlation within `cluster`.
     df : {"infinite", "between-within", "satterthwaite"}
-        Complete-data degrees of freedom of a mixed model's fixed effects.
+        Complete-data degrees of freedom of a mixed model's fixed effects; Satterthwaite's for linear ones.
     effects : {"coefficients", "marginal"}
         "marginal": average marginal effects instead of the coefficients of bernoulli, poisson and gamma models.
 
@@ -96,7 +103,8 @@ def one_fit(model: Model, frame: pd.DataFrame) -> Estimate:
         from bayesimpute.analysis.bayes import Bayes
 
         return Bayes(model).fit(frame, 1)
-    return FITTERS[model.family].fit(arrays(model, frame), model)
+    fitted = fit_generalised_mixed if model.engine == "glmm" else FITTERS[model.family].fit
+    return fitted(arrays(model, frame), model)
 
 
 def arrays(model: Model, frame: pd.DataFrame) -> Problem:

@@ -14,6 +14,8 @@ import pandas as pd
 
 from bayesimpute.analysis.categories import ordered, unordered
 from bayesimpute.analysis.fitting import arrays
+from bayesimpute.analysis.generalised_estimates import likelihood_parts
+from bayesimpute.analysis.generalised_mixed import maximum
 from bayesimpute.analysis.mixed import MixedProblem, covariances, solve
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.regression import law
@@ -47,13 +49,17 @@ def likelihood(model: Model, frame: pd.DataFrame) -> Likelihood:
     Raises
     ------
     AnalysisError
-        The model is not fitted by maximum likelihood: another engine, estimating equations, or a gamma model.
+        The model is not fitted by maximum likelihood: engine="bambi", estimating equations, or a gamma model without
+        random effects.
     """
-    if model.engine != "statsmodels" or model.working is not None or model.family == "gamma":
-        what = "gamma models" if model.family == "gamma" else 'engine="bambi" and estimating equations'
+    plain_gamma = model.family == "gamma" and model.engine != "glmm"
+    if model.engine == "bambi" or model.working is not None or plain_gamma:
+        what = "gamma models without random effects" if plain_gamma else 'engine="bambi" and estimating equations'
         remedy = 'test by "D1", or by "D2" of Wald tests'
         raise AnalysisError(f"{model.formula.source}: {what} have no likelihood here; {remedy}")
     problem = arrays(model, frame)
+    if model.engine == "glmm":
+        return _generalised_mixed(problem, model)
     if problem.random:
         return _mixed(problem)
     return {
@@ -115,6 +121,12 @@ def _mixed(problem: Problem) -> Likelihood:
         return -0.5 * (reduced.criterion(theta, sigma) + distance)
 
     return _of(np.concatenate([beta, *parts, [sigma2]]), at)
+
+
+def _generalised_mixed(problem: Problem, model: Model) -> Likelihood:
+    found = maximum(problem, model)
+    parameters, at = likelihood_parts(found)
+    return Likelihood(parameters=parameters, value=float(found.fitted.loglik), at=at)
 
 
 def _theta(problem: MixedProblem, elements: np.ndarray, sigma2: float) -> np.ndarray:

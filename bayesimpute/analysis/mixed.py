@@ -6,6 +6,16 @@ Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1), section 3) on cross-produ
 however many rows there are. The effects of the factor with most clusters are eliminated cluster by cluster, those of
 further factors, nested or crossed, by one dense Cholesky factor.
 
+glmm, by which generalised linear mixed models go (``generalised_mixed.py``), fits linear ones too, in a tenth of the
+time and to the same figures: on ten completed popmis data, crossed factors and fits at the boundary, coefficients to
+1e-5 standard errors, deviances to 1e-9, Satterthwaite's degrees of freedom to 3e-4, and the same fits singular.
+It cannot take this fitter's place. It has no independent effects of one factor, no effects without an intercept and no
+slopes beside the fixed effects; it fails where an outcome's mean is some 1e8 times its standard deviation;
+and it gives the criterion at its maximum alone, where the standard errors of variances, correlations, ICC and R²
+(``variance_components.py``), the posterior at the boundary (``variance_posterior.py``) and D3 (``likelihood.py``) need
+it anywhere. What it could replace is the search, :func:`_maximise`, for some structures; two searches would be more to
+keep, not less.
+
 :func:`solve` takes arrays; ``linear.py`` makes them from a formula and a frame, ``variance_components.py`` says what
 the variance components are and how certain. To add a structure of random effects, write its relative Cholesky factor Λ
 in :meth:`MixedProblem.lambdas`.

@@ -17,6 +17,7 @@ class Model:
     link: str = "identity"
     engine: str = "statsmodels"
     reml: bool = True
+    nodes: int = 1
     covariance: str = "model"
     cluster: str | None = None
     working: str | None = None

@@ -205,6 +205,10 @@ def _pool(parser: argparse.ArgumentParser) -> None:
     for name, about in _ANALYSIS.items():
         parser.add_argument(f"--{name}", metavar="NAME", help=f"with --formula: {about}")
     parser.add_argument(
+        "--nodes", metavar="N", type=_positive,
+        help="with --formula: points of the quadrature of generalised mixed models (1: Laplace's approximation)",
+    )  # fmt: skip
+    parser.add_argument(
         "--ml", action="store_true", help="with --formula: maximum likelihood of mixed models, not REML"
     )
     parser.add_argument(
@@ -237,9 +241,9 @@ def _pool(parser: argparse.ArgumentParser) -> None:
 
 
 _ANALYSIS = {
-    "family": "gaussian, bernoulli, poisson, gamma, cumulative or categorical (gaussian)",
+    "family": "gaussian, bernoulli, poisson, negativebinomial, gamma, cumulative or categorical (gaussian)",
     "link": "another link than the family's first: probit, cloglog, inverse",
-    "engine": "statsmodels or bambi (statsmodels)",
+    "engine": "statsmodels, glmm or bambi (what fits the model by maximum likelihood)",
     "covariance": "model, HC0 to HC3, or cluster (model)",
     "cluster": "the column with the clusters of --covariance or --working",
     "working": "independence or exchangeable: generalised estimating equations",

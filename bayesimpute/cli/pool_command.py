@@ -49,7 +49,7 @@ def _chosen(imputed: "MultiplyImputed", arguments: argparse.Namespace) -> "tuple
     """The analyses that are asked for: the command line's, or those of the plan."""
     from bayesimpute.plan.sections import Analysis
 
-    names = ("family", "link", "engine", "covariance", "cluster", "working", "df", "effects")
+    names = ("family", "link", "engine", "covariance", "cluster", "working", "df", "effects", "nodes")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     given |= {"reml": False} if arguments.ml else {}
     if arguments.formula is not None:
@@ -92,7 +92,19 @@ def _show_test(formula: str, arguments: argparse.Namespace, test: "PooledTest") 
 def _describing_or_not(arguments: argparse.Namespace) -> None:
     """``pool`` takes options of analyses or of descriptives."""
     describing = arguments.describe is not None
-    analysing = ("formula", "family", "link", "engine", "covariance", "cluster", "working", "df", "effects", "dfcom")
+    analysing = (
+        "formula",
+        "family",
+        "link",
+        "engine",
+        "covariance",
+        "cluster",
+        "working",
+        "df",
+        "effects",
+        "nodes",
+        "dfcom",
+    )
     pooling = ("ml", "derive", "against", "method", "use", "allow_failures", "workers", "latex", "html")
     others = (*analysing, *pooling) if describing else ("by", "weights", "cross")
     values = {f"--{name.replace('_', '-')}": getattr(arguments, name) for name in others}

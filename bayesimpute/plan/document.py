@@ -185,6 +185,7 @@ _WANTED: Mapping[str, _Wanted] = {
     "probability": _Wanted("a number", "0.5", (int, float)),
     "by": _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
     "reml": _Wanted("true or false", "true", (bool,)),
+    "nodes": _Wanted("a whole number", "9", (int,)),
 }
 
 

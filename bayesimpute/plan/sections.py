@@ -119,8 +119,9 @@ class Analysis:
     formula: str
     family: str = "gaussian"
     link: str | None = None
-    engine: str = "statsmodels"
+    engine: str | None = None
     reml: bool = True
+    nodes: int = 1
     covariance: str = "model"
     cluster: str | None = None
     working: str | None = None

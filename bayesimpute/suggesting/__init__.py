@@ -237,8 +237,7 @@ def _analyses(asked: Sequence[Asked], families: Mapping[str, str | Family]) -> t
 def _analysis(name: str, asked: Asked, settled: str | Family) -> Analysis:
     family = family_name(settled)
     link = getattr(settled, "link", None)
-    engine = "bambi" if family == "bernoulli" and asked.formula.groups else "statsmodels"
-    return Analysis(name=name, formula=asked.formula.source, family=family, link=link, engine=engine)
+    return Analysis(name=name, formula=asked.formula.source, family=family, link=link)
 
 
 def _complaint(analysis: Analysis, asked: Asked) -> str:

@@ -12,7 +12,6 @@ from bayesimpute.plan.sections import Analysis, Conditional, family_name
 from bayesimpute.suggesting.suggested_model import Model
 
 WIDTH = 118
-BAMBI = "By the Bayesian engine: mixed models of this family have no good maximum likelihood in Python."
 
 
 def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str, Sequence[Model]]]) -> str:
@@ -27,7 +26,6 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
             lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional)]
     for analysis in plan.analyses:
         notes = ["What `bayesimpute pool` fits to each completed dataset."]
-        notes += [BAMBI] if analysis.engine == "bambi" else []
         lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]
     return "\n".join(lines) + "\n"
 

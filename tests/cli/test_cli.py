@@ -452,6 +452,9 @@ def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
     small = imputed.pool("popular ~ sex + (1 | school)", df="satterthwaite", reml=False)
     assert json.loads(run(*mixed, "--workers", "2", "--json")[1]) == small.to_json_dict()
     assert "Satterthwaite" in run(*mixed)[1]
+    logistic = "sex ~ popular + (1 | school)"
+    by_nodes = run("pool", made / "run.nc", "--formula", logistic, "--family", "bernoulli", "--nodes", "9", "--json")
+    assert json.loads(by_nodes[1]) == imputed.pool(logistic, family="bernoulli", nodes=9).to_json_dict()
     robust = run(
         "pool", made / "run.nc", "--formula", "popular ~ sex", "--covariance", "cluster", "--cluster", "school"
     )

@@ -35,6 +35,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayesimpute as bi
+from bayesimpute.analysis.fitters import model_of
 from bayesimpute.base.errors import InputError, errors
 from bayesimpute.checking import check
 from bayesimpute.cli.parser import main
@@ -385,11 +386,11 @@ def test_selection_models_keep_their_selection(school: pd.DataFrame) -> None:
         assert Plan.from_toml(made.toml) == made.plan
 
 
-def test_logistic_mixed_analyses_are_fitted_by_the_bayesian_engine(school: pd.DataFrame) -> None:
+def test_logistic_mixed_analyses_are_fitted_by_maximum_likelihood(school: pd.DataFrame) -> None:
     made = suggest("sex ~ popular + (1 | school)", school)
     (analysis,) = made.plan.analyses
-    assert (analysis.family, analysis.engine) == ("bernoulli", "bambi")
-    assert "no good maximum likelihood" in made.toml
+    assert (analysis.family, analysis.engine) == ("bernoulli", None)
+    assert model_of(analysis.formula, **analysis.options).engine == "glmm"
 
 
 def test_an_analysis_without_gaps_has_no_model(school: pd.DataFrame) -> None:
