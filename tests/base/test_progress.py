@@ -4,13 +4,11 @@ import io
 import re
 import sys
 
-import numpy as np
 import pytest
 from looping import FORMULAS, fresh_record, prior_plan, table
 
 import bayesimpute as bi
 from bayesimpute.base.progress import Progress
-from bayesimpute.running.records import STATS, Leg
 
 
 class Terminal(io.StringIO):
@@ -37,12 +35,6 @@ def plain(terminal: Terminal) -> list[str]:
     return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
-def leg_with(divergences: int) -> Leg:
-    stats = np.zeros((2, len(STATS)))
-    stats[0, STATS.index("divergences")] = divergences
-    return Leg(names={"y": ("a",)}, draws={"y": np.zeros((2, 1))}, stats={"y": stats})
-
-
 def test_silent_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     bi.impute(table(), prior_plan(), seed=1, progress=True)
     assert capfd.readouterr() == ("", "")
@@ -67,10 +59,10 @@ def test_one_line_a_chain_with_sweeps_time_and_divergences(monkeypatch: pytest.M
 def test_lines_follow_legs_and_add_up_divergences(monkeypatch: pytest.MonkeyPatch) -> None:
     on_terminal(monkeypatch)
     record = fresh_record(table(), prior_plan(warmup=2, sweeps=8))
-    with Progress.over(record, show=True) as bar:
+    with Progress.over([state.sweep for state in record.states], end=record.schedule.end, show=True) as bar:
         assert bar.display is not None and len(bar.lines) == 2
-        bar.moved(1, 4, leg_with(2))
-        bar.moved(1, 6, leg_with(3))
+        bar.moved(1, 4, 2)
+        bar.moved(1, 6, 3)
         tasks = {task.fields["chain"]: task for task in bar.display.tasks}
     assert (tasks[1].completed, tasks[1].fields["divergences"], tasks[1].fields["phase"]) == (0, 0, "(compiling)")
     assert (tasks[2].completed, tasks[2].fields["divergences"], tasks[2].fields["phase"]) == (6, 5, "")
@@ -79,5 +71,5 @@ def test_lines_follow_legs_and_add_up_divergences(monkeypatch: pytest.MonkeyPatc
 
 def test_a_silent_bar_takes_legs_too() -> None:
     bar = Progress()
-    bar.moved(0, 1, leg_with(1))
+    bar.moved(0, 1, 1)
     assert (bar.display, bar.lines) == (None, [])

@@ -22,7 +22,7 @@ from bayesimpute.cli.parser import main
 from bayesimpute.data.simulation import simulate_hiv_survey, simulate_school
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
 from bayesimpute.imputed import MultiplyImputed
-from bayesimpute.result.run import impute as impute_frame
+from bayesimpute.imputed import impute as impute_frame
 from bayesimpute.running import legs
 from bayesimpute.sensitivity import identification
 

@@ -16,6 +16,7 @@ import pytest
 from bayesimpute.base.errors import FileError
 from bayesimpute.data import public_data
 from bayesimpute.data.public_data import DATASETS, describe_datasets, load_dataset, read_raw
+from bayesimpute.data.readers import read_file
 
 NAMES = (
     "popmis",
@@ -110,7 +111,7 @@ def test_cached_file_needs_no_network(
     moved = replace(popmis, url="http://127.0.0.1:1/popmis.rda")
     monkeypatch.setattr(public_data, "DATASETS", {"popmis": moved})
     frame = load_dataset("popmis")
-    pd.testing.assert_frame_equal(frame, public_data.read_data(shared_data / "popmis.csv"))
+    pd.testing.assert_frame_equal(frame, read_file(shared_data / "popmis.csv"))
     assert capfd.readouterr() == ("", "")
 
 

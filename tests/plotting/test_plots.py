@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bayesimpute.base.errors import FileError
 from bayesimpute.data.simulation import simulate_school
-from bayesimpute.imputed import MultiplyImputed
+from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.sections import Run
 from bayesimpute.plotting.plots import (
@@ -26,7 +26,6 @@ from bayesimpute.plotting.plots import (
     plot_strip,
     plot_trace,
 )
-from bayesimpute.result.run import impute
 
 ODD = "growth in $ (100%)/αβγ 漢"
 

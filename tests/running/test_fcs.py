@@ -17,6 +17,7 @@ from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImpu
 from bayesimpute.base.errors import BayesimputeError, Outcome
 from bayesimpute.families import Family
 from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.result import run
 from bayesimpute.running import fcs, legs, workers
 from bayesimpute.samplers.nuts import Nuts
 
@@ -303,7 +304,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(xr.DataTree, "to_netcdf", to_netcdf)
-    monkeypatch.setattr(fcs, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run, "CHECKPOINT_SECONDS", 0.0)
     remedy = f"bayesimpute resume {path}" if when else "make room"
     with pytest.raises(FileError, match=f"No space left on device.*{remedy}"):
         again(checkpoint=path)

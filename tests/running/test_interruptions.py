@@ -25,9 +25,10 @@ import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started with it ignored
 from looping import FORMULAS, prior_plan, table
 import bayesimpute as bi
-from bayesimpute import fcs
+from bayesimpute.result import run as running
+from bayesimpute.running import fcs
 
-fcs.LEG_SECONDS, fcs.CHECKPOINT_SECONDS = 0.02, 0.05  # many checkpoints
+fcs.LEG_SECONDS, running.CHECKPOINT_SECONDS = 0.02, 0.05  # many checkpoints
 
 if __name__ == "__main__":
     path, workers, run = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
