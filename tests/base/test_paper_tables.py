@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from bayesimpute.base.errors import InputError
 from bayesimpute.base.paper_tables import HEADS, LATEX, Block, html, latex, latex_text, number
 from bayesimpute.pooling import Estimate, Pooled, VarianceComponent, pool
-from bayesimpute.pooling.labelled import to_html, to_latex
 
 ODD = ("[a]", r"b_1 & <c> % \x{2}", "*d^2~e `f` #$|")
 VALUES = (0.25, 2_000_003.0, -3e-12)
@@ -120,7 +119,7 @@ def cells(table: pd.DataFrame) -> Iterator[tuple[int, int, str, object]]:
 
 
 def test_latex_is_balanced_and_every_row_has_all_columns(pooled: Pooled) -> None:
-    text = to_latex(pooled, caption="50 % of x_1", label="tab:x_1")
+    text = pooled.to_latex(caption="50 % of x_1", label="tab:x_1")
     assert_balanced(text)
     widths = [len(sides) for sides in re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)]
     assert widths == [len(pooled.terms.columns), len(pooled.variance_components.columns)]
@@ -132,7 +131,7 @@ def test_latex_is_balanced_and_every_row_has_all_columns(pooled: Pooled) -> None
 
 @pytest.mark.parametrize("digits", [1, 3, 6])
 def test_the_figures_in_latex_are_those_of_the_frames(pooled: Pooled, digits: int) -> None:
-    found = rows(to_latex(pooled, digits=digits))
+    found = rows(pooled.to_latex(digits=digits))
     assert [plain(row[0]) for row in found[1:4]] == list(ODD)
     for i, j, name, held in cells(pooled.terms.drop(columns="term")):
         shown = found[1 + i][1 + j]
@@ -147,7 +146,7 @@ def test_the_figures_in_latex_are_those_of_the_frames(pooled: Pooled, digits: in
 
 
 def test_the_figures_in_html_are_those_of_the_frames(pooled: Pooled) -> None:
-    page = Page(to_html(pooled, digits=4))
+    page = Page(pooled.to_html(digits=4))
     assert [len(table) for table in page.tables] == [4, 2]
     assert [row[0] for row in page.tables[0][1:]] == list(ODD)
     for i, j, name, held in cells(pooled.terms.drop(columns=["term", "p_value"])):
@@ -160,8 +159,8 @@ def test_notes_say_m_degrees_of_freedom_and_messages(pooled: Pooled) -> None:
     first = "Pooled over m = 3 completed datasets (Rubin's rules; 95 % intervals)."
     notes = [first, pooled.df_note, pooled.m_note, *pooled.messages]
     assert len(pooled.messages) == 1
-    assert Page(to_html(pooled)).notes == notes
-    shown = re.findall(r"^(.*)\\par$", to_latex(pooled).split(r"\footnotesize")[1], re.MULTILINE)
+    assert Page(pooled.to_html()).notes == notes
+    shown = re.findall(r"^(.*)\\par$", pooled.to_latex().split(r"\footnotesize")[1], re.MULTILINE)
     assert [plain(note) for note in shown] == notes
 
 
@@ -178,25 +177,25 @@ def test_whatever_columns_a_frame_has_are_printed(pooled: Pooled) -> None:
         }
     )
     more = replace(pooled, variance_components=frame, conf_level=0.9)
-    heads, first, second = rows(to_latex(more))[4:]
+    heads, first, second = rows(more.to_latex())[4:]
     assert heads == ["Group", "Name", "Estimate", r"90 \% low", r"90 \% high", "Method", "N"]
     assert first == ["g", "Intercept", "0.500", "0.250", "0.750", r"log\_scale", "12"]
     assert second == ["Residual", "Residual", "1.25", "", r"$\infty$", "", "240"]
-    assert Page(to_html(more)).tables[1][2] == ["Residual", "Residual", "1.25", "", "∞", "", "240"]
+    assert Page(more.to_html()).tables[1][2] == ["Residual", "Residual", "1.25", "", "∞", "", "240"]
 
 
 def test_other_quantities_are_a_block_of_their_own(pooled: Pooled) -> None:
     frame = pd.DataFrame({"name": ["ICC"], "group": ["g"], "estimate": [0.25], "conf_low": [0.125], "conf_high": [0.5]})
     more = replace(pooled, quantities=frame)
-    text = to_latex(more)
+    text = more.to_latex()
     assert rows(text)[-1] == ["ICC", "g", "0.250", "0.125", "0.500"] and "ICC and explained variance" in text
-    assert Page(to_html(more)).tables[2][1] == ["ICC", "g", "0.250", "0.125", "0.500"]
+    assert Page(more.to_html()).tables[2][1] == ["ICC", "g", "0.250", "0.125", "0.500"]
 
 
 def test_without_variance_components_there_is_one_table(pooled: Pooled) -> None:
     none = replace(pooled, variance_components=pooled.variance_components.iloc[:0])
-    assert to_latex(none).count(r"\begin{tabular}") == 1
-    assert len(Page(to_html(none)).tables) == 1
+    assert none.to_latex().count(r"\begin{tabular}") == 1
+    assert len(Page(none.to_html()).tables) == 1
 
 
 def test_a_group_of_rows_names_itself_once() -> None:
@@ -235,16 +234,16 @@ def test_numbers_as_people_write_them(held: float, shown: str) -> None:
 
 @pytest.mark.parametrize("digits", [0, 16, True, 2.5, "3"])
 def test_digits_are_a_small_whole_number(pooled: Pooled, digits: object) -> None:
-    for print_ in (to_latex, to_html):
+    for print_ in (pooled.to_latex, pooled.to_html):
         with pytest.raises(InputError, match=r"digits: .* is not a whole number from 1 to 15"):
-            print_(pooled, digits=digits)
+            print_(digits=digits)
 
 
 def test_labels_that_latex_cannot_use(pooled: Pooled) -> None:
     with pytest.raises(InputError, match="label without a caption"):
-        to_latex(pooled, label="tab:x")
+        pooled.to_latex(label="tab:x")
     with pytest.raises(InputError, match=r"label: 'a%\}' has '%' and '\}'"):
-        to_latex(pooled, label="a%}", caption="A")
+        pooled.to_latex(label="a%}", caption="A")
 
 
 def test_heads_need_no_escape_that_html_would_show() -> None:
