@@ -14,12 +14,11 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import Outcome
 from bayesimpute.data.simulation import simulate_school
 from bayesimpute.diagnosis.diagnosis import UNDECIDED, Diagnosis, autocorrelation, diagnose
-from bayesimpute.imputed import MultiplyImputed
+from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.numerics.chains import ESS, R_HAT
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.sections import Run
 from bayesimpute.pooling import Analyses
-from bayesimpute.result.run import impute
 
 Fill = Callable[[np.random.Generator, str], np.ndarray]
 
