@@ -207,7 +207,10 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         xr.Dataset({"x": ("unit", [1.0])}).to_netcdf(path, engine="h5netcdf")
     else:
         tree = imputed.tree.copy()
-        tree.attrs["format"] = 99
+        if kind == "part":
+            del tree["imputed"]
+        else:
+            tree.attrs["format"] = {"older": 1, "newer": 99, "strange": "two"}[kind]
         tree.to_netcdf(path, engine="h5netcdf")
 
 
@@ -219,7 +222,10 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         ("empty", "damaged"),
         ("text", "damaged"),
         ("other", "not a saved imputation"),
-        ("newer", "update bayesimpute"),
+        ("part", "damaged"),
+        ("older", "it has format 1, this version of bayesimpute reads 2; use the version that wrote it"),
+        ("newer", "it has format 99, this version of bayesimpute reads 2; use the version that wrote it"),
+        ("strange", "it has format two"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error(imputed: MultiplyImputed, tmp_path: Path, kind: str, text: str) -> None:

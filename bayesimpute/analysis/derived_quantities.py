@@ -1,49 +1,26 @@
 """Quantities derived from the coefficients of an analysis, with delta-method covariances.
 
 ``"b[texp] + 5 * b[sex:texp]"``: ``b[…]`` is a coefficient by its name, the rest is arithmetic and the functions of
-``FUNCTIONS``. An expression is read into a tree of allowed nodes and never run as Python. Gradients are exact to
-rounding: the derivative of f is Im f(b + ih) / h for a step h so small that it changes nothing else (Squire & Trapp
-1998, SIAM Review 40:110), which is why every function here must be one of a complex variable.
+``SMOOTH``, in the language of :mod:`bayesimpute.formulas`, which cannot run code. Gradients are exact to rounding: the
+derivative of f is Im f(b + ih) / h for a step h so small that it changes nothing else (Squire & Trapp 1998, SIAM
+Review 40:110), which is why every function here must be one of a complex variable.
 """
 
-import ast
-import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from bayesimpute.analysis.estimates import Estimate
-from bayesimpute.base.errors import AnalysisError, did_you_mean
+from bayesimpute.base.errors import AnalysisError, FormulaError, did_you_mean
+from bayesimpute.formulas import evaluate_expression
+from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_expression, render, walk
 
 STEP = 1e-30
-FUNCTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {
-        "exp": np.exp,
-        "log": np.log,
-        "sqrt": np.sqrt,
-        "tanh": np.tanh,
-        "expit": lambda v: 1 / (1 + np.exp(-v)),
-        "logit": lambda v: np.log(v / (1 - v)),
-    }
-)
-OPERATORS: Mapping[type, Callable[..., Any]] = MappingProxyType(
-    {
-        ast.Add: operator.add,
-        ast.Sub: operator.sub,
-        ast.Mult: operator.mul,
-        ast.Div: operator.truediv,
-        ast.Pow: operator.pow,
-        ast.USub: operator.neg,
-        ast.UAdd: operator.pos,
-    }
-)
-LONGEST = 2000
+SMOOTH = ("exp", "log", "sqrt", "tanh", "expit", "logit")
+OPERATORS = frozenset(("+", "-", "*", "/", "**"))
 _COEFFICIENT = re.compile(r"\bb\[((?:[^\[\]]|\[[^\[\]]*\])+)\]")
-Tree = Callable[[np.ndarray], Any]
 
 
 def derive(estimate: Estimate, expressions: Mapping[str, str]) -> Estimate:
@@ -69,89 +46,61 @@ def derive(estimate: Estimate, expressions: Mapping[str, str]) -> Estimate:
     """
     if not expressions:
         raise AnalysisError("derived: no expression is given; write one like b[texp] + 5 * b[sex:texp]")
-    trees, used = zip(*(read(text, estimate.terms, name) for name, text in expressions.items()), strict=True)
+    read = {f"derived[{name}]": text for name, text in expressions.items()}
+    plain, used = zip(*(_read(text, estimate.terms, place) for place, text in read.items()), strict=True)
     b = np.asarray(estimate.estimates, dtype=float)
-    values = np.array([_value(tree, b, name) for name, tree in zip(expressions, trees, strict=True)])
-    gradients = np.array([_gradient(tree, b) for tree in trees])
-    dfcom = estimate.dfcom
+    points = np.vstack([b, b + 1j * STEP * np.eye(len(b))])
+    columns = {_column(term): points[:, place] for place, term in enumerate(estimate.terms)}
+    found = np.array([evaluate_expression(text, columns) for text in plain])
+    for place, value in zip(read, found[:, 0].tolist(), strict=True):
+        if not np.isfinite(value) or abs(value.imag) > 1e-12 * max(abs(value.real), 1e-300):
+            raise AnalysisError(f"{place}: it is not a finite number at the estimates; look at its expression")
+    gradients, dfcom = np.imag(found[:, 1:]) / STEP, estimate.dfcom
     if np.shape(dfcom):
-        dfcom = np.array([min(np.asarray(dfcom)[list(places)], default=np.inf) for places in used])
+        each = dict(zip(estimate.terms, np.asarray(dfcom), strict=True))
+        dfcom = np.array([min(each[term] for term in terms) for terms in used])
     return replace(
         estimate,
         terms=tuple(expressions),
-        estimates=values,
+        estimates=np.real(found[:, 0]),
         covariance=gradients @ np.asarray(estimate.covariance) @ gradients.T,
         dfcom=dfcom,
     )
 
 
-def read(text: str, terms: Sequence[str], name: str) -> tuple[Tree, frozenset[int]]:
-    """A function of the coefficients, and the places of those that it uses."""
-    place = f"derived[{name}]"
-    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+def _column(term: str) -> str:
+    return f"b[{term}]"
+
+
+def _read(text: str, terms: Sequence[str], place: str) -> tuple[str, frozenset[str]]:
+    """An expression of columns that are called ``b[term]``, all of it allowed, and the terms that it uses."""
+    if not isinstance(text, str) or not text.strip():
         raise AnalysisError(f"{place}: an expression is needed; write one like b[texp] + 5 * b[sex:texp]")
-    used: list[int] = []
-
-    def coefficient(match: re.Match[str]) -> str:
-        term = match[1].strip()
-        if term not in terms:
-            remedy = did_you_mean(term, terms, f"the terms are {', '.join(terms)}")
-            raise AnalysisError(f'{place}: there is no coefficient "{term}"; {remedy}')
-        used.append(list(terms).index(term))
-        return f"_{used[-1]}"
-
-    plain = _COEFFICIENT.sub(coefficient, text)
+    used = frozenset(match[1].strip() for match in _COEFFICIENT.finditer(text))
+    for term in used.difference(terms):
+        remedy = did_you_mean(term, terms, f"the terms are {', '.join(terms)}")
+        raise AnalysisError(f'{place}: there is no coefficient "{term}"; {remedy}')
     if not used:
         raise AnalysisError(f"{place}: {text} uses no coefficient; write b[name of the term]")
-    if "_" in _COEFFICIENT.sub("", text):  # names that stand for coefficients below start with it
-        raise AnalysisError(f'{place}: "_" is not allowed outside of b[…]; use numbers, + - * / ** and functions')
+    plain = _COEFFICIENT.sub(lambda match: f"`{_column(match[1].strip())}`", text)
     try:
-        body = ast.parse(plain.strip(), mode="eval").body
-        return _compiled(body, place), frozenset(used)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise AnalysisError(
-            f"{place}: {text} cannot be read; use b[term], numbers, + - * / **, and functions"
-        ) from error
+        tree = read_expression(plain, place)
+    except FormulaError as error:
+        raise AnalysisError(f"{error}; use b[term], numbers, + - * / **, and functions") from error
+    columns = frozenset(map(_column, used))
+    for node in () if tree is None else walk(tree):
+        if not _allowed(node, columns):
+            remedy = f"use b[term], numbers, + - * / ** and the functions {', '.join(SMOOTH)}"
+            raise AnalysisError(f"{place}: {render(node)} is not allowed; {remedy}")
+    return plain, used
 
 
-def _compiled(node: ast.AST, place: str) -> Tree:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        number = float(node.value)
-        return lambda b: number
-    if isinstance(node, ast.Name) and re.fullmatch(r"_\d+", node.id):
-        index = int(node.id[1:])
-        return lambda b: b[index]
-    if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
-        sign, inner = OPERATORS[type(node.op)], _compiled(node.operand, place)
-        return lambda b: sign(inner(b))
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        both, left, right = OPERATORS[type(node.op)], _compiled(node.left, place), _compiled(node.right, place)
-        return lambda b: both(left(b), right(b))
-    if isinstance(node, ast.Call) and _is_known(node):
-        function, argument = FUNCTIONS[ast.unparse(node.func)], _compiled(node.args[0], place)
-        return lambda b: function(argument(b))
-    found = ast.unparse(node)
-    raise AnalysisError(
-        f"{place}: {found} is not allowed; use b[term], numbers, + - * / ** and the functions {', '.join(FUNCTIONS)}"
-    )
-
-
-def _is_known(node: ast.Call) -> bool:
-    return ast.unparse(node.func) in FUNCTIONS and len(node.args) == 1 and not node.keywords
-
-
-@np.errstate(all="ignore")
-def _value(tree: Tree, b: np.ndarray, name: str) -> float:
-    try:
-        value = complex(tree(b.astype(complex)))
-    except (ZeroDivisionError, OverflowError):
-        value = complex("nan")
-    if not np.isfinite(value) or abs(value.imag) > 1e-12 * max(abs(value.real), 1e-300):
-        raise AnalysisError(f"derived[{name}]: it is not a finite number at the estimates; look at its expression")
-    return value.real
-
-
-@np.errstate(all="ignore")
-def _gradient(tree: Tree, b: np.ndarray) -> np.ndarray:
-    moved = b + 1j * STEP * np.eye(len(b))
-    return np.array([complex(tree(row)).imag / STEP for row in moved])
+def _allowed(node: Node, columns: frozenset[str]) -> bool:
+    match node:
+        case Name(name):
+            return name in columns
+        case Call(function, arguments, keywords):
+            return function in SMOOTH and len(arguments) == 1 and not keywords
+        case Operation(symbols):
+            return OPERATORS.issuperset(symbols)
+    return isinstance(node, Number)

@@ -2,21 +2,20 @@ r"""Tables for papers and notebooks: LaTeX for booktabs, and HTML that needs not
 
 Numbers have so many significant digits, p values so many decimals (``<0.001``), and what does not exist is an empty
 cell. Texts are escaped: a term may have any name. A :class:`Block` is one table of a page; to print another kind of
-result, make blocks of its frames and give them to :func:`latex` and :func:`html`.
+result, make blocks of its frames and give them to :func:`latex` and :func:`html`. They are not pandas' Styler, which
+would need Jinja2 to join the cells and leave us the rest: it escapes no ``<``, ``|`` or leading ``[``, parts no groups
+of rows, and its HTML hangs on a style sheet and random ids.
 """
 
 import html as markup
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import InputError, one
-
-if TYPE_CHECKING:
-    pass
 
 HEADS = {
     "std_error": "Std. error",
@@ -85,16 +84,14 @@ class Block:
     def rows(self, digits: int) -> Iterator[tuple[bool, list[str]]]:
         """Whether a row begins a new group, and its cells as plain texts."""
         names = list(map(str, self.table.columns))
-        before: Any = None
+        place = names.index(self.by) if self.by else None
+        before = None
         for values in self.table.itertuples(index=False, name=None):
             cells = [_text(value, name, digits) for name, value in zip(names, values, strict=True)]
-            if self.by:
-                place = names.index(self.by)
-                new, before = cells[place] != before, cells[place]
-                cells[place] = cells[place] if new else ""
-                yield new, cells
-            else:
-                yield False, cells
+            new = place is not None and cells[place] != before
+            if place is not None:
+                before, cells[place] = cells[place], cells[place] if new else ""
+            yield new, cells
 
 
 def latex(
@@ -105,7 +102,7 @@ def latex(
     label: str | None = None,
     digits: int = 3,
 ) -> str:
-    """Blocks below each other in one ``table`` environment, with notes; see :func:`to_latex`."""
+    """Blocks below each other in one ``table`` environment, with notes; options as for ``Pooled.to_latex``."""
     _check_digits(digits)
     _check_label(label, caption)
     lines = [r"\begin{table}", r"\centering"]
@@ -206,19 +203,17 @@ def _latex_cell(text: str, side: str) -> str:
 def _html_block(block: Block, digits: int) -> list[str]:
     lines = [f'<table style="{_LINES}">']
     lines += [f'<caption style="text-align:left">{_html_text(block.title)}</caption>'] if block.title else []
-    heads = [
-        f'<th scope="col" style="{_CELL.format(side=side)};border-bottom:1px solid">{_html_text(head)}</th>'
-        for head, side in zip(block.heads, block.sides, strict=True)
-    ]
-    lines += [f"<thead><tr>{''.join(heads)}</tr></thead>", "<tbody>"]
+    heads = _html_row("th", map(_html_text, block.heads), block.sides, ";border-bottom:1px solid")
+    lines += [f"<thead>{heads}</thead>", "<tbody>"]
     for new, cells in block.rows(digits):
-        line = ";border-top:1px solid #ccc" if new else ""
-        row = [
-            f'<td style="{_CELL.format(side=side)}{line}">{_html_cell(cell, side)}</td>'
-            for cell, side in zip(cells, block.sides, strict=True)
-        ]
-        lines.append(f"<tr>{''.join(row)}</tr>")
+        texts = map(_html_cell, cells, block.sides)
+        lines.append(_html_row("td", texts, block.sides, ";border-top:1px solid #ccc" if new else ""))
     return [*lines, "</tbody>", "</table>"]
+
+
+def _html_row(tag: str, cells: Iterable[str], sides: Iterable[str], line: str) -> str:
+    row = (f'<{tag} style="{_CELL.format(side=s)}{line}">{c}</{tag}>' for c, s in zip(cells, sides, strict=True))
+    return f"<tr>{''.join(row)}</tr>"
 
 
 def _html_text(text: str) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import Outcome
+from bayesimpute.base.tables import records
 from bayesimpute.diagnosis import remedies
 from bayesimpute.numerics.chains import FEWEST_DRAWS, chain_figures
 from bayesimpute.pooling import Analyses
@@ -82,8 +83,8 @@ class Diagnosis:
         return {
             "converged": self.converged,
             "divergences": self.divergences,
-            "parameters": _records(self.parameters.loc[:, list(PARAMETER_KEYS)]),
-            "imputed": _records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
+            "parameters": records(self.parameters.loc[:, list(PARAMETER_KEYS)]),
+            "imputed": records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
         }
 
     def __str__(self) -> str:
@@ -216,10 +217,3 @@ def _transitions(imputed: "Result") -> tuple[int, int]:
     if "divergences" not in stats:
         return 0, 0
     return int(np.nansum(stats["divergences"].values)), int(np.nansum(stats["steps"].values))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {k: v if isinstance(v, str) else (float(v) if np.isfinite(v) else None) for k, v in row.items()}
-        for row in table.to_dict("records")
-    ]

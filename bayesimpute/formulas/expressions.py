@@ -144,7 +144,7 @@ def evaluate_expression(
     expression : Expression or str
         As read by :func:`parse_expression`, or the text.
     columns : mapping of str to array or Series, shape (unit,)
-        The columns by name: numbers, yes/no values, categories or texts. A data frame will do.
+        The columns by name: numbers (also complex ones), yes/no values, categories or texts. A data frame will do.
     extra : mapping of str to callable, optional
         ``cluster_mean(values, key)``, of an array of shape (unit,) and the name of a key (``school`` or ``a:b``), and
         ``observed(name)``; each returns an array of shape (unit,).
@@ -152,7 +152,7 @@ def evaluate_expression(
     Returns
     -------
     ndarray, shape (unit,)
-        Float64, NaN where an operand is missing.
+        Float64 (complex of complex columns), NaN where an operand is missing.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def evaluate_expression(
     with np.errstate(all="ignore"):
         result = evaluator.number(expression.tree)
     length = len(columns[min(expression.names)])
-    return np.broadcast_to(np.asarray(result, dtype=np.float64), (length,)).copy()
+    return np.broadcast_to(np.asarray(result, dtype=np.result_type(result, np.float64)), (length,)).copy()
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,8 @@ def _column(column: np.ndarray | pd.Series) -> np.ndarray | pd.Categorical:
     if isinstance(series.dtype, pd.CategoricalDtype):
         return pd.Categorical(series)
     if pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
-        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+        kind = np.complex128 if pd.api.types.is_complex_dtype(series) else np.float64
+        return series.to_numpy(dtype=kind, na_value=np.nan)
     return pd.Categorical(series)
 
 

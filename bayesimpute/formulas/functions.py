@@ -91,6 +91,8 @@ FUNCTIONS: dict[str, Function] = {
     "cos": _elementwise(np.cos),
     "tan": _elementwise(np.tan),
     "tanh": _elementwise(np.tanh),
+    "expit": _elementwise(lambda x: 1 / (1 + np.exp(-x))),
+    "logit": _elementwise(lambda x: np.log(x / (1 - x))),
     "floor": _elementwise(np.floor),
     "ceil": _elementwise(np.ceil),
     "round": Function(most=2, apply=np.round),

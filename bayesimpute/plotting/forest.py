@@ -4,17 +4,14 @@ Each term is a line on which the analyses stand in their order and colours; what
 point alone. One axis holds all terms, so choose terms of one scale.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
-from bayesimpute.base.saving import ending, unknown_ending
-from bayesimpute.plotting.figures import house_style, new_figure, write_figure
+from bayesimpute.plotting.figures import house_style, new_figure
 from bayesimpute.plotting.plots import CHAIN_COLOURS
 from bayesimpute.pooling.side_by_side import Analysed, Comparison, compare
 
@@ -28,7 +25,6 @@ PITCH = 0.22
 """Inches from one analysis to the next."""
 GAP = 0.8
 """Between two terms, in analyses."""
-ENDING = {".png": "PNG"}
 
 
 def plot_forest(compared: Comparison | Mapping[str, Analysed], *, terms: Sequence[str] | None = None) -> "Figure":
@@ -67,29 +63,6 @@ def plot_forest(compared: Comparison | Mapping[str, Analysed], *, terms: Sequenc
         ax.set_xlabel(f"estimate ({100 * found.conf_level:g} % interval)")
         _legend(ax, found.analyses)
     return figure
-
-
-def write_forest(
-    compared: Comparison | Mapping[str, Analysed],
-    path: str | os.PathLike[str],
-    *,
-    terms: Sequence[str] | None = None,
-    force: bool = False,
-) -> Path:
-    """Write :func:`plot_forest` to a PNG file.
-
-    Raises
-    ------
-    FileError
-        If the file exists and not `force`, has another ending, or cannot be written.
-    InputError
-        As for :func:`plot_forest`.
-    """
-    path = Path(path)
-    if ending(path, ENDING) is None:
-        raise unknown_ending(path, ENDING)
-    write_figure(plot_forest(compared, terms=terms), path, force=force)
-    return path
 
 
 def _chosen(found: Comparison, terms: Sequence[str] | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import pandas as pd
 from bayesimpute.analysis.estimates import Estimate, VarianceComponent
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
+from bayesimpute.base.tables import records
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
 from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
@@ -108,11 +109,11 @@ class Pooled:
 
         What is infinite or undefined is None; covariances have no interval.
         """
-        rows = _records(self.variance_components)
+        rows = records(self.variance_components)
         components = [{k: v for k, v in row.items() if v not in (None, "")} for row in rows]
-        terms = _records(self.terms.loc[:, list(JSON_COLUMNS)])
+        terms = records(self.terms.loc[:, list(JSON_COLUMNS)])
         found = {"m": self.m, "terms": terms, "variance_components": components}
-        return found | ({"quantities": _records(self.quantities)} if len(self.quantities) else {})
+        return found | ({"quantities": records(self.quantities)} if len(self.quantities) else {})
 
     def to_latex(self, *, caption: str | None = None, label: str | None = None, digits: int = 3) -> str:
         r"""A LaTeX table: terms, variance components, and notes below.
@@ -320,17 +321,6 @@ def _messages(estimates: Sequence[Estimate]) -> tuple[str, ...]:
         f"{'all datasets' if len(ks) == m else f'dataset {", ".join(map(str, ks))}'}: {message}"
         for message, ks in where.items()
     )
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(name): value if isinstance(value, str) else _finite(value) for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _short(value: float) -> str:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.tables import records
 from bayesimpute.pooling.scalars import check_number
 
 if TYPE_CHECKING:
@@ -125,12 +126,11 @@ class Mixture:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``; what is not defined is None."""
-        rows = self.table.to_dict("records")
         return {
             "m": self.m,
             "prob": self.prob,
             "weights": self.weights.tolist(),
-            "parameters": [{str(k): v if isinstance(v, str) else _finite(v) for k, v in row.items()} for row in rows],
+            "parameters": records(self.table),
             "notes": list(self.notes),
         }
 
@@ -286,7 +286,3 @@ def _messages(estimates: Sequence[Estimate]) -> list[str]:
             where.setdefault(message, []).append(str(k))
     every = len(estimates)
     return [f"{'all datasets' if len(k) == every else f'dataset {", ".join(k)}'}: {m}" for m, k in where.items()]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -57,7 +57,7 @@ def selecting(imputed: "Result") -> list[Family]:
 def samplers(imputed: "Result") -> tuple[str, ...]:
     """The samplers that drew the parameters of a run."""
     said = [what.removeprefix(CHOSEN) for what in imputed.events["what"] if what.startswith(CHOSEN)]
-    return tuple(dict.fromkeys(said)) or ("nuts",)
+    return tuple(dict.fromkeys(said))
 
 
 def versions(imputed: "Result") -> dict[str, str]:

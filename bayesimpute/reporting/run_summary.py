@@ -80,7 +80,6 @@ def convergence(found: "Diagnosis") -> str:
 def software(imputed: "Result") -> str:
     """Programs with their versions: those that made the run, and the ArviZ that judged it."""
     made = versions(imputed)
-    names = [f"{shown} {made[name]}" for name, shown in NAMES.items() if name in made]
-    python = made.get("python", "(version not saved)")
+    names = [f"{shown} {made[name]}" for name, shown in NAMES.items()]
     cited = see("pymc", "bambi", "arviz", "xarray")
-    return f"Software: {', '.join(names)}, ArviZ {version('arviz')} and Python {python} {cited}."
+    return f"Software: {', '.join(names)}, ArviZ {version('arviz')} and Python {made['python']} {cited}."

@@ -1,37 +1,20 @@
-"""A saved DataTree as the :class:`~bayesimpute.running.records.Record` that it came from, of this format or of format
-1.
-
-The schema is that of :mod:`bayesimpute.result.schema`. :func:`whole` puts back into a tree from a file what files do
-not have.
-"""
+"""A DataTree by :mod:`bayesimpute.result.schema` as the :class:`~bayesimpute.running.records.Record` it came from."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.data.xarray_frames import dataset_to_frame, frame_to_dataset, safe_names
+from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
-from bayesimpute.result.schema import FORMAT, datasets_of, imputations_in, in_order
+from bayesimpute.result.schema import imputations_in, in_order
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Leg, Record, Schedule
 from bayesimpute.samplers.sampler import SamplerState
-
-_SPARES = ("spare_imputation", "spare_cells")
-"""Where format 1 had the cells of imputations that are not asked for yet."""
-
-
-def whole(tree: xr.DataTree, record: Record) -> xr.DataTree:
-    """A tree from a file in today's format, with the completed datasets of the record that was read from it."""
-    groups = {path: group for path, group in tree.to_dict().items() if not path.startswith(("/completed", "/imputed"))}
-    groups = {path: group.drop_vars(_SPARES, errors="ignore") for path, group in groups.items()}
-    groups["/"] = groups["/"].assign_attrs(format=FORMAT)
-    groups["/observed"] = frame_to_dataset(record.incomplete.frame)  # equal, and not held twice
-    return xr.DataTree.from_dict({**groups, **datasets_of(record)})
 
 
 def from_tree(tree: xr.DataTree) -> Record:
@@ -45,7 +28,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     events = _read_events(tree)
     record = Record(
         incomplete=incomplete,
-        plan=_with_its_sampler(plan, events),
+        plan=plan,
         seed=int(attrs["seed"]),
         schedule=schedule,
         states=(),
@@ -56,8 +39,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     resolved = record.resolved
     names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
-    kept = _read_first(tree, resolved) if int(attrs["format"]) == 1 else _read_kept(tree, resolved)
-    kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in kept.items()}
+    kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in _read_kept(tree, resolved).items()}
     states, legs = [], []
     for chain in range(schedule.chains):
         states.append(_read_state(tree, names, chain, sweeps[chain]))
@@ -66,12 +48,6 @@ def from_tree(tree: xr.DataTree) -> Record:
         length = max(0, sweeps[chain] - schedule.base)
         legs.append(_read_leg(tree, names, chain, length, mine, own, record.keep_effects))
     return record.changed(states=tuple(states), legs=tuple(legs))
-
-
-def _with_its_sampler(plan: Plan, events: Iterable[Event]) -> Plan:
-    """Files from before runs said which sampler they chose: that was NUTS."""
-    said = any(event.what.startswith("sampler ") for event in events)
-    return plan if said or plan.run.sampler != "auto" else plan.with_run(sampler="nuts")
 
 
 def _read_events(tree: xr.DataTree) -> list[Event]:
@@ -128,23 +104,3 @@ def _read_kept(tree: xr.DataTree, resolved: Resolved) -> dict[int, dict[str, np.
     groups = {t.name: tree[f"imputed/{names[t.name]}"].to_dataset() for t in resolved.targets if t.missing_rows.size}
     cells = {t.name: groups[t.name]["cells"].values if t.name in groups else none for t in resolved.targets}
     return {k: {name: values[place] for name, values in cells.items()} for place, k in enumerate(imputations)}
-
-
-def _read_first(tree: xr.DataTree, resolved: Resolved) -> dict[int, dict[str, np.ndarray]]:
-    """The cells of a tree of format 1: out of the completed datasets, and the spares out of the states."""
-    completed = tree["completed"].to_dataset()
-    by_name = {variable.attrs["name"]: variable.values for variable in completed.values()}
-    none = np.zeros(0)
-    found: dict[int, dict[str, np.ndarray]] = {
-        k: {
-            t.name: by_name[t.name][k][t.missing_rows].astype(float) if t.missing_rows.size else none
-            for t in resolved.targets
-        }
-        for k in json.loads(tree.attrs["imputations_done"])
-    }
-    for target, safe in safe_names([t.name for t in resolved.targets]).items():
-        data = tree[f"state/{safe}"].to_dataset()
-        if "spare_cells" in data:
-            for k, cells in zip(data["spare_imputation"].values.tolist(), data["spare_cells"].values, strict=True):
-                found.setdefault(k, {})[target] = np.array(cells)
-    return found

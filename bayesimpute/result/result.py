@@ -19,7 +19,7 @@ from bayesimpute.base.errors import BayesimputeError, DataError, FileError, Plan
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
-from bayesimpute.result.reading import from_tree, whole
+from bayesimpute.result.reading import from_tree
 from bayesimpute.result.schema import FORMAT, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
@@ -202,7 +202,7 @@ class Result:
         Raises
         ------
         FileError
-            If the file is not there, is not such a file, is truncated, or comes from a newer version.
+            If the file is not there, is not such a file, is truncated, or has another format.
         """
         tree = _checked(read_tree(path), path)
         try:
@@ -211,8 +211,8 @@ class Result:
             return cls(tree)
         except Exception as error:
             raise damaged(path) from error
-        made = cls(whole(tree, record))
-        made.__dict__["record"] = record
+        made = cls.of(record)
+        made.tree.attrs["versions"] = tree.attrs["versions"]  # of the programs that made it
         return made
 
     def __repr__(self) -> str:
@@ -230,7 +230,7 @@ def _checked(tree: xr.DataTree, path: str | os.PathLike[str]) -> xr.DataTree:
     version = tree.attrs.get("format")
     if version is None or "plan" not in tree.attrs:
         raise one(FileError, str(path), "it is not a saved imputation", "give a file that bayesimpute wrote")
-    if int(version) not in range(1, FORMAT + 1):
-        finding = f"it has format {version}, this version reads 1 to {FORMAT}"
-        raise one(FileError, str(path), finding, "update bayesimpute, or make the file again")
+    if version != FORMAT:
+        finding = f"it has format {version}, this version of bayesimpute reads {FORMAT}"
+        raise one(FileError, str(path), finding, "use the version that wrote it, or make the file again")
     return tree

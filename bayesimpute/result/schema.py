@@ -21,8 +21,6 @@ completed dataset k of the column ``y`` is ``/observed/y`` with ``/imputed/y/cel
 ``/imputed/y/row``. Numbers are as they are, labels are codes: their place in the sorted labels of a text column, or
 among the categories. Of a variable of clusters there is a cell for each cluster, ``row`` is a row of that cluster, and
 the attribute ``level`` names its key. A Zarr store has one chunk for each imputation of each target.
-
-Files of format 1 had ``/completed`` as m whole columns, and the spares in ``/state/<target>``; they can be read.
 """
 
 import importlib.metadata
@@ -44,7 +42,7 @@ from bayesimpute.running.records import STATS, Record
 from bayesimpute.samplers.sampler import SamplerState
 
 FORMAT = 2
-"""Of the schema; a file of a newer one is refused."""
+"""Of the schema; a file of another one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
 

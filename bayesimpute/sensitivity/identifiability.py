@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
+from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result
@@ -83,11 +83,11 @@ class TargetIdentification:
             "family": self.family,
             "verdict": self.verdict,
             "sentences": list(self.sentences),
-            "exclusions": _records(self.exclusions),
+            "exclusions": records(self.exclusions),
             "share": self.share,
-            "rho": {k: _plain(v) for k, v in figures.items()} or None,
-            "priors": _records(self.priors),
-            "by_rho": _records(self.by_rho),
+            "rho": {k: plain(v) for k, v in figures.items()} or None,
+            "priors": records(self.priors),
+            "by_rho": records(self.by_rho),
         }
 
     def __str__(self) -> str:
@@ -276,12 +276,3 @@ def _outside(grid: tuple[float, ...]) -> list[Problem]:
         for value in grid
         if not -1 < value < 1
     ]
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -286,9 +286,9 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
         "use one of",
     ),
     "analysis mixed": (
-        plan(analyses=(Analysis(name="main", formula="yes ~ a + (1 | school)", family="bernoulli"),)),
+        plan(analyses=(Analysis(name="main", formula="yes ~ a + (1 | school)", family="cumulative"),)),
         "analysis[main].formula",
-        "a mixed bernoulli model",
+        "a mixed cumulative model",
         "leave out the random effects",
     ),
     "analysis twice": (

@@ -556,6 +556,7 @@ def test_building_and_evaluating_leave_the_frame_alone(frame):
         ("(x > 0) & !(z > 0) | yes", lambda d: (d.x > 0) & ~(d.z > 0) | d.yes),
         ("`hgt.z` / 2", lambda d: d.x),
         ("exp(log(scale)) + sqrt(scale)**2", lambda d: 2 * d.scale),
+        ("logit(expit(x)) + expit(z)", lambda d: d.x + 1 / (1 + np.exp(-d.z))),
     ],
 )
 def test_expressions_mean_what_python_means(source, python, frame):

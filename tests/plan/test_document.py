@@ -321,10 +321,10 @@ def changed(path: str, text: str) -> Plan:
 
     document = tomllib.loads(DOCUMENT)
     before = tomllib.loads(DOCUMENT)
-    plan, problems = read_document(set_path(document, path, text))
+    fields, problems = read_document(set_path(document, path, text))
     assert document == before
     assert problems == []
-    return plan
+    return Plan(**fields)
 
 
 def test_a_setting_is_changed_by_its_path() -> None:

@@ -1,14 +1,12 @@
 """The forest plot: its artists are the figures of the comparison."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from bayesimpute import FileError, InputError, compare
-from bayesimpute.plotting.forest import plot_forest, write_forest
+from bayesimpute import InputError, compare
+from bayesimpute.plotting.forest import plot_forest
 from bayesimpute.plotting.plots import CHAIN_COLOURS
 from bayesimpute.pooling import Estimate, pool
 from bayesimpute.pooling.side_by_side import Comparison
@@ -81,14 +79,3 @@ def test_unknown_terms_are_told_at_once(compared: Comparison) -> None:
     assert caught.value.problems[0].remedy == 'did you mean "Intercept"?'
     with pytest.raises(InputError, match="the list is empty"):
         plot_forest(compared, terms=[])
-
-
-def test_a_picture_is_written_once(compared: Comparison, tmp_path: Path) -> None:
-    path = write_forest(compared, tmp_path / "forest.png")
-    assert path.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(FileError, match="exists already"):
-        write_forest(compared, path)
-    assert write_forest(compared, path, terms=TERMS[:1], force=True) == path
-    with pytest.raises(FileError, match=r'the ending ".pdf" is not known; use one of .png'):
-        write_forest(compared, tmp_path / "forest.pdf")
-    assert [p.name for p in tmp_path.iterdir()] == ["forest.png"]

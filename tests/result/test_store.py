@@ -20,6 +20,7 @@ import bayesimpute as bi
 from bayesimpute import FileError, MultiplyImputed
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.result.store import Checkpoint
+from bayesimpute.running import fcs
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, run_leg
@@ -251,6 +252,27 @@ def test_a_kill_between_any_two_steps_leaves_a_run_that_goes_on(
         resumed = bi.resume(path, progress=False)
         assert_same_run(resumed, MultiplyImputed.of(three[3]))
         assert_same_run(MultiplyImputed.load(path), resumed)
+
+
+@pytest.mark.parametrize("ending", ["nc", "zarr"])
+def test_a_run_that_is_killed_before_its_first_sweep_goes_on_with_the_samplers_it_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Its checkpoint has no events of the samplers yet."""
+
+    def killed(*args: Any) -> Any:
+        raise Killed
+
+    path, plan = tmp_path / f"run.{ending}", prior_plan("y ~ z", **{**RUN, "sampler": "auto"})
+    monkeypatch.setattr(fcs, "crew", killed)
+    with pytest.raises(Killed):
+        bi.impute(table(), plan, seed=1, checkpoint=path, progress=False)
+    monkeypatch.undo()
+    assert [state.sweep for state in MultiplyImputed.load(path).record.states] == [0, 0]
+    whole = bi.impute(table(), plan, seed=1, progress=False)
+    assert "sampler gibbs" in set(whole.events["what"])
+    assert_same_run(bi.resume(path, progress=False), whole)
+    assert_same_run(MultiplyImputed.load(path), whole)
 
 
 # Memory
