@@ -10,8 +10,11 @@ STAMP := $(VENV)/installed
 demo: install
 	$(BIN)/bayesimpute demo
 
+# A process for each core, each with whole files: what compiles alike is in one. make test PROCESSES= for one process
+PROCESSES := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PROCESSES)
 
 slow: install
 	$(BIN)/python -m pytest -m slow

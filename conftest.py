@@ -1,5 +1,8 @@
-"""Fixtures of the whole suite: the folders of real data and of R's figures, which a bare checkout does not have."""
+"""What the whole suite has in common: the folders of real data and of R's figures, which a bare checkout does not have,
+and the order in which several processes take its files.
+"""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,3 +27,21 @@ def shared_data() -> Path:
 def shared_reference() -> Path:
     """The folder of reference figures made with R."""
     return _folder("reference")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where there is a process to a core, linear algebra has one thread in each; a single process has all."""
+    if config.getoption("numprocesses", default=None):
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several processes begin with the files that take longest, so that none is left with one of them at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    seconds: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("long")
+        seconds[item.path] = mark.args[0] if mark else seconds.get(item.path, 0)
+    items.sort(key=lambda item: -seconds[item.path])

@@ -11,7 +11,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from bayesimpute.plan.plan import Plan
+
+pytestmark = pytest.mark.long(20)
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")

@@ -21,6 +21,8 @@ from bayesimpute.base.errors import AnalysisError
 from bayesimpute.designs.design import Design
 from bayesimpute.pooling.mixture import mix
 
+pytestmark = pytest.mark.long(40)
+
 ERRORS = 4.0
 """Monte Carlo errors allowed; the seeds are fixed."""
 LINEAR = "y ~ x + (1 | g)"

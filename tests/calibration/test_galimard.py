@@ -91,7 +91,7 @@ def test_a_selection_target_is_a_conditional_like_any_other() -> None:
 
 
 def test_complete_cases_are_biased() -> None:
-    rows = np.array([regression(sample(k)[0]) - regression(sample(k)[1]) for k in range(300)])
+    rows = np.array([regression(sample(k)[0]) - regression(sample(k)[1]) for k in range(150)])
     error = rows.std(axis=0, ddof=1) / np.sqrt(len(rows))
     assert rows.mean(axis=0)[0] > 10 * error[0]
     assert rows.mean(axis=0)[1] < -10 * error[1]

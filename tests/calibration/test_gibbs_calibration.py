@@ -22,6 +22,8 @@ from bayesimpute.samplers.gibbs.products import cross_products
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.prior import prior_draw
 
+pytestmark = pytest.mark.long(34)
+
 SLOPES = {"x|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(2)"}
 CROSSED = {"1|h_sigma": "HalfNormal(1)"}
 LOGS = {"sigma_Intercept": "Normal(0, 0.7)", "sigma_x": "Normal(0, 0.5)", "sigma_1|g_sigma": "HalfNormal(0.7)"}

@@ -1,6 +1,6 @@
 """Chains in compatible mode are calibrated, and three mistakes that are easily made are seen.
 
-The default study: 60 replicates of the normal draw, 24 draws 3 sweeps apart, and one of the mistakes. The slow ones:
+The default study: 40 replicates of the normal draw, 24 draws 3 sweeps apart, and one of the mistakes. The slow ones:
 300 replicates, 40 draws 4 sweeps apart, over all kinds of draw.
 """
 
@@ -8,9 +8,11 @@ import pytest
 from sbc import outside
 from together import SETUPS, Bed, study
 
+pytestmark = pytest.mark.long(16)
+
 
 def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
-    found = study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31)
+    found = study(Bed.of(SETUPS["normal"]), replicates=40, draws=24, thin=3, seed=31)
     assert {"y: x", "x: sigma", "x0", "y1", "mean x"} <= set(found)
     assert outside(found) == {}
 
@@ -24,7 +26,7 @@ def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
     ],
 )
 def test_mistakes_are_seen(wrong: str) -> None:
-    assert outside(study(Bed.of(SETUPS["normal"]), replicates=60, draws=24, thin=3, seed=31, wrong=wrong))
+    assert outside(study(Bed.of(SETUPS["normal"]), replicates=40, draws=24, thin=3, seed=31, wrong=wrong))
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from looping import assert_same_run
 import bayesimpute as bi
 from bayesimpute import Conditional, MultiplyImputed, Plan
 
+pytestmark = pytest.mark.long(16)
+
 ANALYSIS = "y ~ x * z + w + (1 + x | g)"
 RUN = {"m": 4, "chains": 2, "warmup": 4, "sweeps": 8, "seed": 1, "progress": False}
 

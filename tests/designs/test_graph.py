@@ -28,6 +28,8 @@ from bayesimpute.formulas import namespace
 from bayesimpute.plan.sections import Conditional
 from bayesimpute.running.kernel import Workspace
 
+pytestmark = pytest.mark.long(27)
+
 MIXED = {
     "Intercept": "StudentT(4, 50, 9)",
     "x": "Uniform(-3, 9)",

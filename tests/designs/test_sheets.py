@@ -139,7 +139,10 @@ def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch
         state = posterior.init(data, np.random.default_rng(1))
         large = LargeData(bench.workspace.designs[target.name], bench.completed)
         moved = [posterior.step(state, d, np.random.default_rng(2), transitions=3)[0].arrays for d in (data, large)]
-        same(moved[1], moved[0])
+        # sums over pieces are added in another order than those over all rows
+        assert moved[1].keys() == moved[0].keys()
+        for name, values in moved[0].items():
+            np.testing.assert_allclose(moved[1][name], values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def test_a_sample_has_whole_clusters_under_new_codes_or_rows_where_they_are_few(monkeypatch) -> None:

@@ -20,6 +20,8 @@ from bayesimpute.families import FAMILIES, Bernoulli, Family, Gaussian, HeckmanG
 from bayesimpute.families.family import Theta
 from bayesimpute.families.links import LINKS
 
+pytestmark = pytest.mark.long(10)
+
 DRAWS = 40_000
 ERRORS = 4.0
 """Monte Carlo errors that a check allows: a false alarm in 16,000 comparisons; the seed is fixed."""

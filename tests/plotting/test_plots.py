@@ -27,6 +27,8 @@ from bayesimpute.plotting.plots import (
     plot_trace,
 )
 
+pytestmark = pytest.mark.long(14)
+
 ODD = "growth in $ (100%)/αβγ 漢"
 
 
@@ -46,6 +48,14 @@ def imputed() -> MultiplyImputed:
     ]
     run = Run(sampler="prior", m=6, chains=3, warmup=2, sweeps=40)
     return impute(frame, Plan.of(formulas, run=run), seed=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def small() -> MultiplyImputed:
+    """One target: four pictures."""
+    data = simulate_school(5, clusters=5, size=4).incomplete[["popular", "school"]]
+    run = Run(sampler="prior", m=10, chains=10, warmup=1, sweeps=1)  # the scheme of mice
+    return impute(data, Plan.of("popular ~ 1 + (1 | school)", run=run), seed=1, progress=False)
 
 
 def lines(figure: Figure, axis: int = 0) -> list[np.ndarray]:
@@ -131,15 +141,15 @@ def test_names_never_meet() -> None:
     assert not any(name.startswith(".") for name in names.values())
 
 
-def test_files_that_are_there_are_named_all_at_once_and_kept(imputed: MultiplyImputed, tmp_path: Path) -> None:
-    for name in ("trace_sex.png", "strip_texp.png"):
+def test_files_that_are_there_are_named_all_at_once_and_kept(small: MultiplyImputed, tmp_path: Path) -> None:
+    for name in ("trace_popular.png", "strip_popular.png"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(FileError) as caught:
-        plot_all(imputed, tmp_path)
-    assert [Path(p.path).name for p in caught.value.problems] == ["trace_sex.png", "strip_texp.png"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["strip_texp.png", "trace_sex.png"]
-    plot_all(imputed, tmp_path, force=True)
-    assert (tmp_path / "trace_sex.png").read_bytes().startswith(b"\x89PNG")
+        plot_all(small, tmp_path)
+    assert [Path(p.path).name for p in caught.value.problems] == ["trace_popular.png", "strip_popular.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["strip_popular.png", "trace_popular.png"]
+    plot_all(small, tmp_path, force=True)
+    assert (tmp_path / "trace_popular.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_folder_that_cannot_be_made(imputed: MultiplyImputed, tmp_path: Path) -> None:
@@ -155,15 +165,12 @@ def test_an_unknown_target_is_a_key_error(imputed: MultiplyImputed) -> None:
             plot(imputed, "extrav")
 
 
-def test_the_scheme_of_mice_can_be_plotted(tmp_path: Path) -> None:
-    data = simulate_school(5, clusters=5, size=4).incomplete[["popular", "school"]]
-    run = Run(sampler="prior", m=10, chains=10, warmup=1, sweeps=1)
-    result = impute(data, Plan.of("popular ~ 1 + (1 | school)", run=run), seed=1, progress=False)
-    assert len(plot_all(result, tmp_path)) == 4
+def test_the_scheme_of_mice_can_be_plotted(small: MultiplyImputed, tmp_path: Path) -> None:
+    assert len(plot_all(small, tmp_path)) == 4
 
 
-def test_pyplot_is_left_alone(imputed: MultiplyImputed, tmp_path: Path) -> None:
-    imputed.save(tmp_path / "x.nc")
+def test_pyplot_is_left_alone(small: MultiplyImputed, tmp_path: Path) -> None:
+    small.save(tmp_path / "x.nc")
     code = """
 import sys
 import matplotlib

@@ -14,6 +14,8 @@ from bayesimpute.analysis.likelihood import likelihood, score_statistic, stacked
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.pooling import Analyses, PooledTest, analyses_of, d2
 
+pytestmark = pytest.mark.long(8)
+
 FULL, NULL = "popular ~ sex * texp + (1 + sex | school)", "popular ~ texp + (1 + sex | school)"
 
 

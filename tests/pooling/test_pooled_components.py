@@ -13,6 +13,8 @@ from bayesimpute.analysis.mixed import RandomTerm, solve
 from bayesimpute.analysis.variance_posterior import VariancePosterior, log_densities
 from bayesimpute.pooling import pool
 
+pytestmark = pytest.mark.long(7)
+
 
 def clustered(seed: int, *, sd: float, slope: float = 0.0, clusters: int = 12, size: int = 8) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
@@ -102,7 +104,7 @@ def test_where_all_fits_are_inside_intervals_are_rubins_on_the_scale() -> None:
 
 def test_intervals_of_variances_cover_in_complete_data() -> None:
     truth, covered = {"g": 0.81, "Residual": 1.0}, {"g": 0, "Residual": 0}
-    replicates = 120
+    replicates = 80
     for seed in range(replicates):
         one = fit("y ~ x + (1 | g)", clustered(seed, sd=0.9, clusters=40, size=5))
         for row in pool([one, one]).variance_components.to_dict("records"):

@@ -12,7 +12,9 @@ from looping import assert_observed_kept, assert_same_run, prior_plan, run_prior
 import bayesimpute as bi
 from bayesimpute import Derived, MultiplyImputed, Plan
 
-few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+pytestmark = pytest.mark.long(12)
+
+few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FORMULAS = ("y ~ x + b + cluster_mean(x, g) + (1 | g)", "x ~ y + (1 | g)", "b ~ x + y")
 
 

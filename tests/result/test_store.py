@@ -26,6 +26,8 @@ from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, run_leg
 from bayesimpute.running.records import STATS, Leg, Record
 
+pytestmark = pytest.mark.long(22)
+
 RUN: dict[str, Any] = {"m": 6, "chains": 2, "warmup": 1, "sweeps": 4}
 
 

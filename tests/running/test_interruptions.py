@@ -17,6 +17,8 @@ import bayesimpute as bi
 from bayesimpute import FileError, MultiplyImputed
 from bayesimpute.base.interrupts import remembered
 
+pytestmark = pytest.mark.long(35)
+
 RUN = {"m": 4, "chains": 2, "warmup": 20, "sweeps": 400}
 SCRIPT = """
 import signal
@@ -63,11 +65,12 @@ def start(folder: Path, workers: int = 1, ending: str = "nc") -> tuple[subproces
 
 
 def wait_until(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
+    """Looked at twenty times a second: reading a checkpoint takes longer than writing one."""
     deadline = time.monotonic() + 120
     while not reached():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def sweeps(path: Path) -> int:
@@ -82,7 +85,7 @@ def sweeps(path: Path) -> int:
     [
         pytest.param(0, "nc", id="at once"),
         pytest.param(1, "nc", id="early"),
-        pytest.param(80, "nc", id="later"),
+        pytest.param(80, "nc", id="later", marks=pytest.mark.slow),
         pytest.param(0, "zarr", id="at once, a store", marks=pytest.mark.slow),
         pytest.param(5, "zarr", id="early, a store"),
     ],

@@ -31,6 +31,8 @@ from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.layout import MOST_OUTER
 from bayesimpute.samplers.sampler import one_by_one
 
+pytestmark = pytest.mark.long(40)
+
 ERRORS = 4.0
 
 

@@ -25,6 +25,8 @@ from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection import equations, latent_errors, ridge, selection_moves, selection_posterior
 from bayesimpute.samplers.prior import prior_draw
 
+pytestmark = pytest.mark.long(45)
+
 JOINT, SIGMA = {"g_corr": "LKJ(1.5)"}, {"sigma": "Gamma(2, 1)"}
 PLANS: Mapping[str, Conditional] = {
     "numbers, joint effects": conditional(

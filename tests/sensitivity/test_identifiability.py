@@ -230,5 +230,6 @@ def test_a_run_that_was_stopped_is_judged_by_what_all_chains_have() -> None:
     stopped = MultiplyImputed.of(replace(record, legs=(record.legs[0], shorter)))
     draws, _, _ = parts(stopped)
     assert draws.estimate.shape == (2, 80)
-    np.testing.assert_array_equal(draws.estimate, whole.estimate[:, :80])
+    # averages of fewer draws at once, which may be added in another order
+    np.testing.assert_allclose(draws.estimate, whole.estimate[:, :80], rtol=1e-12)
     np.testing.assert_array_equal(draws.named["rho"], whole.named["rho"][:, :80])
