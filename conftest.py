@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SHARED = Path(__file__).resolve().parents[1] / "shared"
 
@@ -27,6 +28,10 @@ def shared_data() -> Path:
 def shared_reference() -> Path:
     """The folder of reference figures made with R."""
     return _folder("reference")
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how fast a machine is, is no property of what is tested
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from bayesimpute.estimating.estimands import Estimates, estimate
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.imputed import MultiplyImputed, impute, resume
+    from bayesimpute.plan.conditional import Conditional
+    from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
-    from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run
     from bayesimpute.plotting.forest import plot_forest
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.pooling.side_by_side import Comparison, compare
@@ -115,13 +116,8 @@ _HOMES = {
         "resume",
     ),
     "plan.plan": ("Plan",),
-    "plan.sections": (
-        "Analysis",
-        "Conditional",
-        "Derived",
-        "Estimand",
-        "Run",
-    ),
+    "plan.conditional": ("Conditional",),
+    "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
     "plotting.forest": ("plot_forest",),
     "pooling": (
         "Analyses",

@@ -15,8 +15,9 @@ import pandas as pd
 
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Estimand
 from bayesimpute.result import run
 from bayesimpute.result.result import Result
 
@@ -27,16 +28,12 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Analyses, Pooled
 
 
+@takes(Run)
 def impute(
     data: pd.DataFrame | Incomplete,
     plan: Plan | str | Conditional | Sequence[str | Conditional] | None = None,
     *,
     analysis: str | Conditional | Sequence[str | Conditional] | None = None,
-    m: int | None = None,
-    chains: int | None = None,
-    warmup: int | None = None,
-    sweeps: int | None = None,
-    steps: int | str | None = None,
     seed: int,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -44,6 +41,7 @@ def impute(
     checkpoint: str | os.PathLike[str] | None = None,
     force: bool = False,
     keep_effects: bool = False,
+    **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
 
@@ -56,8 +54,8 @@ def impute(
     analysis : formula or Conditional, or a list of them, optional
         Models that are to be analysed, with which the imputations are to be compatible: substantive models of the plan
         (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
-    m, chains, warmup, sweeps, steps : int, optional
-        See :class:`~bayesimpute.plan.sections.Run`; None takes the plan's value.
+    m, chains, warmup, sweeps, steps, visit_sequence, sampler : optional
+        See :class:`~bayesimpute.plan.options.Run`; None takes the plan's value.
     seed : int
         All random numbers follow from it, whatever the number of workers.
     executor : concurrent.futures.Executor, optional
@@ -86,7 +84,6 @@ def impute(
     Interrupted
         On Ctrl-C, after the run was saved.
     """
-    settings = {"m": m, "chains": chains, "warmup": warmup, "sweeps": sweeps, "steps": steps}
     settled = _plan(data, plan, analysis).with_run(
         **{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()}
     )

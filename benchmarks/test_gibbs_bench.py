@@ -12,7 +12,7 @@ import pytest
 from modelling import conditional, graph_data, only, workspace
 
 from bayesimpute.families import Bernoulli
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import shortest_lag
 from bayesimpute.samplers import SAMPLERS, ConditionalModel
 

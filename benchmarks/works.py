@@ -14,8 +14,8 @@ import pandas as pd
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.public_data import load_dataset
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 CLUSTER_SIZE = 20

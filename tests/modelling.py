@@ -10,8 +10,9 @@ from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Derived, Run
 from bayesimpute.plan.targets import Target
 from bayesimpute.running.kernel import Workspace
 

@@ -6,23 +6,16 @@
 from dataclasses import dataclass
 
 from bayesimpute.formulas import Formula
+from bayesimpute.plan.options import AnalysisOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(AnalysisOptions):
     """A formula with all options settled; the options are those of :func:`bayesimpute.analysis.fit`."""
 
     formula: Formula
-    family: str = "gaussian"
     link: str = "identity"
     engine: str = "statsmodels"
-    reml: bool = True
-    nodes: int = 1
-    covariance: str = "model"
-    cluster: str | None = None
-    working: str | None = None
-    df: str = "infinite"
-    effects: str = "coefficients"
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -24,9 +24,10 @@ from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.formulas import Formula, Matrix, build, quote
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.language import usage_of
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.sections import Conditional, Derived, Run
 from bayesimpute.plan.targets import Resolved, Target
 
 SEED = 20260102

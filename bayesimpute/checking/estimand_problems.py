@@ -19,7 +19,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
 from bayesimpute.plan.kinds import kind_of
-from bayesimpute.plan.sections import Estimand
+from bayesimpute.plan.options import Estimand
 
 STATISTICS = ("mean", "proportion", "quantile")
 TARGETS = ("population", "sample")

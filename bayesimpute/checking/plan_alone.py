@@ -14,8 +14,9 @@ from bayesimpute.checking.uses import Use, expression_use, formula_use
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import quote
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Analysis, Derived
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, Derived
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

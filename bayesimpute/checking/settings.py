@@ -7,8 +7,8 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.checking.plan_alone import Notes
+from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Run
 
 COUNTS = ("m", "chains", "warmup", "sweeps")
 

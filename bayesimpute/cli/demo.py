@@ -33,8 +33,9 @@ from bayesimpute.estimating.group_estimates import Answer, single
 from bayesimpute.estimating.survey import SurveyDesign, mean
 from bayesimpute.estimating.variables import ALL_ROWS
 from bayesimpute.imputed import MultiplyImputed, impute
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Estimand, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Estimand, Run
 from bayesimpute.plotting.plots import plot_all, plot_identifications
 from bayesimpute.sensitivity import TargetIdentification, identification
 

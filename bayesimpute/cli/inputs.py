@@ -3,8 +3,10 @@
 Reading goes on past mistakes, so that all problems of the plan, the data and the outputs can be told at once.
 """
 
+import argparse
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +18,7 @@ from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
 from bayesimpute.checking import check
 from bayesimpute.data.files import read_data
 from bayesimpute.plan.document import read, read_document, set_path
+from bayesimpute.plan.options import settings
 from bayesimpute.plan.plan import Plan
 
 SAVED: Mapping[str, object] = MappingProxyType({".nc": "netCDF", ".zarr": "Zarr"})
@@ -104,6 +107,17 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         remedy = "give a TOML file, or formulas with --formula"
         raise one(FileError, str(path), f"it cannot be read ({reason(error)})", remedy) from error
+
+
+def given_settings(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:
+    """What the command line says of the settings of a part of a plan."""
+    values = {f.name: getattr(arguments, f.name) for f in settings(cls)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def option_of(setting: Field[Any]) -> str:
+    """What the command line calls a setting."""
+    return f"--{setting.metadata['flag'] or setting.name}"
 
 
 def writable(paths: Iterable[Path], *, force: bool, known: Mapping[str, object] = SAVED) -> list[Problem]:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bayesimpute.base.errors import BayesimputeError, InputError, Interrupted
+from bayesimpute.plan.options import AnalysisOptions, Estimand, settings, types_of
 
 DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
 EPILOG = """\
@@ -202,15 +203,7 @@ def _diagnose(parser: argparse.ArgumentParser) -> None:
 def _pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
     parser.add_argument("--formula", metavar="F", help="the model of interest (every [[analysis]] of the plan)")
-    for name, about in _ANALYSIS.items():
-        parser.add_argument(f"--{name}", metavar="NAME", help=f"with --formula: {about}")
-    parser.add_argument(
-        "--nodes", metavar="N", type=_positive,
-        help="with --formula: points of the quadrature of generalised mixed models (1: Laplace's approximation)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--ml", action="store_true", help="with --formula: maximum likelihood of mixed models, not REML"
-    )
+    _settings(parser, AnalysisOptions, "with --formula: ")
     parser.add_argument(
         "--derive", metavar="NAME=EXPR", action="append",
         help='instead of the coefficients, functions of them: "after 5=b[texp] + 5 * b[sex:texp]"; may be repeated',
@@ -240,30 +233,10 @@ def _pool(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
-_ANALYSIS = {
-    "family": "gaussian, bernoulli, poisson, negativebinomial, gamma, cumulative or categorical (gaussian)",
-    "link": "another link than the family's first: probit, cloglog, inverse",
-    "engine": "statsmodels, glmm or bambi (what fits the model by maximum likelihood)",
-    "covariance": "model, HC0 to HC3, or cluster (model)",
-    "cluster": "the column with the clusters of --covariance or --working",
-    "working": "independence or exchangeable: generalised estimating equations",
-    "df": "of mixed models: infinite, between-within or satterthwaite (infinite)",
-    "effects": "coefficients or marginal (coefficients)",
-}
-
-
 def _estimate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
     parser.add_argument("--variable", metavar="NAME", help="the variable (every [[estimand]] of the plan)")
-    parser.add_argument("--statistic", metavar="NAME", help="mean, proportion or quantile, with --variable (mean)")
-    parser.add_argument("--value", metavar="V", help="whose proportion (1, yes or the second of two labels)")
-    parser.add_argument("--probability", metavar="P", type=float, help="of the quantile (0.5)")
-    parser.add_argument("--by", metavar="NAME", action="append", help="groups; may be repeated")
-    parser.add_argument("--weights", metavar="NAME", help="the column with the survey weights")
-    parser.add_argument("--strata", metavar="NAME", help="the column with the strata")
-    parser.add_argument("--clusters", metavar="NAME", help="the column with the primary sampling units")
-    parser.add_argument("--target", metavar="NAME", help="population or sample (population)")
-    parser.add_argument("--compare", metavar="NAME", help="mar: also without the selection equations")
+    _settings(parser, Estimand)
     parser.add_argument("--mar", metavar="FILE", help="a run without selection equations, made before")
     parser.add_argument(
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
@@ -316,6 +289,20 @@ def _plan(parser: argparse.ArgumentParser) -> None:
         "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",
     )  # fmt: skip
+
+
+def _settings(parser: argparse.ArgumentParser, cls: type, when: str = "") -> None:
+    """An option for each field of a plan's part that users may set."""
+    types = types_of(cls)
+    for f in settings(cls):
+        flag, about = f.metadata["flag"], f"{when}{f.metadata['about']}"
+        if flag:
+            parser.add_argument(f"--{flag}", action="store_const", const=not f.default, dest=f.name, help=about)
+        elif types[f.name] == {tuple}:
+            parser.add_argument(f"--{f.name}", metavar="NAME", action="append", help=about)
+        else:
+            read = _positive if types[f.name] == {int} else float if types[f.name] == {float} else str
+            parser.add_argument(f"--{f.name}", metavar="NAME" if read is str else "N", type=read, help=about)
 
 
 def _force(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import InputError, Problem, one
+from bayesimpute.cli.inputs import given_settings, option_of
 from bayesimpute.cli.saved_runs import finished
+from bayesimpute.plan.options import Analysis, AnalysisOptions, settings
 
 if TYPE_CHECKING:
     from bayesimpute.imputed import MultiplyImputed
-    from bayesimpute.plan.sections import Analysis
     from bayesimpute.pooling import Pooled, PooledTest
 
 
@@ -47,14 +48,10 @@ def pool(arguments: argparse.Namespace) -> int:
 
 def _chosen(imputed: "MultiplyImputed", arguments: argparse.Namespace) -> "tuple[Analysis, ...]":
     """The analyses that are asked for: the command line's, or those of the plan."""
-    from bayesimpute.plan.sections import Analysis
-
-    names = ("family", "link", "engine", "covariance", "cluster", "working", "df", "effects", "nodes")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    given |= {"reml": False} if arguments.ml else {}
+    given = given_settings(arguments, AnalysisOptions)
     if arguments.formula is not None:
         return (Analysis(name="formula", formula=arguments.formula, **given),)
-    alone = [f"--{'ml' if name == 'reml' else name}" for name in given]
+    alone = [option_of(f) for f in settings(AnalysisOptions) if f.name in given]
     alone += ["--against"] * (arguments.against is not None)
     if alone:
         raise one(InputError, ", ".join(alone), "it goes with --formula", "give a formula, or leave it out")
@@ -92,23 +89,12 @@ def _show_test(formula: str, arguments: argparse.Namespace, test: "PooledTest") 
 def _describing_or_not(arguments: argparse.Namespace) -> None:
     """``pool`` takes options of analyses or of descriptives."""
     describing = arguments.describe is not None
-    analysing = (
-        "formula",
-        "family",
-        "link",
-        "engine",
-        "covariance",
-        "cluster",
-        "working",
-        "df",
-        "effects",
-        "nodes",
-        "dfcom",
-    )
-    pooling = ("ml", "derive", "against", "method", "use", "allow_failures", "workers", "latex", "html")
-    others = (*analysing, *pooling) if describing else ("by", "weights", "cross")
+    pooling = ("formula", "dfcom", "derive", "against", "method", "use", "allow_failures", "workers", "latex", "html")
+    others = pooling if describing else ("by", "weights", "cross")
     values = {f"--{name.replace('_', '-')}": getattr(arguments, name) for name in others}
     given = [option for option, value in values.items() if value is not None and value is not False]
+    if describing:
+        given += [option_of(f) for f in settings(AnalysisOptions) if getattr(arguments, f.name) is not None]
     finding = "this does not go with --describe" if describing else "this goes with --describe"
     remedy = "leave one of the two out" if describing else "add --describe, or leave it out"
     problems = [Problem(path=option, finding=finding, remedy=remedy) for option in given]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
-from bayesimpute.cli.inputs import writable
+from bayesimpute.cli.inputs import given_settings, writable
 from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load
+from bayesimpute.plan.options import Estimand
 
 MARKDOWN = {".md": "Markdown", ".txt": "text"}
 BIBTEX = {".bib": "BibTeX"}
@@ -36,8 +37,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
 def estimate(arguments: argparse.Namespace) -> int:
     """``bayesimpute estimate FILE``."""
     imputed = finished(arguments.file)
-    names = ("statistic", "value", "probability", "by", "weights", "strata", "clusters", "target", "compare")
-    options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    options = given_settings(arguments, Estimand)
     if arguments.variable is None and options:
         given = ", ".join(f"--{name}" for name in options)
         raise one(InputError, given, "this goes with --variable", "give a variable, or leave it out")

@@ -38,8 +38,9 @@ from bayesimpute.estimating.group_estimates import Asked
 from bayesimpute.estimating.variables import Variables
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import parse
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Estimand
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Estimand
 from bayesimpute.result.result import Result
 
 __all__ = ["Estimates", "estimate", "without_selection"]
@@ -130,7 +131,7 @@ def estimate(
     estimand : Estimand or str, optional
         One, or the name of one of the plan; with neither this nor `variable`, all those of the plan.
     variable, statistic, value, probability, by, weights, strata, clusters, target, compare
-        The fields of an :class:`~bayesimpute.plan.sections.Estimand`, which is called by its variable.
+        The fields of an :class:`~bayesimpute.plan.options.Estimand`, which is called by its variable.
     conf_level : float
         Level of the intervals, between 0 and 1.
     mar : MultiplyImputed, optional

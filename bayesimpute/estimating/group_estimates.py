@@ -18,7 +18,7 @@ from bayesimpute.checking.estimand_problems import MAX_GROUPS, code_of, number_o
 from bayesimpute.estimating import survey
 from bayesimpute.estimating.survey import Estimated, SurveyDesign
 from bayesimpute.estimating.variables import ALL_ROWS, Groups, Variables
-from bayesimpute.plan.sections import Estimand
+from bayesimpute.plan.options import Estimand
 from bayesimpute.pooling import rubin
 
 FIGURES = ("estimate", "std_error", "df", "conf_low", "conf_high", "fmi")

@@ -13,7 +13,7 @@ from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, read_plan
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.plan.sections import Estimand
+from bayesimpute.plan.options import Estimand
 from bayesimpute.result.result import Result
 
 NAME = "descriptives"

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family
-from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run, family_name
+from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, types_of
 
 SCHEMA = 1
 
@@ -180,13 +181,14 @@ class _Wanted:
 
 
 _TEXT = _Wanted("a text", '"…"', (str,))
-_WANTED: Mapping[str, _Wanted] = {
-    "value": _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
-    "probability": _Wanted("a number", "0.5", (int, float)),
-    "by": _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
-    "reml": _Wanted("true or false", "true", (bool,)),
-    "nodes": _Wanted("a whole number", "9", (int,)),
+_WANTED: Mapping[frozenset[type], _Wanted] = {
+    frozenset({str, float, bool}): _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
+    frozenset({float}): _Wanted("a number", "0.5", (int, float)),
+    frozenset({tuple}): _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
+    frozenset({bool}): _Wanted("true or false", "true", (bool,)),
+    frozenset({int}): _Wanted("a whole number", "9", (int,)),
 }
+"""By the types of a field; else it is a text."""
 
 
 class _Reader:
@@ -233,12 +235,12 @@ class _Reader:
 
     def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
         """A dataclass with plain fields; those without a default are needed."""
-        named = {f.name: f.default is MISSING for f in fields(cls)}
+        named, types = {f.name: f.default is MISSING for f in in_document(cls)}, types_of(cls)
         path = f"{key}[{table.get('name', '?')}]"
         self.known(f"{path}.", table, list(named))
         values = {}
         for name, needed in named.items():
-            wanted = _WANTED.get(name, _TEXT)
+            wanted = _WANTED.get(types[name], _TEXT)
             if name in table and wanted.fits(table[name]):
                 values[name] = table[name]
             elif name in table or needed:
@@ -311,7 +313,7 @@ def as_document(plan: Writable) -> dict[str, Any]:
 
 def _declared(value: Any, named: Sequence[str]) -> dict[str, Any]:
     """What differs from the defaults, and what should be named all the same."""
-    values = {f.name: (getattr(value, f.name), f.default) for f in fields(value)}
+    values = {f.name: (getattr(value, f.name), f.default) for f in in_document(type(value))}
     kept = {k: v for k, (v, default) in values.items() if v != default or k in named}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 

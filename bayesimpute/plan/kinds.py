@@ -4,7 +4,7 @@ import numpy as np
 
 from bayesimpute.data.columns import Column
 from bayesimpute.families import FAMILIES, Family
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 
 
 def kind_of(column: Column) -> str | None:

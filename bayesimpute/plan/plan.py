@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayesimpute.base.errors import PlanError, one
-from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run, family_name
+from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
 
 
 @dataclass(frozen=True, kw_only=True)

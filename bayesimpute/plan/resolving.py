@@ -13,9 +13,9 @@ from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 
 

@@ -8,8 +8,8 @@ from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes, counted
 
 if TYPE_CHECKING:
+    from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.plan import Plan
-    from bayesimpute.plan.sections import Conditional
     from bayesimpute.plan.targets import Resolved, Target
     from bayesimpute.result.result import Result
 

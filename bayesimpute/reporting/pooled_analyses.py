@@ -12,7 +12,7 @@ from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code
 
 if TYPE_CHECKING:
-    from bayesimpute.plan.sections import Analysis
+    from bayesimpute.plan.options import Analysis
     from bayesimpute.result.result import Result
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional
 from bayesimpute.running.kernel import Described
 from bayesimpute.samplers import why
 

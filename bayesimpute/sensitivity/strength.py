@@ -18,7 +18,7 @@ import pandas as pd
 from bayesimpute.checking.exclusions import Exclusions, exclusions
 from bayesimpute.designs.design import Block, Predictor, correlation_name, effect_units, pairs, places
 from bayesimpute.formulas import parse
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.sensitivity.selection_draws import Draws
 
 WEAK_STATISTIC, WEAK_SHARE, STRONG_SHARE = 10.0, 0.01, 0.05

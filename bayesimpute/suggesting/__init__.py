@@ -21,8 +21,9 @@ from bayesimpute.checking.congeniality import congenial
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family
 from bayesimpute.formulas import parse
+from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.options import Analysis, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, Run, family_name
 from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes
 from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
 from bayesimpute.suggesting.auxiliaries import BOUND, Association

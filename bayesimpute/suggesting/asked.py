@@ -19,9 +19,10 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Bernoulli
 from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kind_of
+from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

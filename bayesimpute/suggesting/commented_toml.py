@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from bayesimpute.families import Family
+from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
+from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, family_name
 from bayesimpute.suggesting.suggested_model import Model
 
 WIDTH = 118

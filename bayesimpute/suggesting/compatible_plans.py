@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from bayesimpute.formulas.syntax import Call
 from bayesimpute.formulas.terms import common_terms, names_in, written
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.suggesting.auxiliaries import Association
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, described, mains, means, model, plain_groups
 from bayesimpute.suggesting.variable_roles import Scene

@@ -34,7 +34,7 @@ from bayesimpute.formulas.terms import (
     term_names,
     written,
 )
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.suggesting.auxiliaries import BOUND, association
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, described, intercepts, mains, means, model
 from bayesimpute.suggesting.variable_roles import Scene

@@ -13,7 +13,7 @@ from bayesimpute.families import Family
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
 from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
-from bayesimpute.plan.sections import Conditional, family_name
+from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.suggesting.variable_roles import Scene, joined
 
 UNITS = 5

@@ -24,7 +24,7 @@ from scipy.special import expit
 from takeover import Shelf
 
 from bayesimpute.families import HeckmanGaussian
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
 
 RHO = 0.3

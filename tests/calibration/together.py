@@ -21,8 +21,8 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional
 from bayesimpute.running import kernel
 from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
 from bayesimpute.samplers.prior import prior_draw

@@ -18,9 +18,10 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.families import Bernoulli
 from bayesimpute.formulas import build
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Analysis, Derived, Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.sections import Analysis, Conditional, Derived, Run
 
 
 def make_frame() -> pd.DataFrame:

@@ -10,8 +10,9 @@ import pytest
 from bayesimpute.base.errors import FormulaError, PlanError
 from bayesimpute.checking.congeniality import Ignored, congenial, of_plan
 from bayesimpute.cli.parser import main
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Analysis, Derived
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, Derived
 
 ANALYSIS = "y ~ x * w + z + (1 + x | g)"
 

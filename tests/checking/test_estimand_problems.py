@@ -11,8 +11,9 @@ from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.checking import check
 from bayesimpute.checking.estimand_problems import code_of
 from bayesimpute.data.columns import encode
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Derived, Estimand
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Derived, Estimand
 
 
 def make_frame() -> pd.DataFrame:

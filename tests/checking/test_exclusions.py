@@ -14,7 +14,7 @@ from bayesimpute.checking.exclusions import exclusions
 from bayesimpute.data.simulation import simulate_hiv_survey
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import parse
-from bayesimpute.plan.sections import Run
+from bayesimpute.plan.options import Run
 
 OUTCOME = "hiv ~ age + marital + (1 | region)"
 SELECTION = "age + marital + (1 | region) + (1 | interviewer)"

@@ -16,8 +16,9 @@ from bayesimpute.compatible import Compatible
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Draw
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Derived
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Derived
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers.prior import prior_draw
 

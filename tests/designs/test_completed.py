@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from modelling import workspace
 
 from bayesimpute.designs.completed import Completed, fill
-from bayesimpute.plan.sections import Derived
+from bayesimpute.plan.options import Derived
 from bayesimpute.running.kernel import Workspace
 
 DERIVED = [

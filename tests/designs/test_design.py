@@ -8,7 +8,7 @@ from scipy.special import expit, ndtr
 
 from bayesimpute.designs.design import Design, correlation_name, pairs
 from bayesimpute.families import Bernoulli
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers.prior import prior_draw
 

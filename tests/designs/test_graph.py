@@ -25,7 +25,7 @@ from bayesimpute.designs.graph import (
 )
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import namespace
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Workspace
 
 pytestmark = pytest.mark.long(27)

@@ -17,7 +17,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs import sheets
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.sheets import LargeData
-from bayesimpute.plan.sections import Run
+from bayesimpute.plan.options import Run
 from bayesimpute.running.kernel import Bench, Workspace, begin
 
 COLUMNS = ("x", "z", "b", "w", "x2")

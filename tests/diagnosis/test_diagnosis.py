@@ -16,8 +16,8 @@ from bayesimpute.data.simulation import simulate_school
 from bayesimpute.diagnosis.diagnosis import UNDECIDED, Diagnosis, autocorrelation, diagnose
 from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.numerics.chains import ESS, R_HAT
+from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Run
 from bayesimpute.pooling import Analyses
 
 Fill = Callable[[np.random.Generator, str], np.ndarray]

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from bayesimpute.base.errors import InputError, PlanError, Problem
 from bayesimpute.base.priors import DISTRIBUTIONS, Prior
 from bayesimpute.families import FAMILIES, Bernoulli, HeckmanProbit
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.document import as_document, set_path, write
 from bayesimpute.plan.document import read as read_fields
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run
 
 
 def read(text: str) -> tuple[Plan, list[Problem]]:

@@ -9,8 +9,9 @@ import pytest
 from bayesimpute.base.errors import FormulaError, PlanError
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import Bernoulli, Gaussian
+from bayesimpute.plan.conditional import Conditional, family_name, left_side
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional, Derived, Estimand, Run, family_name, left_side
 
 FULL = Plan(
     title="Pupil popularity",

@@ -9,10 +9,11 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Bernoulli, Gaussian, StudentT
 from bayesimpute.formulas import parse
 from bayesimpute.formulas.lift import lift_formula
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kind_of, kinds_of, settle_family
+from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import needed, read_formulas, resolve
-from bayesimpute.plan.sections import Conditional, Derived, Run
 
 
 def frame() -> pd.DataFrame:

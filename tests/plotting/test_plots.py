@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from bayesimpute.base.errors import FileError
 from bayesimpute.data.simulation import simulate_school
 from bayesimpute.imputed import MultiplyImputed, impute
+from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Run
 from bayesimpute.plotting.plots import (
     IMPUTED,
     OBSERVED,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looping import fresh_record, prior_plan, table
 
+from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Run
 from bayesimpute.plan.targets import Event
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Leg, Schedule, joined

@@ -23,8 +23,9 @@ from test_nuts import check_against, exact_posterior, sample, two_level
 import bayesimpute as bi
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import Bernoulli
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional, Run
 from bayesimpute.running.kernel import shortest_lag
 from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs

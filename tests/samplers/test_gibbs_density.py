@@ -15,7 +15,7 @@ from scipy import stats
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import build, vectors
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, densities, effects, predictor_rows, sigma_moves, sweeps
 from bayesimpute.samplers.gibbs.products import cross_products

@@ -19,7 +19,7 @@ from test_gibbs import ERRORS, STATISTICS, chain, same, saved
 from bayesimpute.designs.design import Design
 from bayesimpute.families import HeckmanGaussian
 from bayesimpute.numerics.normal_cdf import log_quadrant
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel, Nuts, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection import equations, latent_errors, ridge, selection_moves, selection_posterior

@@ -10,7 +10,7 @@ from modelling import conditional, graph_data, only, school_frame, workspace
 
 from bayesimpute.designs.graph import Layout, build
 from bayesimpute.families import Bernoulli
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers.metric import Metric, at_draw, coefficients, kept, rough_variance
 
 CASES: Mapping[str, tuple[Conditional, bool]] = {

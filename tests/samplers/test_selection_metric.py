@@ -8,7 +8,7 @@ from graphs import centred, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 
 from bayesimpute.designs.graph import Layout, build
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers.metric import Metric, at_draw, coefficients, kept
 
 CASES: Mapping[str, tuple[Conditional, bool]] = {

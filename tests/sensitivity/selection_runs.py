@@ -11,7 +11,7 @@ from looping import prior_plan
 import bayesimpute as bi
 from bayesimpute import MultiplyImputed
 from bayesimpute.base.priors import Prior
-from bayesimpute.plan.sections import Conditional
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.sensitivity.refits import Refits
 from bayesimpute.sensitivity.selection_draws import Draws

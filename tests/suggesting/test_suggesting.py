@@ -43,8 +43,9 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.simulation import simulate_school
 from bayesimpute.formulas import parse
 from bayesimpute.formulas.terms import bare, common_terms, random_terms, written
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional
 from bayesimpute.suggesting import Suggestion, suggest
 
 CONTEXT = "cluster_mean(iqv, sch)"

@@ -25,8 +25,9 @@ from bayesimpute.checking.congeniality.outcomes import outcome
 from bayesimpute.checking.congeniality.plan_terms import Held, Ignored
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Analysis, Conditional
 
 __all__ = ["Ignored", "congenial", "of_plan"]
 

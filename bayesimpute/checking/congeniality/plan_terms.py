@@ -12,8 +12,8 @@ from bayesimpute.formulas import Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, substituted, walk
 from bayesimpute.formulas.terms import Atom, bare, coded, common_terms, random_terms, term_names, written
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.sections import Conditional
 
 Effect = tuple[str, frozenset[Atom]]
 """A random effect: cluster key and term, the empty one for intercepts."""

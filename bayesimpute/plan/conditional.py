@@ -1,0 +1,101 @@
+"""The conditional model of one incomplete variable, as a frozen value; a substantive model is one too.
+
+To add a setting, add a field: reading and writing TOML follow the fields.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from bayesimpute.base.errors import FormulaError, PlanError, one
+from bayesimpute.base.priors import Prior
+from bayesimpute.families import FAMILIES, Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditional:
+    """The conditional model of one incomplete variable.
+
+    Parameters
+    ----------
+    target : str
+        The incomplete variable.
+    family : str or Family
+        A key of ``FAMILIES`` or an instance (one of ``FAMILIES`` with its default options becomes its key); "auto":
+        bernoulli for yes/no variables (also 0/1 numbers and two labels), gaussian for other numbers.
+    formulas : mapping of str to str
+        lme4 formulas by parameter: ``{"mu": "y ~ x + (1 | g)", "sigma": "(1 | g)"}``.
+    level : str or None
+        The cluster variable of a level-2 target; None: found from the data.
+    priors : mapping of str to Prior
+        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that
+        cannot be read stay texts until ``check`` reports them.
+    """
+
+    target: str
+    family: str | Family = "auto"
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    level: str | None = None
+    priors: Mapping[str, Prior | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, example in (("formulas", '{"mu": "y ~ x"}'), ("priors", '{"x": "Normal(0, 1)"}')):
+            given = getattr(self, name)
+            if not isinstance(given, Mapping):
+                path = f"conditional[{self.target}].{name}"
+                raise one(PlanError, path, f"{given!r} is not a mapping", f"write {example}")
+        object.__setattr__(self, "formulas", MappingProxyType(dict(self.formulas)))
+        object.__setattr__(self, "priors", MappingProxyType({k: _prior(v) for k, v in self.priors.items()}))
+        object.__setattr__(self, "family", _shortest(self.family))
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.level, *self.formulas.items()))
+
+    def __reduce__(self) -> tuple:
+        return _restore, ({f.name: _plain(getattr(self, f.name)) for f in fields(self)},)
+
+    @classmethod
+    def of(cls, formula: str, **options: Any) -> "Conditional":
+        """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields."""
+        return cls(target=left_side(formula, "conditional"), formulas={"mu": formula}, **options)
+
+
+def left_side(formula: str, path: str) -> str:
+    """The name on the left of ``~``, without back-quotes."""
+    if not isinstance(formula, str):
+        raise one(PlanError, path, f"{formula!r} is not a formula", 'write "y ~ x + (1 | g)"')
+    left, tilde, _ = formula.partition("~")
+    if not tilde or not left.strip():
+        raise one(FormulaError, path, f'"{formula}" has no left side', 'write the target first: "y ~ x + (1 | g)"')
+    return left.strip().strip("`")
+
+
+def family_name(family: str | Family) -> str:
+    """The name by which a plan's document calls a family."""
+    return family.name if isinstance(family, Family) else str(family)
+
+
+def _prior(given: Prior | str) -> Prior | str:
+    try:
+        return Prior.parse(given)
+    except FormulaError:
+        return given
+
+
+def _shortest(family: str | Family) -> str | Family:
+    """A registered family with default options by its name, so that a plan equals what comes back from its TOML."""
+    if isinstance(family, Family) and FAMILIES.get(family.name) is type(family):
+        try:
+            return family.name if family == type(family)() else family
+        except TypeError:  # it has options without default
+            return family
+    return family
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, MappingProxyType) else value
+
+
+def _restore(values: dict[str, Any]) -> Conditional:
+    return Conditional(**values)
