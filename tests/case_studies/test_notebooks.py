@@ -1,6 +1,11 @@
-"""The notebooks were executed as they stand, and still run from top to bottom."""
+"""The notebooks were executed as they stand, and still run from top to bottom.
 
+``python tests/case_studies/test_notebooks.py popmis …`` executes notebooks and writes their output into them.
+"""
+
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +46,32 @@ def test_a_notebook_was_executed_from_top_to_bottom_without_complaint(path: Path
     assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text(encoding="utf-8"))
 
 
+def executed(path: Path, data: Path) -> Any:
+    """A notebook after a run of all its cells on the data sets of a folder."""
+    from nbclient import NotebookClient
+
+    os.environ["BAYESIMPUTE_DATA"] = str(data)
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when each cell began and ended
+    return notebook
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_runs(path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nbclient import NotebookClient
-
     if path.stem == "munoz_study" and not (path.parents[1] / ".study" / "munoz-small.csv").exists():
         pytest.skip("its rows take hours: make study-munoz, also with SIZE=50 OUT=.study/munoz-small.csv")
     if path.stem == "compatible_study" and not (path.parents[1] / ".study" / "compatible.csv").exists():
         pytest.skip("its rows take hours: make study-compatible")
     monkeypatch.setenv("BAYESIMPUTE_DATA", str(shared_data))
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(path.parent)}})
-    client.execute()
+    notebook = executed(path, shared_data)
     errors = [o for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
     assert not errors
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        place = next(path for path in NOTEBOOKS if path.stem == name)
+        nbformat.write(executed(place, place.parents[2] / "shared" / "data"), place)
