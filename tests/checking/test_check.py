@@ -647,7 +647,7 @@ PLANS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=PLANS)
 def test_whatever_the_plan_only_problems_come_out(made: Plan) -> None:
     problems = check(made, FRAME)
@@ -675,7 +675,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     tables=st.lists(
         st.sampled_from(["[run]", "[[conditional]]", "[[derived]]", "[[analysis]]", "[conditional]"]), max_size=3
@@ -757,7 +757,7 @@ def situations(draw: st.DrawFn) -> tuple[pd.DataFrame, Plan]:
     return frame, Plan.of(formulas, derived=(Derived(name="d", expression=expression),) if use else ())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(situation=situations())
 def test_whatever_the_data_a_plan_without_errors_can_be_completed(situation: tuple[pd.DataFrame, Plan]) -> None:
     frame, made = situation

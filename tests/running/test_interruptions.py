@@ -103,7 +103,8 @@ def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: 
     assert_same_run(MultiplyImputed.load(path), whole)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+# with one worker the default suite has stops in test_fcs.py and test_cli.py
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ctrl_c_saves_and_says_how_to_go_on(whole: MultiplyImputed, tmp_path: Path, workers: int) -> None:
     process, path = start(tmp_path, workers)
     try:
