@@ -297,6 +297,7 @@ PLANS: Mapping[str, tuple[str, str]] = {
     "single-auto-steps": ("pupils", _document(SINGLE, "m = 3\nchains = 3\nwarmup = 12\nsweeps = 12")),
     "prior": ("survey", _document(PRIOR, IDENTIFIED, "prior")),
     "prior-levels": ("pupils", _document(LEVELS, sampler="prior")),
+    "prior-selection": ("survey", _document(SELECTION, IDENTIFIED, "prior")),
     "selection": ("survey", _document(SELECTION, IDENTIFIED)),
     "selection-apart": ("survey", _document(APART, IDENTIFIED.replace("steps = 2", 'steps = "auto"'))),
     **{f"compatible-{name}": ("covariates", _document(_compatible(*each))) for name, each in COMPATIBLE.items()},
