@@ -14,6 +14,7 @@ from bayesimpute.designs.design import Design
 from bayesimpute.families import FAMILIES
 from bayesimpute.formulas import parse_expression
 from bayesimpute.formulas.lift import column_name, lift_formula
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
 
 
@@ -93,6 +94,7 @@ def _resolved(model: Model, outcome: str, size: int) -> Resolved:
         observed=np.ones(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
         kind=next(iter(family.kinds)),
+        conditional=Conditional(target=outcome, family=family, formulas={"mu": model.formula.source}),
     )
     columns = {column_name(call): call for call in sorted(calls)}
     derived = tuple(DerivedColumn(name=n, expression=parse_expression(call, n)) for n, call in columns.items())

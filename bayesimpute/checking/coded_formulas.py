@@ -64,7 +64,8 @@ def _sound(read: Read, data: Incomplete) -> Plan:
         if level is not None and (not _keyed(level, data) or data.disagreements(reading.target, level)):
             continue
         family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
-        made = Conditional(target=reading.target, family=family, formulas=formulas, level=level)
+        settled_there = {"family": family, "formulas": formulas, "level": level, "priors": reading.priors}
+        made = replace(reading.conditional, **settled_there)
         (substantive if is_substantive(reading) else conditionals).append(made)
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived

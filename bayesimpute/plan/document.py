@@ -191,6 +191,10 @@ _WANTED: Mapping[frozenset[type], _Wanted] = {
 """By the types of a field; else it is a text."""
 
 
+_PLAIN = tuple(f.name for f in fields(Conditional) if f.name not in ("target", "family", "formulas", "priors"))
+"""The fields of a conditional that a document has as they are; None is not written."""
+
+
 class _Reader:
     """Collects problems while it reads."""
 
@@ -270,8 +274,8 @@ class _Reader:
             target=target,
             family=self.family(path, table),
             formulas=formulas,
-            level=table.get("level"),
             priors=self.priors(f"{path}.priors", table.get("priors", {})),
+            **{name: table[name] for name in _PLAIN if name in table},
         )
 
     def priors(self, path: str, table: Any) -> dict[str, Prior]:
@@ -284,7 +288,7 @@ class _Reader:
         return found
 
     def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
-        own = {"target", "family", "formula", "formulas", "level", "priors"}
+        own = {"formula", *(f.name for f in fields(Conditional))}
         name = table.get("family", "auto")
         cls = FAMILIES.get(name) if isinstance(name, str) else None
         options = _options(cls) if cls else ()
@@ -324,8 +328,7 @@ def _conditional_document(conditional: Conditional) -> dict[str, Any]:
     if isinstance(family, Family):
         document |= {n: getattr(family, n) for n in _options(type(family)) if getattr(family, n) is not None}
     document |= {"formulas": dict(conditional.formulas)}
-    if conditional.level is not None:
-        document["level"] = conditional.level
+    document |= {name: value for name in _PLAIN if (value := getattr(conditional, name)) is not None}
     if conditional.priors:
         document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
     return document

@@ -132,6 +132,7 @@ def _target(
         apart=_apart(family, formulas, incomplete, rows, observed),
         kind=next(iter(family.kinds & kinds_of(column))),
         path=path,
+        conditional=conditional,
     )
     return target, calls
 

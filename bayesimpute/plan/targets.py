@@ -9,6 +9,7 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import Family, Parameter, Rows
 from bayesimpute.formulas import Expression, Formula
+from bayesimpute.plan.conditional import Conditional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ class Target:
         Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.plan.who_reads`).
     path : str
         Where its model stands in the plan.
+    conditional : Conditional
+        Its model as the plan has it.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Target:
     observed: np.ndarray
     apart: np.ndarray
     kind: str
+    conditional: Conditional
     everywhere: bool = False
     path: str = ""
 
