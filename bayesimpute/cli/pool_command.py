@@ -94,7 +94,7 @@ def _describing_or_not(arguments: argparse.Namespace) -> None:
     values = {f"--{name.replace('_', '-')}": getattr(arguments, name) for name in others}
     given = [option for option, value in values.items() if value is not None and value is not False]
     if describing:
-        given += [option_of(f) for f in settings(AnalysisOptions) if getattr(arguments, f.name) is not None]
+        given = [option_of(f) for f in settings(AnalysisOptions) if getattr(arguments, f.name) is not None] + given
     finding = "this does not go with --describe" if describing else "this goes with --describe"
     remedy = "leave one of the two out" if describing else "add --describe, or leave it out"
     problems = [Problem(path=option, finding=finding, remedy=remedy) for option in given]

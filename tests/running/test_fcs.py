@@ -210,16 +210,6 @@ def test_a_run_with_nuts_resumes_in_a_new_process(compiled: Compilations, tmp_pa
     assert_same_run(bi.resume(path, progress=False), compiled.imputed)
 
 
-def test_a_file_from_before_runs_named_their_sampler_goes_on_with_nuts(compiled: Compilations, tmp_path: Path) -> None:
-    record = compiled.imputed.record
-    unsaid = [replace(leg, events=tuple(e for e in leg.events if e.what != "sampler nuts")) for leg in record.legs]
-    plan = record.plan.with_run(sampler="auto")
-    MultiplyImputed.of(replace(record, plan=plan, legs=tuple(unsaid))).save(tmp_path / "old.nc")
-    more = MultiplyImputed.load(tmp_path / "old.nc").extend(6, progress=False)
-    there = compiled.imputed.extend(6, progress=False)
-    assert all((a == b).all(axis=None) for a, b in zip(more, there, strict=True))
-
-
 # Going on
 
 
