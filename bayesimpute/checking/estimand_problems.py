@@ -1,11 +1,14 @@
 """Estimands: whether what they ask for is in the data, and whether the survey's design is in the imputation model.
 
 :func:`alone` looks at the plan, :func:`problems` holds it against the data. ``estimate`` runs both on what it is given,
-so that a call and a plan are told the same.
+so that a call and a plan are told the same. ``descriptives`` asks the same of its arguments, part by part.
+
+To let estimands ask for one more statistic, add a line to :data:`STATISTICS`.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,20 @@ from bayesimpute.formulas import quote
 from bayesimpute.plan.kinds import kind_of
 from bayesimpute.plan.options import Estimand
 
-STATISTICS = ("mean", "proportion", "quantile")
+
+@dataclass(frozen=True, kw_only=True)
+class Asks:
+    """What a statistic takes: columns of these kinds, and a field of the estimand, which no other statistic has."""
+
+    kinds: tuple[str, ...]
+    reads: str | None = None
+
+
+STATISTICS = {
+    "mean": Asks(kinds=("number", "yes/no")),
+    "proportion": Asks(kinds=("number", "yes/no", "category"), reads="value"),
+    "quantile": Asks(kinds=("number",), reads="probability"),
+}
 TARGETS = ("population", "sample")
 COMPARISONS = ("", "mar")
 MAX_GROUPS = 50
@@ -43,7 +59,12 @@ def alone(read: Read) -> list[Problem]:
             notes.add("estimand", finding, 'write Estimand(name="prevalence", variable="hiv")')
             continue
         path = f"estimand[{estimand.name}]"
-        _texts(estimand, path, notes)
+        for part in ("name", "variable"):
+            notes.text(f"{path}.{part}", getattr(estimand, part))
+        for part in DESIGN:
+            if getattr(estimand, part) is not None:
+                notes.text(f"{path}.{part}", getattr(estimand, part))
+        group_names(estimand.by, estimand.variable, f"{path}.by", notes)
         _choices(estimand, path, notes)
         _settings(estimand, path, notes)
         if estimand.compare == "mar" and not selects(read) and not any(r.broken_family for r in read.conditionals):
@@ -57,15 +78,16 @@ def alone(read: Read) -> list[Problem]:
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
     """What is wrong with the estimands of a plan on its data."""
-    notes = Notes()
+    held = Held(read, data)
     for estimand in read.plan.estimands:
         if isinstance(estimand, Estimand):
             path = f"estimand[{estimand.name}]"
-            _variable(estimand, path, read, data, notes)
-            _groups(estimand, path, read, data, notes)
+            held.variable(estimand.variable, estimand.statistic, f"{path}.variable")
+            held.value(estimand, f"{path}.value")
+            held.groups(estimand.by, f"{path}.by")
             for part in DESIGN:
-                _design(estimand, part, path, read, data, notes)
-    return notes.problems
+                held.design(part, getattr(estimand, part), estimand.variable, f"{path}.{part}")
+    return held.notes.problems
 
 
 def selects(read: Read) -> bool:
@@ -94,20 +116,16 @@ def number_of(value: Any) -> float | None:
         return None
 
 
-def _texts(estimand: Estimand, path: str, notes: Notes) -> None:
-    for part in ("name", "variable"):
-        notes.text(f"{path}.{part}", getattr(estimand, part))
-    for part in DESIGN:
-        if getattr(estimand, part) is not None:
-            notes.text(f"{path}.{part}", getattr(estimand, part))
-    if not isinstance(estimand.by, tuple) or not all(isinstance(name, str) for name in estimand.by):
-        notes.add(f"{path}.by", f"{estimand.by!r} is not a list of names", 'write by = ["region", "sex"]')
+def group_names(by: Any, variable: Any, path: str, notes: Notes) -> None:
+    """Whether groups are different names, none of them that of the variable."""
+    if not isinstance(by, tuple) or not all(isinstance(name, str) for name in by):
+        notes.add(path, f"{by!r} is not a list of names", 'write by = ["region", "sex"]')
         return
-    for name in dict.fromkeys(n for n in estimand.by if estimand.by.count(n) > 1):
-        notes.add(f"{path}.by", f'"{name}" is there {estimand.by.count(name)} times', "name it once")
-    if estimand.variable in estimand.by:
-        finding = f'"{estimand.variable}" is the variable itself: it is the same in all rows of a group'
-        notes.add(f"{path}.by", finding, "group by another variable")
+    for name in dict.fromkeys(n for n in by if by.count(n) > 1):
+        notes.add(path, f'"{name}" is there {by.count(name)} times', "name it once")
+    if variable in by:
+        finding = f'"{variable}" is the variable itself: it is the same in all rows of a group'
+        notes.add(path, finding, "group by another variable")
 
 
 def _choices(estimand: Estimand, path: str, notes: Notes) -> None:
@@ -119,58 +137,159 @@ def _choices(estimand: Estimand, path: str, notes: Notes) -> None:
 
 
 def _settings(estimand: Estimand, path: str, notes: Notes) -> None:
-    probability, value = estimand.probability, estimand.value
-    number = isinstance(probability, int | float | np.number) and not isinstance(probability, bool)
-    if not number or not 0 < float(probability) < 1:
-        notes.add(f"{path}.probability", f"{probability!r} is not a number between 0 and 1", "0.5 is the median")
-    elif probability != 0.5 and estimand.statistic in ("mean", "proportion"):
-        notes.add(f"{path}.probability", f"a {estimand.statistic} has none", 'leave it out, or ask for a "quantile"')
+    value, statistic = estimand.value, estimand.statistic
+    if is_probability(estimand.probability, f"{path}.probability", notes) and estimand.probability != 0.5:
+        _unread("probability", statistic, path, notes)
     if value is not None and not isinstance(value, str | int | float | np.number | np.bool_):
         notes.add(f"{path}.value", f"{value!r} is neither a label nor a number", "give one value of the variable")
-    elif value is not None and estimand.statistic in ("mean", "quantile"):
-        notes.add(f"{path}.value", f"a {estimand.statistic} has none", 'leave it out, or ask for a "proportion"')
+    elif value is not None:
+        _unread("value", statistic, path, notes)
 
 
-def _variable(estimand: Estimand, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    name = estimand.variable
-    if not _known(name, f"{path}.variable", read, data, notes):
-        return
-    column = data.columns.get(name)
-    if column is None:
-        _derived_value(estimand, path, notes)
-        return
-    usable = {"mean": ("number", "yes/no"), "quantile": ("number",)}.get(
-        estimand.statistic, ("number", "yes/no", "category")
-    )
-    if column.kind not in usable:
-        finding = f'"{name}" is a {column.kind} variable, which has no {estimand.statistic}'
-        remedy = "use another variable" if column.kind in ("date", "mixed") else 'ask for a "proportion"'
-        notes.add(f"{path}.variable", finding, remedy)
-    elif estimand.statistic == "proportion":
-        _value(estimand, column, f"{path}.value", read, data, notes)
-    _imputed(name, f"{path}.variable", read, data, notes)
+def is_probability(given: Any, path: str, notes: Notes) -> bool:
+    """Whether it is a number between 0 and 1; otherwise it is a problem."""
+    number = isinstance(given, int | float | np.number) and not isinstance(given, bool)
+    if number and 0 < float(given) < 1:
+        return True
+    notes.add(path, f"{given!r} is not a number between 0 and 1", "0.5 is the median")
+    return False
 
 
-def _derived_value(estimand: Estimand, path: str, notes: Notes) -> None:
-    if estimand.value is not None and number_of(estimand.value) is None:
-        finding = f'"{estimand.value}" is not a number, and the derived variable "{estimand.variable}" has no labels'
-        notes.add(f"{path}.value", finding, "give the number whose proportion is wanted")
+def _unread(part: str, statistic: Any, path: str, notes: Notes) -> None:
+    """A statistic that is given what another one reads."""
+    asks = STATISTICS.get(statistic) if isinstance(statistic, str) else None
+    if asks is not None and asks.reads != part:
+        reader = next(name for name, other in STATISTICS.items() if other.reads == part)
+        notes.add(f"{path}.{part}", f"a {statistic} has none", f'leave it out, or ask for a "{reader}"')
 
 
-def _value(estimand: Estimand, column: Column, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    if estimand.value is None and kind_of(column) == "binary":
-        return
-    known = _values(column)
-    shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-    if estimand.value is None:
-        notes.add(path, f'"{column.name}" has more than two values: say which', f"give one of {shown}")
-    elif isinstance(estimand.value, str | int | float | np.number) and code_of(estimand.value, column) is None:
-        remedy = did_you_mean(str(estimand.value), known, f"it has {shown}")
-        notes.add(path, f'"{estimand.value}" is not a value of "{column.name}"', remedy)
-    elif _continuous(column.name, read, data):
-        finding = f'"{column.name}" is imputed as a continuous variable: hardly an imputed value equals'
-        remedy = "derive a 0/1 variable, such as x >= 3, and ask for its mean"
-        _warn(notes, path, f"{finding} {estimand.value}", remedy)
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What is asked, held against a plan and its data; problems are noted as they are found."""
+
+    read: Read
+    data: Incomplete
+    notes: Notes = field(default_factory=Notes)
+
+    def variable(self, name: Any, statistic: Any, path: str) -> None:
+        """Whether there is such a variable, with values everywhere, of a kind that has the statistic."""
+        column = self.data.columns.get(name) if self.known(name, path) else None
+        if column is None:
+            return
+        if column.kind not in _kinds(statistic):
+            finding = f'"{name}" is a {column.kind} variable, which has no {statistic}'
+            remedy = "use another variable" if column.kind in ("date", "mixed") else 'ask for a "proportion"'
+            self.notes.add(path, finding, remedy)
+        self.imputed(name, path)
+
+    def value(self, estimand: Estimand, path: str) -> None:
+        """Whether the variable has the value whose proportion is wanted."""
+        name, value = estimand.variable, estimand.value
+        if not isinstance(name, str):
+            return
+        column = self.data.columns.get(name)
+        if column is None:
+            if name in self.read.derived and value is not None and number_of(value) is None:
+                finding = f'"{value}" is not a number, and the derived variable "{name}" has no labels'
+                self.notes.add(path, finding, "give the number whose proportion is wanted")
+            return
+        if estimand.statistic != "proportion" or column.kind not in _kinds("proportion"):
+            return
+        if value is None and kind_of(column) == "binary":
+            return
+        known = _values(column)
+        shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
+        if value is None:
+            self.notes.add(path, f'"{name}" has more than two values: say which', f"give one of {shown}")
+        elif isinstance(value, str | int | float | np.number) and code_of(value, column) is None:
+            remedy = did_you_mean(str(value), known, f"it has {shown}")
+            self.notes.add(path, f'"{value}" is not a value of "{name}"', remedy)
+        elif self.continuous(name):
+            finding = f'"{name}" is imputed as a continuous variable: hardly an imputed value equals {value}'
+            self.warn(path, finding, "derive a 0/1 variable, such as x >= 3, and ask for its mean")
+
+    def groups(self, by: Any, path: str) -> None:
+        """Whether variables make groups, and not too many."""
+        by = by if isinstance(by, tuple) else ()
+        good = [name for name in by if self.known(name, path)]
+        plain = [self.data.columns[name] for name in good if name in self.data.columns]
+        for column in plain:
+            self.imputed(column.name, path)
+            if self.continuous(column.name):
+                finding = f'"{column.name}" is imputed as a continuous variable: its imputed values would be groups'
+                self.notes.add(path, finding, f"derive the groups, such as {quote(column.name)} >= 3, and use them")
+        groups = count_groups([column.values for column in plain])
+        if groups > MAX_GROUPS:
+            finding = f"{' and '.join(c.name for c in plain)}: {groups} groups, more than {MAX_GROUPS}"
+            self.notes.add(path, finding, "use fewer, or derive a variable with wider groups")
+
+    def design(self, part: str, name: Any, variable: Any, path: str) -> None:
+        """Whether weights, strata or clusters are known in all rows, and in the model of a variable."""
+        if not self.known(name, path):
+            return
+        column = self.data.columns.get(name)
+        if column is None:
+            finding = f'"{name}" is a derived variable, and {part} must be known'
+            self.notes.add(path, finding, "make it a column of the data")
+            return
+        if column.missing.any():
+            first = first_row(self.data.frame, column.missing)
+            finding = f'"{name}" is missing in {int(column.missing.sum())} rows, {first}'
+            self.notes.add(path, finding, "leave these rows out of the data, or fill the values in")
+        if part == "weights":
+            _weights(column, path, self.data, self.notes)
+        self.in_model(name, variable, path)
+
+    def in_model(self, name: str, variable: Any, path: str) -> None:
+        """Whether the conditionals behind a variable know a column of the design."""
+        read, columns = self.read, self.data.columns
+        behind = closure([variable], read) if isinstance(variable, str) else {}
+        for reading in read.conditionals:
+            if reading.target not in behind or reading.target not in columns or reading.target == name:
+                continue
+            if not np.isnan(filled(self.data, reading.target, reading.level)).any():
+                continue
+            names = {n for use in reading.uses.values() for n in _used(use.names, use.keys, columns)}
+            if name not in closure(names, read):
+                self.warn(path, f'"{name}" is in no formula of {reading.path}, which imputes {reading.target}', WHY)
+
+    def known(self, name: Any, path: str) -> bool:
+        """Whether there is such a column; what is no text is told elsewhere."""
+        if not isinstance(name, str) or not name.strip():
+            return False
+        known = [*self.data.columns, *(n for n in self.read.derived if n not in self.data.columns)]
+        if name not in known:
+            remedy = did_you_mean(name, known, "name a column of the data or a derived variable")
+            self.notes.add(path, f'there is no column "{name}"', remedy)
+        return name in known
+
+    def imputed(self, name: str, path: str) -> None:
+        """Whether a column has values in all rows of the completed data."""
+        if name in self.read.targets or name in self.read.derived:
+            return
+        needed = any(name in use.names for use in self.read.uses)
+        missing = int(np.isnan(filled(self.data, name) if needed else self.data.columns[name].values).sum())
+        if missing:
+            finding = f'"{name}" has {missing} missing values and no conditional: they stay missing'
+            self.notes.add(path, finding, f"add a conditional for {quote(name)}")
+
+    def continuous(self, name: str) -> bool:
+        """Whether a column gets imputed values of a continuous law."""
+        reading = next((r for r in self.read.conditionals if r.target == name), None)
+        if reading is None or not np.isnan(filled(self.data, name, reading.level)).any():
+            return False
+        family = reading.family or settled(reading, self.data.columns[name])
+        return family is not None and "binary" not in family.kinds
+
+    def warn(self, path: str, finding: str, remedy: str) -> None:
+        """Note what stops nothing."""
+        self.notes.problems.append(Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING))
+
+
+def _kinds(statistic: Any) -> tuple[str, ...]:
+    """The kinds of columns that have a statistic; of one that is not known, which is told elsewhere, all."""
+    known = STATISTICS.get(statistic) if isinstance(statistic, str) else None
+    return (known or STATISTICS["proportion"]).kinds
 
 
 def _values(column: Column) -> list[str]:
@@ -179,44 +298,10 @@ def _values(column: Column) -> list[str]:
     return [f"{value:g}" for value in np.unique(column.values[~column.missing])]
 
 
-def _groups(estimand: Estimand, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    path, by = f"{path}.by", estimand.by if isinstance(estimand.by, tuple) else ()
-    good = [name for name in by if isinstance(name, str) and _known(name, path, read, data, notes)]
-    for name in good:
-        if name in data.columns:
-            _imputed(name, path, read, data, notes)
-            if _continuous(name, read, data):
-                finding = f'"{name}" is imputed as a continuous variable: its imputed values would be groups'
-                notes.add(path, finding, f"derive the groups, such as {quote(name)} >= 3, and use them")
-    plain = [data.columns[name] for name in good if name in data.columns]
-    groups = count_groups([column.values for column in plain])
-    if groups > MAX_GROUPS:
-        finding = f"{' and '.join(c.name for c in plain)}: {groups} groups, more than {MAX_GROUPS}"
-        notes.add(path, finding, "use fewer, or derive a variable with wider groups")
-
-
 def count_groups(columns: Iterable[np.ndarray]) -> int:
     """The combinations of values that there are in the rows where nothing is missing."""
     table = np.array(list(columns))
     return len(np.unique(table[:, ~np.isnan(table).any(axis=0)], axis=1).T) if len(table) else 0
-
-
-def _design(estimand: Estimand, part: str, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    name, path = getattr(estimand, part), f"{path}.{part}"
-    if not isinstance(name, str) or not name.strip() or not _known(name, path, read, data, notes):
-        return
-    column = data.columns.get(name)
-    if column is None:
-        finding = f'"{name}" is a derived variable, and {part} must be known'
-        notes.add(path, finding, "make it a column of the data")
-        return
-    if column.missing.any():
-        first = first_row(data.frame, column.missing)
-        finding = f'"{name}" is missing in {int(column.missing.sum())} rows, {first}'
-        notes.add(path, finding, "leave these rows out of the data, or fill the values in")
-    if part == "weights":
-        _weights(column, path, data, notes)
-    _in_model(estimand, name, path, read, data, notes)
 
 
 def _weights(column: Column, path: str, data: Incomplete, notes: Notes) -> None:
@@ -231,54 +316,5 @@ def _weights(column: Column, path: str, data: Incomplete, notes: Notes) -> None:
         notes.add(path, f'"{column.name}" is zero in all rows', "give weights above zero")
 
 
-def _in_model(estimand: Estimand, name: str, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    """Whether the conditionals behind the variable know a column of the design."""
-    behind = closure([estimand.variable], read) if isinstance(estimand.variable, str) else {}
-    for reading in read.conditionals:
-        if reading.target not in behind or reading.target not in data.columns or reading.target == name:
-            continue
-        if not np.isnan(filled(data, reading.target, reading.level)).any():
-            continue
-        names = {n for use in reading.uses.values() for n in _used(use.names, use.keys, data.columns)}
-        if name not in closure(names, read):
-            _warn(notes, path, f'"{name}" is in no formula of {reading.path}, which imputes {reading.target}', WHY)
-
-
 def _used(names: Iterable[str], keys: Iterable[str], columns: Mapping[str, Column]) -> set[str]:
     return {*names, *(name for key in keys for name in key_columns(key, columns))}
-
-
-def _known(name: Any, path: str, read: Read, data: Incomplete, notes: Notes) -> bool:
-    """Whether there is such a column; what is no text has been told before."""
-    if not isinstance(name, str) or not name.strip():
-        return False
-    known = [*data.columns, *(n for n in read.derived if n not in data.columns)]
-    if name not in known:
-        remedy = did_you_mean(name, known, "name a column of the data or a derived variable")
-        notes.add(path, f'there is no column "{name}"', remedy)
-    return name in known
-
-
-def _imputed(name: str, path: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    """Whether a column has values in all rows of the completed data."""
-    if name in read.targets or name in read.derived:
-        return
-    column = data.columns[name]
-    needed = any(name in use.names for use in read.uses)
-    missing = int(np.isnan(filled(data, name) if needed else column.values).sum())
-    if missing:
-        finding = f'"{name}" has {missing} missing values and no conditional: they stay missing'
-        notes.add(path, finding, f"add a conditional for {quote(name)}")
-
-
-def _continuous(name: str, read: Read, data: Incomplete) -> bool:
-    """Whether a column gets imputed values of a continuous law."""
-    reading = next((r for r in read.conditionals if r.target == name), None)
-    if reading is None or not np.isnan(filled(data, name, reading.level)).any():
-        return False
-    family = reading.family or settled(reading, data.columns[name])
-    return family is not None and "binary" not in family.kinds
-
-
-def _warn(notes: Notes, path: str, finding: str, remedy: str) -> None:
-    notes.problems.append(Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING))

@@ -29,8 +29,9 @@ from bayesimpute.data.simulation import Simulated, simulate_hiv_survey
 from bayesimpute.data.writers import write_table
 from bayesimpute.diagnosis.diagnosis import Diagnosis
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
-from bayesimpute.estimating.group_estimates import Answer, single
-from bayesimpute.estimating.survey import SurveyDesign, mean
+from bayesimpute.estimating.group_estimates import Answer
+from bayesimpute.estimating.mean import PROPORTION
+from bayesimpute.estimating.survey import SurveyDesign
 from bayesimpute.estimating.variables import ALL_ROWS
 from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.plan.conditional import Conditional
@@ -169,7 +170,8 @@ def _imputed(
 def _of_complete(survey: Simulated) -> Answer:
     """The prevalence that nobody's refusal would have given."""
     values = survey.complete["hiv"].to_numpy(dtype=float)
-    return single(mean(values, SurveyDesign.of(len(values))), LEVEL, proportion=True)
+    found = PROPORTION.of(values, 1.0, design=SurveyDesign.of(len(values)))
+    return PROPORTION.pool([found], LEVEL, True)
 
 
 def _row(answer: Answer) -> dict[str, float]:

@@ -1,12 +1,10 @@
 """What the completed variables look like, pooled over the datasets, by groups and with weights.
 
-:func:`~.estimands.estimate` gives one mean, proportion or quantile with strata, sampling units, complete cases and the
-answer under missing at random beside it; :func:`~.descriptive_tables.descriptives` makes six tables: means, standard
-deviations, quantiles, correlations, frequencies and cross tables. Where both give a figure, it is the same one.
-``survey.py`` has the estimators of one dataset, ``variables.py`` the variables and groups that are asked for,
-``request.py`` looks at what is asked of the tables, ``table_rows.py`` makes their rows, and ``spread.py`` pools what
-has its own scale: the logarithm of a standard deviation, Fisher's z of a correlation.
-
-To add a table, give :class:`.table_rows.Describing` a method that yields its rows and
-:class:`.descriptive_tables.Descriptives` a field.
+A :class:`.statistic.Statistic` is one object that knows how it is estimated in one table, pooled, asked for and named:
+``mean.py`` (with the proportion), ``quantile.py``, ``standard_deviation.py`` and ``correlation.py``; ``cross_table.py``
+is its like. ``survey.py`` has the design that gives variances, ``group_estimates.py`` what pooling comes to,
+``variables.py`` what is asked about, ``grouped_run.py`` groups and counts.
+:func:`~.descriptive_tables.descriptives` makes a table of each statistic; :func:`~.estimands.estimate` takes one, with
+complete cases and the answer under missing at random beside it (``estimand_rows.py``). ``request.py`` looks at what is
+asked of the tables.
 """

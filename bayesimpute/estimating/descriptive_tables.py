@@ -1,28 +1,24 @@
 """The tables, and the function that makes them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from bayesimpute.estimating.estimands import usable
+from bayesimpute.estimating.correlation import CORRELATION
+from bayesimpute.estimating.cross_table import CROSS_TABLE, CrossTable
+from bayesimpute.estimating.grouped_run import GroupedRun, counted, group_column, usable
+from bayesimpute.estimating.mean import MEAN, PROPORTION
+from bayesimpute.estimating.quantile import QUANTILE
 from bayesimpute.estimating.request import read_request
-from bayesimpute.estimating.table_rows import COUNTS, Describing, Row, columns
+from bayesimpute.estimating.standard_deviation import STANDARD_DEVIATION
+from bayesimpute.estimating.statistic import Line, Statistic
 from bayesimpute.estimating.variables import Variables
 from bayesimpute.result.result import Result
 
 QUARTILES = (0.25, 0.5, 0.75)
-TITLES = {
-    "means": "Means",
-    "sds": "Standard deviations",
-    "quantiles": "Quantiles",
-    "correlations": "Correlations",
-    "frequencies": "Frequencies: mean counts and proportions",
-    "cross": "Cross tables: mean counts and proportions",
-}
-"""The tables in their order."""
+COUNTS = ("n_observed", "n_missing")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,18 +63,18 @@ class Descriptives:
     conf_level: float
     by: tuple[str, ...]
     weights: str | None
-    means: pd.DataFrame
-    sds: pd.DataFrame
-    quantiles: pd.DataFrame
-    correlations: pd.DataFrame
-    frequencies: pd.DataFrame
-    cross: pd.DataFrame
+    means: pd.DataFrame = field(metadata={"of": MEAN})
+    sds: pd.DataFrame = field(metadata={"of": STANDARD_DEVIATION})
+    quantiles: pd.DataFrame = field(metadata={"of": QUANTILE})
+    correlations: pd.DataFrame = field(metadata={"of": CORRELATION})
+    frequencies: pd.DataFrame = field(metadata={"of": PROPORTION})
+    cross: pd.DataFrame = field(metadata={"of": CROSS_TABLE})
     messages: tuple[str, ...] = ()
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables that have rows, by their titles."""
-        found = {title: getattr(self, name) for name, title in TITLES.items()}
+        found = {statistic.title: getattr(self, name) for name, statistic in TABLES.items()}
         return {title: table for title, table in found.items() if len(table)}
 
     @property
@@ -93,13 +89,17 @@ class Descriptives:
         from bayesimpute.base.tables import records
 
         first = {"m": self.m, "conf_level": self.conf_level, "by": list(self.by), "weights": self.weights}
-        return first | {name: records(getattr(self, name)) for name in TITLES} | {"messages": list(self.messages)}
+        return first | {name: records(getattr(self, name)) for name in TABLES} | {"messages": list(self.messages)}
 
     def __str__(self) -> str:
         parts = [self.title]
         for title, table in self.tables.items():
             parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")]
         return "\n".join([*parts, *([""] if self.messages else []), *self.messages])
+
+
+TABLES: dict[str, Statistic | CrossTable] = {f.name: f.metadata["of"] for f in fields(Descriptives) if f.metadata}
+"""The statistics by the names of their tables, in the order of these."""
 
 
 def descriptives(
@@ -174,31 +174,32 @@ def descriptives(
     usable(imputed, conf_level)
     asked = {"by": by, "weights": weights, "quantiles": quantiles, "cross": cross}
     request, messages = read_request(imputed, variables, **asked)
-    names, notes = request.variables, []
-    describing = Describing(
-        variables=Variables(imputed), by=request.by, weights=request.weights, level=conf_level, notes=notes
-    )
-    rows = {
-        "means": describing.means(names),
-        "sds": describing.sds(names),
-        "quantiles": describing.quantiles(names, request.quantiles),
-        "correlations": describing.correlations(names) if correlations else (),
-        "frequencies": describing.frequencies(names),
-        "cross": describing.cross(request.cross),
-    }
-    tables = {name: _table(name, each, request.by) for name, each in rows.items()}
+    run = GroupedRun(variables=Variables(imputed), by=request.by, weights=request.weights, level=conf_level)
+    wanted = {name: correlations or name != "correlations" for name in TABLES}
+    lines = {name: each.lines(run, request) if wanted[name] else () for name, each in TABLES.items()}
+    tables = {name: _table(name, each, run, messages) for name, each in lines.items()}
     return Descriptives(
         m=imputed.m,
         conf_level=conf_level,
         by=request.by,
         weights=request.weights,
-        messages=tuple(dict.fromkeys([*messages, *notes])),
+        messages=tuple(dict.fromkeys(messages)),
         **tables,
     )
 
 
-def _table(name: str, rows: Iterable[Row], by: Sequence[str]) -> pd.DataFrame:
-    """Counts as whole numbers where they are whole."""
-    table = pd.DataFrame(list(rows), columns=pd.Index(columns(name, by)))
-    counts = [column for column in (*COUNTS, "count") if column in table]
-    return table.astype({c: np.int64 for c in counts if np.equal(table[c], np.round(table[c])).all()})
+def _table(name: str, lines: Iterable[Line], run: GroupedRun, messages: list[str]) -> pd.DataFrame:
+    """The table of a statistic; why a figure does not exist is added to the messages."""
+    statistic, rows = TABLES[name], []
+    taken = {*COUNTS, *(column for each in TABLES.values() for column in (*each.columns, *each.figures))}
+    groups = [group_column(variable, taken) for variable in run.by]
+    for line in lines:
+        label, seen = run.groups.labels[line.group], run.observed(line.names)
+        counts = run.counts(line.group, seen, ~seen)
+        own = dict(zip([*statistic.columns, *groups, *COUNTS], [*line.what, *label, *counts], strict=True))
+        rows.append({**own, **line.figures})
+        if line.note:
+            where = f" ({run.where(label)})" if run.where(label) else ""
+            messages.append(f"{name}[{', '.join(map(str, line.about or line.what))}]{where}: {line.note}")
+    columns = pd.Index([*statistic.columns, *groups, *COUNTS, *statistic.figures])
+    return counted(pd.DataFrame(rows, columns=columns), *COUNTS, "count")

@@ -8,34 +8,20 @@ comparable with published intervals.
 
 Beside the imputed answer stand those that it replaces: the complete cases, and on request (``compare = "mar"``) the
 same plan without its selection equations, which is imputed anew.
-
-To add a statistic, write it in :mod:`bayesimpute.estimating.survey`, name it in
-:mod:`bayesimpute.checking.estimand_problems` and give :meth:`bayesimpute.estimating.group_estimates.Asked.estimated` a
-line.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import (
-    AnalysisError,
-    BayesimputeError,
-    DataError,
-    FormulaError,
-    PlanError,
-    did_you_mean,
-    errors,
-    one,
-)
+from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.diagnosis.diagnosis import diagnose
-from bayesimpute.estimating.group_estimates import Asked
-from bayesimpute.estimating.variables import Variables
+from bayesimpute.estimating.estimand_rows import cautions, grouped, rows
+from bayesimpute.estimating.grouped_run import counted, usable
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
@@ -44,10 +30,6 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result
 
 __all__ = ["Estimates", "estimate", "without_selection"]
-
-FEW = 100
-"""Datasets below which the ends of an interval that are quantiles of m values are rough."""
-COUNTS = ("n", "n_missing")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,18 +147,22 @@ def estimate(
     comparing = any(e.compare for e in chosen)
     if mar is not None and not comparing:
         raise one(PlanError, "mar", "no estimand is compared with it", 'ask for compare = "mar"')
-    twin = None
+    twin = {}
     if comparing:
-        twin = _ignorable(imputed, workers, progress) if mar is None else _same_data(imputed, mar)
-        messages.append(_about(twin))
-    asked = [_asked(e, imputed, twin, conf_level, messages) for e in chosen]
+        twin = {"MAR": _ignorable(imputed, workers, progress) if mar is None else _same_data(imputed, mar)}
+        messages.append(_about(twin["MAR"]))
+    asked = []
+    for e in chosen:
+        runs = {"imputed": imputed, **(twin if e.compare else {})}
+        asked.append((e, {version: grouped(e, run, conf_level) for version, run in runs.items()}))
+        messages += cautions(e, asked[-1][1]["imputed"])
     by = tuple(dict.fromkeys(name for e in chosen for name in e.by))
-    table = pd.DataFrame([row for each in asked for row in each.rows(by, messages)])
+    table = pd.DataFrame([row for e, runs in asked for row in rows(e, runs, by, messages)])
     return Estimates(
         m=imputed.m,
         conf_level=conf_level,
         estimands=chosen,
-        table=table.astype({c: np.int64 for c in COUNTS if np.equal(table[c], np.round(table[c])).all()}),
+        table=counted(table, "n", "n_missing"),
         messages=tuple(dict.fromkeys(messages)),
     )
 
@@ -246,17 +232,6 @@ def _chosen(plan: Plan, estimand: Estimand | str | None, fields: dict[str, Any])
     return plan.estimands if estimand is None else (estimand,)
 
 
-def usable(imputed: Result, conf_level: float) -> None:
-    """Estimates need a finished run with two datasets or more, and a level between 0 and 1."""
-    if not imputed.record.finished:
-        finding = "this run was stopped before all its datasets were completed"
-        raise BayesimputeError(f"{finding}; go on with bayesimpute.resume")
-    if imputed.m < 2:
-        raise AnalysisError("estimates need at least two completed datasets, got 1; impute with a larger m")
-    if not 0 < conf_level < 1:
-        raise AnalysisError(f"conf_level: must lie between 0 and 1, got {conf_level}; 0.95 gives 95 % intervals")
-
-
 def _checked(imputed: Result, chosen: tuple[Estimand, ...]) -> list[str]:
     """The warnings; errors are raised."""
     read, _ = read_plan(replace(imputed.plan, estimands=chosen))
@@ -289,27 +264,3 @@ def _about(mar: Result) -> str:
     text = f"MAR: m = {mar.m} datasets imputed without the selection equations (seed {mar.seed})"
     found = diagnose(mar)
     return f"{text}." if found.converged is True else f"warning: {text}: {found.summary.splitlines()[0]}"
-
-
-def _asked(estimand: Estimand, imputed: Result, mar: Result | None, level: float, messages: list[str]) -> Asked:
-    twin = Variables(mar) if mar is not None and estimand.compare else None
-    asked = Asked(estimand=estimand, variables=Variables(imputed), mar=twin, level=level)
-    path = f"estimand[{estimand.name}]"
-    if estimand.target == "sample":
-        messages.append(
-            f"{path}: the posterior of these rows' {estimand.statistic}; its spread leaves out the sampling variance "
-            "and is not comparable with published intervals"
-        )
-        if imputed.m < FEW:
-            finding = f"{path}: the ends of its interval are quantiles of m = {imputed.m} values and rough"
-            messages.append(f"{finding}; impute with m = {FEW} or more")
-    single = asked.design.single
-    if len(single) and estimand.strata is not None:
-        labels = imputed.incomplete.columns[estimand.strata]
-        codes = np.unique(labels.values)[single]
-        shown = ", ".join(str(Variables(imputed).label(estimand.strata, code)) for code in codes)
-        messages.append(
-            f"{path}: strata with a single sampling unit are centred at the mean of all units, which gives too large "
-            f"a variance rather than too small a one: {shown}"
-        )
-    return asked

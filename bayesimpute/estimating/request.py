@@ -5,7 +5,7 @@ told under the names of the arguments.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bayesimpute.base.errors import PlanError, Problem, Severity, errors
@@ -13,28 +13,12 @@ from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, read_plan
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.plan.options import Estimand
 from bayesimpute.result.result import Result
-
-NAME = "descriptives"
-"""What the estimands are called that are checked on the way."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be described.
-
-    Parameters
-    ----------
-    variables, by : tuple of str
-        Columns of the data and derived variables.
-    weights : str or None
-        A column.
-    quantiles : tuple of float
-        Probabilities.
-    cross : tuple of (str, str)
-        The pairs of the cross tables: rows, columns.
-    """
+    """What is to be described: the arguments of :func:`.descriptive_tables.descriptives`, checked."""
 
     variables: tuple[str, ...]
     by: tuple[str, ...]
@@ -53,70 +37,67 @@ def read_request(
     PlanError
         With every problem.
     """
-    checking = _Checking(imputed, by, weights)
-    quantiles, cross = _listed(quantiles), _listed(cross)
-    problems = checking.problems(["by", "weights"])
+    asking = _Asking(read=read_plan(imputed.plan)[0], data=imputed.incomplete, by=tuple(_listed(by)), weights=weights)
+    quantiles, cross, messages = _listed(quantiles), _listed(cross), []
+    problems = asking.variable()
     if variables is None:
-        chosen, messages = checking.suitable([n for pair in (by, weights) for n in _listed(pair)])
+        chosen, messages = asking.suitable([n for pair in (by, weights) for n in _listed(pair)])
     else:
-        chosen, messages = _listed(variables), []
+        chosen = _listed(variables)
         problems += _twice(chosen)
     for name in chosen:
-        problems += checking.variable(name)
+        problems += asking.variable(name)
+    notes = Notes()
     for probability in quantiles:
-        found = checking.problems(["probability"], statistic="quantile", probability=probability)
-        problems += [replace(problem, path="quantiles") for problem in found]
+        checks.is_probability(probability, "quantiles", notes)
+    problems += notes.problems
     for pair in cross:
-        problems += checking.pair(pair)
+        problems += asking.pair(pair)
     problems = list(dict.fromkeys(problems))
     if errors(problems):
         raise PlanError(problems)
-    messages += [f"{problem.severity}: {problem}" for problem in problems]
     request = Request(
         variables=tuple(chosen),
-        by=checking.by,
+        by=asking.by,
         weights=weights,
         quantiles=tuple(dict.fromkeys(map(float, quantiles))),
         cross=tuple((first, second) for first, second in cross),
     )
-    return request, messages
+    return request, messages + [f"{problem.severity}: {problem}" for problem in problems]
 
 
-class _Checking:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asking:
     """Checks of names with the same groups and weights."""
 
-    def __init__(self, imputed: Result, by: Any, weights: Any) -> None:
-        self.read: Read = read_plan(imputed.plan)[0]
-        self.data: Incomplete = imputed.incomplete
-        self.by = tuple(_listed(by))
-        self.weights = weights
+    read: Read
+    data: Incomplete
+    by: tuple[Any, ...]
+    weights: Any
 
-    def problems(self, parts: Sequence[str], **fields: Any) -> list[Problem]:
-        """What is wrong with some parts of an estimand, in their own names."""
-        estimand = Estimand(name=NAME, **{"variable": "", "by": self.by, "weights": self.weights, **fields})
-        asked = replace(self.read, plan=replace(self.read.plan, estimands=(estimand,)))
-        prefix = f"estimand[{NAME}]."
-        found = [*checks.alone(asked), *checks.problems(asked, self.data)]
-        told = [replace(problem, path=problem.path.removeprefix(prefix)) for problem in found]
-        return [problem for problem in told if problem.path in parts]
-
-    def variable(self, name: Any) -> list[Problem]:
-        """What is wrong with a variable, also with its groups and weights."""
+    def variable(self, *names: Any) -> list[Problem]:
+        """What is wrong with a variable, also with its groups and weights; without a name with these alone."""
+        held = checks.Held(self.read, self.data)
+        name = next(iter(names), "")
+        if names:
+            held.notes.text("variables", name)
+        if self.weights is not None:
+            held.notes.text("weights", self.weights)
+        checks.group_names(self.by, name, "by", held.notes)
         column = self.data.columns.get(name) if isinstance(name, str) else None
         labels = column.labels if column is not None and column.kind == "category" else ()
-        fields = {"statistic": "proportion", "value": labels[0]} if labels else {}
-        found = self.problems(["variable", "by", "weights"], variable=name, **fields)
-        found = [replace(p, path="variables") if p.path == "variable" else p for p in found]
+        held.variable(name, "proportion" if labels else "mean", "variables")
+        held.groups(self.by, "by")
+        held.design("weights", self.weights, name, "weights")
         if len(labels) > checks.MAX_GROUPS:
             finding = f'"{name}" has {len(labels)} labels, more than {checks.MAX_GROUPS}'
-            remedy = "leave it out, or merge labels before the data are imputed"
-            found.append(Problem(path="variables", finding=finding, remedy=remedy))
-        return found
+            held.notes.add("variables", finding, "leave it out, or merge labels before the data are imputed")
+        return held.notes.problems
 
     def pair(self, pair: Any) -> list[Problem]:
         """What is wrong with the variables of a cross table."""
-        names = _listed(pair)
-        notes = Notes()
+        names, held = _listed(pair), checks.Held(self.read, self.data)
+        notes = held.notes
         if isinstance(pair, str) or len(names) != 2:
             notes.add("cross", f"{pair!r} is not a pair of variables", 'write cross=[("sex", "region")]')
             return notes.problems
@@ -128,8 +109,8 @@ class _Checking:
             if name in self.by:
                 finding = f'"{name}" is in by too: it is the same in all rows of a group'
                 notes.add("cross", finding, "leave it out of one of the two")
-            notes.problems += [replace(p, path="cross") for p in self.problems(["by"], by=(name,))]
-            notes.problems += self.problems(["weights"], variable=name)
+            held.groups((name,), "cross")
+            held.design("weights", self.weights, name, "weights")
         return notes.problems
 
     def suitable(self, taken: Sequence[Any]) -> tuple[list[str], list[str]]:

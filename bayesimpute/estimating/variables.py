@@ -74,6 +74,20 @@ class Variables:
             return bool(value)
         return int(value) if float(value).is_integer() else float(value)
 
+    def kind(self, name: str) -> str:
+        """``category`` or ``two labels`` by its column; ``binary`` if all its values are 0 or 1; or ``number``."""
+        column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.kind == "category":
+            return "two labels" if len(column.labels) == 2 else "category"
+        return "binary" if np.isin(self.values(name), (0.0, 1.0)).all() else "number"
+
+    def levels(self, name: str) -> np.ndarray:
+        """The codes or values of a variable: all labels of a category, 0 and 1, or those that there are."""
+        kind = self.kind(name)
+        if kind in ("category", "two labels"):
+            return np.arange(len(self.imputed.incomplete.columns[name].labels), dtype=float)
+        return np.array([0.0, 1.0]) if kind == "binary" else np.unique(self.values(name))
+
     @cached_property
     def _found(self) -> dict[str, np.ndarray]:
         return {}
@@ -152,6 +166,10 @@ class Groups:
             codes=codes.reshape(combined.shape) + 1,
             observed=np.all([variables.observed(name) for name in by], axis=0),
         )
+
+    def place(self, label: tuple[Any, ...]) -> int:
+        """The place of a group by its label; -1 for one that is not there, which has no rows."""
+        return self.labels.index(label) if label in self.labels else -1
 
     def rows(self, group: int, dataset: int) -> np.ndarray:
         """Bool, shape (row,): the rows of a group, by its place in `labels`, in a dataset."""

@@ -14,9 +14,12 @@ from scipy.stats import beta, t
 import bayesimpute as bi
 from bayesimpute import Derived, Descriptives, MultiplyImputed, descriptives
 from bayesimpute.base.errors import AnalysisError, PlanError
+from bayesimpute.checking.estimand_problems import STATISTICS, Asks
 from bayesimpute.cli.parser import main
-from bayesimpute.estimating import spread
-from bayesimpute.estimating.survey import SurveyDesign, correlation, standard_deviation
+from bayesimpute.estimating.correlation import CORRELATION, correlation
+from bayesimpute.estimating.estimand_rows import BY_NAME
+from bayesimpute.estimating.standard_deviation import STANDARD_DEVIATION, standard_deviation
+from bayesimpute.estimating.survey import SurveyDesign
 
 FIGURES = ["estimate", "std_error", "df", "conf_low", "conf_high", "riv", "fmi"]
 Y = np.array([2.1, 3.4, 1.9, 5.2, 4.4, 3.1, 6.0, 2.7])
@@ -188,6 +191,35 @@ def test_figures_are_those_of_estimate(imputed: MultiplyImputed, weights: str | 
             np.testing.assert_allclose(got[names].astype(float), same[names].astype(float), rtol=1e-12)
             counts = got[["n_observed", "n_missing"]].astype(float)
             np.testing.assert_allclose(counts, [same["n"] - same["n_missing"], same["n_missing"]], rtol=1e-12)
+
+
+def test_what_estimands_may_ask_for_is_what_a_statistic_reads() -> None:
+    assert {name: BY_NAME[name].reads for name in STATISTICS} == {name: asks.reads for name, asks in STATISTICS.items()}
+
+
+def test_a_line_lets_estimands_ask_for_a_statistic_of_the_tables(
+    imputed: MultiplyImputed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By groups, with weights, from complete cases and as a posterior of these rows, without a word of code."""
+    monkeypatch.setitem(STATISTICS, "standard deviation", Asks(kinds=("number",)))
+    expected = descriptives(imputed, "y", by="c", weights="sw").sds
+    found = imputed.estimate(variable="y", statistic="standard deviation", by="c", weights="sw").table
+    names = [name for name in FIGURES if name != "riv"]
+    for group in ("all rows", "u", "v", "w"):
+        got, same = (row(table, c=group, **what) for table, what in ((found, {"version": "imputed"}), (expected, {})))
+        np.testing.assert_array_equal(got[names].astype(float), same[names].astype(float))
+    plain = imputed.estimate(variable="y", statistic="standard deviation", target="sample").table
+    y, cases = FRAME["y"].dropna(), row(plain, version="complete cases")
+    n, ratio = len(y), (y - y.mean()).pow(4).mean() / (y - y.mean()).pow(2).mean() ** 2
+    error = np.sqrt((ratio - 1) / (4 * n) * 60 / 59)  # the observed rows are a domain of all 60
+    limits = y.std() * np.exp(t.ppf([0.025, 0.975], n - 1) * error)
+    np.testing.assert_allclose(
+        cases[["estimate", "conf_low", "conf_high"]].astype(float), [y.std(), *limits], rtol=1e-9
+    )
+    posterior = row(plain, version="imputed")
+    assert posterior["estimate"] == pytest.approx(np.mean([frame["y"].std() for frame in imputed]), rel=1e-9)
+    with pytest.raises(PlanError, match='"b" is a category variable, which has no standard deviation'):
+        imputed.estimate(variable="b", statistic="standard deviation")
 
 
 def test_weighted_spreads_are_those_of_numpy(imputed: MultiplyImputed) -> None:
@@ -523,8 +555,8 @@ def test_pooled_spreads_cover_as_complete_data_do() -> None:
             drawn = fitted + sigma * np.linalg.cholesky(inverse) @ rng.normal(size=2)
             completed.append(np.where(seen, y, columns @ drawn + sigma * rng.normal(size=n)))
         for i, tables in enumerate(([y, y], completed)):
-            sds = spread.standard_deviation([standard_deviation(each, design) for each in tables], 0.95)
-            r = spread.correlation([correlation(x, each, design) for each in tables], 0.95, weighted=False)
+            sds = STANDARD_DEVIATION.pool([standard_deviation(each, design) for each in tables], 0.95, False)
+            r = CORRELATION.pool([correlation(x, each, design) for each in tables], 0.95, False)
             hits[k, i] = sds.conf_low < 1 < sds.conf_high, r.conf_low < 0.5 < r.conf_high
     # the same samples: their difference has a smaller Monte Carlo error than either coverage
     difference = hits[:, 1] - hits[:, 0]

@@ -17,8 +17,8 @@ import bayesimpute as bi
 from bayesimpute import Conditional, Derived, Estimand, MultiplyImputed, Plan
 from bayesimpute.base.errors import AnalysisError, BayesimputeError, DataError, PlanError
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
-from bayesimpute.estimating.group_estimates import population, single
-from bayesimpute.estimating.survey import SurveyDesign, mean
+from bayesimpute.estimating.mean import PROPORTION, mean
+from bayesimpute.estimating.survey import SurveyDesign
 from bayesimpute.estimating.variables import Groups, Variables
 from bayesimpute.families import Bernoulli, Gaussian
 from bayesimpute.pooling import rubin
@@ -291,8 +291,8 @@ def test_pooled_proportions_cover_as_complete_data_do() -> None:
         yes = y[seen].sum()
         draws = rng.beta(1 + yes, 1 + seen.sum() - yes, 20)
         completed = [np.where(seen, y, rng.random(n) < p) for p in draws]
-        pooled = population([mean(c, design) for c in completed], 0.95, proportion=True)
-        whole = single(mean(y, design), 0.95, proportion=True)
+        pooled = PROPORTION.pool([mean(c, design) for c in completed], 0.95, True)
+        whole = PROPORTION.pool([mean(y, design)], 0.95, True)
         hits[r] = [answer.conf_low < true < answer.conf_high for answer in (pooled, whole)]
     # the same samples: their difference has a smaller Monte Carlo error than either coverage
     difference = hits[:, 0] - hits[:, 1]

@@ -10,7 +10,11 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesimpute.estimating.survey import Estimated, SurveyDesign, correlation, mean, quantile, standard_deviation
+from bayesimpute.estimating.correlation import correlation
+from bayesimpute.estimating.mean import mean
+from bayesimpute.estimating.quantile import quantile
+from bayesimpute.estimating.standard_deviation import standard_deviation
+from bayesimpute.estimating.survey import Estimated, SurveyDesign
 
 
 def sample(seed: int = 1, n: int = 120) -> dict[str, np.ndarray]:
