@@ -10,7 +10,7 @@ Beside the imputed answer stand those that it replaces: the complete cases, and 
 same plan without its selection equations, which is imputed anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from bayesimpute.estimating.grouped_run import counted, usable
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.options import Estimand
+from bayesimpute.plan.options import Estimand, takes
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result
 
@@ -78,24 +78,17 @@ class Estimates:
         return "\n".join([self.title, table, *self.messages])
 
 
+@takes(Estimand)
 def estimate(
     imputed: Result,
     estimand: Estimand | str | None = None,
     *,
     variable: str | None = None,
-    statistic: str | None = None,
-    value: str | float | bool | None = None,
-    probability: float | None = None,
-    by: str | Sequence[str] | None = None,
-    weights: str | None = None,
-    strata: str | None = None,
-    clusters: str | None = None,
-    target: str | None = None,
-    compare: str | None = None,
     conf_level: float = 0.95,
     mar: Result | None = None,
     workers: int | None = None,
     progress: bool = True,
+    **settings: Any,
 ) -> Estimates:
     """A mean, proportion or quantile, by groups and with survey weights, pooled over the completed datasets.
 
@@ -137,10 +130,7 @@ def estimate(
     BayesimputeError
         If the run was stopped before its end.
     """
-    fields = {
-        "variable": variable, "statistic": statistic, "value": value, "probability": probability, "by": by,
-        "weights": weights, "strata": strata, "clusters": clusters, "target": target, "compare": compare,
-    }  # fmt: skip
+    fields = {"variable": variable, **settings}
     chosen = _chosen(imputed.plan, estimand, {k: v for k, v in fields.items() if v is not None})
     usable(imputed, conf_level)
     messages = _checked(imputed, chosen)
