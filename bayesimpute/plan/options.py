@@ -175,7 +175,9 @@ def types_of(cls: type) -> dict[str, frozenset[Any]]:
 def takes[F: Callable[..., Any]](cls: type) -> Callable[[F], F]:
     """Let the ``**options`` of a function be the settings of a class: its signature shows them, others are refused."""
     hints = get_type_hints(cls)
-    more = [Parameter(f.name, Parameter.KEYWORD_ONLY, default=None, annotation=hints[f.name]) for f in settings(cls)]
+    more = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=None, annotation=hints[f.name] | None) for f in settings(cls)
+    ]
 
     def decorated(function: F) -> F:
         own = [p for p in signature(function).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
