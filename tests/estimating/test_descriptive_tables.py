@@ -414,6 +414,7 @@ def test_by_default_all_that_can_be_described(imputed: MultiplyImputed) -> None:
         ("y", {"weights": 3}, "weights", "3 is not a name"),
         (["y", "z", "y"], {}, "variables", '"y" is there 2 times; name it once'),
         (5, {}, "variables", "5 is not a name"),
+        ("", {}, "variables", "'' is not a name"),
         ("day", {}, "variables", '"day" is a date variable'),
         ("y", {"quantiles": [0.5, 1]}, "quantiles", "1 is not a number between 0 and 1"),
         ("y", {"quantiles": "a"}, "quantiles", "'a' is not a number between 0 and 1"),
