@@ -32,7 +32,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-SHOWN, WIDTH = 4, 300
+SHOWN, WIDTH = 6, 300
 """Differing lines that are printed of a work, and how much of a line."""
 EQUAL, DIFFERENT, UNMEASURED = 0, 1, 2
 
@@ -77,7 +77,8 @@ def measure(checkout: Path, out: Path, only: Sequence[str]) -> bool:
     with tempfile.TemporaryDirectory() as caches:
         command = [sys.executable, "-P", "-m", "ruler_works", str(checkout.resolve()), str(out.resolve()), *only]
         done = subprocess.run(command, env=_environment(checkout, Path(caches)), stdout=sys.stderr, check=False)
-    print(f"measured in {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    how = "measured" if done.returncode == 0 else f"not measured: it ended with code {done.returncode}"
+    print(f"{how} ({time.perf_counter() - start:.0f} s)", file=sys.stderr)
     return done.returncode == 0
 
 
@@ -140,8 +141,9 @@ def differing_lines(a: Path, b: Path) -> Iterator[str]:
     lines = zip_longest(*(path.read_bytes().split(b"\n") for path in (a, b)))
     different = [(i, *pair) for i, pair in enumerate(lines, 1) if pair[0] != pair[1]]
     for i, first, second in different[:2]:
-        yield f"{a.name}, line {i}: {_shown(first)}"
-        yield f"{' ' * len(a.name)}  instead of: {_shown(second)}"
+        yield f"{a.name}, line {i}"
+        yield f"  first:  {_shown(first)}"
+        yield f"  second: {_shown(second)}"
 
 
 def _shown(line: bytes | None) -> str:

@@ -58,7 +58,7 @@ def test_one_byte_is_seen(measured: tuple[Path, Path], capsys: pytest.CaptureFix
     (measured[1] / "plan/one/table.csv").write_text("x,y\n1,2.5\n3,4.6\n")
     assert ruler.main([str(folder) for folder in measured]) == 1
     told = capsys.readouterr().out
-    assert "different  plan/one\n    table.csv, line 3: 3,4.5" in told
+    assert "different  plan/one\n    table.csv, line 3\n      first:  3,4.5\n      second: 3,4.6\n" in told
     assert "equal      ask/two" in told
     assert ruler.main([*map(str, measured), "--only", "ask"]) == 0
 

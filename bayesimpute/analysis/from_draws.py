@@ -184,7 +184,7 @@ def _quantities(sampled: Sampled) -> tuple[list[tuple[str, str, str]], np.ndarra
     for residual in _residual(sampled):
         keys.append(("variance", "Residual", "Residual"))
         draws.append(residual)
-    return keys, np.array(draws).T
+    return keys, np.array(draws).reshape(len(keys), len(sampled.flat)).T
 
 
 def _components(sampled: Sampled) -> tuple[VarianceComponent, ...]:

@@ -403,6 +403,14 @@ def test_variances_and_correlations_are_functions_of_each_draw(frames: list[pd.D
     np.testing.assert_allclose(found.covariance, np.cov(by["Intercept"], by["x"]))
 
 
+def test_a_yes_no_outcome_without_random_effects_has_no_variance_at_all(frames: list[pd.DataFrame]) -> None:
+    space = described("b ~ z + x", frames[0], "bernoulli")
+    made = sampled(space)
+    found = to_estimate(space.reference.problem, made)
+    assert (found.variance_components, found.quantities, found.posterior) == ((), (), None)
+    np.testing.assert_allclose(found.estimates, made.flat.mean(axis=0))
+
+
 _KINDS = ("variance", "correlation")
 
 
