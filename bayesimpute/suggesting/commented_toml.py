@@ -8,7 +8,7 @@ from dataclasses import fields
 from bayesimpute.families import Family
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
-from bayesimpute.plan.options import Analysis
+from bayesimpute.plan.options import Analysis, in_document
 from bayesimpute.plan.plan import Plan
 from bayesimpute.suggesting.suggested_model import Model
 
@@ -60,7 +60,7 @@ def _conditional(model: Conditional) -> list[str]:
 
 
 def _analysis(analysis: Analysis) -> list[str]:
-    kept = [f for f in fields(analysis) if getattr(analysis, f.name) != f.default or f.name == "family"]
+    kept = [f for f in in_document(type(analysis)) if getattr(analysis, f.name) != f.default or f.name == "family"]
     return [f"{f.name} = {_value(getattr(analysis, f.name))}" for f in kept]
 
 
