@@ -23,6 +23,7 @@ RUN = {"m": 4, "chains": 2, "warmup": 20, "sweeps": 400}
 SCRIPT = """
 import signal
 import sys
+import time
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started with it ignored
 from looping import FORMULAS, prior_plan, table
@@ -30,7 +31,17 @@ import bayesimpute as bi
 from bayesimpute.result import run as running
 from bayesimpute.running import fcs
 
-fcs.LEG_SECONDS, running.CHECKPOINT_SECONDS = 0.02, 0.05  # many checkpoints
+fcs._leg_length, running.CHECKPOINT_SECONDS = lambda made, seconds: 5, 0.05  # many checkpoints
+write = running._Checkpoint.write
+
+
+def slowly(keeper, record):
+    # not done before the test has looked: so few sweeps may take no longer than reading a checkpoint
+    write(keeper, record)
+    time.sleep(0.1)
+
+
+running._Checkpoint.write = slowly
 
 if __name__ == "__main__":
     path, workers, run = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
