@@ -8,6 +8,7 @@ To add an operator, give it a meaning in :func:`expand` or ``_combine``.
 
 from collections.abc import Iterable
 from itertools import combinations
+from typing import Any
 
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, render
 from bayesimpute.formulas.usage import Usage, key_names
@@ -112,7 +113,7 @@ def term_text(term: Term) -> str:
     return ":".join(render(keyed(atom)) for atom in term) or "1"
 
 
-def keyed[T: Node](node: T) -> T:
+def keyed(node: Node) -> Any:
     """The tree with interacting keys as texts, ``cluster_mean(x, "a:b")``: formulae has no ``:`` inside calls."""
     if isinstance(node, Call):
         arguments = tuple(map(keyed, node.arguments))
