@@ -1,8 +1,9 @@
 """What may be set of a run, an analysis and an estimand.
 
 A field here is the keyword argument of :func:`bayesimpute.impute`, :func:`bayesimpute.fit` or
-:func:`bayesimpute.estimate`, the key of a TOML document and the option of the command line (of a run ``--set run.m=50``):
-add a field, and the three follow. Only the standard library is imported, so that ``bayesimpute --help`` takes no time.
+:func:`bayesimpute.estimate`, the key of a TOML document and the option of the command line (of a run
+``--set run.m=50``): add a field, and the three follow. Only the standard library is imported, so that
+``bayesimpute --help`` takes no time.
 """
 
 from collections.abc import Callable
