@@ -12,10 +12,10 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
 from bayesimpute.families import FAMILIES
-from bayesimpute.formulas import parse_expression
-from bayesimpute.formulas.lift import column_name, lift_formula
+from bayesimpute.formulas.lift import column_name, lift_call, lift_formula
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
+from bayesimpute.plan.units import with_units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +50,11 @@ class Observed:
         labels = {n: coded[n].array for n in coded if isinstance(coded[n].dtype, pd.CategoricalDtype)}
         rows = made.design.rows.reset_index(drop=True).assign(**{**labels, outcome: made.y})
         keys = tuple(dict.fromkeys(group.factor for group in model.formula.groups))
+        incomplete = Incomplete.from_frame(rows, clusters=keys)
         return cls(
             problem=made,
-            incomplete=Incomplete.from_frame(rows, clusters=keys),
-            resolved=_resolved(model, outcome, made.n),
+            incomplete=incomplete,
+            resolved=_resolved(model, outcome, incomplete),
         )
 
     @property
@@ -79,10 +80,10 @@ class Observed:
         return design.data(design.matrices(columns), self.problem.y)
 
 
-def _resolved(model: Model, outcome: str, size: int) -> Resolved:
+def _resolved(model: Model, outcome: str, incomplete: Incomplete) -> Resolved:
     family = FAMILIES[model.family]()
     formula, calls = lift_formula(model.formula)
-    rows = np.arange(size)
+    rows, size = incomplete.each_row, len(incomplete.frame)
     target = Target(
         name=outcome,
         family=family,
@@ -96,6 +97,7 @@ def _resolved(model: Model, outcome: str, size: int) -> Resolved:
         kind=next(iter(family.kinds)),
         conditional=Conditional(target=outcome, family=family, formulas={"mu": model.formula.source}),
     )
-    columns = {column_name(call): call for call in sorted(calls)}
-    derived = tuple(DerivedColumn(name=n, expression=parse_expression(call, n)) for n, call in columns.items())
+    inner_first = sorted(sorted(calls), key=len)
+    columns = [DerivedColumn(name=column_name(call), expression=lift_call(call)) for call in inner_first]
+    derived = with_units(columns, lambda name: incomplete.variables[name].level)
     return Resolved(targets=(target,), derived=derived, filled={}, events=())

@@ -15,7 +15,7 @@ import pandas as pd
 from bayesimpute.analysis.mixed import RandomTerm
 from bayesimpute.base.errors import AnalysisError, did_you_mean
 from bayesimpute.data.columns import Column, encode
-from bayesimpute.designs.cluster_means import cluster_mean
+from bayesimpute.designs.cluster_means import cluster_mean, unit_rows
 from bayesimpute.formulas import Formula, Matrix, build
 
 
@@ -96,7 +96,8 @@ def problem(
     columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
     _check_kinds(formula, columns, keys)
     y, levels, note = _outcome(columns[str(formula.response)], outcome)
-    design = Design(rows=rows, frame=_design_frame(rows, columns))
+    keys = tuple(group.keys for group in formula.groups)
+    design = Design(rows=rows, frame=_design_frame(rows, columns), keys=keys)
     names, x = design.full_rank(formula.common, place=formula.source)
     if not intercept and "Intercept" in names:
         kept = [j for j, name in enumerate(names) if name != "Intercept"]
@@ -229,10 +230,11 @@ def _design_frame(rows: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataF
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Design:
-    """The rows of an analysis: as they were given, and as formulae takes them."""
+    """The rows of an analysis as they were given and as formulae takes them, and the keys of its random effects."""
 
     rows: pd.DataFrame
     frame: pd.DataFrame
+    keys: tuple[tuple[str, ...], ...] = ()
 
     def matrix(self, expression: str, *, place: str) -> Matrix:
         """One side of a formula, coded on these rows."""
@@ -257,9 +259,20 @@ class Design:
         return names, x
 
     def cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
-        """The mean of `values` in the cluster of each row."""
+        """The mean of `values` over the units of the cluster of each row.
+
+        As in imputation models they are those of the values' own level, the coarsest key of the analysis in whose
+        clusters they do not differ.
+        """
         codes = cluster_codes(self.rows, (key,) if key in self.rows.columns else tuple(key.split(":")))
-        return cluster_mean(values, codes)
+        levels = [each for each in (cluster_codes(self.rows, keys) for keys in self.keys) if _constant(values, each)]
+        if not levels:
+            return cluster_mean(values, codes)
+        return cluster_mean(values, codes, unit_rows([codes, min(levels, key=np.max)]))
+
+
+def _constant(values: np.ndarray, codes: np.ndarray) -> bool:
+    return bool(np.array_equal(values, values[np.unique(codes, return_index=True)[1]][codes]))
 
 
 def _dependent(x: np.ndarray) -> list[int]:

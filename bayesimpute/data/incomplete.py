@@ -1,8 +1,9 @@
 """The data as given: a frame, its missing cells, its clusters, and what each variable is.
 
 A variable's level is found from the data: it is of level 2 of a cluster key if it is constant in every cluster of that
-key, and at least two values are observed in some cluster (one value a cluster proves nothing). Where several keys
-qualify it belongs to the coarsest. All is computed by sorting once per key, so that a million rows take a second.
+key, and at least two units are observed in some cluster (one proves nothing). The units are those of the next finer
+level that was found: pupils of one class say nothing about their school, two classes of it that agree do. Where several
+keys qualify it belongs to the coarsest. All is computed by sorting once per key, so that a million rows take a second.
 
 A key is the name of a column, or ``a:b`` for the interaction of two; clusters are coded by first appearance, so
 nothing depends on their labels. To describe variables by something more, add a field to :class:`Variable`.
@@ -81,6 +82,12 @@ class _Key:
     def count(self, mask: np.ndarray) -> np.ndarray:
         """Rows of each cluster for which `mask` holds, shape (cluster,)."""
         return np.bincount(self.codes[mask], minlength=self.n)
+
+    def units(self, mask: np.ndarray, finer: "_Key | None") -> np.ndarray:
+        """The same in clusters of a finer key, of which a row counts as one, shape (cluster,)."""
+        if finer is None:
+            return self.count(mask)
+        return np.bincount(np.unique(finer.codes[mask] * self.n + self.codes[mask]) % self.n, minlength=self.n)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,6 +180,9 @@ class Incomplete:
 
     def deductive(self, name: str, *, key: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A level-2 variable with the cells filled in whose value another member of the cluster has.
+
+        With three levels a variable of schools is filled in from any class of the school, one of classes from
+        classmates only.
 
         Parameters
         ----------
@@ -355,11 +365,13 @@ def _describe(column: Column, keys: Mapping[str, _Key], owners: frozenset[str]) 
 
 
 def _level(values: np.ndarray, keys: Mapping[str, _Key]) -> str | None:
-    for name, key in sorted(keys.items(), key=lambda item: item[1].n):
+    found: dict[str, _Key] = {}
+    for name, key in sorted(keys.items(), key=lambda item: -item[1].n):
         low, high = key.extremes(values)
-        if not np.any(low < high) and np.any(key.count(~np.isnan(values)) > 1):
-            return name
-    return None
+        finer = next((k for k in reversed(found.values()) if k.n > key.n), None)
+        if not np.any(low < high) and np.any(key.units(~np.isnan(values), finer) > 1):
+            found[name] = key
+    return min(found, key=lambda name: found[name].n, default=None)
 
 
 def _pattern(missing: np.ndarray, key: _Key | None) -> Pattern:

@@ -1,48 +1,94 @@
-"""Means of a column over the rows of each cluster, at every row.
+"""Means of a column over the units of each cluster, at every row.
 
-Those of a variable that is imputed come from two sums a cluster: one over its observed rows, which never changes, and
-one over the rows that are imputed, so that a new draw costs a pass over these only. They are a function of the data
+The units are those of the column's own level: a school's mean of a variable of classes counts every class once, however
+many pupils it has. Of a variable of level 1 they are the rows.
+
+Means of a variable that is imputed come from two sums a cluster: one over its observed units, which never changes, and
+one over the units that are imputed, so that a new draw costs a pass over these only. They are a function of the data
 alone, to the last bit, however often the sums have been taken: a run that goes on from a file has the same means.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.targets import Target
 
+Units = frozenset[str] | None
+"""The cluster keys that tell units apart; None: each row is one."""
+EVERY_ROW = slice(None)
 
-def cluster_mean(values: np.ndarray, codes: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
-    """What a cluster mean is: the mean of `values` over the rows of each cluster, at every row, shape (row,).
 
-    `sizes`, the number of rows of each cluster, saves counting them.
-    """
-    return (np.bincount(codes, weights=values) / (np.bincount(codes) if sizes is None else sizes))[codes]
+def cluster_mean(values: np.ndarray, codes: np.ndarray, rows: np.ndarray | slice = EVERY_ROW) -> np.ndarray:
+    """What a cluster mean is: the mean of `values` over `rows`, one of each unit, by cluster; at every row, (row,)."""
+    return (np.bincount(codes[rows], weights=values[rows]) / np.bincount(codes[rows]))[codes]
+
+
+def unit_rows(codes: Iterable[np.ndarray]) -> np.ndarray:
+    """The first row of each combination of codes that there is, in the order of the rows."""
+    joint, *others = codes
+    for more in others:
+        joint = pd.factorize(joint * (int(more.max()) + 1) + more)[0]
+    return np.sort(np.unique(joint, return_index=True)[1])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Members:
+    """A row of each unit in each cluster of a key, their clusters, and the number of units of each cluster."""
+
+    rows: np.ndarray | slice
+    codes: np.ndarray
+    sizes: np.ndarray
 
 
 class ClusterMeans:
-    """The means by the cluster keys of some data."""
+    """The means by the cluster keys of some data.
 
-    def __init__(self, incomplete: Incomplete) -> None:
-        self._incomplete = incomplete
-        self._counts: dict[str, np.ndarray] = {}
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data.
+    rows : ndarray of int, shape (row,), optional
+        Some rows of them, whole clusters, on which the means are taken; by default all.
+    """
+
+    def __init__(self, incomplete: Incomplete, rows: np.ndarray | None = None) -> None:
+        self._incomplete, self._rows = incomplete, rows
+        self._codes: dict[str, np.ndarray] = {}
+        self._members: dict[tuple[str, Units], _Members] = {}
         self._observed: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
 
-    def of(self, values: np.ndarray, key: str) -> np.ndarray:
+    def of(self, values: np.ndarray, key: str, units: Units) -> np.ndarray:
         """Of any column, shape (row,)."""
-        return cluster_mean(values, self._incomplete.codes(key), self._sizes(key))
+        members = self._of(key, units)
+        sums = np.bincount(members.codes, weights=values[members.rows])
+        return (sums / members.sizes)[self._cluster(key)]
 
-    def of_target(self, target: Target, values: np.ndarray, key: str) -> np.ndarray:
+    def of_target(self, target: Target, values: np.ndarray, key: str, units: Units) -> np.ndarray:
         """Of the completed values of a target, shape (row,); `values` differ from call to call in imputed rows only."""
-        codes, rows = self._incomplete.codes(key), target.filled_rows[0]
+        members, codes = self._of(key, units), self._cluster(key)
         if (target.name, key) not in self._observed:
             known = values.copy()
-            known[rows] = 0.0
-            self._observed[target.name, key] = np.bincount(codes, weights=known), codes[rows]
-        sums, imputed = self._observed[target.name, key]
-        sums = sums + np.bincount(imputed, weights=values[rows], minlength=len(sums))
-        return (sums / self._sizes(key))[codes]
+            known[target.filled_rows[0]] = 0.0
+            rows = np.arange(len(codes))[members.rows]
+            rows = rows[~target.observed[target.unit_of_row[rows]]]
+            self._observed[target.name, key] = np.bincount(members.codes, weights=known[members.rows]), rows
+        sums, rows = self._observed[target.name, key]
+        sums = sums + np.bincount(codes[rows], weights=values[rows], minlength=len(sums))
+        return (sums / members.sizes)[codes]
 
-    def _sizes(self, key: str) -> np.ndarray:
-        if key not in self._counts:
-            self._counts[key] = np.bincount(self._incomplete.codes(key))
-        return self._counts[key]
+    def _of(self, key: str, units: Units) -> _Members:
+        if (key, units) not in self._members:
+            codes = self._cluster(key)
+            rows = EVERY_ROW if units is None else unit_rows([codes, *map(self._cluster, sorted(units))])
+            self._members[key, units] = _Members(rows=rows, codes=codes[rows], sizes=np.bincount(codes[rows]))
+        return self._members[key, units]
+
+    def _cluster(self, key: str) -> np.ndarray:
+        if key not in self._codes:
+            codes = self._incomplete.codes(key)
+            self._codes[key] = codes if self._rows is None else np.unique(codes[self._rows], return_inverse=True)[1]
+        return self._codes[key]

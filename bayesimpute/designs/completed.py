@@ -6,13 +6,14 @@ means never lag.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.designs.cluster_means import ClusterMeans, cluster_mean
+from bayesimpute.designs.cluster_means import ClusterMeans
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
@@ -103,8 +104,8 @@ class Completed:
     def _computed(self, column: DerivedColumn) -> np.ndarray:
         name, key = column.expression.plain_mean or ("", "")
         if name in self._targets:
-            return self._means.of_target(self._targets[name], self.values[name], key)
-        extra = {"cluster_mean": self._means.of, "observed": self._observed}
+            return self._means.of_target(self._targets[name], self.values[name], key, column.units)
+        extra = {"cluster_mean": partial(self._means.of, units=column.units), "observed": self._observed}
         return evaluate_expression(column.expression, self._series, extra)
 
     def _observed(self, name: str) -> np.ndarray:
@@ -142,6 +143,7 @@ class Excerpt:
 
     def __init__(self, incomplete: Incomplete, rows: np.ndarray, series: Mapping[str, pd.Series]) -> None:
         self._incomplete, self._rows, self._series = incomplete, rows, dict(series)
+        self._means = ClusterMeans(incomplete, rows)
 
     def values(self, name: str) -> np.ndarray:
         """A column of numbers or codes as it stands, shape (row,)."""
@@ -154,15 +156,13 @@ class Excerpt:
         """The columns with other values of one variable, and of the derived variables that follow from it."""
         series = {**self._series, name: _as_series(self._incomplete, name, values)}
         for column in derived:
-            result = evaluate_expression(column.expression, series, {"cluster_mean": self._cluster_mean})
+            means = partial(self._means.of, units=column.units)
+            result = evaluate_expression(column.expression, series, {"cluster_mean": means})
             if column.fills:
                 known = self._incomplete.columns[column.name].values[self._rows]
                 result = np.where(np.isnan(known), result, known)
             series[column.name] = _as_series(self._incomplete, column.name, result)
         return Columns(series)
-
-    def _cluster_mean(self, values: np.ndarray, key: str) -> np.ndarray:
-        return cluster_mean(values, np.unique(self._incomplete.codes(key)[self._rows], return_inverse=True)[1])
 
 
 class Columns:

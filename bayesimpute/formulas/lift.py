@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import cast
 
 from bayesimpute.formulas.algebra import Term
-from bayesimpute.formulas.expressions import Expression
+from bayesimpute.formulas.expressions import Expression, parse_expression
 from bayesimpute.formulas.functions import GIVEN
 from bayesimpute.formulas.language import Formula, Group
 from bayesimpute.formulas.syntax import Call, Name, Node, Operation, render, walk
@@ -63,6 +63,14 @@ def _lifted(node: Node) -> Node:
     if isinstance(node, Operation):
         return replace(node, operands=tuple(map(_lifted, node.operands)))
     return node
+
+
+def lift_call(call: str) -> Expression:
+    """What the column that holds a lifted call is computed from; columns stand for the calls inside it."""
+    expression = parse_expression(call, column_name(call))
+    tree = cast(Call, expression.tree)
+    inner = replace(tree, arguments=tuple(map(_lifted, tree.arguments)))
+    return expression if inner == tree else Expression.of(render(inner), inner, expression.path)
 
 
 def column_name(call: str) -> str:

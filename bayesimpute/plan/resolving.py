@@ -11,12 +11,13 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
-from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
+from bayesimpute.formulas.lift import column_name, lift_call, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
+from bayesimpute.plan.units import with_units
 
 
 def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
@@ -34,22 +35,22 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
     wanted = needed(plan, incomplete) | {model.target for model in plan.models}
+    levels = {name: variable.level for name, variable in incomplete.variables.items()}
+    levels |= {model.target: model.level for model in plan.models if model.level is not None}
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
-            events += _deduce(incomplete, name, None, filled)
+            events += _deduce(incomplete, name, levels[name], filled)
     for conditional in plan.models:
         name = conditional.target
-        if conditional.level is not None:
-            events += _deduce(incomplete, name, conditional.level, filled)
         complete = not incomplete.columns[name].missing.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
-        target, found = _target(conditional, plan.path(conditional), incomplete, filled)
+        target, found = _target(conditional, plan.path(conditional), levels[name], incomplete, filled)
         targets.append(target)
         calls |= found
         events += _notes(conditional, target, incomplete)
-    derived = _ordered(plan, incomplete, calls)
+    derived = with_units(_ordered(plan, incomplete, calls), levels.get)
     events += _left_missing(plan, incomplete, filled)
     resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
@@ -98,23 +99,21 @@ def _complete(values: np.ndarray | None) -> bool:
 
 
 def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[str, np.ndarray]) -> list[Event]:
-    variable = incomplete.variables[name]
-    if not variable.n_missing or (level or variable.level) is None:
+    if level is None or not incomplete.variables[name].n_missing:
         return []
     values, cells = incomplete.deductive(name, key=level)
     if not cells.any():
         return []
     filled[name] = values
-    what = f"{int(cells.sum())} cells filled in from members of the same {level or variable.level}"
+    what = f"{int(cells.sum())} cells filled in from members of the same {level}"
     return [Event(target=name, what=what, why="it is constant within clusters")]
 
 
 def _target(
-    conditional: Conditional, path: str, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
+    conditional: Conditional, path: str, level: str | None, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
 ) -> tuple[Target, set[str]]:
     name = conditional.target
     column = incomplete.columns[name]
-    level = conditional.level or incomplete.variables[name].level
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column)
@@ -183,7 +182,7 @@ def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[
         columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills, named=True)
     for call in sorted(waiting):
         name = column_name(call)
-        columns[name] = DerivedColumn(name=name, expression=parse_expression(call, name))
+        columns[name] = DerivedColumn(name=name, expression=lift_call(call))
     graph = {name: {n for n in column.expression.needs if n in columns} for name, column in columns.items()}
     try:
         order = TopologicalSorter(graph).static_order()

@@ -126,12 +126,16 @@ class DerivedColumn:
         Whether the column is in the data, so that only its missing cells are computed.
     named : bool
         Whether the plan names it; cluster means and indicators in formulas are nobody's columns.
+    units : frozenset of str or None
+        Of a cluster mean, the keys that tell apart the units over which it is taken, those of the finest level of what
+        it reads (:mod:`bayesimpute.plan.units`); None: each row is one.
     """
 
     name: str
     expression: Expression
     fills: bool = False
     named: bool = False
+    units: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import DataError
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.cluster_means import unit_rows
 from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.syntax import Name
 from bayesimpute.formulas.terms import Atom, common_terms, key_text, mean_by, names_in, written
@@ -159,7 +160,9 @@ class Scene:
         n = self.data.n_clusters(key)
         if name in self.key_columns or self.fixed_within(name, key) or not 1 < n < len(self.data.frame):
             return False
-        values, codes = self.filled(name), self.data.codes(key)
+        level = self.level(name)
+        rows = slice(None) if level is None else unit_rows([self.data.codes(key), self.data.codes(level)])
+        values, codes = self.filled(name)[rows], self.data.codes(key)[rows]
         known = ~np.isnan(values)
         counts = np.bincount(codes[known], minlength=n)
         sums = np.bincount(codes[known], weights=values[known], minlength=n)

@@ -126,6 +126,22 @@ def test_a_classmate_fills_in(frame):
     assert np.isnan(data.columns["size"].values[1])
 
 
+def test_at_three_levels_members_fill_in_at_the_level_that_the_data_prove(frame):
+    frame["lone"] = [1.0, 1, np.nan, *[np.nan] * 3, 2, 2, 2, *[np.nan] * 3]
+    frame["size"] = [5.0, np.nan, *[np.nan] * 4, 8, 8, 8, 8, np.nan, 8]
+    frame["lamps"] = [1.0, np.nan, 1, 2, 2, np.nan, 3, 3, np.nan, 4, 4, 4]
+    data = Incomplete.from_frame(frame, clusters=["school", "school:class"])
+    # the size of a school: of two classes that agree in a, and so for a whole class of b from the other one
+    assert data.variables["size"].level == "school"
+    assert data.deductive("size")[0].tolist() == [5.0] * 6 + [8.0] * 6
+    assert data.deductive("lamps")[0].tolist() == [1.0] * 3 + [2.0] * 3 + [3.0] * 3 + [4.0] * 3
+    # seen in one class a school it is the class's: pupils of the other class do not get it
+    assert data.variables["lone"].level == "school:class"
+    assert np.flatnonzero(data.deductive("lone")[1]).tolist() == [2]
+    assert data.deductive("lone", key="school")[0].tolist() == [1.0] * 6 + [2.0] * 6
+    assert Incomplete.from_frame(frame, clusters=["school"]).variables["lone"].level == "school"
+
+
 def test_members_that_disagree_are_named(frame):
     frame.loc["r7", "size"] = 7
     data = Incomplete.from_frame(frame, clusters=["school"])

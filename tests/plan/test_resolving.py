@@ -106,6 +106,32 @@ def test_level_two_targets_have_clusters_as_units_and_known_values_are_filled_in
     assert any("2 cells filled in from members of the same school" in e.what for e in resolved.events)
 
 
+def test_a_level_that_is_told_is_the_only_one_at_which_members_fill_each_other_in() -> None:
+    klass = np.repeat(np.arange(6), 2)
+    told = frame().assign(klass=klass, size=[7.0, np.nan, 7, 7, 5, 5, np.nan, np.nan, 5, 5, 5, 5], school=klass // 2)
+    data = Incomplete.from_frame(told, clusters=["school", "klass"])
+    assert data.variables["size"].level == "school"
+    resolved = resolve(Plan.of([Conditional.of("size ~ 1", level="klass")]), data)
+    np.testing.assert_array_equal(np.isnan(resolved.filled["size"]), np.isin(np.arange(12), [6, 7]))
+    what = next(e.what for e in resolved.events if e.target == "size")
+    assert what == "1 cells filled in from members of the same klass"
+
+
+def test_cluster_means_know_over_which_units_they_are_taken() -> None:
+    data = Incomplete.from_frame(frame().assign(klass=np.arange(12) // 2), clusters=["school", "klass"])
+    plan = Plan.of(
+        ["y ~ cluster_mean(size, r) + cluster_mean(x + size, r) + cluster_mean(d, r) + cluster_mean(e, r)"],
+        derived=(
+            Derived(name="d", expression="size - cluster_mean(x, klass)"),
+            Derived(name="e", expression="size**2"),
+        ),
+    )
+    units = {c.name: c.units for c in resolve(plan, data).derived}
+    assert units["cluster_mean(size, r)"] == units["cluster_mean(e, r)"] == {"school"}
+    assert units["cluster_mean(d, r)"] == {"school", "klass"}
+    assert units["cluster_mean(x + size, r)"] is units["cluster_mean(x, klass)"] is None
+
+
 def test_a_target_without_missing_cells_has_no_model_but_an_event() -> None:
     resolved = resolve(Plan.of(["school ~ 1", "y ~ 1"]), incomplete())
     assert [t.name for t in resolved.targets] == ["y"]

@@ -1,0 +1,40 @@
+"""The level of what is derived: over which units a cluster mean is taken.
+
+A column is of the level of its cluster key: there the clusters are its units. What is computed from several columns is
+of the finest level among them; of keys that are not nested in each other, their combinations are the units. A level is
+so the set of keys that tell its units apart, or None where each row is one. A cluster mean is of its key's level.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from bayesimpute.plan.targets import DerivedColumn
+
+Level = Callable[[str], str | None]
+"""The cluster key of a column of the data; None for level 1."""
+
+
+def with_units(derived: Iterable[DerivedColumn], level: Level) -> tuple[DerivedColumn, ...]:
+    """Derived columns, in dependency order, with the units of those that are cluster means."""
+    found: dict[str, frozenset[str] | None] = {}
+    made = []
+
+    def units(names: Iterable[str]) -> frozenset[str] | None:
+        each = [found[n] if n in found else _one(level(n)) for n in names]
+        return None if None in each else frozenset().union(*(keys for keys in each if keys is not None))
+
+    for column in derived:
+        expression = column.expression
+        means = {name for name, _ in expression.cluster_means}
+        if means:
+            found[column.name] = frozenset(key for _, key in expression.cluster_means)
+            made.append(replace(column, units=units(means)))
+            continue
+        given = (column.name,) if column.fills else ()
+        found[column.name] = None if expression.observed else units([*expression.needs, *given])
+        made.append(column)
+    return tuple(made)
+
+
+def _one(key: str | None) -> frozenset[str] | None:
+    return None if key is None else frozenset({key})
