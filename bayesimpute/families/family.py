@@ -9,7 +9,7 @@ formulas, no data frames and no sampler.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Literal
@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.links import LINKS
 
 Theta = Mapping[str, np.ndarray]
 
@@ -62,6 +63,54 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dependence:
+    """The number that ties being observed to the value itself, given all predictors: 0 at random.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        As the family learns it: by its name plans, posteriors and tables know it; its link takes it to the real line.
+    value : float or None
+        Where the family holds it; None if it is learnt.
+    hold : callable
+        The same family with the number held at a value.
+    tau : callable
+        Kendall's tau of a value, the scale on which families with different dependences compare.
+    slope : callable
+        The derivative of a value by its linear predictor.
+    bounds : (float, float)
+        What lies between is a value.
+    scale : str
+        What its link is called in words.
+    others, others_linear : tuple of Prior
+        Common priors of it, and of its intercept on the link where it has a formula: what an estimate is held against.
+    """
+
+    parameter: Parameter
+    value: float | None
+    hold: "Callable[[float], Family]"
+    tau: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+    bounds: tuple[float, float]
+    scale: str
+    others: tuple[Prior, ...]
+    others_linear: tuple[Prior, ...]
+
+    @property
+    def name(self) -> str:
+        """The parameter's."""
+        return self.parameter.name
+
+    def line(self, values: np.ndarray) -> np.ndarray:
+        """Values on the real line, by its link."""
+        return LINKS[self.parameter.link].link(values)
+
+    def back(self, z: np.ndarray) -> np.ndarray:
+        """What they are there."""
+        return LINKS[self.parameter.link].inverse(z)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Selection:
     """What there is to know of a family that models which values are missing.
 
@@ -77,12 +126,15 @@ class Selection:
         they enter no likelihood and are drawn from the marginal law of the outcome.
     ignorable : Family
         The same outcome taken as missing at random.
+    dependence : Dependence
+        Of being selected on the outcome.
     """
 
     parameter: str
     joint: bool
     marginal: bool
     ignorable: "Family"
+    dependence: "Dependence"
 
 
 class Family(ABC):

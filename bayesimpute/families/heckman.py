@@ -7,14 +7,14 @@ from the truncated normal and e = rho h + sqrt(1 - rho^2) xi. s = -inf says that
 any h.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Family, Parameter, Rows, Selection, Theta
+from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Theta
 
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
@@ -30,9 +30,34 @@ def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Param
     return (*outcome, SELECTION) if rho is not None else (*outcome, SELECTION, RHO)
 
 
-def about(*, joint: bool, systematic: str, ignorable: Family) -> Selection:
-    """The options as the design wants to know them."""
-    return Selection(parameter=SELECTION.name, joint=joint, marginal=systematic == "marginal", ignorable=ignorable)
+class Options(Protocol):
+    """What both families let the user choose."""
+
+    rho: float | None
+    joint: bool
+    systematic: Systematic
+
+
+def about(options: Options, *, hold: Callable[[float], Family], ignorable: Family) -> Selection:
+    """The options as the design wants to know them; `hold` fixes the correlation."""
+    return Selection(
+        parameter=SELECTION.name,
+        joint=options.joint,
+        marginal=options.systematic == "marginal",
+        ignorable=ignorable,
+        dependence=Dependence(
+            parameter=RHO,
+            value=options.rho,
+            hold=hold,
+            tau=lambda rho: 2 / np.pi * np.arcsin(rho),  # of a bivariate normal (Kruskal 1958, JASA 53:814)
+            slope=lambda rho: 1 - rho**2,
+            bounds=INSIDE["between"],
+            scale="Fisher's z",
+            others=(Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 2), Prior.of("FisherNormal", 0, 0.5)),
+            # the first is close to the uniform of rho
+            others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
+        ),
+    )
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

@@ -1,7 +1,7 @@
 """Numbers that are missing not at random: Heckman's selection model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -43,7 +43,7 @@ class HeckmanGaussian(Family):
 
     @property
     def selection(self) -> Selection:
-        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Gaussian())
+        return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Gaussian())
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm

@@ -5,7 +5,7 @@ intercept. A family of more categories has the same probabilities of rectangles,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -50,7 +50,7 @@ class HeckmanProbit(Family):
 
     @property
     def selection(self) -> Selection:
-        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Bernoulli(link="probit"))
+        return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Bernoulli(link="probit"))
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm

@@ -72,6 +72,11 @@ class Target:
     everywhere: bool = False
     path: str = ""
 
+    @property
+    def mnar(self) -> bool:
+        """Whether its values are taken as missing not at random: its model says which of them are missing."""
+        return self.family.selection is not None
+
     @cached_property
     def fit_rows(self) -> np.ndarray:
         """A row of each observed unit."""
@@ -85,7 +90,7 @@ class Target:
     @cached_property
     def model_rows(self) -> np.ndarray:
         """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
-        if self.family.selection is None:
+        if not self.mnar:
             return self.learn_rows
         return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
 

@@ -197,38 +197,39 @@ def plot_strip(imputed: "Result", target: str) -> "Figure":
 
 
 def plot_identification(found: "TargetIdentification") -> "Figure":
-    """What is known of rho, prior against posterior, and the estimate as a function of rho.
+    """What is known of the dependence, prior against posterior, and the estimate as a function of it.
 
-    The band is the 95 % interval given rho; filled points are from the draws, open ones from refits. The dashed line is
-    the estimate under the plan's prior.
+    The band is the 95 % interval given its value; filled points are from the draws, open ones from refits. The dashed
+    line is the estimate under the plan's prior.
     """
+    name = found.dependence
     with house_style():
         figure = new_figure(WIDTH, 4.2)
         left, right = figure.subplots(1, 2)
-        figure.suptitle(f"rho of {found.target}: {found.verdict}", parse_math=False)
+        figure.suptitle(f"{name} of {found.target}: {found.verdict}", parse_math=False)
         if found.rho is not None:
             table = found.rho.density
-            left.plot(table["rho"], table["prior"], color=OBSERVED, linestyle="--", label="prior")
-            left.plot(table["rho"], table["posterior"], color=IMPUTED, linewidth=2, label="posterior")
+            left.plot(table[name], table["prior"], color=OBSERVED, linestyle="--", label="prior")
+            left.plot(table[name], table["posterior"], color=IMPUTED, linewidth=2, label="posterior")
             left.legend(frameon=False)
-        left.set(xlabel="rho", ylabel="density", xlim=(-1, 1), ylim=(0, None))
+        left.set(xlabel=name, ylabel="density", xlim=(-1, 1), ylim=(0, None))
         if len(found.priors):
             right.axhline(found.priors["estimate"].iloc[0], color="0.3", linestyle="--", linewidth=0.9)
         if len(found.by_rho):
-            _curve(right, found.by_rho.dropna(subset=["estimate"]))
-        right.set(xlabel="rho", xlim=(-1, 1))
+            _curve(right, found.by_rho.dropna(subset=["estimate"]), name)
+        right.set(xlabel=name, xlim=(-1, 1))
         right.set_ylabel(f"mean of {found.target} over all units", parse_math=False)
     return figure
 
 
-def _curve(ax: "Axes", known: pd.DataFrame) -> None:
-    """The estimate as a function of rho, with its band."""
-    ax.fill_between(known["rho"], known["conf_low"], known["conf_high"], color=IMPUTED, alpha=0.2, linewidth=0)
-    ax.plot(known["rho"], known["estimate"], color=IMPUTED)
+def _curve(ax: "Axes", known: pd.DataFrame, name: str) -> None:
+    """The estimate as a function of a parameter, with its band."""
+    ax.fill_between(known[name], known["conf_low"], known["conf_high"], color=IMPUTED, alpha=0.2, linewidth=0)
+    ax.plot(known[name], known["estimate"], color=IMPUTED)
     for how, face in (("draws", IMPUTED), ("refit", "white")):
         mine = known[known["how"] == how]
         if len(mine):
-            ax.plot(mine["rho"], mine["estimate"], "o", color=IMPUTED, markerfacecolor=face, label=how)
+            ax.plot(mine[name], mine["estimate"], "o", color=IMPUTED, markerfacecolor=face, label=how)
             ax.legend(frameon=False)
 
 

@@ -34,8 +34,8 @@ def _about_data(imputed: "Result") -> list[str]:
 
 
 def _assumptions(resolved: "Resolved") -> list[str]:
-    random = [t.name for t in resolved.targets if t.family.selection is None]
-    selected = [t.name for t in resolved.targets if t.family.selection is not None]
+    random = [t.name for t in resolved.targets if not t.mnar]
+    selected = [t.name for t in resolved.targets if t.mnar]
     points = []
     if random:
         points.append(

@@ -51,7 +51,7 @@ def used(imputed: "Result | None" = None) -> tuple[str, ...]:
 def selecting(imputed: "Result") -> list[Family]:
     """The families of a run that take values as missing not at random."""
     targets = imputed.record.resolved.targets
-    return [target.family for target in targets if target.family.selection is not None]
+    return [target.family for target in targets if target.mnar]
 
 
 def samplers(imputed: "Result") -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes, counted
 
 if TYPE_CHECKING:
+    from bayesimpute.families import Dependence, Selection
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plan.targets import Resolved, Target
@@ -52,7 +53,7 @@ def _compatible(plan: "Plan") -> str:
 
 def _assumed(resolved: "Resolved") -> list[str]:
     """That what has no selection model was taken as missing at random."""
-    random = [t.name for t in resolved.targets if t.family.selection is None and t.missing_rows.size]
+    random = [t.name for t in resolved.targets if not t.mnar and t.missing_rows.size]
     if not random:
         return []
     verb, whose = ("was", "its model") if len(random) == 1 else ("were", "their models")
@@ -67,9 +68,10 @@ def _derived(imputed: "Result") -> list[str]:
 def _model(target: "Target", conditional: "Conditional", readers: tuple[str, ...] = ()) -> str:
     parts = [_formulas(target, conditional), _factors(target), _fitted(target)]
     parts += [f"Its missing values were drawn from this model times that of {codes(list(readers))}"] if readers else []
-    if target.family.selection is not None:
-        parts += [*_selection(target, conditional), *_apart(target)]
-    said = {"rho"} if target.family.selection is not None and "rho" not in conditional.formulas else set()
+    selection, said = target.family.selection, set()
+    if selection is not None:
+        parts += [*_selection(target, conditional, selection), *_apart(target)]
+        said = {selection.dependence.name} - set(conditional.formulas)
     priors = [f"{code(name)} {code(str(prior))}" for name, prior in target.priors.items() if name not in said]
     return ". ".join([*parts, *[f"Priors: {', '.join(priors)}"] * bool(priors)]) + "."
 
@@ -92,18 +94,16 @@ def _fitted(target: "Target") -> str:
     return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
 
 
-def _selection(target: "Target", conditional: "Conditional") -> list[str]:
-    family = target.family
-    assert family.selection is not None
-    keys = ("heckman1979", *["vandeven1981"] * ("binary" in family.kinds), "munoz2024")
-    name = family.selection.parameter
+def _selection(target: "Target", conditional: "Conditional", selection: "Selection") -> list[str]:
+    keys = ("heckman1979", *["vandeven1981"] * ("binary" in target.family.kinds), "munoz2024")
+    name = selection.parameter
     found = exclusions(*(parse(conditional.formulas[p], response="optional") for p in ("mu", name)))
     about = (
         f"This is a selection model for values missing not at random {see(*keys)}: a second equation "
         f"({code(name)}) says who was observed, and the errors of both equations are bivariate normal"
     )
-    learnt = any(parameter.name == "rho" for parameter in family.parameters)
-    return [about, _correlation(target, conditional), _rests_on(found.variables, learnt=learnt)]
+    learnt = selection.dependence.value is None
+    return [about, _correlation(target, conditional, selection.dependence), _rests_on(found.variables, learnt=learnt)]
 
 
 def _rests_on(excluded: tuple[str, ...], *, learnt: bool) -> str:
@@ -115,15 +115,15 @@ def _rests_on(excluded: tuple[str, ...], *, learnt: bool) -> str:
     return f"There is no exclusion variable{rests}"
 
 
-def _correlation(target: "Target", conditional: "Conditional") -> str:
+def _correlation(target: "Target", conditional: "Conditional", dependence: "Dependence") -> str:
     """How the family treats the correlation of the two equations' errors."""
-    if "rho" in conditional.formulas:
-        return f"Their correlation rho followed {code(conditional.formulas['rho'])} on Fisher's z scale"
-    parameter = next((p for p in target.family.parameters if p.name == "rho"), None)
-    if parameter is None:
-        return f"Their correlation was fixed at {getattr(target.family, 'rho', 'a value of the family')}"
-    prior = target.priors.get("rho", parameter.prior)
-    return f"Their correlation rho was estimated, with the prior {code(str(prior))}"
+    name = dependence.name
+    if name in conditional.formulas:
+        return f"Their correlation {name} followed {code(conditional.formulas[name])} on {dependence.scale} scale"
+    if dependence.value is not None:
+        return f"Their correlation was fixed at {dependence.value}"
+    prior = target.priors.get(name, dependence.parameter.prior)
+    return f"Their correlation {name} was estimated, with the prior {code(str(prior))}"
 
 
 def _apart(target: "Target") -> list[str]:

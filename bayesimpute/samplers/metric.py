@@ -249,8 +249,9 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     equations the data say so little that it is taken as known to a third of its range.
     """
     variance = np.full(layout.size, 2.0 / rows)
+    selection = layout.design.family.selection
     for name, place in layout.parts:
-        if name.startswith("rho_"):
+        if selection is not None and name.startswith(f"{selection.dependence.name}_"):
             variance[place] = 0.3
     for name, place in layout.parts:
         block = next((b for b in layout.design.blocks if name.startswith(f"{b.key}_") or name == b.key), None)

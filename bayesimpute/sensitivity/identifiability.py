@@ -13,7 +13,7 @@ from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result
 from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.sensitivity import verdict as words
-from bayesimpute.sensitivity.other_priors import by_rho, under_priors
+from bayesimpute.sensitivity.other_priors import by_dependence, under_priors
 from bayesimpute.sensitivity.prior_posterior import Movement, moved
 from bayesimpute.sensitivity.refits import Refits
 from bayesimpute.sensitivity.selection_draws import Draws, correlated
@@ -42,12 +42,14 @@ class TargetIdentification:
         See :class:`bayesimpute.sensitivity.strength.Strength`; `share` is that of all exclusions.
     share : float
         Of the latent variance of selection that the exclusion variables make.
+    dependence : str
+        The parameter that ties selection to the outcome: ``rho``.
     rho : Movement or None
         How far its posterior went from its prior; None where it is fixed or has no common value.
     priors : DataFrame
         The estimate under other priors: :func:`bayesimpute.sensitivity.other_priors.under_priors`.
     by_rho : DataFrame
-        The estimate as a function of rho: :func:`bayesimpute.sensitivity.other_priors.by_rho`.
+        The estimate as a function of rho: :func:`bayesimpute.sensitivity.other_priors.by_dependence`.
     """
 
     target: str
@@ -56,6 +58,7 @@ class TargetIdentification:
     sentences: tuple[str, ...]
     exclusions: pd.DataFrame
     share: float
+    dependence: str
     rho: Movement | None
     priors: pd.DataFrame
     by_rho: pd.DataFrame
@@ -71,13 +74,13 @@ class TargetIdentification:
         titled = {
             "Exclusion variables": self.exclusions,
             "Estimate (mean over all units) under other priors": self.priors,
-            "Estimate as a function of rho": self.by_rho,
+            f"Estimate as a function of {self.dependence}": self.by_rho,
         }
         return {title: table for title, table in titled.items() if len(table)}
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``; what does not exist is None."""
-        figures = {} if self.rho is None else {k: v for k, v in vars(self.rho).items() if k != "density"}
+        figures = {} if self.rho is None else {k: v for k, v in vars(self.rho).items() if k not in ("name", "density")}
         return {
             "target": self.target,
             "family": self.family,
@@ -85,9 +88,9 @@ class TargetIdentification:
             "sentences": list(self.sentences),
             "exclusions": records(self.exclusions),
             "share": self.share,
-            "rho": {k: plain(v) for k, v in figures.items()} or None,
+            self.dependence: {k: plain(v) for k, v in figures.items()} or None,
             "priors": records(self.priors),
-            "by_rho": records(self.by_rho),
+            f"by_{self.dependence}": records(self.by_rho),
         }
 
     def __str__(self) -> str:
@@ -211,12 +214,13 @@ def _identified(imputed: Result, space: Workspace, refits: Refits, grid: tuple[f
     exclusions = strength(draws, conditional, data)
     correlation = draws.correlation()
     movement = None if correlation is None else moved(correlation)
-    verdict, sentences = _rho_words(draws, movement)
+    verdict, sentences = _words(draws, movement)
+    name = draws.dependence.name
     priors = under_priors(draws, refits) if movement is not None else pd.DataFrame()
-    curve = by_rho(draws, refits, grid) if verdict != words.APART else pd.DataFrame()
-    sentences += words.about_exclusions(exclusions)
-    sentences += words.about_priors(priors) if len(priors) else []
-    sentences += words.about_curve(curve) if len(curve) else []
+    curve = by_dependence(draws, refits, grid) if verdict != words.apart(name) else pd.DataFrame()
+    sentences += words.about_exclusions(exclusions, name)
+    sentences += words.about_priors(priors, name) if len(priors) else []
+    sentences += words.about_curve(curve, name) if len(curve) else []
     sentences += words.about_refits(refits.done, refits.settings)
     return TargetIdentification(
         target=target.name,
@@ -225,20 +229,23 @@ def _identified(imputed: Result, space: Workspace, refits: Refits, grid: tuple[f
         sentences=tuple(sentences),
         exclusions=exclusions.table,
         share=exclusions.share,
+        dependence=name,
         rho=movement,
         priors=priors,
         by_rho=curve,
     )
 
 
-def _rho_words(draws: Draws, movement: Movement | None) -> tuple[str, list[str]]:
+def _words(draws: Draws, movement: Movement | None) -> tuple[str, list[str]]:
     if movement is not None:
         verdict = words.judged(movement)
-        return verdict, words.about_rho(movement, verdict)
+        return verdict, words.about_dependence(movement, verdict)
+    name, value = draws.dependence.name, draws.dependence.value
     if correlated(draws.design) is not None:
-        return words.APART, ["rho has a formula without intercept: there is no common value to judge."]
-    value = getattr(draws.design.family, "rho", None)
-    return words.FIXED, [f"rho is fixed at {value}: nothing is learnt about it, and the estimate rests on that value."]
+        return words.apart(name), [f"{name} has a formula without intercept: there is no common value to judge."]
+    return words.fixed(name), [
+        f"{name} is fixed at {value}: nothing is learnt about it, and the estimate rests on that value."
+    ]
 
 
 def _selecting(imputed: Result) -> tuple[str, ...]:

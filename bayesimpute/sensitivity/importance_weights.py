@@ -45,9 +45,9 @@ def log_density(prior: Prior, x: np.ndarray) -> np.ndarray:
 
 
 def log_density_fisher(prior: Prior, z: np.ndarray) -> np.ndarray:
-    """Log density of z = artanh(rho) where `prior` is the prior of rho, of the shape of `z`.
+    """Log density of z = artanh(r) where `prior` is the prior of r, of the shape of `z`.
 
-    With u = (1 + rho) / 2 = expit(2 z), d rho / dz = 1 - rho^2 = 4 u (1 - u).
+    With u = (1 + r) / 2 = expit(2 z), dr / dz = 1 - r^2 = 4 u (1 - u).
     """
     z = np.asarray(z, dtype=float)
     low, high = log_expit(2 * z), log_expit(-2 * z)

@@ -1,14 +1,14 @@
-"""The estimate under other priors, and as a function of rho.
+"""The estimate under other priors, and as a function of the dependence.
 
 **Other priors.** The draws are reweighted where that is exact, which takes draws from the joint posterior of all
 unknowns: the target is the only variable that is imputed from a model. Elsewhere, where the new prior has mass that the
 old one excludes, or where k-hat says that the draws do not reach so far, the model is fitted anew.
 
-**A function of rho.** Given rho, the prior of rho no longer matters: E(estimate | rho, data) is what a sensitivity
-analysis over fixed values of rho gives. It is read off the draws by local quadratic regression on Fisher's z with a
+**A function of the dependence.** Given its value its prior no longer matters: E(estimate | value, data) is what a
+sensitivity analysis over fixed values gives. It is read off the draws by local quadratic regression on its link with a
 Gaussian kernel (Fan & Gijbels 1996, section 2.3; a local line would be off by as much as the curve bends), its spread
-from the residuals near by, wherever there are enough effective draws near by; elsewhere the model is fitted with rho
-fixed. With other incomplete variables the draws are those of the chain, whose laws of the others follow rho too.
+from the residuals near by, wherever there are enough effective draws near by; elsewhere the model is fitted with the
+value fixed. With other incomplete variables the draws are those of the chain, whose laws of the others follow it too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +34,8 @@ from bayesimpute.sensitivity.refits import Refits, spread_priors, standardised_d
 from bayesimpute.sensitivity.selection_draws import Correlation, Draws
 
 FEWEST_NEAR = 50
-"""Effective draws near a value of rho below which the model is fitted there."""
+"""Effective draws near a value of the dependence below which the model is fitted there."""
 FIGURES = ("estimate", "sd", "conf_low", "conf_high")
-PRIOR_COLUMNS = ("prior", "how", *FIGURES, "rho", "k_hat", "ess")
-RHO_COLUMNS = ("rho", "how", *FIGURES, "ess")
-ALTERNATIVES = (Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 2), Prior.of("FisherNormal", 0, 0.5))
-LINEAR_ALTERNATIVES = (Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1))
-"""Where rho has a formula: of its intercept on Fisher's z, the first close to the uniform of rho."""
 NEEDS = "needs a refit"
 HALVED, DOUBLED = "coefficients: prior SDs halved", "coefficients: prior SDs doubled"
 PLAN = "the plan's"
@@ -62,8 +57,8 @@ def under_priors(draws: Draws, refits: Refits) -> pd.DataFrame:
     -------
     DataFrame
         One row a prior: ``prior, how`` ("draws", "reweighted", "refit", "needs a refit"), the estimate's posterior mean
-        as ``estimate``, its ``sd, conf_low, conf_high`` (95 %), the posterior mean of ``rho``, ``k_hat`` of the weights
-        and the effective number of draws ``ess``.
+        as ``estimate``, its ``sd, conf_low, conf_high`` (95 %), the posterior mean of the correlation under its name,
+        ``k_hat`` of the weights and the effective number of draws ``ess``.
     """
     correlation = draws.correlation()
     rows = [{"prior": PLAN, "how": "draws"} | _figures(draws)]
@@ -75,19 +70,20 @@ def under_priors(draws: Draws, refits: Refits) -> pd.DataFrame:
             made = refits.under(variation.priors, variation.label)
             row = {"how": NEEDS} if made is None else {"how": "refit"} | _figures(made)
         rows.append({"prior": variation.label} | row | {"k_hat": k_hat})
-    return pd.DataFrame(rows, columns=list(PRIOR_COLUMNS)).astype(dict.fromkeys(PRIOR_COLUMNS[2:], float))
+    numbers = (*FIGURES, draws.dependence.name, "k_hat", "ess")
+    return pd.DataFrame(rows, columns=["prior", "how", *numbers]).astype(dict.fromkeys(numbers, float))
 
 
 def variations(draws: Draws, correlation: Correlation | None) -> list[Variation]:
-    """The other priors: of rho those that are not the plan's, and of the coefficients half and twice as wide ones."""
+    """Other priors: of the correlation those that are not the plan's, of coefficients half and twice as wide ones."""
     found = []
     if correlation is not None:
-        z = correlation.z.ravel()
-        others = LINEAR_ALTERNATIVES if correlation.linear else ALTERNATIVES
+        z, about = correlation.z.ravel(), correlation.dependence
+        others = about.others_linear if correlation.linear else about.others
         for prior in others:
             if prior != correlation.prior:
                 ratios = correlation.log_prior(z, prior) - correlation.log_prior(z)
-                label = f"{'z of rho' if correlation.linear else 'rho'} ~ {prior}"
+                label = f"{'z of ' * correlation.linear}{about.name} ~ {prior}"
                 usable = ratios if reaches(correlation.prior, prior) else None
                 found.append(Variation(label=label, ratios=usable, priors={correlation.name: prior}))
     for label, factor in ((HALVED, 0.5), (DOUBLED, 2.0)):
@@ -122,47 +118,49 @@ def reweighted(draws: Draws, variation: Variation) -> dict[str, Any]:
 def _figures(draws: Draws, weights: np.ndarray | None = None) -> dict[str, float]:
     correlation = draws.correlation()
     w = np.full(draws.number, 1 / draws.number) if weights is None else weights
-    rho = float(w @ correlation.rho) if correlation is not None else np.nan
-    return summary(draws.estimate.ravel(), weights) | {"rho": rho, "ess": effective(draws.estimate)}
+    mean = float(w @ correlation.values) if correlation is not None else np.nan
+    return summary(draws.estimate.ravel(), weights) | {draws.dependence.name: mean, "ess": effective(draws.estimate)}
 
 
-def by_rho(draws: Draws, refits: Refits, grid: Sequence[float]) -> pd.DataFrame:
-    """The estimate as a function of rho.
+def by_dependence(draws: Draws, refits: Refits, grid: Sequence[float]) -> pd.DataFrame:
+    """The estimate as a function of the correlation.
 
     Returns
     -------
     DataFrame
-        One row a value of ``rho``: ``how`` ("draws", "refit", "needs a refit"; "too few draws" where rho differs by
-        unit, so that fixing it would be another model), ``estimate, sd, conf_low, conf_high`` given rho, and the
-        effective draws near by, or of the refit, ``ess``.
+        One row a value, under the parameter's name: ``how`` ("draws", "refit", "needs a refit"; "too few draws" where
+        it differs by unit, so that fixing it would be another model), ``estimate, sd, conf_low, conf_high`` given the
+        value, and the effective draws near by, or of the refit, ``ess``.
     """
-    correlation, fixed = draws.correlation(), getattr(draws.design.family, "rho", None)
+    correlation, name, fixed = draws.correlation(), draws.dependence.name, draws.dependence.value
     rows = []
-    for rho in grid:
-        row = _near(draws, correlation, rho) if correlation is not None else {}
-        if fixed is not None and rho == fixed:
+    for value in grid:
+        row = _near(draws, correlation, value) if correlation is not None else {}
+        if fixed is not None and value == fixed:
             row = {"how": "draws"} | _figures(draws)
         if not row:
-            row = _fixed(draws, refits, rho)
-        rows.append({"rho": rho} | {key: row[key] for key in row if key != "rho"})
-    return pd.DataFrame(rows, columns=list(RHO_COLUMNS)).astype({n: float for n in RHO_COLUMNS if n != "how"})
+            row = _fixed(draws, refits, value)
+        rows.append({**row, name: value})
+    numbers = (*FIGURES, "ess")
+    table = pd.DataFrame(rows, columns=[name, "how", *numbers])
+    return table.astype(dict.fromkeys((name, *numbers), float))
 
 
-def _near(draws: Draws, correlation: Correlation, rho: float) -> dict[str, Any]:
+def _near(draws: Draws, correlation: Correlation, value: float) -> dict[str, Any]:
     """From the draws; empty if too few are near."""
     ess = min(correlation.ess, effective(draws.estimate))
     if not ess > 0:
         return {}
     local = regression(correlation.z.ravel(), draws.estimate.ravel(), ess=ess)
-    row = local(float(np.arctanh(rho)))
+    row = local(float(correlation.dependence.line(np.asarray(value))))
     return {"how": "draws"} | row if row["ess"] >= FEWEST_NEAR else {}
 
 
-def _fixed(draws: Draws, refits: Refits, rho: float) -> dict[str, Any]:
+def _fixed(draws: Draws, refits: Refits, value: float) -> dict[str, Any]:
     correlation = draws.correlation()
     if correlation is not None and correlation.linear:
         return {"how": "too few draws"}
-    made = refits.at(rho)
+    made = refits.at(value)
     return {"how": NEEDS} if made is None else {"how": "refit"} | _figures(made)
 
 

@@ -12,23 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesimpute.families import Dependence
 from bayesimpute.sensitivity.importance_weights import quantiles
 from bayesimpute.sensitivity.selection_draws import Correlation
 
 POINTS = 2001
 """Of the grid of z."""
 FARTHEST = 12.0
-"""|z| beyond which no prior of a correlation has mass to speak of: rho is 1 but for 1e-10."""
+"""|z| beyond which no prior of a correlation has mass to speak of: it is 1 but for 1e-10."""
 PLOTTED = 0.97
-"""|rho| as far as densities are given."""
+"""Of a correlation's bounds, as far as densities are given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Movement:
-    """What the data say of rho.
+    """What the data say of the correlation.
 
     Parameters
     ----------
+    name : str
+        Of its parameter.
     prior : str
         Its prior, with whether it is one of Fisher's z.
     mean, sd, conf_low, conf_high : float
@@ -42,9 +45,10 @@ class Movement:
     ess : float
         Effective sample size of z.
     density : DataFrame
-        ``rho, prior, posterior``: densities of rho.
+        Its values under its name, and their densities ``prior, posterior``.
     """
 
+    name: str
     prior: str
     mean: float
     sd: float
@@ -64,16 +68,18 @@ class Movement:
 
 
 def moved(correlation: Correlation) -> Movement:
-    """Hold the posterior of rho against its prior."""
-    z, rho, ess = correlation.z.ravel(), correlation.rho, correlation.ess
+    """Hold the posterior of the correlation against its prior."""
+    z, values, ess = correlation.z.ravel(), correlation.values, correlation.ess
+    about = correlation.dependence
     kl, overlap = divergence(z, correlation.log_prior, ess=ess)
-    low, high = np.quantile(rho, [0.025, 0.975])
-    prior_low, prior_high = interval(correlation.log_prior)
-    where = "Fisher's z of rho at the centre" if correlation.linear else "rho"
+    low, high = np.quantile(values, [0.025, 0.975])
+    prior_low, prior_high = interval(correlation.log_prior, about)
+    where = f"{about.scale} of {about.name} at the centre" if correlation.linear else about.name
     return Movement(
+        name=about.name,
         prior=f"{where} ~ {correlation.prior}",
-        mean=float(rho.mean()),
-        sd=float(rho.std()),
+        mean=float(values.mean()),
+        sd=float(values.std()),
         conf_low=float(low),
         conf_high=float(high),
         prior_low=prior_low,
@@ -81,7 +87,7 @@ def moved(correlation: Correlation) -> Movement:
         kl=kl,
         overlap=overlap,
         ess=ess,
-        density=_densities(z, correlation.log_prior, ess),
+        density=_densities(correlation),
     )
 
 
@@ -135,18 +141,20 @@ def bandwidth(draws: float) -> float:
     return (4 / (3 * max(draws, 4.0))) ** 0.2
 
 
-def interval(log_prior: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
-    """The equal-tailed 95 % interval of rho under its prior."""
+def interval(log_prior: Callable[[np.ndarray], np.ndarray], about: Dependence) -> tuple[float, float]:
+    """The equal-tailed 95 % interval of the correlation under its prior."""
     grid = np.linspace(-FARTHEST, FARTHEST, 40 * POINTS)
     mass = np.exp(log_prior(grid))
     low, high = quantiles(grid, mass / mass.sum(), (0.025, 0.975))
-    return float(np.tanh(low)), float(np.tanh(high))
+    return float(about.back(low)), float(about.back(high))
 
 
-def _densities(z: np.ndarray, log_prior: Callable[[np.ndarray], np.ndarray], ess: float) -> pd.DataFrame:
-    """Densities of rho: those of z over d rho / dz = 1 - rho^2."""
-    grid, q = density(z, ess=ess, within=float(np.arctanh(PLOTTED)))
-    rho = np.tanh(grid)
-    slope = 1 - rho**2
-    table = pd.DataFrame({"rho": rho, "prior": np.exp(log_prior(grid)) / slope, "posterior": q / slope})
+def _densities(correlation: Correlation) -> pd.DataFrame:
+    """Densities of the correlation: those of z over its slope, the derivative by z."""
+    about = correlation.dependence
+    within = float(about.line(PLOTTED * about.bounds[1]))
+    grid, q = density(correlation.z.ravel(), ess=correlation.ess, within=within)
+    values = about.back(grid)
+    slope, prior = about.slope(values), np.exp(correlation.log_prior(grid))
+    table = pd.DataFrame({about.name: values, "prior": prior / slope, "posterior": q / slope})
     return table.iloc[::10].reset_index(drop=True)

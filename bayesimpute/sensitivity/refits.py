@@ -1,4 +1,4 @@
-"""The same data imputed again under another prior or with rho fixed, where the draws that are there cannot tell."""
+"""The same data imputed again under another prior or with the dependence fixed, where the draws cannot tell."""
 
 import sys
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from bayesimpute.plan.targets import Resolved
 from bayesimpute.result.result import Result
 from bayesimpute.result.run import impute
 from bayesimpute.sensitivity.importance_weights import widened
-from bayesimpute.sensitivity.selection_draws import Draws, slopes
+from bayesimpute.sensitivity.selection_draws import Draws, dependence, slopes
 
 SWEEPS = 500
 """Of each chain, at most: a refit is for one mean, not for completed datasets."""
@@ -64,12 +64,12 @@ class Refits:
         """With other priors, by the posterior's names; None if no run is allowed."""
         return self._run(self._changed(lambda c: {"priors": {**c.priors, **priors}}), label)
 
-    def at(self, rho: float) -> Draws | None:
-        """With rho fixed."""
-        fixed: Any = self.design.family
-        family = replace(fixed, rho=rho)
-        plan = self._changed(lambda c: {"family": family, "priors": {k: v for k, v in c.priors.items() if k != "rho"}})
-        return self._run(plan, f"rho = {rho:g}")
+    def at(self, value: float) -> Draws | None:
+        """With the dependence fixed."""
+        held = dependence(self.design)
+        family, name = held.hold(value), held.name
+        plan = self._changed(lambda c: {"family": family, "priors": {k: v for k, v in c.priors.items() if k != name}})
+        return self._run(plan, f"{name} = {value:g}")
 
     def _changed(self, changes: Any) -> Plan:
         plan, name = self.imputed.plan, self.design.target.name

@@ -1,4 +1,4 @@
-"""What a run says of one selection model: draws of its parameters, of Fisher's z of rho, and of the estimate.
+"""What a run says of one selection model: draws of its parameters, of its dependence, and of the estimate.
 
 The **estimate** is the target's mean (the share of a yes/no variable) over all its units, observed and imputed, one
 value a kept sweep: the posterior of these units' mean. Its spread leaves out that other units could have been sampled.
@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, Predictor
-from bayesimpute.families import Parameter
+from bayesimpute.families import Dependence
 from bayesimpute.plan.targets import Resolved
 from bayesimpute.result.result import Result
 from bayesimpute.sensitivity.importance_weights import effective, log_density, log_density_fisher
@@ -22,24 +22,27 @@ EDGE = 1 - 1e-12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Correlation:
-    """Draws of the correlation on Fisher's z, and its prior.
+    """Draws of the correlation on its link, Fisher's z, and its prior.
 
     Parameters
     ----------
     z : ndarray, shape (chain, draw)
-        artanh(rho); of a correlation that differs by unit, its intercept at the centre of the columns.
+        Of a correlation that differs by unit, its intercept at the centre of the columns.
     prior : Prior
-        Of rho, or of z where `linear`.
+        Of the correlation, or of z where `linear`.
     linear : bool
-        Whether rho has a formula, so that its prior is one of z.
+        Whether it has a formula, so that its prior is one of z.
     name : str
-        Under which the plan gives the prior: ``rho`` or ``rho_Intercept``.
+        Under which the plan gives the prior: the parameter or its intercept.
+    dependence : Dependence
+        What the family says of it.
     """
 
     z: np.ndarray
     prior: Prior
     linear: bool
     name: str
+    dependence: Dependence
 
     def log_prior(self, z: np.ndarray, prior: Prior | None = None) -> np.ndarray:
         """Log density of z under its prior or another one of the same kind."""
@@ -47,9 +50,9 @@ class Correlation:
         return log_density(prior, z) if self.linear else log_density_fisher(prior, z)
 
     @property
-    def rho(self) -> np.ndarray:
+    def values(self) -> np.ndarray:
         """The correlations, shape (chain * draw,)."""
-        return np.tanh(self.z).ravel()
+        return self.dependence.back(self.z).ravel()
 
     @property
     def ess(self) -> float:
@@ -94,19 +97,25 @@ class Draws:
         """Of draws of all chains."""
         return self.estimate.size
 
+    @property
+    def dependence(self) -> Dependence:
+        """What the family says of the correlation."""
+        return dependence(self.design)
+
     def correlation(self) -> Correlation | None:
-        """The draws of rho; None where it is fixed (in a refit), or has a formula without intercept."""
+        """The draws of the correlation; None where it is fixed (in a refit), or has a formula without intercept."""
         p = correlated(self.design)
         if p is None or p.names[0] not in self.named:
             return None
         if p.matrix is None:
-            z = np.arctanh(np.clip(self.named[p.key], -EDGE, EDGE))
-            return Correlation(z=z, prior=p.priors[0], linear=False, name=p.key)
+            z = self.dependence.line(np.clip(self.named[p.key], -EDGE, EDGE))
+            return Correlation(z=z, prior=p.priors[0], linear=False, name=p.key, dependence=self.dependence)
         if p.intercept is None:
             return None
         beta = np.stack([self.named[name] for name in p.names], axis=-1)
         z = beta[..., p.intercept] + beta @ p.centre
-        return Correlation(z=z, prior=p.priors[p.intercept], linear=True, name=p.names[p.intercept])
+        name, prior = p.names[p.intercept], p.priors[p.intercept]
+        return Correlation(z=z, prior=prior, linear=True, name=name, dependence=self.dependence)
 
     def standardised(self, p: Predictor) -> np.ndarray:
         """The coefficients of a predictor on the scale of its priors, shape (chain * draw, column); no intercept."""
@@ -119,12 +128,15 @@ class Draws:
 
 def correlated(design: Design) -> Predictor | None:
     """The predictor of the correlation between the outcome's and selection's errors."""
-    return next((p for p in design.predictors if is_correlation(p.parameter)), None)
+    name = dependence(design).name
+    return next((p for p in design.predictors if p.parameter.name == name), None)
 
 
-def is_correlation(parameter: Parameter) -> bool:
-    """Whether a parameter lives on Fisher's z."""
-    return parameter.link == "fisher"
+def dependence(design: Design) -> Dependence:
+    """What the family of a selection model says of it."""
+    selection = design.family.selection
+    assert selection is not None
+    return selection.dependence
 
 
 def slopes(design: Design) -> tuple[Predictor, ...]:

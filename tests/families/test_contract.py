@@ -392,3 +392,29 @@ def test_the_variants_cover_every_literal_option() -> None:
     assert {f.systematic for f in ALL if isinstance(f, HeckmanGaussian | HeckmanProbit)} == {"marginal", "selected"}
     with pytest.raises(AssertionError):
         list(variants(_Without))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("family", [f() for f in FAMILIES.values() if f().selection], ids=lambda f: f.name)
+def test_a_dependence_has_one_scale_and_can_be_held(family: Family) -> None:
+    assert family.selection is not None
+    about = family.selection.dependence
+    values = np.linspace(*about.bounds, 41)[1:-1]
+    z, step = about.line(values), 1e-6
+    np.testing.assert_allclose(about.back(z), values, rtol=1e-12, atol=1e-15)
+    slope = (about.back(z + step) - about.back(z - step)) / (2 * step)
+    np.testing.assert_allclose(about.slope(values), slope, rtol=1e-6)
+    tau = about.tau(values)
+    assert (np.diff(tau) > 0).all() and np.abs(tau).max() < 1
+    assert about.value is None and about.name in {p.name for p in family.parameters}
+    held = about.hold(float(values[7]))
+    assert held.selection is not None and held.selection.dependence.value == values[7]
+    assert [p for p in family.parameters if p.name != about.name] == list(held.parameters)
+
+
+def test_kendalls_tau_of_a_normal_pair() -> None:
+    rng, selection = np.random.default_rng(1), FAMILIES["heckman_gaussian"]().selection
+    assert selection is not None
+    pairs = rng.multivariate_normal([0, 0], [[1, -0.6], [-0.6, 1]], size=4000)
+    found = stats.kendalltau(*pairs.T).statistic
+    # the standard error of tau is at most sqrt(2 (1 - tau^2) / n) (Kendall & Gibbons 1990, section 4.12)
+    assert abs(selection.dependence.tau(np.array(-0.6)) - found) < 4 * np.sqrt(2 * (1 - found**2) / 4000)

@@ -11,12 +11,16 @@ from looping import prior_plan
 import bayesimpute as bi
 from bayesimpute import MultiplyImputed
 from bayesimpute.base.priors import Prior
+from bayesimpute.families import HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.sensitivity.refits import Refits
 from bayesimpute.sensitivity.selection_draws import Draws
 
 SELECTION = "x + z + (1 | g)"
+_SELECTION = HeckmanProbit().selection
+assert _SELECTION is not None
+RHO = _SELECTION.dependence
 
 
 def survey(n: int = 80, seed: int = 2) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from selection_runs import parts, run, selecting
+from selection_runs import RHO, parts, run, selecting
 
 import bayesimpute as bi
 from bayesimpute import Identification, InputError, MultiplyImputed, identification
@@ -18,7 +18,7 @@ from bayesimpute.families import HeckmanProbit
 from bayesimpute.plotting.plots import plot_identification, plot_identifications
 from bayesimpute.sensitivity.prior_posterior import Movement, moved
 from bayesimpute.sensitivity.selection_draws import Correlation
-from bayesimpute.sensitivity.verdict import CLEARLY, NOT, WEAKLY, about_priors, about_rho, judged
+from bayesimpute.sensitivity.verdict import CLEARLY, NOT, WEAKLY, about_dependence, about_priors, judged
 
 GRID = (-0.5, 0.0, 0.999)
 
@@ -35,7 +35,7 @@ def found(imputed: MultiplyImputed) -> Identification:
 
 def movement(**values: float) -> Movement:
     z = np.random.default_rng(1).normal(0, 0.5, (4, 400))
-    made = moved(Correlation(z=z, prior=Prior.of("Uniform", -1, 1), linear=False, name="rho"))
+    made = moved(Correlation(z=z, prior=Prior.of("Uniform", -1, 1), linear=False, name="rho", dependence=RHO))
     return replace(made, **values)
 
 
@@ -78,9 +78,9 @@ def test_without_an_exclusion_variable_it_says_what_identification_rests_on() ->
 
 
 def test_few_effective_draws_are_said_to_be_few() -> None:
-    assert "Caution" in " ".join(about_rho(movement(ess=120.0), WEAKLY))
-    assert "Caution" in " ".join(about_rho(movement(ess=float("nan")), WEAKLY))
-    assert "Caution" not in " ".join(about_rho(movement(ess=900.0), WEAKLY))
+    assert "Caution" in " ".join(about_dependence(movement(ess=120.0), WEAKLY))
+    assert "Caution" in " ".join(about_dependence(movement(ess=float("nan")), WEAKLY))
+    assert "Caution" not in " ".join(about_dependence(movement(ess=900.0), WEAKLY))
 
 
 def test_the_pull_of_flat_coefficients_has_its_figures() -> None:
@@ -91,7 +91,7 @@ def test_the_pull_of_flat_coefficients_has_its_figures() -> None:
         "sd": [0.03] * 3,
         "rho": [-0.48, -0.51, -0.47],
     }
-    words = " ".join(about_priors(pd.DataFrame(rows)))
+    words = " ".join(about_priors(pd.DataFrame(rows), "rho"))
     assert "-0.51 with the coefficients' prior SDs halved, -0.48 with the plan's, and -0.47 with them doubled" in words
     assert "from 0.172 (coefficients: prior SDs doubled) to 0.179" in words
 

@@ -21,7 +21,7 @@ from bayesimpute.sensitivity.other_priors import (
     NEEDS,
     PLAN,
     Variation,
-    by_rho,
+    by_dependence,
     regression,
     reweighted,
     under_priors,
@@ -78,7 +78,7 @@ def test_correlations_of_three_kinds(imputed: MultiplyImputed) -> None:
     draws, _, _ = parts(imputed)
     single = draws.correlation()
     assert isinstance(single, Correlation) and not single.linear and single.name == "rho"
-    np.testing.assert_allclose(single.rho, draws.named["rho"].ravel(), rtol=1e-9)
+    np.testing.assert_allclose(single.values, draws.named["rho"].ravel(), rtol=1e-9)
     by_unit = run(selecting(rho="x + (1 | g)"), sweeps=50)
     linear = parts(by_unit)[0].correlation()
     assert isinstance(linear, Correlation) and linear.linear and linear.name == "rho_Intercept"
@@ -170,7 +170,7 @@ def test_rho_by_cluster_has_other_priors_of_its_intercept() -> None:
     assert table.loc["z of rho ~ Normal(mu=0.0, sigma=0.5)", "how"] == "reweighted"
     assert "z of rho ~ Normal(mu=0.0, sigma=0.75)" not in table.index  # is the plan's
     assert table.loc["z of rho ~ Normal(mu=0.0, sigma=1.0)", "how"] in ("reweighted", NEEDS)
-    curve = by_rho(draws, refits, (0.0, 0.999))
+    curve = by_dependence(draws, refits, (0.0, 0.999))
     assert curve["how"].tolist() == ["draws", "too few draws"]
 
 
@@ -250,10 +250,10 @@ def test_where_draws_are_few_the_model_is_refitted_with_rho_fixed(seen: list[Pla
     conditional = selecting(priors={"rho": "FisherNormal(-0.5, 0.2)", "x": "Normal(0, 2)"})
     imputed = run(conditional, sweeps=300)
     draws, refits, _ = parts(imputed)
-    empty = by_rho(draws, refits, (-0.5, 0.6))
+    empty = by_dependence(draws, refits, (-0.5, 0.6))
     assert empty["how"].tolist() == ["draws", NEEDS] and np.isnan(empty["estimate"][1]) and not seen
     draws, refits, _ = parts(imputed, allowed=True)
-    table = by_rho(draws, refits, (-0.5, 0.6))
+    table = by_dependence(draws, refits, (-0.5, 0.6))
     assert table["how"].tolist() == ["draws", "refit"] and table["estimate"].notna().all()
     (plan,) = seen
     (fixed,) = plan.conditionals
@@ -265,7 +265,7 @@ def test_a_fixed_rho_is_varied_by_refits(seen: list[Plan]) -> None:
     family = HeckmanGaussian(rho=0.4)
     imputed = run(selecting("y ~ x", family=family), sweeps=200)
     draws, refits, _ = parts(imputed, "y", allowed=True)
-    table = by_rho(draws, refits, (0.0, 0.4))
+    table = by_dependence(draws, refits, (0.0, 0.4))
     assert table["how"].tolist() == ["refit", "draws"]
     assert table["estimate"][1] == pytest.approx(draws.estimate.mean())
     assert [p.conditionals[0].family for p in seen] == [HeckmanGaussian(rho=0.0)]
@@ -279,7 +279,7 @@ def test_the_curve_of_draws_is_the_estimate_given_rho() -> None:
     rng = np.random.default_rng(8)
     line = 0.3 - 0.1 * correlation.z + rng.normal(0, 0.01, correlation.z.shape)
     known = replace(draws, estimate=line)
-    table = by_rho(known, refits, (-0.6, 0.0, 0.6))
+    table = by_dependence(known, refits, (-0.6, 0.0, 0.6))
     for row in table.to_dict("records"):
         point = np.arctanh(row["rho"])
         error = 0.01 * np.sqrt((smoother(correlation.z.ravel(), point) ** 2).sum())

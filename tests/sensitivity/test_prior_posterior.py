@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import betaln, digamma
+from selection_runs import RHO
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.sensitivity.importance_weights import log_density_fisher
@@ -86,12 +87,12 @@ def test_fewer_effective_draws_smooth_more() -> None:
 )
 def test_the_priors_interval(prior: Prior, ends: tuple[float, float]) -> None:
     step = 24 / (40 * 2001)
-    assert interval(log_prior(prior)) == pytest.approx(ends, abs=step)
+    assert interval(log_prior(prior), RHO) == pytest.approx(ends, abs=step)
 
 
 def test_figures_of_a_correlation() -> None:
     z = np.random.default_rng(2).normal(-0.5, 0.2, (4, 500))
-    found = moved(Correlation(z=z, prior=Prior.of("Uniform", -1, 1), linear=False, name="rho"))
+    found = moved(Correlation(z=z, prior=Prior.of("Uniform", -1, 1), linear=False, name="rho", dependence=RHO))
     rho = np.tanh(z)
     assert (found.mean, found.sd) == (pytest.approx(rho.mean()), pytest.approx(rho.std()))
     assert found.width == pytest.approx((found.conf_high - found.conf_low) / 1.9, abs=1e-3)
@@ -100,5 +101,6 @@ def test_figures_of_a_correlation() -> None:
     assert np.allclose(table["prior"], 0.5)
     within = stats.norm(-0.5, 0.2).cdf(np.arctanh(0.97))
     assert np.trapezoid(table["posterior"], table["rho"]) == pytest.approx(within, abs=1e-3)
-    linear = moved(Correlation(z=z, prior=Prior.of("Normal", 0, 0.75), linear=True, name="rho_Intercept"))
+    prior = Prior.of("Normal", 0, 0.75)
+    linear = moved(Correlation(z=z, prior=prior, linear=True, name="rho_Intercept", dependence=RHO))
     assert "Fisher's z" in linear.prior and linear.kl < found.kl
