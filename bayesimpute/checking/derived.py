@@ -27,7 +27,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         _kinds(definition.use, str(definition.expression), read, data, notes)
     _cycles(read, notes)
     for reading in read.conditionals:
-        for use in reading.uses.values():
+        for use in (*reading.uses.values(), *reading.side.values()):
             _own_target(use, reading.target, read, notes)
             for call in use.calls:
                 _kinds(use, call, read, data, notes)
@@ -40,9 +40,9 @@ def closure(names: Iterable[str], read: Read) -> dict[str, tuple[str, ...]]:
 
 
 def values_read(reading: Reading, read: Read) -> set[str]:
-    """Every column whose values a model's formulas need, those behind derived variables included."""
+    """Every column whose values a model's formulas and family need, those behind derived variables included."""
     found: set[str] = set()
-    for use in reading.uses.values():
+    for use in (*reading.uses.values(), *reading.side.values()):
         for name, way in closure(use.values, read).items():
             found |= {name} if not way or name in read.derived[way[-1]].use.values else set()
     return found

@@ -4,13 +4,13 @@ Plans made in Python may hold anything, so every field is looked at here, once. 
 texts where texts belong and formulas that parse; the later passes look at nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.priors import Prior
-from bayesimpute.checking.uses import Use, expression_use, formula_use
+from bayesimpute.checking.uses import Use, expression_use, formula_use, side_use
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import quote
@@ -39,6 +39,8 @@ class Reading:
         Those that can be read, by parameter.
     uses : mapping of str to Use
         The same formulas.
+    side : mapping of str to Use
+        The columns that the family reads, by role.
     level : str or None
         As given, if it is a text.
     priors : mapping of str to Prior
@@ -52,6 +54,7 @@ class Reading:
     broken_family: bool
     formulas: Mapping[str, Formula]
     uses: Mapping[str, Use]
+    side: Mapping[str, Use]
     level: str | None
     priors: Mapping[str, Prior]
 
@@ -83,8 +86,8 @@ class Read:
 
     @property
     def uses(self) -> Iterator[Use]:
-        """Of all formulas and expressions."""
-        yield from (use for r in self.conditionals for use in r.uses.values())
+        """Of all formulas, families and expressions."""
+        yield from (use for r in self.conditionals for use in (*r.uses.values(), *r.side.values()))
         yield from (d.use for d in self.derived.values())
 
 
@@ -170,9 +173,22 @@ def _conditional(conditional: Conditional, path: str, notes: Notes) -> Reading |
         broken_family=broken,
         formulas=formulas,
         uses={name: formula_use(f, f"{path}.formulas.{name}") for name, f in formulas.items()},
+        side=_side(conditional.side, () if family is None else family.reads, f"{path}.side", notes),
         level=level,
         priors=_priors(conditional.priors, f"{path}.priors", notes),
     )
+
+
+def _side(given: Mapping[str, Any], roles: Sequence[str], path: str, notes: Notes) -> dict[str, Use]:
+    """The side columns with a role that the family has."""
+    found = {}
+    for role, column in given.items():
+        if role not in roles:
+            known = f"it reads {', '.join(roles)}" if roles else "leave it out: it reads none"
+            notes.add(f"{path}.{role}", f'the family reads no column "{role}"', did_you_mean(role, roles, known))
+        elif notes.text(f"{path}.{role}", column):
+            found[role] = side_use(column, f"{path}.{role}")
+    return found
 
 
 def _family(family: Any, path: str, notes: Notes) -> Family | None:

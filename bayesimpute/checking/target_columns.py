@@ -34,6 +34,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
+        for use in reading.side.values():
+            _side(use, reading.target, read, data, notes)
     for definition in read.derived.values():
         _kinds(definition.use, data, notes)
         _unimputed(definition.use, definition.name, definition.use.values, read, data, notes)
@@ -148,6 +150,13 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
             labels = len(np.unique(column.values[~column.missing]))
             finding = f'the category "{name}" has {labels} labels in {int((~column.missing).sum())} rows'
             notes.add(use.path, finding, f"leave it out, or write random effects: (1 | {quote(name)})")
+
+
+def _side(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
+    _unimputed(use, target, use.values, read, data, notes)
+    for name in sorted(use.values & set(data.columns)):
+        if data.columns[name].kind not in ("number", "yes/no"):
+            notes.add(use.path, f'"{name}" is {KINDS.get(data.columns[name].kind, "text")}', "name a column of numbers")
 
 
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -70,6 +70,12 @@ def expression_use(expression: Expression, path: str) -> Use:
     )
 
 
+def side_use(column: str, path: str) -> Use:
+    """What a side column of a family needs of the data."""
+    one: frozenset[str] = frozenset({column})
+    return Use(path=path, names=one, values=one, observed=frozenset(), keys=(), calls=(), trees=())
+
+
 def _values(
     plain: set[str], calls: Iterable[str], means: Iterable[tuple[str, str]], needs: frozenset[str]
 ) -> frozenset[str]:

@@ -30,6 +30,8 @@ def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bo
     degrees = {name: AFFINE}
     for column in derived:
         degrees[column.name] = degree(column.expression.tree, degrees)
+    if any(degrees.get(column, CONSTANT) > CONSTANT for column in target.side.values()):
+        return False
     allowed = {parameter: AFFINE if parameter == "mu" else CONSTANT for parameter in target.formulas}
     return all(_formula(formula, degrees) <= allowed[parameter] for parameter, formula in target.formulas.items())
 

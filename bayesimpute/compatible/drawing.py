@@ -139,8 +139,10 @@ def draw(
             memory[how.target.name] = given
         return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), given)
 
+    side = completed.side(how.target, how.target.missing_rows)
+
     def own(values: np.ndarray) -> np.ndarray:
-        return family.logp(values, theta)
+        return family.logp(values, theta, side)
 
     if how.kind == "enumerated":
         return draw_binary(rng, how.affected, cells, own, scenario.logp)

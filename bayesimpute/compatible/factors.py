@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.compatible.affected import Affected
-from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.design import places as block_places
 
@@ -43,6 +43,10 @@ class Factor:
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
         return self.design.respond(self.design.eta_at(self.draw, {**self.matrices, **(changed or {})}, self.rows))
+
+    def side(self, columns: Columns) -> dict[str, np.ndarray]:
+        """The columns that its family reads, by role, from those of the affected rows."""
+        return {role: columns[name].to_numpy(dtype=float)[self.at] for role, name in self.design.target.side.items()}
 
     def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of mu, (row,), from those of the matrices that change."""
@@ -108,23 +112,32 @@ class Scenario:
         kept = [name for name in names if name == self.name or name not in changed]
         return self.completed.excerpt(self.affected.rows, [n for n in kept if n in self.completed.values])
 
-    def matrices(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The matrices of each factor that change with the cells, at these values of them, shape (cell,)."""
+    def _columns(self, cells: np.ndarray) -> Columns:
+        """The columns at the affected rows, with these values of the cells and what follows from them."""
         affected = self.affected
         values = np.where(affected.cell >= 0, cells[affected.cell], self._excerpt.values(self.name))
-        columns = self._excerpt.given(self.name, values, affected.derived)
-        changed = affected.changed(self.name)
+        return self._excerpt.given(self.name, values, affected.derived)
+
+    def matrices(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """The matrices of each factor that change with the cells, at these values of them, shape (cell,)."""
+        return self._matrices(self._columns(cells))
+
+    def _matrices(self, columns: Columns) -> list[dict[str, np.ndarray]]:
+        changed = self.affected.changed(self.name)
         return [{key: m[f.at] for key, m in f.design.matrices(columns, changed).items()} for f in self.factors]
 
     def thetas(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
         """The parameters of each factor at these values of the cells, shape (cell,)."""
-        return [f.theta(matrices) for f, matrices in zip(self.factors, self.matrices(cells), strict=True)]
+        return self._thetas(self._columns(cells))
+
+    def _thetas(self, columns: Columns) -> list[dict[str, np.ndarray]]:
+        return [f.theta(matrices) for f, matrices in zip(self.factors, self._matrices(columns), strict=True)]
 
     def logp(self, cells: np.ndarray) -> np.ndarray:
         """The log-density of all factors at these values of the cells, summed over each block, shape (block,)."""
-        total = np.zeros(self.affected.blocks)
+        total, columns = np.zeros(self.affected.blocks), self._columns(cells)
         with np.errstate(all="ignore"):
-            for f, theta in zip(self.factors, self.thetas(cells), strict=True):
-                found = f.design.family.logp(f.y, theta)
+            for f, theta in zip(self.factors, self._thetas(columns), strict=True):
+                found = f.design.family.logp(f.y, theta, f.side(columns))
                 total += np.bincount(self.affected.block[f.at], weights=found, minlength=len(total))
         return np.where(np.isnan(total), -np.inf, total)

@@ -14,6 +14,7 @@ from scipy.special import expit, logit
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
+from bayesimpute.families import Known
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
@@ -71,6 +72,15 @@ class Completed:
     def cells(self, target: Target) -> np.ndarray:
         """The values of the missing units of a target."""
         return self.values[target.name][target.missing_rows]
+
+    def side(self, target: Target, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The columns that a target's family reads, by role, at some rows."""
+        return {role: self.values[column][rows] for role, column in target.side.items()}
+
+    def known(self, target: Target, rows: np.ndarray) -> Known:
+        """What a target's family may know at some rows."""
+        observed = target.observed[target.unit_of_row[rows]]
+        return Known(y=np.where(observed, self.values[target.name][rows], np.nan), side=self.side(target, rows))
 
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows

@@ -162,12 +162,12 @@ class Design:
 
     @cached_property
     def inputs(self) -> frozenset[str]:
-        """The columns that the matrices are computed from."""
-        return frozenset().union(*self.reads.values())
+        """The columns that the matrices are computed from, and those that the family reads."""
+        return frozenset().union(*self.reads.values(), self.target.side.values())
 
     @cached_property
     def reads(self) -> Mapping[str, frozenset[str]]:
-        """The same by matrix, with the keys of :meth:`matrices`."""
+        """The columns of each matrix, with the keys of :meth:`matrices`."""
         common = {p.key: frozenset(p.matrix.columns) for p in self.predictors if p.matrix is not None}
         return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
 
@@ -237,6 +237,10 @@ class Design:
         data |= self.fitted_codes
         return data | {"y_data": self.response(y)}
 
+    def side(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The side columns at all fitted rows as the graph's containers hold them, from columns of all rows."""
+        return {f"side_{role}": values[column][self.target.model_rows] for role, column in self.target.side.items()}
+
     def response(self, y: np.ndarray) -> np.ndarray:
         """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
         return (y[self.target.learn_rows] - self.centre) / self.scale
@@ -258,7 +262,7 @@ class Design:
     def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
         theta, y = self.theta(draw, data)
-        return self.family.logp(y, theta)
+        return self.family.logp(y, theta, {role: data[f"side_{role}"] for role in self.target.side})
 
     def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The standardised parameters at all fitted rows, each (fitted row,) or (), and y_s, NaN where missing."""

@@ -137,7 +137,8 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
                 shorter = block.rows is not design.rows(parameter)  # the observed rows are the first
                 rows = terms[: holders["y_data"].shape[0]] if shorter else terms
                 eta[parameter] = eta[parameter] + rows[:, place].sum(axis=1)
-        design.family.likelihood(eta, holders["y_data"])
+        side = {role: holders[f"side_{role}"] for role in design.target.side}
+        design.family.likelihood(eta, holders["y_data"], side)
     return model
 
 

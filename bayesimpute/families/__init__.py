@@ -9,7 +9,7 @@ observed. ``family.py`` says how to add one.
 from collections.abc import Mapping
 
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Theta
+from bayesimpute.families.family import Context, Dependence, Family, Known, Parameter, Rows, Selection, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
@@ -26,14 +26,17 @@ FAMILIES: Mapping[str, type[Family]] = {
 __all__ = [
     "FAMILIES",
     "Bernoulli",
+    "Context",
     "Dependence",
     "Family",
     "Gaussian",
     "HeckmanGaussian",
     "HeckmanProbit",
+    "Known",
     "Parameter",
     "Rows",
     "Selection",
+    "Side",
     "StudentT",
     "Theta",
 ]

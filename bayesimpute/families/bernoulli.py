@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from scipy.special import ndtri, xlog1py, xlogy
 
-from bayesimpute.families.family import Family, Parameter, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.links import LINKS
 
 
@@ -27,7 +27,7 @@ class Bernoulli(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter(name="mu", link=self.link),)
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
         from pymc.distributions.dist_math import normal_lcdf
@@ -44,7 +44,7 @@ class Bernoulli(Family):
 
         pm.CustomDist("y", eta["mu"], logp=logp, random=random, observed=y)
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])
 
     def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ class Bernoulli(Family):
         slope = p * (1 - p) if self.link == "logit" else np.exp(-0.5 * ndtri(p) ** 2) / np.sqrt(2 * np.pi)
         return slope**2 / (p * (1 - p))
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return (rng.random(np.shape(theta["mu"])) < theta["mu"]).astype(float)
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:

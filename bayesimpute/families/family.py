@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,6 +21,9 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families.links import LINKS
 
 Theta = Mapping[str, np.ndarray]
+Side = Mapping[str, Any]
+"""Side columns by role, each (row,): what a family reads beside its parameters."""
+NO_SIDE: Side = MappingProxyType({})
 
 
 class Rows(Enum):
@@ -60,6 +64,38 @@ class Parameter:
     rows: Rows = Rows.OBSERVED
     intercept: float = 1.0
     effects: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """What is known at some rows: `y`, NaN where it is imputed, and the side columns."""
+
+    y: np.ndarray
+    side: Side
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Context:
+    """Where values are imputed, and what is known there or elsewhere, looked up only if a family asks.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Rows of the data at which the parameters are, in their order.
+    look : callable
+        What is known at given rows.
+    """
+
+    rows: np.ndarray
+    look: Callable[[np.ndarray], Known]
+
+    def at(self, rows: np.ndarray | None = None) -> Known:
+        """What is known at some rows of the data; by default at those that are imputed."""
+        return self.look(self.rows if rows is None else rows)
+
+
+NOWHERE = Context(rows=np.zeros(0, dtype=np.int64), look=lambda rows: Known(y=np.full(len(rows), np.nan), side=NO_SIDE))
+"""The context of who draws without data: no family that reads side columns can use it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +184,8 @@ class Family(ABC):
     """Whether the target is centred and scaled for the sampler; only for location-scale families."""
     bambi: ClassVar[str]
     """bambi's family with the automatic priors that apply."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
     normal: ClassVar[bool] = False
@@ -169,7 +207,7 @@ class Family(ABC):
         return self if self.selection is None else self.selection.ignorable
 
     @abstractmethod
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         """Add p(y | parameters) to the PyMC model on the stack.
 
         Parameters
@@ -179,10 +217,12 @@ class Family(ABC):
             parameters that are learnt from all rows, (fitted row,), those where the target is observed first.
         y : TensorVariable, shape (row,)
             Observed values of the target.
+        side : mapping of str to TensorVariable, shape (row,)
+            The side columns that the plan names, by role.
         """
 
     @abstractmethod
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         """Log p(y | theta), shape (row,), with the parameters on the response scale.
 
         Of a family that selects: of y and its being observed; NaN stands for a unit that was not selected.
@@ -201,8 +241,8 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
-        """One draw of y for each row, shape (row,), given one draw of the parameters.
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        """One draw of y for each row, shape (row,), given one draw of the parameters; `context` has the rest.
 
         Of a family that selects: given that the unit was not selected; a linear predictor of minus infinity says that
         it could not have been, so that its being missing tells nothing.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Family, Parameter, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 
 
 @final
@@ -28,12 +28,12 @@ class Gaussian(Family):
             Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
 
         pm.Normal("y", eta["mu"], pm.math.exp(eta["sigma"]), observed=y)
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         z = (y - theta["mu"]) / theta["sigma"]
         return -0.5 * z**2 - np.log(theta["sigma"]) - 0.5 * np.log(2 * np.pi)
 
@@ -41,7 +41,7 @@ class Gaussian(Family):
         del y
         return np.broadcast_to(1 / theta["sigma"] ** 2, np.shape(theta["mu"]))
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesimpute.families import heckman
-from bayesimpute.families.family import Family, Parameter, Selection, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 
 
@@ -45,7 +45,7 @@ class HeckmanGaussian(Family):
     def selection(self) -> Selection:
         return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Gaussian())
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
@@ -59,7 +59,7 @@ class HeckmanGaussian(Family):
         pm.Potential("y", -0.5 * e**2 - eta["sigma"] - 0.5 * np.log(2 * np.pi) + chosen)
         pm.Potential("not_selected", log_ndtr_op(-s[n:]))
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         s, r = theta["selection"], heckman.correlation(theta, self.rho)
         e = (y - theta["mu"]) / theta["sigma"]
         chosen = Gaussian().logp(y, theta) + log_ndtr((s + r * e) / np.sqrt(1 - r**2))
@@ -78,7 +78,7 @@ class HeckmanGaussian(Family):
         found[:, 0, 0] += np.where(gone, 0.0, 1 / sigma**2)
         return found
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * heckman.latent(rng, theta, self.rho)
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:

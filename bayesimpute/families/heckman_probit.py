@@ -13,7 +13,7 @@ from scipy.special import log_ndtr, ndtri
 
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import Family, Parameter, Selection, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
 
 
 @final
@@ -52,7 +52,7 @@ class HeckmanProbit(Family):
     def selection(self) -> Selection:
         return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Bernoulli(link="probit"))
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
@@ -64,7 +64,7 @@ class HeckmanProbit(Family):
         pm.Potential("y", log_quadrant_op(sign * eta["mu"], s[:n], sign * rho))
         pm.Potential("not_selected", log_ndtr_op(-s[n:]))
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return self._derivatives(y, theta)[0]
 
     def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ class HeckmanProbit(Family):
         value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
         return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return (ndtri(theta["mu"]) + heckman.latent(rng, theta, self.rho) > 0).astype(float)
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:

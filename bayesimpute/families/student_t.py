@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Family, Parameter, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 
 
 @final
@@ -29,12 +29,12 @@ class StudentT(Family):
             Parameter(name="nu", link="log", prior=Prior.of("Gamma", 2, 0.1)),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
 
         pm.StudentT("y", nu=pm.math.exp(eta["nu"]), mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]), observed=y)
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         nu, z = theta["nu"], (y - theta["mu"]) / theta["sigma"]
         normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(theta["sigma"])
         return normaliser - (nu + 1) / 2 * np.log1p(z**2 / nu)
@@ -44,7 +44,7 @@ class StudentT(Family):
         nu = theta["nu"]
         return np.broadcast_to((nu + 1) / ((nu + 3) * theta["sigma"] ** 2), np.shape(theta["mu"]))
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_t(theta["nu"], np.shape(theta["mu"]))
 
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:

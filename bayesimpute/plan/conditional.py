@@ -31,6 +31,8 @@ class Conditional:
     priors : mapping of str to Prior
         By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that
         cannot be read stay texts until ``check`` reports them.
+    side : mapping of str to str
+        Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     """
 
     target: str
@@ -38,15 +40,17 @@ class Conditional:
     formulas: Mapping[str, str] = field(default_factory=dict)
     level: str | None = None
     priors: Mapping[str, Prior | str] = field(default_factory=dict)
+    side: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, example in (("formulas", '{"mu": "y ~ x"}'), ("priors", '{"x": "Normal(0, 1)"}')):
+        for name, example in _MAPPINGS.items():
             given = getattr(self, name)
             if not isinstance(given, Mapping):
                 path = f"conditional[{self.target}].{name}"
                 raise one(PlanError, path, f"{given!r} is not a mapping", f"write {example}")
         object.__setattr__(self, "formulas", MappingProxyType(dict(self.formulas)))
         object.__setattr__(self, "priors", MappingProxyType({k: _prior(v) for k, v in self.priors.items()}))
+        object.__setattr__(self, "side", MappingProxyType(dict(self.side)))
         object.__setattr__(self, "family", _shortest(self.family))
 
     def __hash__(self) -> int:
@@ -59,6 +63,9 @@ class Conditional:
     def of(cls, formula: str, **options: Any) -> "Conditional":
         """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields."""
         return cls(target=left_side(formula, "conditional"), formulas={"mu": formula}, **options)
+
+
+_MAPPINGS = {"formulas": '{"mu": "y ~ x"}', "priors": '{"x": "Normal(0, 1)"}', "side": '{"exposure": "days"}'}
 
 
 def left_side(formula: str, path: str) -> str:

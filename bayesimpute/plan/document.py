@@ -191,7 +191,7 @@ _WANTED: Mapping[frozenset[type], _Wanted] = {
 """By the types of a field; else it is a text."""
 
 
-_PLAIN = tuple(f.name for f in fields(Conditional) if f.name not in ("target", "family", "formulas", "priors"))
+_PLAIN = tuple(f.name for f in fields(Conditional) if f.name not in ("target", "family", "formulas", "priors", "side"))
 """The fields of a conditional that a document has as they are; None is not written."""
 
 
@@ -275,6 +275,7 @@ class _Reader:
             family=self.family(path, table),
             formulas=formulas,
             priors=self.priors(f"{path}.priors", table.get("priors", {})),
+            side=self.texts(f"{path}.side", table.get("side", {})),
             **{name: table[name] for name in _PLAIN if name in table},
         )
 
@@ -331,4 +332,6 @@ def _conditional_document(conditional: Conditional) -> dict[str, Any]:
     document |= {name: value for name in _PLAIN if (value := getattr(conditional, name)) is not None}
     if conditional.priors:
         document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
+    if conditional.side:
+        document["side"] = dict(conditional.side)
     return document

@@ -84,8 +84,8 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
-    """Every column whose values a target's formulas need, those behind derived variables included."""
-    direct = frozenset().union(*(formula.needs for formula in target.formulas.values()))
+    """Every column whose values a target's formulas and family need, those behind derived variables included."""
+    direct = frozenset().union(*(formula.needs for formula in target.formulas.values()), target.side.values())
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
 
 
@@ -199,9 +199,10 @@ def _sequence(plan: Plan, targets: list[Target]) -> tuple[Target, ...]:
 
 
 def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
-    """The columns of the data that some formula or derived variable reads the values of."""
+    """The columns of the data that some formula, family or derived variable reads the values of."""
     names: set[str] = set()
     for conditional in plan.models:
+        names |= set(conditional.side.values())
         for parameter, text in conditional.formulas.items():
             names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
     for derived in plan.derived:

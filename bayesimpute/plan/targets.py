@@ -113,8 +113,13 @@ class Target:
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The columns that its formulas read."""
-        return frozenset().union(*(f.names for f in self.formulas.values()))
+        """The columns that its formulas and its family read."""
+        return frozenset().union(*(f.names for f in self.formulas.values()), self.side.values())
+
+    @property
+    def side(self) -> Mapping[str, str]:
+        """The columns that its family reads, by role."""
+        return self.conditional.side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

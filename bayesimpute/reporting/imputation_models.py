@@ -79,6 +79,7 @@ def _model(target: "Target", conditional: "Conditional", readers: tuple[str, ...
 def _formulas(target: "Target", conditional: "Conditional") -> str:
     family = target.family
     texts = [text if name == "mu" else f"{name}: {text}" for name, text in conditional.formulas.items()]
+    texts += [f"{role}: {column}" for role, column in conditional.side.items()]
     return f"{code(target.name)}: {family.name} ({family.parameters[0].link} link), {', '.join(map(code, texts))}"
 
 

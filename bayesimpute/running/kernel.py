@@ -13,7 +13,7 @@ parameter (standard deviations and correlations included) is below :data:`TARGET
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.sheets import LargeData, Sheet, is_large
+from bayesimpute.families import Context
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Target
@@ -196,7 +197,8 @@ class Bench:
         if target.name not in self._responses:
             self._responses[target.name] = design.response(self.completed.values[target.name])
         y = self._responses[target.name]
-        return {**{f"X_{key}": matrix for key, matrix in fitted.items()}, **design.fitted_codes, "y_data": y}
+        matrices, side = {f"X_{key}": m for key, m in fitted.items()}, design.side(self.completed.values)
+        return {**matrices, **design.fitted_codes, "y_data": y, **side}
 
     def _sheet(self, target: Target, which: str) -> Sheet:
         place = target.name, which
@@ -302,7 +304,8 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
     theta = design.missing_at(bench.draw(target.name, state), bench.missing(target))
     how = space.compatible.get(target.name)
     if how is None:
-        return target.family.impute(rng, theta)
+        context = Context(rows=target.missing_rows, look=partial(bench.completed.known, target))
+        return target.family.impute(rng, theta, context)
     draws = {name: bench.draw(name, state) for name in how.designs}
     matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
     return compatible.draw(

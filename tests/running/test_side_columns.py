@@ -1,0 +1,177 @@
+"""Columns that a family reads by role, tried with counts whose exposures differ: from the plan to the draws."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+import pandas as pd
+import pytest
+from looping import fresh_record
+from modelling import completed, workspace
+from scipy.special import gammaln
+
+import bayesimpute as bi
+from bayesimpute.checking import plan_clusters
+from bayesimpute.compatible.affine import is_affine
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import FAMILIES, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Run
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import reads
+from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.legs import Job
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Exposed(Family):
+    """Counts with mean mu times the exposure, 1 if none is given."""
+
+    name: ClassVar[str] = "exposed"
+    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "poisson"
+    reads: ClassVar[tuple[str, ...]] = ("exposure",)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (Parameter(name="mu", link="log"),)
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        log_mean = eta["mu"] + pt.log(side["exposure"])
+        pm.Potential("y", y * log_mean - pt.exp(log_mean) - pt.gammaln(y + 1))
+
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
+        mean = theta["mu"] * side["exposure"]
+        return y * np.log(mean) - mean - gammaln(y + 1)
+
+    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(theta["mu"], y.shape)
+
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        return rng.poisson(theta["mu"] * context.at().side["exposure"]).astype(float)
+
+    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+        return theta["mu"], theta["mu"]
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "exposed", Exposed)
+
+
+COUNTS = Conditional.of("y ~ x", family="exposed", side={"exposure": "days"})
+
+
+def visits(*, days_missing: bool = False) -> pd.DataFrame:
+    """Counts over 1 to 20 days, at exp(0.3 + 0.6 x) a day; those over many days are missing more often."""
+    rng = np.random.default_rng(4)
+    x, days = rng.normal(size=200), rng.integers(1, 21, 200).astype(float)
+    y = rng.poisson(days * np.exp(0.3 + 0.6 * x)).astype(float)
+    y[rng.random(200) < days / 40] = np.nan
+    if days_missing:
+        days[::9] = np.nan
+    return pd.DataFrame({"y": y, "x": x, "days": days, "label": np.where(x > 0, "a", "b")})
+
+
+def test_nuts_learns_and_imputes_with_exposures() -> None:
+    frame = visits()
+    plan = Plan.of([COUNTS], run=Run(sampler="nuts", m=20, chains=2, warmup=100, sweeps=200))
+    imputed = bi.impute(frame, plan, seed=1, progress=False)
+    posterior = imputed.posterior("y")["posterior"].to_dataset()
+    for name, truth in (("Intercept", 0.3), ("x", 0.6)):
+        draws = posterior[name].values
+        assert abs(draws.mean() - truth) < 4 * draws.std()
+    gaps = frame["y"].isna().to_numpy()
+    mean = (frame["days"] * np.exp(0.3 + 0.6 * frame["x"]))[gaps].to_numpy()
+    cells = np.stack([imputed.completed(k)["y"].to_numpy()[gaps] for k in range(20)])
+    # each cell is Poisson given the parameters, which move the sum by their posterior standard deviation
+    slack = np.sqrt(mean.sum() / 20) + mean.sum() * posterior["Intercept"].values.std()
+    assert abs(cells.sum(axis=1).mean() - mean.sum()) < 4 * slack
+
+
+def test_what_a_family_reads_is_current_in_data_density_and_draws() -> None:
+    space = workspace(visits(days_missing=True), COUNTS, "days ~ x")
+    target = next(t for t in space.resolved.targets if t.name == "y")
+    days = next(t for t in space.resolved.targets if t.name == "days")
+    design = space.designs["y"]
+    assert reads(target, space.resolved.derived) == {"x", "days"}
+    assert design.inputs == {"x", "days"}
+    bench = Bench(space, {t.name: np.full(t.missing_rows.size, 2.0) for t in space.resolved.targets})
+    before = bench.data(target)["side_exposure"]
+    bench.set(days, np.arange(1.0, 1 + days.missing_rows.size))
+    after = bench.data(target)["side_exposure"]
+    np.testing.assert_array_equal(after, bench.completed.values["days"][target.fit_rows])
+    assert (before != after).any()
+    draw = {"mu": np.array([0.3, 0.2])}
+    expected = Exposed().logp(
+        bench.data(target)["y_data"], design.theta(draw, bench.data(target))[0], {"exposure": after}
+    )
+    np.testing.assert_allclose(design.logp(draw, bench.data(target)), expected)
+    known = bench.completed.known(target, np.arange(5))
+    np.testing.assert_array_equal(np.isnan(known.y), visits()["y"].isna()[:5])
+    np.testing.assert_array_equal(known.side["exposure"], bench.completed.values["days"][:5])
+
+
+def test_the_density_of_counts_pulls_on_an_imputed_exposure() -> None:
+    plan = Plan.of(["days ~ x"], substantive=[COUNTS])
+    frame = visits(days_missing=True)
+    space = Workspace(plan, Incomplete.from_frame(frame, clusters=plan_clusters(plan)))
+    y = next(t for t in space.resolved.targets if t.name == "y")
+    assert space.resolved.factors["days"] == ("y",)
+    assert not is_affine(y, "days", space.resolved.derived)
+    done, how = completed(space), space.compatible["days"]
+    design = space.designs["y"]
+    draw = {"mu": np.array([0.3, 0.2])}
+    scenario = how.scenario({"y": draw}, done, {"y": design.matrices(done.columns)})
+    cells = np.linspace(1, 9, how.target.missing_rows.size)
+    rows = how.target.missing_rows
+    theta = design.predict(draw, design.matrices(done.columns), rows)
+    seen = ~np.isnan(frame["y"].to_numpy()[rows])
+    given = np.where(seen, frame["y"].to_numpy()[rows], 0.0)
+    expected = np.where(seen, Exposed().logp(given, theta, {"exposure": cells}), 0.0)
+    np.testing.assert_allclose(scenario.logp(cells)[how.affected.block_of_cell], expected)
+
+
+def test_a_plan_with_side_columns_comes_back_from_its_document() -> None:
+    plan = Plan.of([COUNTS])
+    assert 'exposure = "days"' in plan.to_toml()
+    assert Plan.from_toml(plan.to_toml()) == plan
+    with pytest.raises(bi.PlanError, match="not a mapping"):
+        Conditional.of("y ~ x", side="days")
+
+
+@pytest.mark.parametrize(
+    ("family", "side", "finding"),
+    [
+        ("exposed", {"exposre": "days"}, 'reads no column "exposre"'),
+        ("gaussian", {"exposure": "days"}, "it reads none"),
+        ("exposed", {"exposure": "dyas"}, 'no column "dyas"'),
+        ("exposed", {"exposure": "label"}, "name a column of numbers"),
+        ("exposed", {"exposure": "y"}, "its own target"),
+        ("exposed", {"exposure": 3}, "is not a name"),
+    ],
+)
+def test_side_columns_are_checked(family: str, side: Any, finding: str) -> None:
+    plan = Plan.of([Conditional.of("y ~ x", family=family, side=side)])
+    found = [p for p in bi.check(plan, visits()) if ".side" in p.path]
+    assert any(finding in f"{p.finding}; {p.remedy}" for p in found), found
+
+
+def test_an_exposure_that_nobody_imputes_is_a_problem() -> None:
+    found = bi.check(Plan.of([COUNTS]), visits(days_missing=True))
+    assert any(p.path == "conditional[y].side.exposure" and "missing values" in p.finding for p in found)
+
+
+def test_runs_with_other_side_columns_share_nothing() -> None:
+    frame = visits().assign(other=1.0)
+    other = Conditional.of("y ~ x", family="exposed", side={"exposure": "other"})
+    keys = [Job.of(fresh_record(frame, Plan.of([c]))).key for c in (COUNTS, other)]
+    moved = Job.of(fresh_record(frame.assign(days=frame["days"] + 1), Plan.of([COUNTS]))).key
+    assert len({*keys, moved}) == 3
