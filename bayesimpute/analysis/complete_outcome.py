@@ -11,6 +11,7 @@ from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 from bayesimpute.families import FAMILIES
 from bayesimpute.formulas import parse_expression
 from bayesimpute.formulas.lift import column_name, lift_formula
@@ -67,16 +68,16 @@ class Observed:
         random = [f"{name} | {term.group}" for term in self.problem.random for name in term.names]
         return (*self.problem.names, *random)
 
-    def placed(self, design: Design) -> Design:
-        """A design that was described on other rows, with these rows and clusters in their place."""
-        count, codes = self.incomplete.n_clusters, self.incomplete.codes
-        blocks = tuple(replace(b, codes=codes(b.factor), size=count(b.factor)) for b in design.blocks)
-        return replace(design, target=self.target, blocks=blocks)
+    def sized(self, design: Design) -> Design:
+        """A design that was described on other rows, with as many clusters as there are here."""
+        count = self.incomplete.n_clusters
+        return replace(design, blocks=tuple(replace(b, size=count(b.factor)) for b in design.blocks))
 
     def data(self, design: Design) -> dict[str, np.ndarray]:
-        """What the data containers of a placed design's graph hold."""
+        """What the data containers of the design's graph hold on these rows."""
         columns = Completed(self.incomplete, self.resolved, {}).columns
-        return design.data(design.matrices(columns), self.problem.y)
+        placement = Placement.of(design, self.target, self.incomplete)
+        return placement.data(design.matrices(columns), self.problem.y)
 
 
 def _resolved(model: Model, outcome: str, size: int) -> Resolved:
@@ -92,6 +93,8 @@ def _resolved(model: Model, outcome: str, size: int) -> Resolved:
         unit_of_row=rows,
         rows=rows,
         observed=np.ones(size, dtype=bool),
+        learn=np.ones(size, dtype=bool),
+        impute=np.zeros(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
         kind=next(iter(family.kinds)),
         conditional=Conditional(target=outcome, family=family, formulas={"mu": model.formula.source}),

@@ -44,7 +44,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _numbers(read, resolved, completed, data, notes)
     readings = {reading.target: reading for reading in read.conditionals}
     for target in resolved.targets:
-        target = replace(target, everywhere=False)  # what can be learnt is where it is observed
+        target = replace(target, learn=target.observed)  # what can be learnt is where it is observed
         _Model(readings[target.name], target, read, data, completed, notes).check()
     return notes.problems
 

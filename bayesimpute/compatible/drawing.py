@@ -13,7 +13,8 @@ from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import Draw
+from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
@@ -30,7 +31,7 @@ class Compatible:
     ----------
     target : Target
         The variable.
-    designs : mapping of str to Design
+    placements : mapping of str to Placement
         Of the models that read it.
     affected : Affected
         Its rows and blocks.
@@ -41,23 +42,23 @@ class Compatible:
     """
 
     target: Target
-    designs: Mapping[str, Design]
+    placements: Mapping[str, Placement]
     affected: Affected
     at: Mapping[str, np.ndarray]
     kind: Kind
 
     @classmethod
     def of(
-        cls, target: Target, resolved: Resolved, designs: Mapping[str, Design], incomplete: Incomplete
+        cls, target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
     ) -> "Compatible":
         """Settled for a target that has factors."""
-        mine = {name: designs[name] for name in resolved.factors[target.name]}
+        mine = {name: placements[name] for name in resolved.factors[target.name]}
         rows = affected(target, resolved.derived, incomplete)
         return cls(
             target=target,
-            designs=mine,
+            placements=mine,
             affected=rows,
-            at={name: places(design, rows) for name, design in mine.items()},
+            at={name: places(other, rows) for name, other in mine.items()},
             kind=kind(target, resolved),
         )
 
@@ -69,8 +70,8 @@ class Compatible:
     ) -> Scenario:
         """The models that read the variable, with one draw of their parameters, on the current data."""
         found = [
-            factor(design, draws[name], self.affected, self.at[name], completed, matrices[name])
-            for name, design in self.designs.items()
+            factor(other, draws[name], self.affected, self.at[name], completed, matrices[name])
+            for name, other in self.placements.items()
         ]
         return Scenario(name=self.target.name, affected=self.affected, completed=completed, factors=tuple(found))
 

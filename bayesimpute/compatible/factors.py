@@ -10,6 +10,7 @@ from bayesimpute.compatible.affected import Affected
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.design import places as block_places
+from bayesimpute.designs.placement import Placement
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,7 +19,7 @@ class Factor:
 
     Parameters
     ----------
-    design : Design
+    placement : Placement
         Of the model.
     draw : mapping of str to ndarray
         Its parameters.
@@ -33,16 +34,27 @@ class Factor:
         Its matrices there, on the current data.
     """
 
-    design: Design
+    placement: Placement
     draw: Draw
     at: np.ndarray
     rows: np.ndarray
     y: np.ndarray
     matrices: Mapping[str, np.ndarray]
 
+    @property
+    def design(self) -> Design:
+        """The model."""
+        return self.placement.design
+
+    @cached_property
+    def codes(self) -> dict[str, np.ndarray]:
+        """The clusters of its rows, by block."""
+        return self.placement.codes_at(self.rows)
+
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
-        return self.design.respond(self.design.eta_at(self.draw, {**self.matrices, **(changed or {})}, self.rows))
+        matrices = {**self.matrices, **(changed or {})}
+        return self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
 
     def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of mu, (row,), from those of the matrices that change."""
@@ -50,7 +62,7 @@ class Factor:
         total = derivatives["mu"] @ draw["mu"] if "mu" in derivatives else np.zeros(len(self.rows))
         for b in design.blocks:
             if b.key in derivatives:
-                terms = derivatives[b.key] * draw[b.key][b.codes[self.rows]]
+                terms = derivatives[b.key] * draw[b.key][self.codes[b.key]]
                 total = total + sum(terms[:, place].sum(axis=1) for name, place in block_places(b) if name == "mu")
         return design.scale * total
 
@@ -60,21 +72,19 @@ class Factor:
         return self.theta()
 
 
-def places(design: Design, affected: Affected) -> np.ndarray:
+def places(placement: Placement, affected: Affected) -> np.ndarray:
     """Where among the affected rows a model has a density."""
-    return np.flatnonzero(np.isin(affected.rows, design.target.model_rows))
+    return np.flatnonzero(np.isin(affected.rows, placement.model_rows))
 
 
 def factor(
-    design: Design, draw: Draw, affected: Affected, at: np.ndarray, completed: Completed, matrices: Mapping
+    placement: Placement, draw: Draw, affected: Affected, at: np.ndarray, completed: Completed, matrices: Mapping
 ) -> Factor:
     """A factor on the current data; `matrices` are those of all rows."""
-    rows, target = affected.rows[at], design.target
-    y = completed.values[target.name][rows]
-    if not target.everywhere:
-        y = np.where(target.observed[target.unit_of_row[rows]], y, np.nan)
+    rows = affected.rows[at]
+    y = np.where(placement.learns[rows], completed.values[placement.design.name][rows], np.nan)
     return Factor(
-        design=design, draw=draw, at=at, rows=rows, y=y, matrices={key: m[rows] for key, m in matrices.items()}
+        placement=placement, draw=draw, at=at, rows=rows, y=y, matrices={key: m[rows] for key, m in matrices.items()}
     )
 
 

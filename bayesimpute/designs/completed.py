@@ -114,7 +114,7 @@ class Completed:
 def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """A column with the values of its missing units put in, shape (row,): a new array."""
     by_unit = values[target.rows]
-    by_unit[~target.observed] = cells
+    by_unit[target.impute] = cells
     return by_unit[target.unit_of_row]
 
 
@@ -246,7 +246,7 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
 
 def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
     known = values[target.fit_rows]
-    missing = int((~target.observed).sum())
+    missing = int(target.impute.sum())
     shift = rng.uniform(-spread, spread)
     if target.kind == "binary":
         share = np.clip(known.mean(), 0.02, 0.98)

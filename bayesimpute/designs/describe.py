@@ -90,7 +90,15 @@ class _Describer:
         predictors = tuple(self.predictor(p) for p in family.parameters)
         parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
         blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
-        return Design(target=self.target, predictors=predictors, blocks=blocks, centre=self.centre, scale=self.scale)
+        return Design(
+            name=self.target.name,
+            family=family,
+            path=self.target.path,
+            predictors=predictors,
+            blocks=blocks,
+            centre=self.centre,
+            scale=self.scale,
+        )
 
     def units(self, p: Parameter) -> Units:
         if p.unit == "location":
@@ -194,7 +202,6 @@ class _Describer:
             key=key,
             factor=factor,
             rows=Rows.ALL if everywhere else Rows.OBSERVED,
-            codes=codes,
             size=self.incomplete.n_clusters(factor),
             parts=tuple((part.parameter.name, made.matrix) for part, made in zip(bundle, parts, strict=True)),
             names=names,

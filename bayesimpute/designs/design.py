@@ -1,7 +1,7 @@
 """What a conditional model is made of, as numbers: matrices, priors and units; predictions from a draw.
 
 :mod:`bayesimpute.designs.describe` makes a :class:`Design` from formulas, :mod:`bayesimpute.designs.graph` a PyMC model
-from a design.
+from a design, :mod:`bayesimpute.designs.placement` puts it on data.
 
 **Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m)
 / s_y for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With
@@ -21,7 +21,6 @@ from bayesimpute.designs.completed import Columns
 from bayesimpute.families import Family, Parameter, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
-from bayesimpute.plan.targets import Target
 
 Draw = Mapping[str, np.ndarray]
 
@@ -89,8 +88,6 @@ class Block:
         The cluster key.
     rows : Rows
         Where its effects enter the likelihood: of a block of several parameters, where any of them does.
-    codes : ndarray of int, shape (row,)
-        The cluster of each row of the data.
     size : int
         Number of clusters.
     parts : tuple of (str, Matrix)
@@ -113,7 +110,6 @@ class Block:
     key: str
     factor: str
     rows: Rows
-    codes: np.ndarray
     size: int
     parts: tuple[tuple[str, Matrix], ...]
     names: tuple[str, ...]
@@ -131,12 +127,16 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Design:
-    """Everything about a conditional model that does not change during a run.
+    """Everything about a conditional model that does not change during a run; it knows no rows.
 
     Parameters
     ----------
-    target : Target
+    name : str
         The variable.
+    family : Family
+        Its law.
+    path : str
+        Where its model stands in the plan.
     predictors : tuple of Predictor
         One for each parameter of the family, in its order.
     blocks : tuple of Block
@@ -145,16 +145,13 @@ class Design:
         y_s = (y - centre) / scale.
     """
 
-    target: Target
+    name: str
+    family: Family
+    path: str
     predictors: tuple[Predictor, ...]
     blocks: tuple[Block, ...]
     centre: float
     scale: float
-
-    @property
-    def family(self) -> Family:
-        """The target's family."""
-        return self.target.family
 
     def rows(self, parameter: str) -> Rows:
         """Where a parameter enters the likelihood."""
@@ -176,17 +173,6 @@ class Design:
         """The keys of the matrices and their numbers of columns."""
         common = [(p.key, len(p.matrix.names)) for p in self.predictors if p.matrix is not None]
         return (*common, *((b.key, b.width) for b in self.blocks))
-
-    @cached_property
-    def fitted_rows(self) -> Mapping[str, np.ndarray]:
-        """The rows that each matrix is needed at to fit the model."""
-        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
-        return {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
-
-    @cached_property
-    def fitted_codes(self) -> Mapping[str, np.ndarray]:
-        """The clusters of these rows as the graph holds them, by container."""
-        return {f"codes_{b.key}": b.codes[self.fitted_rows[b.key]].astype(np.int32) for b in self.blocks}
 
     def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
         """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
@@ -228,19 +214,6 @@ class Design:
                     at = rows[b.key] if isinstance(rows, Mapping) else rows
                     matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
 
-    def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
-        """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
-
-        Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
-        """
-        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in matrices.items()}
-        data |= self.fitted_codes
-        return data | {"y_data": self.response(y)}
-
-    def response(self, y: np.ndarray) -> np.ndarray:
-        """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
-        return (y[self.target.learn_rows] - self.centre) / self.scale
-
     def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
 
@@ -271,44 +244,37 @@ class Design:
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
         return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
-    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The standardised linear predictors at `rows`, each of shape (row,), given a draw and matrices of all rows."""
-        return self.eta_at(draw, {key: matrix[rows] for key, matrix in matrices.items()}, rows)
+    def eta(
+        self, draw: Draw, matrices: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], rows: int
+    ) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at some rows, each of shape (row,), from a draw.
 
-    def eta_at(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The same from matrices that have these rows only."""
+        Parameters
+        ----------
+        draw : mapping of str to ndarray
+            Of the parameters and effects.
+        matrices : mapping of str to ndarray, shape (row, column)
+            Standardised, at these rows.
+        codes : mapping of str to ndarray of int, shape (row,)
+            By block their clusters.
+        rows : int
+            Their number.
+        """
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
-                etas[p.key] = np.broadcast_to(draw[p.key], rows.shape)
+                etas[p.key] = np.broadcast_to(draw[p.key], (rows,))
             else:
                 etas[p.key] = matrices[p.key] @ draw[p.key] + p.offset
         for b in self.blocks:
-            terms = matrices[b.key] * draw[b.key][b.codes[rows]]
+            terms = matrices[b.key] * draw[b.key][codes[b.key]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
         return etas
 
-    def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
-        return self.respond(self.eta(draw, matrices, rows))
-
     def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The family's parameters on the response scale and in the target's units, from the linear predictors."""
         return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
-
-    def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
-        rows = self.target.missing_rows
-        return self.missing_at(draw, {key: matrix[rows] for key, matrix in matrices.items()})
-
-    def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The same from matrices that have these rows only."""
-        theta = self.respond(self.eta_at(draw, matrices, self.target.missing_rows))
-        if self.family.selection is not None:
-            name = self.family.selection.parameter
-            theta[name] = np.where(self.target.apart[~self.target.observed], -np.inf, theta[name])
-        return theta
 
     def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
         value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)

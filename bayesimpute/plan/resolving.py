@@ -75,7 +75,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
         events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
     return replace(
         resolved,
-        targets=tuple(replace(t, everywhere=t.name in read) for t in ordered),
+        targets=tuple(replace(t, learn=np.ones_like(t.learn)) if t.name in read else t for t in ordered),
         events=(*resolved.events, *events),
         factors={name: found for name, found in who_reads.factors(graph).items() if found},
         joint=all(len(circle) == 1 for circle in who_reads.circles(graph).values()),
@@ -129,6 +129,8 @@ def _target(
         unit_of_row=unit_of_row,
         rows=rows,
         observed=observed,
+        learn=observed,
+        impute=~observed,
         apart=_apart(family, formulas, incomplete, rows, observed),
         kind=next(iter(family.kinds & kinds_of(column))),
         path=path,

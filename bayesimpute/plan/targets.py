@@ -45,13 +45,15 @@ class Target:
         A row of each unit.
     observed : ndarray of bool, shape (unit,)
         Whether the unit's value is known, from itself or from a member of its cluster.
+    learn : ndarray of bool, shape (unit,)
+        Whether the model is fitted to the unit's value, observed or current (:mod:`bayesimpute.plan.who_reads`).
+    impute : ndarray of bool, shape (unit,)
+        Whether the unit's value is drawn. A unit can be in both masks, and in none.
     apart : ndarray of bool, shape (unit,)
         Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
         observed value. Without such a family, none.
     kind : {"number", "binary"}
         What values it takes.
-    everywhere : bool
-        Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.plan.who_reads`).
     path : str
         Where its model stands in the plan.
     conditional : Conditional
@@ -66,10 +68,11 @@ class Target:
     unit_of_row: np.ndarray
     rows: np.ndarray
     observed: np.ndarray
+    learn: np.ndarray
+    impute: np.ndarray
     apart: np.ndarray
     kind: str
     conditional: Conditional
-    everywhere: bool = False
     path: str = ""
 
     @cached_property
@@ -80,7 +83,12 @@ class Target:
     @cached_property
     def learn_rows(self) -> np.ndarray:
         """A row of each unit whose value of the target, observed or current, its model is fitted to."""
-        return self.rows if self.everywhere else self.fit_rows
+        return self.rows[self.learn]
+
+    @cached_property
+    def learns_imputed(self) -> bool:
+        """Whether its model is fitted to values that are drawn: they have to be current."""
+        return bool((self.learn & self.impute).any())
 
     @cached_property
     def model_rows(self) -> np.ndarray:
@@ -96,15 +104,15 @@ class Target:
     @cached_property
     def missing_rows(self) -> np.ndarray:
         """A row of each unit that is imputed."""
-        return self.rows[~self.observed]
+        return self.rows[self.impute]
 
     @cached_property
     def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
         if self.level is None:
             return self.missing_rows, np.arange(len(self.missing_rows))
-        rows = np.flatnonzero(~self.observed[self.unit_of_row])
-        return rows, (np.cumsum(~self.observed) - 1)[self.unit_of_row[rows]]
+        rows = np.flatnonzero(self.impute[self.unit_of_row])
+        return rows, (np.cumsum(self.impute) - 1)[self.unit_of_row[rows]]
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -161,3 +169,7 @@ class Resolved:
     events: tuple[Event, ...]
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
+
+    def target(self, name: str) -> Target:
+        """The target of that name."""
+        return next(t for t in self.targets if t.name == name)

@@ -86,7 +86,7 @@ def _factors(target: "Target") -> str:
 
 
 def _fitted(target: "Target") -> str:
-    kind = "" if target.everywhere else "observed "
+    kind = "" if target.learns_imputed else "observed "
     what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
     return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"

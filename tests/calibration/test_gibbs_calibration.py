@@ -138,14 +138,14 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
         posterior.engine = Tampered(posterior.engine, mutant.on)
     draw: Any = prior_draw(design, rng)
     y = simulated(made, draw, rng)
-    data = design.data(made.matrices, y)
+    data = made.placed.data(made.matrices, y)
     state = posterior.init(data, rng)
     rows = []
     for _ in range(steps):
         if not mutant.stale:
-            data = design.data(made.matrices, y)
+            data = made.placed.data(made.matrices, y)
         else:  # the arrays are the same objects, so that nobody sees that the data have changed
-            data["y_data"][:] = design.data(made.matrices, y)["y_data"]
+            data["y_data"][:] = made.placed.data(made.matrices, y)["y_data"]
         numbers = np.random.default_rng(seed) if mutant.same_numbers else rng
         state, draw, _ = posterior.step(state, data, numbers)
         y = simulated(made, draw, rng, mutant.noise)
@@ -156,7 +156,7 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
 def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0) -> np.ndarray:
     """All rows' values given a draw."""
     everything = np.arange(len(next(iter(made.matrices.values()))))
-    theta = made.design.predict(draw, made.matrices, everything)
+    theta = made.placed.predict(draw, made.matrices, everything)
     return made.design.family.impute(rng, {**theta, "sigma": theta["sigma"] * noise} if "sigma" in theta else theta)
 
 
@@ -180,7 +180,7 @@ def _model(made: Bed) -> Any:
     from bayesimpute.samplers import ConditionalModel
 
     y = np.zeros(len(next(iter(made.matrices.values()))))
-    return ConditionalModel(made.design, made.design.data(made.matrices, y))
+    return ConditionalModel(made.design, made.placed.data(made.matrices, y))
 
 
 def worst(chain: np.ndarray, truth: np.ndarray) -> float:

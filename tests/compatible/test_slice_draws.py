@@ -87,7 +87,7 @@ def quadratic(outcome: str) -> tuple[Setting, Callable[[np.ndarray], np.ndarray]
 def test_squares_and_logits_follow_their_law(outcome: str) -> None:
     s, logp = quadratic(outcome)
     assert s.how("x").kind == "slice"
-    theta = s.space.designs["x"].missing(s.draws["x"], s.space.designs["x"].matrices(s.completed.columns))
+    theta = s.space.placements["x"].missing(s.draws["x"], s.space.designs["x"].matrices(s.completed.columns))
     cdf = on_a_grid(logp, theta["mu"], 40 * np.broadcast_to(theta["sigma"], theta["mu"].shape))
     rng = np.random.default_rng(3)
     walk(s, "x", rng, visits=1, thin=40)

@@ -34,9 +34,9 @@ def test_the_outcome_is_fitted_where_it_is_observed_and_what_is_read_everywhere(
     s = setting(["y ~ x + w + (1 | g)"], X, "w ~ 1")
     targets = {t.name: t for t in s.space.resolved.targets}
     assert [targets[n].everywhere for n in ("y", "x", "w")] == [False, True, True]
-    assert len(s.space.designs["y"].response(s.column("y"))) == s.seen("y").sum()
-    assert len(s.space.designs["x"].response(s.column("x"))) == CLUSTERS * SIZE
-    assert len(s.space.designs["w"].response(s.column("w"))) == CLUSTERS
+    assert len(s.space.placements["y"].response(s.column("y"))) == s.seen("y").sum()
+    assert len(s.space.placements["x"].response(s.column("x"))) == CLUSTERS * SIZE
+    assert len(s.space.placements["w"].response(s.column("w"))) == CLUSTERS
     assert s.space.resolved.joint
 
 
