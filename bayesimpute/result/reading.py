@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
+from bayesimpute.result.made_arrays import read_made
 from bayesimpute.result.schema import imputations_in, in_order
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
@@ -40,13 +42,16 @@ def from_tree(tree: xr.DataTree) -> Record:
     names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
     kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in _read_kept(tree, resolved).items()}
+    made = read_made(tree, resolved, names)
     states, legs = [], []
     for chain in range(schedule.chains):
         states.append(_read_state(tree, names, chain, sweeps[chain]))
         mine = {k: cells for k, cells in kept.items() if k % schedule.chains == chain}
+        own_made = {k: each for k, each in made.items() if k % schedule.chains == chain}
         own = tuple(e for e in events if e.chain == chain)
         length = max(0, sweeps[chain] - schedule.base)
-        legs.append(_read_leg(tree, names, chain, length, mine, own, record.keep_effects))
+        leg = _read_leg(tree, names, chain, length, mine, own, record.keep_effects)
+        legs.append(replace(leg, made=own_made))
     return record.changed(states=tuple(states), legs=tuple(legs))
 
 

@@ -7,6 +7,7 @@
 | ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
 | ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
+| ``/imputations/<target>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | mean and sd of each target's imputed values |
 | ``/sample_stats`` | chain, draw, target | how each visit went |
@@ -37,11 +38,12 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
+from bayesimpute.result.made_arrays import made_groups
 from bayesimpute.running.imputed_cells import cell_dtype
 from bayesimpute.running.records import STATS, Record
 from bayesimpute.samplers.sampler import SamplerState
 
-FORMAT = 2
+FORMAT = 3
 """Of the schema; a file of another one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
@@ -63,6 +65,7 @@ def to_tree(record: Record) -> xr.DataTree:
         safe = names[target.name]
         groups[f"/posterior/{safe}"] = _posterior(record, target.name)
         groups[f"/state/{safe}"] = _state(record, target)
+    groups |= made_groups(record, names)
     return xr.DataTree.from_dict(groups)
 
 

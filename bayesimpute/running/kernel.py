@@ -163,12 +163,13 @@ class Workspace:
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """What one visit leaves behind."""
+    """What one visit leaves behind; `generator` is where the random numbers stood before the cells were drawn."""
 
     draw: Draw
     stats: Stats
     seconds: float
     changed: frozenset[str]
+    generator: Mapping[str, Any]
 
 
 class Bench:
@@ -236,9 +237,9 @@ class Bench:
             self._data.pop(target.name, None)
         return changed
 
-    def drawn(self, target: Target, draw: Draw) -> None:
+    def drawn(self, name: str, draw: Draw) -> None:
         """Remember the last draw of a target's parameters."""
-        self._draws[target.name] = draw
+        self._draws[name] = draw
 
     def draw(self, name: str, state: ChainState) -> Draw:
         """The last draw of a target's parameters."""
@@ -284,13 +285,14 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     moved, draw, stats = workspace.posterior(target, data).step(
         state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
     )
-    bench.drawn(target, draw)
+    bench.drawn(target.name, draw)
+    stood = rng.bit_generator.state
     cells = impute(bench, state, target, rng)
     if workspace.samplers.get(target.name) != "prior":  # which knows of no data that would hold it back
         _require_sane(cells, workspace.placements[target.name].design, state)
     changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
-    return state, Visit(draw, stats, time.perf_counter() - started, changed)
+    return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
 
 def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:

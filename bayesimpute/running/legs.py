@@ -32,6 +32,7 @@ from bayesimpute.running.kernel import (
     settle_steps,
     visit,
 )
+from bayesimpute.running.made_of import Made, made, seen, seen_before
 from bayesimpute.running.records import STATS, Leg, Record, Schedule
 
 _THREAD = threading.local()
@@ -161,11 +162,13 @@ def run_leg(
 
 def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:
     warmup = job.plan.run.warmup
+    kept = job.schedule.imputation(state.chain, state.sweep + 1) is not None
+    before = seen(bench, state, book.saw) if kept else None
     visits = {}
     for place, target in enumerate(bench.workspace.resolved.targets):
         state, visits[target.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
     state = replace(state, sweep=state.sweep + 1)
-    book.enter(state, visits)
+    book.enter(state, visits, before)
     if state.sweep == warmup:
         for place in range(len(bench.workspace.resolved.targets)):
             state, event = settle_steps(bench, state, place, job.seed)
@@ -180,11 +183,13 @@ class _Book:
         self.job, self.space, self.chain = job, space, chain
         self.events: list[Event] = []
         self.kept: dict[int, Cells] = {}
+        self.made: dict[int, Made] = {}
+        self.saw = seen_before(space.resolved)
         self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
         self.seconds = 0.0
 
-    def enter(self, state: ChainState, visits: dict[str, Visit]) -> None:
+    def enter(self, state: ChainState, visits: dict[str, Visit], before: Made | None) -> None:
         self.seconds += sum(v.seconds for v in visits.values())
         if state.sweep <= self.job.schedule.base:
             return
@@ -192,7 +197,8 @@ class _Book:
         if self.job.keep_effects:
             self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
-        if k is not None:
+        if k is not None and before is not None:
+            self.made[k] = made(before, visits)
             self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
 
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -215,6 +221,7 @@ class _Book:
             stats={name: c[2] for name, c in columns.items()},
             effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
             kept=self.kept,
+            made=self.made,
             events=tuple(self.events),
             seconds=self.seconds,
         )

@@ -16,6 +16,7 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.made_of import Made
 
 STATS = ("divergences", "acceptance", "depth", "steps", "seconds")
 
@@ -89,6 +90,8 @@ class Leg:
         Group-specific effects, where they were asked for.
     kept : mapping of int to mapping of str to ndarray
         The cells of each target, by imputation; those from m on are spares for more imputations.
+    made : mapping of int to Made
+        What these cells were made of, by imputation.
     events : tuple of Event
         What was done automatically.
     seconds : float
@@ -101,6 +104,7 @@ class Leg:
     stats: Mapping[str, np.ndarray] = field(default_factory=dict)
     effects: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     kept: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    made: Mapping[int, Made] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     seconds: float = 0.0
 
@@ -118,9 +122,10 @@ class Leg:
 def joined(legs: Sequence[Leg]) -> Leg:
     """Legs of one chain as one."""
     kept = {k: cells for leg in legs for k, cells in leg.kept.items()}
+    made = {k: each for leg in legs for k, each in leg.made.items()}
     first = next((leg for leg in legs if leg.draws), None)
     if first is None:  # nothing has been drawn, or there is no model: all follows from the data
-        return Leg(kept=kept, events=tuple(e for leg in legs for e in leg.events))
+        return Leg(kept=kept, made=made, events=tuple(e for leg in legs for e in leg.events))
     return Leg(
         names=first.names,
         draws={t: np.concatenate([leg.draws[t] for leg in legs if leg.draws]) for t in first.draws},
@@ -131,6 +136,7 @@ def joined(legs: Sequence[Leg]) -> Leg:
             for t in first.effects
         },
         kept=kept,
+        made=made,
         events=tuple(e for leg in legs for e in leg.events),
         seconds=sum(leg.seconds for leg in legs),
     )
