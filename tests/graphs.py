@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayesimpute.base.priors import THROUGH, Prior
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, pairs
 from bayesimpute.designs.graph import Layout, slots, vectors
 
@@ -71,7 +71,7 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
 
 def _prior_logp(prior: Prior, value: float, raw: float) -> float:
     """log p(value) + log |d value / d raw|; of a function of PyMC's distribution, for the value of that one."""
-    if prior.name in THROUGH:
+    if prior.distribution.through is not None:
         value = (value + 1) / 2 if prior.name == "ScaledBeta" else float(np.arctanh(value))
         return _prior_logp(prior.base, value, raw)
     jacobian = 0.0

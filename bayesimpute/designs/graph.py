@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.base.priors import DISTRIBUTIONS, THROUGH, Prior
+from bayesimpute.base.distributions import Distribution
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Block, Design, Predictor, pairs, places
+from bayesimpute.families.links import LINKS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,11 +47,8 @@ class Slot:
 
     def constrain(self, value: np.ndarray) -> np.ndarray:
         """From the sampler's unconstrained scale; the inverse of PyMC's default transforms."""
-        return self._through(self._constrain(value))
-
-    def _through(self, value: np.ndarray) -> np.ndarray:
-        name = self.priors[0].name
-        return _MAPS[THROUGH[name].map][0](value) if name in THROUGH else value
+        value, through = self._constrain(value), self.distribution.through
+        return value if through is None else through.map(value)
 
     def _constrain(self, value: np.ndarray) -> np.ndarray:
         support = self.support
@@ -62,8 +61,8 @@ class Slot:
 
     def unconstrain(self, value: np.ndarray) -> np.ndarray:
         """To the sampler's scale."""
-        name, support = self.priors[0].name, self.support
-        value = _MAPS[THROUGH[name].map][1](value) if name in THROUGH else value
+        support, through = self.support, self.distribution.through
+        value = value if through is None else through.back(value)
         if support == "positive":
             return np.log(value)
         if support == "real":
@@ -72,18 +71,18 @@ class Slot:
         return logit((value - lower) / (upper - lower))
 
     @property
+    def distribution(self) -> Distribution:
+        """Of its priors."""
+        return self.priors[0].distribution
+
+    @property
     def support(self) -> str:
         """Of PyMC's distribution."""
         return self.priors[0].base.support
 
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.support == "unit":
-            return np.zeros(len(self.priors)), np.ones(len(self.priors))
-        return np.array([p.args[0] for p in self.priors]), np.array([p.args[1] for p in self.priors])
-
-
-_MAPS = {"signed": (lambda b: 2 * b - 1, lambda r: (r + 1) / 2), "tanh": (np.tanh, np.arctanh)}
-"""What makes a correlation of one of PyMC's distributions, and the way back."""
+        lower, upper = np.array([p.base.ends for p in self.priors]).T
+        return lower, upper
 
 
 def slots(name: str, priors: Sequence[Prior]) -> list[tuple[Slot, list[int]]]:
@@ -153,9 +152,10 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
         kind = slot.priors[0].base.name
         arguments = {
             key: pm.Data(f"{slot.name}_{key}", np.array([p.base.parameters[key] for p in slot.priors]))
-            for key in DISTRIBUTIONS[kind].parameters
+            for key in slot.priors[0].base.parameters
         }
-        made.append(_mapped(slot, getattr(pm, kind)(slot.name, **arguments, shape=len(at))))
+        value, through = getattr(pm, kind)(slot.name, **arguments, shape=len(at)), slot.distribution.through
+        made.append(value if through is None else through.symbolic(value))
         order += at
     if len(made) == 1:
         return made[0]
@@ -163,24 +163,11 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
     return joined[np.argsort(order)]
 
 
-def _mapped(slot: Slot, value: Any) -> Any:
-    import pymc as pm
-
-    through = THROUGH.get(slot.priors[0].name)
-    if through is None:
-        return value
-    return pm.math.tanh(value) if through.map == "tanh" else 2 * value - 1
-
-
 def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
     from bayesimpute.designs.matrix_vector import product
 
     if p.matrix is None:
-        links = {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit, "fisher": pt.arctanh}
-        return links[p.parameter.link](value[0])
+        return LINKS[p.parameter.link].symbolic(value[0])
     eta = product(holders[f"X_{p.key}"], value)
     return eta + p.offset if p.offset else eta
 
@@ -314,11 +301,7 @@ class Layout:
         places = dict(self.parts)
         for _, _, found in self._slots:
             for slot, _ in found:
-                if slot.support == "positive" and slot.priors[0].name in (
-                    "Gamma",
-                    "InverseGamma",
-                    "LogNormal",
-                ):
+                if slot.distribution.middle:
                     middle = [np.median(p.draw(np.random.default_rng(0), 1001)) for p in slot.priors]
                     q[places[slot.name]] += slot.unconstrain(np.array(middle))
         return q

@@ -46,6 +46,8 @@ class Parameter:
         a formula.
     rows : Rows
         Where its linear predictor enters the likelihood.
+    support : {"real", "positive", "unit", "signed unit"}
+        Where it lives; of a parameter without a formula it decides which priors it may have.
     intercept, effects : float
         Of the automatic priors where it has a formula, on the scale of its link: the standard deviation of the
         intercept's normal, and of the half-normals of its group-specific effects' standard deviations. (Those of
@@ -57,6 +59,7 @@ class Parameter:
     unit: Literal["location", "scale", "none"] = "none"
     prior: Prior | None = None
     rows: Rows = Rows.OBSERVED
+    support: Literal["real", "positive", "unit", "signed unit"] = "real"
     intercept: float = 1.0
     effects: float = 1.0
 

@@ -19,7 +19,9 @@ from bayesimpute.families.family import Family, Parameter, Rows, Selection, Thet
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
 """The linear predictor of r*, on the probit scale; no default formula."""
-RHO = Parameter(name="rho", link="fisher", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5)
+RHO = Parameter(
+    name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
+)
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""

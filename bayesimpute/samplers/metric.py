@@ -249,8 +249,9 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     equations the data say so little that it is taken as known to a third of its range.
     """
     variance = np.full(layout.size, 2.0 / rows)
+    correlations = [p.key for p in layout.design.predictors if p.parameter.support == "signed unit"]
     for name, place in layout.parts:
-        if name.startswith("rho_"):
+        if name.startswith(tuple(f"{key}_" for key in correlations)):
             variance[place] = 0.3
     for name, place in layout.parts:
         block = next((b for b in layout.design.blocks if name.startswith(f"{b.key}_") or name == b.key), None)

@@ -11,7 +11,8 @@ from graphs import LOGPDF, centred, compiled_logp, layout_of, plain_logp
 from modelling import completed, conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
-from bayesimpute.base.priors import DISTRIBUTIONS, THROUGH, Prior
+from bayesimpute.base.distributions import DISTRIBUTIONS
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, pairs
 from bayesimpute.designs.graph import (
     Layout,
@@ -111,7 +112,7 @@ def test_every_distribution_of_coefficients_and_deviations_was_among_them() -> N
             design = centred(only(described(item))[1], flag)
             met |= {prior.name for priors in vectors(design).values() for prior in priors}
     assert met == set(DISTRIBUTIONS) - {"LKJ"}
-    assert set(LOGPDF) == {THROUGH[name].base if name in THROUGH else name for name in met}
+    assert set(LOGPDF) == {d.through.base if (d := DISTRIBUTIONS[name]).through else name for name in met}
 
 
 @pytest.mark.parametrize("item", [PLANS["own priors"], PLANS["half-t, uniform"], PLANS["three effects"]], ids=str)

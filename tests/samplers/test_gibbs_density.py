@@ -13,6 +13,7 @@ from graphs import centred, compiled_logp, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
+from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import build, vectors
 from bayesimpute.plan.conditional import Conditional
@@ -332,8 +333,8 @@ def test_a_forgotten_term_is_seen() -> None:
 
 
 def test_every_prior_of_deviations_is_among_them() -> None:
-    from bayesimpute.samplers.gibbs.layout import POSITIVE
-
     designs: list[Design] = [school_model(item).design for item in PLANS.values()]
     met = {prior.name for d in designs for b in d.blocks for prior in b.priors}
-    assert met | {d.predictors[1].priors[0].name for d in designs} == set(POSITIVE)
+    assert met | {d.predictors[1].priors[0].name for d in designs} == {
+        name for name, d in DISTRIBUTIONS.items() if d.slice
+    }
