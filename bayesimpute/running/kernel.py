@@ -30,7 +30,7 @@ from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Target
-from bayesimpute.samplers import SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
+from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 
 TARGET_AUTOCORRELATION = 0.1
 CALIBRATION = 500
@@ -100,7 +100,7 @@ class Described:
     @property
     def threads(self) -> bool:
         """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
-        return not self.compatible and all(name in UNLOCKED for name in self.samplers.values())
+        return not self.compatible and all(SAMPLERS[name].unlocked for name in self.samplers.values())
 
     @cached_property
     def samplers(self) -> Mapping[str, str]:
@@ -111,7 +111,7 @@ class Described:
     @cached_property
     def large(self) -> frozenset[str]:
         """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
-        return frozenset(n for n, design in self.designs.items() if is_large(design) and self.samplers[n] in UNLOCKED)
+        return frozenset(n for n, d in self.designs.items() if is_large(d) and SAMPLERS[self.samplers[n]].unlocked)
 
 
 class Workspace:

@@ -7,7 +7,7 @@ own generator.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,12 @@ _SUMS = ("n_samples", "mean", "raw_var")
 @dataclass(frozen=True)
 class Nuts:
     """The no-U-turn sampler (Hoffman & Gelman 2014) with a diagonal mass matrix."""
+
+    why: ClassVar[str] = "it draws from any model"
+    automatic: ClassVar[bool] = True
+    unlocked: ClassVar[bool] = False
+    called: ClassVar[str] = "the No-U-Turn sampler"
+    source: ClassVar[str | None] = "hoffman2014"
 
     def supports(self, model: ConditionalModel) -> bool:
         """Every model."""

@@ -1,6 +1,7 @@
 """The null sampler: independent draws from the prior, whatever the data. The loop is tested with it, without MCMC."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, S
 @dataclass(frozen=True)
 class PriorSampler:
     """Draws from the prior."""
+
+    why: ClassVar[str] = "it ignores the data"
+    automatic: ClassVar[bool] = False
+    unlocked: ClassVar[bool] = False
+    called: ClassVar[str] = "the sampler of the prior, which ignores the data and serves to try a plan out only"
+    source: ClassVar[str | None] = None
 
     def supports(self, model: ConditionalModel) -> bool:
         """Every model."""
