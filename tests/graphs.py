@@ -9,7 +9,7 @@ from scipy import stats
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, pairs
-from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.designs.graph import Layout, vectors
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),
@@ -56,8 +56,8 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
     """The same from SciPy's densities: priors with their Jacobians, effects, likelihood."""
     design, raw = layout.design, {name: q[place] for name, place in layout.parts}
     total = 0.0
-    for name, priors in vectors(design).items():
-        for slot, _ in slots(name, priors):
+    for vector in vectors(design).values():
+        for slot, _ in vector.slots:
             total += sum(map(_prior_logp, slot.priors, slot.constrain(raw[slot.name]), raw[slot.name]))
     draw = layout.unpack(q)
     for b in design.blocks:

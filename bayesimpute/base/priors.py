@@ -16,8 +16,8 @@ import numpy as np
 from bayesimpute.base.distributions import DISTRIBUTIONS, Distribution, Support, moved
 from bayesimpute.base.errors import FormulaError, did_you_mean, one
 
-Space = Literal["real", "positive", "unit", "signed unit", "correlation"]
-"""Where a number, or the correlations of a matrix, may live that get a prior."""
+Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlation"]
+"""Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ class Prior:
             return self.support == "signed unit" or (self.support == "interval" and low >= -1 and high <= 1)
         if space == "unit":
             return low >= 0 and high <= 1
+        if space == "ordered":
+            return self.support == "real"
         if space == "real":
             return self.support in ("real", "interval")
         # a prior on (0, 1) would not follow a change of units

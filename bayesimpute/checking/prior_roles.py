@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.priors import Prior, Space
 from bayesimpute.checking.plan_alone import Notes
-from bayesimpute.designs.parameter_names import bundles, correlations, prefixed
+from bayesimpute.designs.parameter_names import bundles, correlations, labelled, prefixed
 from bayesimpute.families import Family, Parameter
 from bayesimpute.formulas import Group, Matrix
 
@@ -20,6 +20,7 @@ SHOWN = 30
 WANTED: Mapping[Space, tuple[str, str]] = {
     "real": ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)"),
     "positive": ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)"),
+    "ordered": ("ordered parameters", "Normal(0, 2) or StudentT(3, 0, 2)"),
     "unit": ("a parameter between 0 and 1", "Beta(2, 2) or Uniform(0, 1)"),
     "correlation": ("correlations", "LKJ(2)"),
     "signed unit": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
@@ -50,11 +51,14 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Space]:
 
 
 def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Space]]:
-    for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
-        yield prefixed(p, name), "real"
-    for group, matrix in coded.groups:
-        for name in (*matrix.names, *(term for term, _ in matrix.terms)):
-            yield prefixed(p, f"{'1' if name == 'Intercept' else name}|{group.factor}_sigma"), "positive"
+    """Those of a parameter with labels: of one label, or of all of them."""
+    for label in (None, *p.labels):
+        for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
+            yield labelled(prefixed(p, name), label), "real"
+        for group, matrix in coded.groups:
+            for name in (*matrix.names, *(term for term, _ in matrix.terms)):
+                effect = labelled(prefixed(p, "1" if name == "Intercept" else name), label)
+                yield f"{effect}|{group.factor}_sigma", "positive"
 
 
 def problems(priors: Mapping[str, Prior], known: Mapping[str, Space], path: str, notes: Notes) -> None:

@@ -32,9 +32,14 @@ def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Param
     return (*outcome, SELECTION) if rho is not None else (*outcome, SELECTION, RHO)
 
 
-def about(*, joint: bool, systematic: str, ignorable: Family) -> Selection:
+def about(*, systematic: str, ignorable: Family) -> Selection:
     """The options as the design wants to know them."""
-    return Selection(parameter=SELECTION.name, joint=joint, marginal=systematic == "marginal", ignorable=ignorable)
+    return Selection(parameter=SELECTION.name, marginal=systematic == "marginal", ignorable=ignorable)
+
+
+def together(*, joint: bool) -> tuple[frozenset[str], ...]:
+    """Whoever differs in the outcome may differ in selection too."""
+    return (frozenset({"mu", SELECTION.name}),) if joint else ()
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

@@ -35,10 +35,16 @@ def _pymc(name: str) -> Callable[[Any], Any]:
     return symbolic
 
 
+def _probit(p: Any) -> Any:
+    import pytensor.tensor as pt
+
+    return -np.sqrt(2.0) * pt.erfcinv(2.0 * p)  # PyMC's has the precision of single floats
+
+
 LINKS: Mapping[str, Link] = {
     "identity": Link(_same, _same, _same),
     "log": Link(np.log, np.exp, _pymc("log")),
     "logit": Link(logit, expit, _pymc("logit")),
-    "probit": Link(ndtri, ndtr, _pymc("probit")),
+    "probit": Link(ndtri, ndtr, _probit),
     "fisher": Link(np.arctanh, np.tanh, lambda r: r.arctanh()),
 }

@@ -29,7 +29,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from bayesimpute.designs.design import Block, Design, Draw, places
-from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.families import Rows
 
 Arrays = Mapping[str, np.ndarray]
@@ -194,7 +194,7 @@ def coefficients(layout: Layout) -> Coefficients:
     design, parts = layout.design, dict(layout.parts)
     rows: list[tuple[int, int, int, float]] = []
     for owner, name in enumerate(design.family.steered):
-        for slot, at in slots(name, vectors(design)[name]):
+        for slot, at in vectors(design)[name].slots:
             if slot.support == "real":
                 begin = parts[slot.name].start
                 pairs = zip(at, slot.priors, strict=True)
@@ -235,8 +235,9 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
 def _stacked(design: Design, data: Arrays, found: Coefficients, rows: int) -> np.ndarray:
     """How eta moves with coefficients, (row, steered, coefficient): zero where a predictor is not in the likelihood."""
     x = np.zeros((rows, len(design.family.steered), len(found.places)))
+    keys = [design.predictor(key).parameter.name for key in design.family.steered]
     for k, (owner, column) in enumerate(zip(found.owners, found.columns, strict=True)):
-        values = data[f"X_{design.family.steered[owner]}"][:, column]
+        values = data[f"X_{keys[owner]}"][:, column]
         x[: len(values), owner, k] = values
     return x
 

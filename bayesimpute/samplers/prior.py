@@ -63,7 +63,7 @@ class PriorPosterior:
 
 def prior_draw(design: Design, rng: np.random.Generator) -> Draw:
     """One draw of every parameter and effect from the prior, on the standardised scale."""
-    values = {name: np.array([prior.draw(rng, 1)[0] for prior in priors]) for name, priors in vectors(design).items()}
+    values = {name: vector.draw(rng) for name, vector in vectors(design).items()}
     for block in design.blocks:
         values[f"{block.key}_raw"] = rng.standard_normal((block.size, block.width))
     return assemble(design, values)

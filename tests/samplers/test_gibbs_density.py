@@ -79,8 +79,8 @@ class Point:
             self.v = np.concatenate([self.draw["sigma"], *(self.draw[b.key].ravel() for b in scale.outer)])
         # the graph's density has the Jacobian of the logit for a uniform prior, the sampler's that of the log
         self.jacobian = 0.0
-        for name, priors in vectors(design).items():
-            for prior, value in zip(priors, self.draw[name] if name.endswith("_sd") else [], strict=False):
+        for name, vector in vectors(design).items():
+            for prior, value in zip(vector.priors, self.draw[name] if name.endswith("_sd") else [], strict=False):
                 if prior.name == "Uniform":
                     lower, upper = prior.args
                     self.jacobian += np.log((value - lower) * (upper - value) / (upper - lower)) - np.log(value)
