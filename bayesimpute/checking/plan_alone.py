@@ -252,6 +252,9 @@ def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, n
         if p.prior is None and p.name not in formulas and p.name != "mu":
             remedy = f'write formulas.{p.name} = "x + z": it says what moves whether the target is observed'
             notes.add(path, f"there is no formula for {p.name}, which has no default", remedy)
+        if p.support == "ordered" and p.name in formulas:
+            remedy = "leave it out: what moves them all together is the formula of mu"
+            notes.add(f"{path}.{p.name}", f"{p.name} are ascending numbers, which have no formula", remedy)
 
 
 def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Prior]:

@@ -156,9 +156,9 @@ class _Describer:
     def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
         """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
         if p.name != "mu":
-            first = Prior.of("Normal", units.shift, p.intercept)
+            first = None if p.intercept is None else Prior.of("Normal", units.shift, p.intercept)
             pairs = zip(matrix.names, scale, strict=True)
-            return [first if name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
+            return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
         described = self.bambi(formula)
         priors: list[Prior] = []
         for term, place in matrix.terms:

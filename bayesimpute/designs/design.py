@@ -173,6 +173,11 @@ class Design:
         return self.predictor(key).parameter.rows
 
     @cached_property
+    def steered(self) -> tuple[str, ...]:
+        """The linear predictors that the family's information is about, in its order."""
+        return tuple(p.key for name in self.family.steered for p in self.predictors if p.parameter.name == name)
+
+    @cached_property
     def formulas(self) -> Mapping[str, tuple[Predictor, Matrix]]:
         """The matrices of parameters with formulas, by their keys, each with one of the linear predictors on it."""
         return {p.parameter.name: (p, p.matrix) for p in self.predictors if p.matrix is not None}

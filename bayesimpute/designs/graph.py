@@ -61,7 +61,7 @@ class Slot:
             return np.exp(value)
         if support == "real":
             return value
-        lower, upper = self._bounds()
+        lower, upper = np.array([p.base.ends for p in self.priors]).T
         return lower + (upper - lower) * expit(value)
 
     def unconstrain(self, value: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class Slot:
             return np.log(value)
         if support == "real":
             return value
-        lower, upper = self._bounds()
+        lower, upper = np.array([p.base.ends for p in self.priors]).T
         return logit((value - lower) / (upper - lower))
 
     @property
@@ -86,10 +86,6 @@ class Slot:
     def support(self) -> str:
         """Of PyMC's distribution."""
         return self.priors[0].base.support
-
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        lower, upper = np.array([p.base.ends for p in self.priors]).T
-        return lower, upper
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

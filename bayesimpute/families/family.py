@@ -107,7 +107,7 @@ class Family(ABC):
     bambi: ClassVar[str]
     """bambi's family with the automatic priors that apply."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
-    """The linear predictors, by :meth:`Parameter.key`, that :meth:`information` is about."""
+    """The parameters whose linear predictors :meth:`information` is about."""
     normal: ClassVar[bool] = False
     """Whether y is Normal(mu, sigma) given the parameters, with mu its own linear predictor: then missing covariates of
     models that are linear in them have closed-form draws (:mod:`bayesimpute.compatible`)."""

@@ -140,7 +140,7 @@ class NutsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and the first adaptation: of the metric at a guess, then at a draw."""
         self._set(data)
-        several = len(self.layout.design.family.steered) > 1
+        several = len(self.layout.design.steered) > 1
         first, second, *rest = POLISHED if several else FIRST_ADAPTATION
         state, draw = self._adapted(self._start(rng), self.layout.middle(), data, rng, first)
         state, _ = self._adapted(state.arrays["q"], draw, data, rng, second)

@@ -13,10 +13,12 @@ from modelling import completed, conditional, graph_data, only, workspace
 from scipy.special import log_softmax, ndtr, softmax
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.designs.graph import build, vectors
 from bayesimpute.families import Family, Parameter, bound, options
 from bayesimpute.families.family import Theta
+from bayesimpute.plan.plan import Plan
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts
 from bayesimpute.samplers.prior import prior_draw
@@ -45,13 +47,9 @@ class Softmax(Family):
         return (Parameter(name="mu", link="identity", labels=self.labels[1:]),)
 
     @property
-    def steered(self) -> tuple[str, ...]:  # type: ignore[override]
-        (mu,) = self.parameters
-        return tuple(mu.key(label) for label in mu.labels)
-
-    @property
     def together(self) -> tuple[frozenset[str], ...]:
-        return (frozenset(self.steered),)
+        (mu,) = self.parameters
+        return (frozenset(map(mu.key, mu.labels)),)
 
     def bind(self, column: Column) -> "Softmax":
         return replace(self, labels=labels_of(column))
@@ -191,6 +189,19 @@ def test_what_is_bound_is_no_option_and_in_no_plan() -> None:
     assert options(Softmax) == ()
     assert only(work)[0].family == Softmax(labels=("a", "b", "c"))
     assert work.plan.conditionals[0].family == Softmax()
+
+
+def test_what_the_check_says_of_them() -> None:
+    frame = space("ordered").incomplete.frame
+    made = conditional("y ~ x", family=Ordered(), priors={"cutpoints": "HalfNormal(1)", "cutpoints[a]": "Normal(0, 1)"})
+    found = {p.path: p.finding for p in check(Plan.of([made]), frame)}
+    assert found == {
+        'conditional[y].priors."cutpoints"': "HalfNormal(sigma=1.0) cannot be the prior of ordered parameters",
+        'conditional[y].priors."cutpoints[a]"': "the model has no such parameter",
+    }
+    moved = replace(made, formulas={**made.formulas, "cutpoints": "x"}, priors={})
+    (problem,) = check(Plan.of([moved]), frame)
+    assert (problem.path, problem.severity) == ("conditional[y].formulas.cutpoints", "error")
 
 
 @each
