@@ -59,6 +59,7 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
     for vector in vectors(design).values():
         for slot, _ in vector.slots:
             total += sum(map(_prior_logp, slot.priors, slot.constrain(raw[slot.name]), raw[slot.name]))
+            total += raw[slot.name][1:].sum() if slot.ordered else 0.0
     draw = layout.unpack(q)
     for b in design.blocks:
         if b.centred:
