@@ -150,6 +150,8 @@ class _Model:
             fit = frame.iloc[rows].reset_index(drop=True)
             known = self.columns(formula, rows, path)
             common = self.code(formula.trees, fit, rows, path, known)
+            if common is not None and name in parameters and parameters[name].intercept is None:
+                common = common.without_intercept()
             groups = [(g, self.code(g.trees, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
                 self.counts(common, len(rows), path)
@@ -254,5 +256,5 @@ class _Model:
         family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
         whole = set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family
         if family is not None and whole:
-            known, path = priors.roles(family, coded), f"{self.reading.path}.priors"
-            priors.problems(self.reading.priors, known, path, self.notes)
+            known = priors.roles(family.bind(self.data.columns[self.target.name]), coded)
+            priors.problems(self.reading.priors, known, f"{self.reading.path}.priors", self.notes)

@@ -10,9 +10,10 @@ and the intercept that carries the prior is bambi's, at the centre of the column
 draws are moved back by :meth:`Design.posterior`.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -35,14 +36,16 @@ class Units:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
-    """The common part of one parameter's linear predictor.
+    """The common part of one linear predictor.
 
     Parameters
     ----------
     parameter : Parameter
-        Whose it is.
+        Whose it is; those of one parameter share its matrix.
+    label : str or None
+        Which one of the parameter's it is, where there are several.
     matrix : Matrix or None
-        The columns on any data; None for a parameter without a formula, which has one coefficient.
+        The columns on any data; None for a parameter without a formula, which has one coefficient, or one a label.
     names : tuple of str
         Of the coefficients, as the posterior has them.
     centre, scale : ndarray, shape (column,)
@@ -56,6 +59,7 @@ class Predictor:
     """
 
     parameter: Parameter
+    label: str | None = None
     matrix: Matrix | None
     names: tuple[str, ...]
     centre: np.ndarray
@@ -67,7 +71,11 @@ class Predictor:
     @property
     def key(self) -> str:
         """Its name in draws."""
-        return self.parameter.name
+        return self.parameter.key(self.label)
+
+    def value(self, vector: Any) -> Any:
+        """What draws and linear predictors have of the vector of its coefficients: a number where it is only one."""
+        return vector if self.matrix is not None or self.parameter.labels else vector[0]
 
     @property
     def intercept(self) -> int | None:
@@ -91,7 +99,7 @@ class Block:
     size : int
         Number of clusters.
     parts : tuple of (str, Matrix)
-        The columns, by parameter.
+        The columns, by linear predictor.
     names : tuple of str
         Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
     scale : ndarray, shape (effect,)
@@ -138,7 +146,7 @@ class Design:
     path : str
         Where its model stands in the plan.
     predictors : tuple of Predictor
-        One for each parameter of the family, in its order.
+        One for each parameter of the family or, where it has a formula, for each of its labels, in its order.
     blocks : tuple of Block
         The group-specific effects.
     centre, scale : float
@@ -153,9 +161,23 @@ class Design:
     centre: float
     scale: float
 
-    def rows(self, parameter: str) -> Rows:
-        """Where a parameter enters the likelihood."""
-        return next(p.rows for p in self.family.parameters if p.name == parameter)
+    def predictor(self, key: str) -> Predictor:
+        """One of them."""
+        return next(p for p in self.predictors if p.key == key)
+
+    def rows(self, key: str) -> Rows:
+        """Where a linear predictor enters the likelihood."""
+        return self.predictor(key).parameter.rows
+
+    @cached_property
+    def steered(self) -> tuple[str, ...]:
+        """The linear predictors that the family's information is about, in its order."""
+        return tuple(p.key for name in self.family.steered for p in self.predictors if p.parameter.name == name)
+
+    @cached_property
+    def formulas(self) -> Mapping[str, tuple[Predictor, Matrix]]:
+        """The matrices of parameters with formulas, by their keys, each with one of the linear predictors on it."""
+        return {p.parameter.name: (p, p.matrix) for p in self.predictors if p.matrix is not None}
 
     @cached_property
     def inputs(self) -> frozenset[str]:
@@ -165,13 +187,13 @@ class Design:
     @cached_property
     def reads(self) -> Mapping[str, frozenset[str]]:
         """The same by matrix, with the keys of :meth:`matrices`."""
-        common = {p.key: frozenset(p.matrix.columns) for p in self.predictors if p.matrix is not None}
+        common = {name: frozenset(matrix.columns) for name, (_, matrix) in self.formulas.items()}
         return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
 
     @cached_property
     def widths(self) -> tuple[tuple[str, int], ...]:
         """The keys of the matrices and their numbers of columns."""
-        common = [(p.key, len(p.matrix.names)) for p in self.predictors if p.matrix is not None]
+        common = [(name, len(matrix.names)) for name, (_, matrix) in self.formulas.items()]
         return (*common, *((b.key, b.width) for b in self.blocks))
 
     def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
@@ -204,10 +226,10 @@ class Design:
         changed : set of str, optional
             Columns of the data; all by default.
         """
-        for p in self.predictors:
-            if p.matrix is not None and p.key in arrays:
-                at = rows[p.key] if isinstance(rows, Mapping) else rows
-                p.matrix.refresh(arrays[p.key], columns, at, changed, centre=p.centre, scale=p.scale)
+        for name, (p, matrix) in self.formulas.items():
+            if name in arrays:
+                at = rows[name] if isinstance(rows, Mapping) else rows
+                matrix.refresh(arrays[name], columns, at, changed, centre=p.centre, scale=p.scale)
         for b in self.blocks:
             for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
                 if b.key in arrays:
@@ -217,11 +239,11 @@ class Design:
     def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
 
-        Those of parameters without a formula are numbers.
+        Those of parameters without a formula are numbers, or one a label.
         """
         etas = {}
         for p in self.predictors:
-            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.key}"] @ draw[p.key] + p.offset
+            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.parameter.name}"] @ draw[p.key] + p.offset
         for b in self.blocks:
             terms = data[f"X_{b.key}"] * draw[b.key][data[f"codes_{b.key}"]]
             for parameter, place in places(b):
@@ -234,15 +256,18 @@ class Design:
         return self.family.logp(y, theta)
 
     def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The standardised parameters at all fitted rows, each (fitted row,) or (), and y_s, NaN where missing."""
+        """The standardised parameters at all fitted rows, and y_s, NaN where missing.
+
+        Each is of shape (fitted row,) or (); with labels, (fitted row, label) or (label,).
+        """
         eta, y = self.fitted(draw, data), data["y_data"]
-        size = max([len(y), *(np.size(v) for v in eta.values())])
+        size = max([len(y), *(len(eta[p.key]) for p in self.predictors if p.matrix is not None)])
         theta = {}
         for p in self.predictors:
             value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
             short = p.matrix is not None and len(value) < size
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
-        return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
+        return by_parameter(self.predictors, theta, np.stack), np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
     def eta(
         self, draw: Draw, matrices: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], rows: int
@@ -263,9 +288,9 @@ class Design:
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
-                etas[p.key] = np.broadcast_to(draw[p.key], (rows,))
+                etas[p.key] = np.broadcast_to(draw[p.key], (rows, *np.shape(draw[p.key])))
             else:
-                etas[p.key] = matrices[p.key] @ draw[p.key] + p.offset
+                etas[p.key] = matrices[p.parameter.name] @ draw[p.key] + p.offset
         for b in self.blocks:
             terms = matrices[b.key] * draw[b.key][codes[b.key]]
             for parameter, place in places(b):
@@ -274,7 +299,7 @@ class Design:
 
     def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The family's parameters on the response scale and in the target's units, from the linear predictors."""
-        return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
+        return by_parameter(self.predictors, {p.key: self._respond(p, eta[p.key]) for p in self.predictors}, np.stack)
 
     def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
         value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)
@@ -312,6 +337,18 @@ class Design:
         return beta
 
 
+def by_parameter(predictors: Sequence[Predictor], values: Mapping[str, Any], stack: Any) -> dict[str, Any]:
+    """What the linear predictors have, by parameter: those of one parameter's labels side by side, by `stack`."""
+    keys: dict[str, list[str]] = {}
+    for p in predictors:
+        keys.setdefault(p.parameter.name, []).append(p.key)
+    labels = {p.parameter.name for p in predictors if p.label is not None}
+    return {
+        name: stack([values[k] for k in mine], axis=-1) if name in labels else values[name]
+        for name, mine in keys.items()
+    }
+
+
 def effect_units(block: Block) -> np.ndarray:
     """What turns standardised effects into the user's units, shape (effect,)."""
     return np.array([u.unit for u in block.units]) / block.scale
@@ -329,7 +366,7 @@ def correlation_name(first: str, second: str) -> str:
 
 
 def places(block: Block) -> list[tuple[str, slice]]:
-    """The parameters of a block with the places of their effects."""
+    """The linear predictors of a block with the places of their effects."""
     found, start = [], 0
     for parameter, matrix in block.parts:
         found.append((parameter, slice(start, start + len(matrix.names))))

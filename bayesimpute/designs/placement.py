@@ -79,8 +79,8 @@ class Placement:
     def fitted_rows(self) -> Mapping[str, np.ndarray]:
         """The rows that each matrix is needed at to fit the model."""
         at = {Rows.OBSERVED: self.learn_rows, Rows.ALL: self.model_rows}
-        design = self.design
-        return {p.key: at[p.parameter.rows] for p in design.predictors} | {b.key: at[b.rows] for b in design.blocks}
+        common = {p.parameter.name: at[p.parameter.rows] for p in self.design.predictors}
+        return common | {b.key: at[b.rows] for b in self.design.blocks}
 
     @cached_property
     def fitted_codes(self) -> Mapping[str, np.ndarray]:
@@ -114,7 +114,10 @@ class Placement:
         return self.design.eta(draw, matrices, self.codes_at(rows), len(rows))
 
     def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
+        """The family's parameters at `rows` on the response scale and in the target's units.
+
+        Each is of shape (row,); with labels, (row, label).
+        """
         return self.design.respond(self.eta(draw, matrices, rows))
 
     def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ observed. ``family.py`` says how to add one.
 from collections.abc import Mapping
 
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import Family, Parameter, Rows, Selection, Theta
+from bayesimpute.families.family import Family, Parameter, Rows, Selection, Theta, bound, options
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
@@ -35,4 +35,6 @@ __all__ = [
     "Selection",
     "StudentT",
     "Theta",
+    "bound",
+    "options",
 ]

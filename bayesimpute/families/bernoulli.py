@@ -25,7 +25,7 @@ class Bernoulli(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (Parameter(name="mu", link=self.link),)
+        return (Parameter(name="mu", link=self.link, support="unit"),)
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm

@@ -25,7 +25,7 @@ class Gaussian(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
         )
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:

@@ -19,7 +19,9 @@ from bayesimpute.families.family import Family, Parameter, Rows, Selection, Thet
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
 """The linear predictor of r*, on the probit scale; no default formula."""
-RHO = Parameter(name="rho", link="fisher", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5)
+RHO = Parameter(
+    name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
+)
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
@@ -30,9 +32,14 @@ def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Param
     return (*outcome, SELECTION) if rho is not None else (*outcome, SELECTION, RHO)
 
 
-def about(*, joint: bool, systematic: str, ignorable: Family) -> Selection:
+def about(*, systematic: str, ignorable: Family) -> Selection:
     """The options as the design wants to know them."""
-    return Selection(parameter=SELECTION.name, joint=joint, marginal=systematic == "marginal", ignorable=ignorable)
+    return Selection(parameter=SELECTION.name, marginal=systematic == "marginal", ignorable=ignorable)
+
+
+def together(*, joint: bool) -> tuple[frozenset[str], ...]:
+    """Whoever differs in the outcome may differ in selection too."""
+    return (frozenset({"mu", SELECTION.name}),) if joint else ()
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

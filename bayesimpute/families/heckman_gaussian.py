@@ -42,8 +42,12 @@ class HeckmanGaussian(Family):
         return heckman.parameters(Gaussian().parameters, self.rho)
 
     @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        return heckman.together(joint=self.joint)
+
+    @property
     def selection(self) -> Selection:
-        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Gaussian())
+        return heckman.about(systematic=self.systematic, ignorable=Gaussian())
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm

@@ -49,8 +49,12 @@ class HeckmanProbit(Family):
         return heckman.parameters(Bernoulli(link="probit").parameters, self.rho)
 
     @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        return heckman.together(joint=self.joint)
+
+    @property
     def selection(self) -> Selection:
-        return heckman.about(joint=self.joint, systematic=self.systematic, ignorable=Bernoulli(link="probit"))
+        return heckman.about(systematic=self.systematic, ignorable=Bernoulli(link="probit"))
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
         import pymc as pm

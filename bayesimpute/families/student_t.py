@@ -25,8 +25,8 @@ class StudentT(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
-            Parameter(name="nu", link="log", prior=Prior.of("Gamma", 2, 0.1)),
+            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(name="nu", link="log", support="positive", prior=Prior.of("Gamma", 2, 0.1)),
         )
 
     def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:

@@ -117,7 +117,7 @@ def _target(
     level = conditional.level or incomplete.variables[name].level
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
-    family = settle_family(conditional, column)
+    family = settle_family(conditional, column).bind(column)
     formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(filled.get(name, column.values)[rows])
     target = Target(

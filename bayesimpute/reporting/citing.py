@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bayesimpute.families import Family
 from bayesimpute.reporting.publications import REFERENCES
+from bayesimpute.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
@@ -44,7 +45,7 @@ def used(imputed: "Result | None" = None) -> tuple[str, ...]:
         families = selecting(imputed)
         left_out -= set(SELECTION) if families else set()
         left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
-        left_out |= set() if "nuts" in samplers(imputed) else {"hoffman2014"}
+        left_out |= {s.source for name, s in SAMPLERS.items() if s.source and name not in samplers(imputed)}
     return tuple(key for key in REFERENCES if key not in left_out)
 
 

@@ -31,7 +31,7 @@ from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Target
-from bayesimpute.samplers import SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
+from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 
 TARGET_AUTOCORRELATION = 0.1
 CALIBRATION = 500
@@ -107,7 +107,7 @@ class Described:
     @property
     def threads(self) -> bool:
         """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
-        return not self.compatible and all(name in UNLOCKED for name in self.samplers.values())
+        return not self.compatible and all(SAMPLERS[name].unlocked for name in self.samplers.values())
 
     @cached_property
     def samplers(self) -> Mapping[str, str]:
@@ -118,9 +118,8 @@ class Described:
     @cached_property
     def large(self) -> frozenset[str]:
         """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
-        return frozenset(
-            n for n, placed in self.placements.items() if is_large(placed) and self.samplers[n] in UNLOCKED
-        )
+        samplers = self.samplers
+        return frozenset(n for n, p in self.placements.items() if is_large(p) and SAMPLERS[samplers[n]].unlocked)
 
 
 class Workspace:

@@ -123,8 +123,8 @@ def correlated(design: Design) -> Predictor | None:
 
 
 def is_correlation(parameter: Parameter) -> bool:
-    """Whether a parameter lives on Fisher's z."""
-    return parameter.link == "fisher"
+    """Whether a parameter is a correlation."""
+    return parameter.support == "signed unit"
 
 
 def slopes(design: Design) -> tuple[Predictor, ...]:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.errors import FormulaError
-from bayesimpute.base.priors import DISTRIBUTIONS, Prior
+from bayesimpute.base.priors import Prior
 
 EXAMPLES = {
     "Normal": (1.0, 2.0),

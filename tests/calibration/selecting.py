@@ -82,7 +82,7 @@ class Structure:
 
     @property
     def _correlated(self) -> bool:
-        return self.family.selection is not None and self.family.selection.joint
+        return bool(self.family.together)
 
 
 def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

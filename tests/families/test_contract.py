@@ -108,6 +108,7 @@ VALUES = {
     "probit": (0.05, 0.4, 0.93),
     "fisher": (-0.9, 0.0, 0.6),
 }
+SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
 each_family = pytest.mark.parametrize("family", ALL, ids=str)
 
 
@@ -156,6 +157,15 @@ def test_the_first_parameter_is_mu_and_links_invert(family: Family) -> None:
         link = LINKS[p.link]
         at = np.array(VALUES[p.link])
         np.testing.assert_allclose(link.inverse(link.link(at)), at, rtol=1e-12)
+        assert p.support == SUPPORTS[p.link]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_are_the_same_in_a_graph(name: str) -> None:
+    import pytensor.tensor as pt
+
+    at = np.array(VALUES[name])
+    np.testing.assert_allclose(LINKS[name].symbolic(pt.constant(at)).eval(), LINKS[name].link(at), rtol=1e-12)
 
 
 @each_family

@@ -13,6 +13,7 @@ from graphs import centred, compiled_logp, layout_of
 from modelling import conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
+from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import build, vectors
 from bayesimpute.plan.conditional import Conditional
@@ -78,8 +79,8 @@ class Point:
             self.v = np.concatenate([self.draw["sigma"], *(self.draw[b.key].ravel() for b in scale.outer)])
         # the graph's density has the Jacobian of the logit for a uniform prior, the sampler's that of the log
         self.jacobian = 0.0
-        for name, priors in vectors(design).items():
-            for prior, value in zip(priors, self.draw[name] if name.endswith("_sd") else [], strict=False):
+        for name, vector in vectors(design).items():
+            for prior, value in zip(vector.priors, self.draw[name] if name.endswith("_sd") else [], strict=False):
                 if prior.name == "Uniform":
                     lower, upper = prior.args
                     self.jacobian += np.log((value - lower) * (upper - value) / (upper - lower)) - np.log(value)
@@ -332,8 +333,7 @@ def test_a_forgotten_term_is_seen() -> None:
 
 
 def test_every_prior_of_deviations_is_among_them() -> None:
-    from bayesimpute.samplers.gibbs.layout import POSITIVE
-
     designs: list[Design] = [school_model(item).design for item in PLANS.values()]
     met = {prior.name for d in designs for b in d.blocks for prior in b.priors}
-    assert met | {d.predictors[1].priors[0].name for d in designs} == set(POSITIVE)
+    met |= {d.predictors[1].priors[0].name for d in designs}
+    assert met == {name for name, d in DISTRIBUTIONS.items() if d.slice}

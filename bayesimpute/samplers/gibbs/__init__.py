@@ -36,6 +36,7 @@ change of what it calls in another file, delete the cached ``*.nbi``.)
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 
@@ -43,6 +44,12 @@ from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 @dataclass(frozen=True)
 class Gibbs:
     """The compiled sampler of mixed models; see the module."""
+
+    why: ClassVar[str] = "the compiled sampler draws from exactly the posterior of this model"
+    automatic: ClassVar[bool] = True
+    unlocked: ClassVar[bool] = True
+    called: ClassVar[str] = "a Gibbs sampler with random effects integrated out"
+    source: ClassVar[str | None] = None
 
     def supports(self, model: ConditionalModel) -> bool:
         """Targets and parts that the module lists."""

@@ -45,13 +45,13 @@ def starts(part: Part, sigma: float, rng: np.random.Generator) -> np.ndarray:
     return np.array(theta)
 
 
-def start(prior: Prior, rng: np.random.Generator) -> float:
+def start(prior: Prior, rng: np.random.Generator, spread: float = SPREAD) -> float:
     """The log of a value near the middle of a prior of positive numbers."""
-    if prior.name == "Uniform":
+    if prior.support == "interval":
         lower, upper = prior.args
         return float(np.log(lower + (upper - lower) * rng.uniform(0.1, 0.9)))
     middle = np.median(prior.draw(np.random.default_rng(0), 1001))
-    return float(np.log(middle) + rng.uniform(-SPREAD, SPREAD))
+    return float(np.log(middle) + rng.uniform(-spread, spread))
 
 
 def predictor_values(part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:

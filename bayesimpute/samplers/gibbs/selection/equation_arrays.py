@@ -8,10 +8,9 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Block, Design, Predictor
 from bayesimpute.families import HeckmanProbit
-from bayesimpute.samplers.gibbs.layout import POSITIVE, Layout, Rows, layout, ordered
+from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded, layout, ordered
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.selection.equations import Equation, Pair
-from bayesimpute.samplers.gibbs.selection.ridge import BETA, FISHER
 from bayesimpute.samplers.sampler import Data
 
 
@@ -70,7 +69,7 @@ class Frame:
             deviations=self._deviations(),
             first=self._products(x * of_x, z * of_z, w * of_w),
             second=self._products(x[:observed], z[:observed], w[:observed]),
-            sigma=(1, 1.0, 0.0) if binary else _positive(self.predictors["sigma"].priors[0]),
+            sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
             rho=correlation(self.predictors["rho"].priors[0]),
             binary=binary,
         )
@@ -95,21 +94,13 @@ class Frame:
 
 def correlation(prior: Prior) -> np.ndarray:
     """A prior of rho as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
-    if prior.name == "FisherNormal":
-        return np.array([FISHER, *prior.args, -1.0, 1.0])
-    if prior.name == "ScaledBeta":
-        return np.array([BETA, *prior.args, -1.0, 1.0])
-    return np.array([BETA, 1.0, 1.0, *prior.args])
+    assert prior.distribution.ridge is not None
+    return np.array(prior.distribution.ridge(*prior.args))
 
 
 def _equations(design: Design) -> tuple[Predictor, Predictor]:
     found = {p.key: p for p in design.predictors}
     return found["mu"], found["selection"]
-
-
-def _positive(prior: Prior) -> tuple[int, float, float]:
-    first, second = (*prior.args, 0.0)[:2]
-    return POSITIVE.index(prior.name) + 1, float(first), float(second)
 
 
 def _selecting(block: Block) -> np.ndarray:

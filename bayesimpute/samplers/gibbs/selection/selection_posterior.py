@@ -11,6 +11,7 @@ from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.selection.equation_arrays import Frame
 from bayesimpute.samplers.gibbs.selection.equations import Pair
 from bayesimpute.samplers.gibbs.selection.selection_sweeps import run_selection
+from bayesimpute.samplers.gibbs.states import start
 from bayesimpute.samplers.sampler import Data, SamplerState, Stats, one_by_one
 
 BURN_IN = (30, 100, 200, 400, 1500)
@@ -101,9 +102,9 @@ class SelectionPosterior:
         lay, predictors = self.frame.lay, self.frame.predictors
         theta = [0.0]
         for b in self.frame.blocks:
-            theta += [_start(prior, rng) for prior in b.priors]
+            theta += [start(prior, rng, SPREAD) for prior in b.priors]
             theta += list(rng.uniform(-SPREAD, SPREAD, b.width * (b.width - 1) // 2))
-        sigma = _start(predictors["sigma"].priors[0], rng) if "sigma" in predictors else 0.0
+        sigma = start(predictors["sigma"].priors[0], rng, SPREAD) if "sigma" in predictors else 0.0
         n, size = len(theta), lay.mean.size + lay.clusters * lay.width
         arrays = {"theta": np.array(theta), "z": lay.mean.copy(), "mean": np.zeros(n), "covariance": np.zeros((n, n))}
         arrays |= {"count": np.array(0.0), "zeta": np.array(_correlation(predictors["rho"].priors[0], rng))}
@@ -116,15 +117,6 @@ class SelectionPosterior:
 def _tuple(state: SamplerState, names: tuple[str, ...]) -> tuple:
     values = (state.arrays[name] for name in names)
     return tuple(value if value.ndim else float(value) for value in values)
-
-
-def _start(prior: Prior, rng: np.random.Generator) -> float:
-    """The log of a value near the middle of a prior of positive numbers."""
-    if prior.name == "Uniform":
-        lower, upper = prior.args
-        return float(np.log(lower + (upper - lower) * rng.uniform(0.1, 0.9)))
-    middle = np.median(prior.draw(np.random.default_rng(0), 1001))
-    return float(np.log(middle) + rng.uniform(-SPREAD, SPREAD))
 
 
 def _correlation(prior: Prior, rng: np.random.Generator) -> float:
