@@ -110,6 +110,7 @@ def draw(
     matrices: Mapping[str, Mapping[str, np.ndarray]],
     unit: float,
     memory: dict[str, Derivatives],
+    moved: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """One draw of the missing cells given one draw of all parameters, shape (cell,).
 
@@ -131,6 +132,8 @@ def draw(
         About one standard deviation of the variable.
     memory : dict
         Derivatives by variable, kept until another column changes that the models read; they are put in here.
+    moved : ndarray, shape (cell,), or float
+        What is added to the values of the variable's own model.
     """
     scenario = how.scenario(draws, completed, matrices)
     cells, family = completed.cells(how.target), how.target.family
@@ -138,10 +141,11 @@ def draw(
         given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
         if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
             memory[how.target.name] = given
-        return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), given)
+        sd = np.broadcast_to(theta["sigma"], cells.shape)
+        return draw_normal(rng, scenario, cells, theta["mu"] + moved, sd, given)
 
     def own(values: np.ndarray) -> np.ndarray:
-        return family.logp(values, theta)
+        return family.logp(values - moved, theta)
 
     if how.kind == "enumerated":
         return draw_binary(rng, how.affected, cells, own, scenario.logp)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.compatible.affected import Affected
-from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.design import places as block_places
 from bayesimpute.designs.placement import Placement
@@ -29,7 +29,9 @@ class Factor:
     rows : ndarray of int, shape (row,)
         The same as rows of the data.
     y : ndarray, shape (row,)
-        Its own target there, NaN where a selection model says that it was not selected.
+        Its own target there as the model has it, NaN where a selection model says that it was not selected.
+    move : str or None
+        The column that is added to what its model draws.
     matrices : mapping of str to ndarray
         Its matrices there, on the current data.
     """
@@ -39,6 +41,7 @@ class Factor:
     at: np.ndarray
     rows: np.ndarray
     y: np.ndarray
+    move: str | None
     matrices: Mapping[str, np.ndarray]
 
     @property
@@ -56,6 +59,12 @@ class Factor:
         matrices = {**self.matrices, **(changed or {})}
         return self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
 
+    def outcome(self, now: Mapping[str, np.ndarray], given: Columns, changed: frozenset[str]) -> np.ndarray:
+        """Its own target as its model has it, where what is added to it follows from other values of the cells."""
+        if self.move not in changed:
+            return self.y
+        return self.y + now[self.move][self.rows] - given[self.move].to_numpy(dtype=float)[self.at]
+
     def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of mu, (row,), from those of the matrices that change."""
         design, draw = self.design, self.draw
@@ -64,6 +73,9 @@ class Factor:
             if b.key in derivatives:
                 terms = derivatives[b.key] * draw[b.key][self.codes[b.key]]
                 total = total + sum(terms[:, place].sum(axis=1) for name, place in block_places(b) if name == "mu")
+        for offset in design.offsets:
+            if offset.key in derivatives and offset.predictor == "mu":
+                total = total + derivatives[offset.key][:, 0]
         return design.scale * total
 
     @cached_property
@@ -81,10 +93,16 @@ def factor(
     placement: Placement, draw: Draw, affected: Affected, at: np.ndarray, completed: Completed, matrices: Mapping
 ) -> Factor:
     """A factor on the current data; `matrices` are those of all rows."""
-    rows = affected.rows[at]
-    y = np.where(placement.learns[rows], completed.values[placement.design.name][rows], np.nan)
+    rows, move = affected.rows[at], completed.move(placement.design.name)
+    y = np.where(placement.learns[rows], completed.unmoved(placement.design.name)[rows], np.nan)
     return Factor(
-        placement=placement, draw=draw, at=at, rows=rows, y=y, matrices={key: m[rows] for key, m in matrices.items()}
+        placement=placement,
+        draw=draw,
+        at=at,
+        rows=rows,
+        y=y,
+        move=move,
+        matrices={key: m[rows] for key, m in matrices.items()},
     )
 
 
@@ -114,27 +132,31 @@ class Scenario:
         derived = self.affected.derived
         changed = self.affected.changed(self.name)
         names = {name for column in derived for name in column.expression.names} | {self.name}
-        names |= {n for f in self.factors for n in f.design.inputs}
+        names |= {n for f in self.factors for n in f.design.inputs | ({f.move} if f.move else frozenset())}
         kept = [name for name in names if name == self.name or name not in changed]
         return self.completed.excerpt(self.affected.rows, [n for n in kept if n in self.completed.values])
 
-    def matrices(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The matrices of each factor that change with the cells, at these values of them, shape (cell,)."""
+    def given(self, cells: np.ndarray) -> Columns:
+        """The columns at the affected rows at these values of the cells, shape (cell,)."""
         affected = self.affected
         values = np.where(affected.cell >= 0, cells[affected.cell], self._excerpt.values(self.name))
-        columns = self._excerpt.given(self.name, values, affected.derived)
-        changed = affected.changed(self.name)
-        return [{key: m[f.at] for key, m in f.design.matrices(columns, changed).items()} for f in self.factors]
+        return self._excerpt.given(self.name, values, affected.derived)
 
-    def thetas(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The parameters of each factor at these values of the cells, shape (cell,)."""
-        return [f.theta(matrices) for f, matrices in zip(self.factors, self.matrices(cells), strict=True)]
+    @cached_property
+    def _changed(self) -> frozenset[str]:
+        return self.affected.changed(self.name)
+
+    def matrices(self, columns: Columns) -> list[dict[str, np.ndarray]]:
+        """The matrices of each factor that change with the cells, from such columns."""
+        return [{key: m[f.at] for key, m in f.design.matrices(columns, self._changed).items()} for f in self.factors]
 
     def logp(self, cells: np.ndarray) -> np.ndarray:
         """The log-density of all factors at these values of the cells, summed over each block, shape (block,)."""
         total = np.zeros(self.affected.blocks)
         with np.errstate(all="ignore"):
-            for f, theta in zip(self.factors, self.thetas(cells), strict=True):
-                found = f.design.family.logp(f.y, theta)
+            columns = self.given(cells)
+            for f, matrices in zip(self.factors, self.matrices(columns), strict=True):
+                y = f.outcome(self.completed.values, columns, self._changed)
+                found = f.design.family.logp(y, f.theta(matrices))
                 total += np.bincount(self.affected.block[f.at], weights=found, minlength=len(total))
         return np.where(np.isnan(total), -np.inf, total)

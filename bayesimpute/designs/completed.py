@@ -71,6 +71,15 @@ class Completed:
         """The values of the missing units of a target."""
         return self.values[target.name][target.missing_rows]
 
+    def move(self, name: str) -> str | None:
+        """The column that is added to what the model of a target draws."""
+        return self._targets[name].move if name in self._targets else None
+
+    def unmoved(self, name: str) -> np.ndarray:
+        """The values of a target as its model has them: without what was added to those that were drawn."""
+        move = self.move(name)
+        return self.values[name] if move is None else self.values[name] - self.values[move]
+
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows
         values = self.values[target.name]
@@ -80,9 +89,8 @@ class Completed:
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
-        return Excerpt(
-            self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
-        )
+        series = {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
+        return Excerpt(self._incomplete, self._targets, rows, series)
 
     def _labelled(self, name: str) -> bool:
         column = self._incomplete.columns.get(name)
@@ -95,6 +103,8 @@ class Completed:
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
         for column in columns:
             result = self._computed(column)
+            if column.only is not None:
+                result = np.where(self._targets[column.only].imputed_row, result, 0.0)
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
@@ -134,14 +144,18 @@ class Excerpt:
     ----------
     incomplete : Incomplete
         The data.
+    targets : mapping of str to Target
+        What is imputed in them.
     rows : ndarray of int, shape (row,)
         Which rows; all of a cluster, for every key of a cluster mean that follows from the variable.
     series : mapping of str to Series
         The columns at these rows.
     """
 
-    def __init__(self, incomplete: Incomplete, rows: np.ndarray, series: Mapping[str, pd.Series]) -> None:
-        self._incomplete, self._rows, self._series = incomplete, rows, dict(series)
+    def __init__(
+        self, incomplete: Incomplete, targets: Mapping[str, Target], rows: np.ndarray, series: Mapping[str, pd.Series]
+    ) -> None:
+        self._incomplete, self._targets, self._rows, self._series = incomplete, targets, rows, dict(series)
 
     def values(self, name: str) -> np.ndarray:
         """A column of numbers or codes as it stands, shape (row,)."""
@@ -155,6 +169,8 @@ class Excerpt:
         series = {**self._series, name: _as_series(self._incomplete, name, values)}
         for column in derived:
             result = evaluate_expression(column.expression, series, {"cluster_mean": self._cluster_mean})
+            if column.only is not None:
+                result = np.where(self._targets[column.only].imputed_row[self._rows], result, 0.0)
             if column.fills:
                 known = self._incomplete.columns[column.name].values[self._rows]
                 result = np.where(np.isnan(known), result, known)

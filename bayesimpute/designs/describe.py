@@ -13,7 +13,7 @@ for the standardised target and columns: on the raw scale they would not survive
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ import pandas as pd
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill_within
-from bayesimpute.designs.design import Block, Design, Predictor, Units
+from bayesimpute.designs.design import Block, Design, Offset, Predictor, Units
 from bayesimpute.designs.information_ratio import information_ratio
 from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, labelled, lookups, prefixed
 from bayesimpute.designs.subsample import representative
@@ -78,7 +78,7 @@ class _Describer:
         at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
         self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
         self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
-        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]]
+        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]] - self.known()
         scaled = self.target.family.standardise
         self.centre = float(self.y.mean()) if scaled else 0.0
         self.scale = float(self.y.std()) if scaled else 1.0
@@ -98,7 +98,25 @@ class _Describer:
             blocks=blocks,
             centre=self.centre,
             scale=self.scale,
+            offsets=tuple(offset for p in predictors for offset in self.offsets(p)),
         )
+
+    def offsets(self, p: Predictor) -> Iterator[Offset]:
+        """What is added to a linear predictor: by its formula, and by an adjustment of what is imputed."""
+        formula, mine = self.target.formulas.get(p.parameter.name), {"predictor": p.key, "unit": p.units.unit}
+        if formula is not None and formula.offsets:
+            yield Offset(key=f"{p.key}_offset", columns=formula.offset_columns, fitted=True, **mine)
+        if p.parameter.name == "mu" and self.target.shift is not None:
+            columns, fitted = (self.target.shift,), self.target.learns_imputed
+            yield Offset(key=f"{p.key}_shift", columns=columns, fitted=fitted, **mine)
+
+    def known(self) -> np.ndarray | float:
+        """What offsets say of y itself: coefficients, centre and scale are about the rest."""
+        formula, identity = self.target.formulas.get("mu"), self.target.family.parameters[0].link == "identity"
+        if formula is None or not formula.offsets or not identity:
+            return 0.0
+        columns = [self.frames[Rows.OBSERVED][name] for name in formula.offset_columns]
+        return sum(column.to_numpy(dtype=float) for column in columns)
 
     def units(self, p: Parameter) -> Units:
         if p.unit == "location":

@@ -85,6 +85,36 @@ class Predictor:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Offset:
+    """What is added to a linear predictor with the coefficient 1: a matrix of one column, where there is any.
+
+    Parameters
+    ----------
+    key : str
+        Of the matrix.
+    predictor : str
+        The key of the linear predictor.
+    columns : tuple of str
+        The columns of the data whose sum it is, in the units of the linear predictor.
+    unit : float
+        Of the linear predictor: eta_s has the sum divided by it.
+    fitted : bool
+        Whether the model is fitted with it. What is zero wherever the model is fitted only moves predictions.
+    """
+
+    key: str
+    predictor: str
+    columns: tuple[str, ...]
+    unit: float
+    fitted: bool
+
+    def write(self, out: np.ndarray, columns: Columns, rows: np.ndarray | None) -> None:
+        """Put the standardised values at some rows, or at all, into `out`, shape (row, 1)."""
+        every = sum(columns[name].to_numpy(dtype=float) for name in self.columns)
+        out[:, 0] = (every if rows is None else every[rows]) / self.unit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
     """Group-specific effects of one cluster key that have one covariance matrix; they may belong to several parameters.
 
@@ -151,6 +181,8 @@ class Design:
         The group-specific effects.
     centre, scale : float
         y_s = (y - centre) / scale.
+    offsets : tuple of Offset
+        What is added to linear predictors.
     """
 
     name: str
@@ -160,6 +192,7 @@ class Design:
     blocks: tuple[Block, ...]
     centre: float
     scale: float
+    offsets: tuple[Offset, ...] = ()
 
     def predictor(self, key: str) -> Predictor:
         """One of them."""
@@ -188,13 +221,19 @@ class Design:
     def reads(self) -> Mapping[str, frozenset[str]]:
         """The same by matrix, with the keys of :meth:`matrices`."""
         common = {name: frozenset(matrix.columns) for name, (_, matrix) in self.formulas.items()}
+        common |= {offset.key: frozenset(offset.columns) for offset in self.offsets}
         return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
 
     @cached_property
     def widths(self) -> tuple[tuple[str, int], ...]:
         """The keys of the matrices and their numbers of columns."""
         common = [(name, len(matrix.names)) for name, (_, matrix) in self.formulas.items()]
-        return (*common, *((b.key, b.width) for b in self.blocks))
+        return (*common, *((b.key, b.width) for b in self.blocks), *((offset.key, 1) for offset in self.offsets))
+
+    @cached_property
+    def fitted_keys(self) -> frozenset[str]:
+        """The keys of the matrices that the model is fitted with."""
+        return frozenset(key for key, _ in self.widths) - {offset.key for offset in self.offsets if not offset.fitted}
 
     def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
         """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
@@ -235,6 +274,10 @@ class Design:
                 if b.key in arrays:
                     at = rows[b.key] if isinstance(rows, Mapping) else rows
                     matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
+        for offset in self.offsets:
+            if offset.key in arrays and (changed is None or changed & set(offset.columns)):
+                at = rows[offset.key] if isinstance(rows, Mapping) else rows
+                offset.write(arrays[offset.key], columns, at)
 
     def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
@@ -248,6 +291,9 @@ class Design:
             terms = data[f"X_{b.key}"] * draw[b.key][data[f"codes_{b.key}"]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[: len(etas[parameter]), place].sum(axis=1)
+        for offset in self.offsets:
+            if offset.fitted:
+                etas[offset.predictor] = etas[offset.predictor] + data[f"X_{offset.key}"][:, 0]
         return etas
 
     def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -295,6 +341,8 @@ class Design:
             terms = matrices[b.key] * draw[b.key][codes[b.key]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
+        for offset in self.offsets:
+            etas[offset.predictor] = etas[offset.predictor] + matrices[offset.key][:, 0]
         return etas
 
     def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -168,6 +168,9 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
                 shorter = block.rows is not design.rows(key)  # the observed rows are the first
                 rows = terms[: holders["y_data"].shape[0]] if shorter else terms
                 eta[key] = eta[key] + rows[:, place].sum(axis=1)
+        for offset in design.offsets:
+            if offset.fitted:
+                eta[offset.predictor] = eta[offset.predictor] + holders[f"X_{offset.key}"][:, 0]
         design.family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"])
     return model
 

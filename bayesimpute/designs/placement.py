@@ -79,8 +79,10 @@ class Placement:
     def fitted_rows(self) -> Mapping[str, np.ndarray]:
         """The rows that each matrix is needed at to fit the model."""
         at = {Rows.OBSERVED: self.learn_rows, Rows.ALL: self.model_rows}
-        common = {p.parameter.name: at[p.parameter.rows] for p in self.design.predictors}
-        return common | {b.key: at[b.rows] for b in self.design.blocks}
+        design = self.design
+        common = {p.parameter.name: at[p.parameter.rows] for p in design.predictors}
+        added = {o.key: at[design.rows(o.predictor)] for o in design.offsets}
+        return common | {b.key: at[b.rows] for b in design.blocks} | added
 
     @cached_property
     def fitted_codes(self) -> Mapping[str, np.ndarray]:
@@ -93,7 +95,8 @@ class Placement:
 
         Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
         """
-        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in matrices.items()}
+        fitted = {key: m for key, m in matrices.items() if key in self.design.fitted_keys}
+        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in fitted.items()}
         data |= self.fitted_codes
         return data | {"y_data": self.response(y)}
 

@@ -103,7 +103,7 @@ class LargeData(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name == "y_data":
-            y = self.placement.response(self._completed.values[self.design.name])
+            y = self.placement.response(self._completed.unmoved(self.design.name))
             return y if self._chosen is None else y[self._chosen]
         if name.startswith("codes_"):
             codes = self.placement.fitted_codes[name]
@@ -133,7 +133,7 @@ class LargeData(Mapping[str, np.ndarray]):
         return LargeData(part, self._completed, np.flatnonzero(part.fitted_codes[f"codes_{block.key}"] >= 0))
 
     def __iter__(self) -> Iterator[str]:
-        yield from (f"X_{key}" for key, _ in self.design.widths)
+        yield from (f"X_{key}" for key, _ in self._widths)
         yield from self.placement.fitted_codes
         yield "y_data"
 
@@ -155,11 +155,15 @@ class LargeData(Mapping[str, np.ndarray]):
             yield part, {**self._matrices(part), **codes, "y_data": y[part]}
 
     def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
-        rows = {key: self._rows(key)[part] for key, _ in self.design.widths}
-        wanted = [(key, width) for key, width in self.design.widths if keys is None or key in keys]
+        rows = {key: self._rows(key)[part] for key, _ in self._widths}
+        wanted = [(key, width) for key, width in self._widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
         self.design.refresh(made, self._completed.columns, rows)
         return {f"X_{key}": matrix for key, matrix in made.items()}
+
+    @property
+    def _widths(self) -> list[tuple[str, int]]:
+        return [(key, width) for key, width in self.design.widths if key in self.design.fitted_keys]
 
     def _rows(self, key: str) -> np.ndarray:
         rows = self.placement.fitted_rows[key]

@@ -105,6 +105,11 @@ class Formula:
     trees: tuple[Term, ...]
     offsets: tuple[Node, ...] = ()
 
+    @property
+    def offset_columns(self) -> tuple[str, ...]:
+        """The columns of a lifted formula that stand for what is in each ``offset()``."""
+        return tuple(node.name for node in self.offsets if isinstance(node, Name))
+
     @classmethod
     def of(
         cls,

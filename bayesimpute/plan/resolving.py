@@ -13,6 +13,7 @@ from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.adjusted import Adjustment, adjusted
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
@@ -29,8 +30,8 @@ def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formul
     return read, calls
 
 
-def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
-    """Settle a plan that has passed ``check``."""
+def resolve(plan: Plan, incomplete: Incomplete, adjustments: Iterable[Adjustment] = ()) -> Resolved:
+    """Settle a plan that has passed ``check``, and adjustments of what it imputes."""
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
     wanted = needed(plan, incomplete) | {model.target for model in plan.models}
@@ -54,6 +55,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
     )
+    resolved = adjusted(resolved, adjustments)
     return _compatible(resolved, plan.run.visit_sequence) if plan.substantive else resolved
 
 
@@ -84,7 +86,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     """Every column whose values a target's formulas need, those behind derived variables included."""
-    direct = frozenset().union(*(formula.needs for formula in target.formulas.values()))
+    direct = target.adjusting.union(*(formula.needs for formula in target.formulas.values()))
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
 
 

@@ -58,6 +58,9 @@ class Target:
         Where its model stands in the plan.
     conditional : Conditional
         Its model as the plan has it.
+    shift, move : str or None
+        Derived columns that are zero where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is added
+        to the linear predictor of ``mu``, the other to the value that was drawn.
     """
 
     name: str
@@ -74,6 +77,8 @@ class Target:
     kind: str
     conditional: Conditional
     path: str = ""
+    shift: str | None = None
+    move: str | None = None
 
     @cached_property
     def fit_rows(self) -> np.ndarray:
@@ -107,17 +112,27 @@ class Target:
         return self.rows[self.impute]
 
     @cached_property
+    def imputed_row(self) -> np.ndarray:
+        """Whether the value of each row is drawn, bool, shape (row,)."""
+        return self.impute[self.unit_of_row]
+
+    @cached_property
     def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
         if self.level is None:
             return self.missing_rows, np.arange(len(self.missing_rows))
-        rows = np.flatnonzero(self.impute[self.unit_of_row])
+        rows = np.flatnonzero(self.imputed_row)
         return rows, (np.cumsum(self.impute) - 1)[self.unit_of_row[rows]]
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The columns that its formulas read."""
-        return frozenset().union(*(f.names for f in self.formulas.values()))
+        """The columns that its formulas and adjustments read."""
+        return self.adjusting.union(*(f.names for f in self.formulas.values()))
+
+    @property
+    def adjusting(self) -> frozenset[str]:
+        """The columns of its adjustments."""
+        return frozenset({self.shift, self.move} - {None})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,12 +149,15 @@ class DerivedColumn:
         Whether the column is in the data, so that only its missing cells are computed.
     named : bool
         Whether the plan names it; cluster means and indicators in formulas are nobody's columns.
+    only : str or None
+        A target: where it is not imputed, the column is zero.
     """
 
     name: str
     expression: Expression
     fills: bool = False
     named: bool = False
+    only: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

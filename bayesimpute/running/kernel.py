@@ -208,9 +208,10 @@ class Bench:
             return LargeData(placement, self.completed)
         fitted = self._sheet(target, "fitted").current(self.completed.columns)
         if target.name not in self._responses:
-            self._responses[target.name] = placement.response(self.completed.values[target.name])
+            self._responses[target.name] = placement.response(self.completed.unmoved(target.name))
         y = self._responses[target.name]
-        return {**{f"X_{key}": matrix for key, matrix in fitted.items()}, **placement.fitted_codes, "y_data": y}
+        held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
+        return {**held, **placement.fitted_codes, "y_data": y}
 
     def _sheet(self, target: Target, which: str) -> Sheet:
         place = target.name, which
@@ -227,6 +228,9 @@ class Bench:
             sheet.changed(changed)
         for name, placement in self.workspace.placements.items():
             if changed & placement.design.inputs:
+                self._data.pop(name, None)
+            if self.workspace.resolved.target(name).move in changed:
+                self._responses.pop(name, None)
                 self._data.pop(name, None)
         for name, how in self.workspace.compatible.items():
             if name != target.name and any(changed & other.design.inputs for other in how.placements.values()):
@@ -316,12 +320,22 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
     placement = space.placements[target.name]
     theta = placement.missing_at(bench.draw(target.name, state), bench.missing(target))
     how = space.compatible.get(target.name)
+    moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
-        return target.family.impute(rng, theta)
+        drawn = target.family.impute(rng, theta)
+        return drawn if moved is None else drawn + moved
     draws = {name: bench.draw(name, state) for name in how.placements}
     matrices = {name: bench.matrices(space.resolved.target(name)) for name in how.placements}
     return compatible.draw(
-        rng, how, theta, draws, bench.completed, matrices, unit=placement.design.scale, memory=bench.derivatives
+        rng,
+        how,
+        theta,
+        draws,
+        bench.completed,
+        matrices,
+        unit=placement.design.scale,
+        memory=bench.derivatives,
+        moved=0.0 if moved is None else moved,
     )
 
 

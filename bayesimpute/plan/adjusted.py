@@ -1,0 +1,49 @@
+"""What is imputed, changed by assumption: a settled plan with adjustments.
+
+An adjustment says by how much the missing values of a target differ from what its model says of them, as an expression
+of columns, incomplete ones at their current values. It becomes a derived column that is zero wherever the target is not
+imputed, so that it follows what it is computed from, and counts in who reads whom, like any other.
+
+* On the linear predictor (``"predictor"``) it is an offset of ``mu`` wherever that is evaluated: when the target is
+  imputed, in the factor that its model is in the draws of others, and in fitting where the model is fitted to imputed
+  values, for else the next fit would learn the shift away.
+* On the value (``"value"``) it is added to what was drawn, and taken off again before the model sees the value.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bayesimpute.formulas import Expression
+from bayesimpute.plan.targets import DerivedColumn, Resolved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """What is added for the missing values of a target.
+
+    Parameters
+    ----------
+    target : str
+        The variable.
+    shift : Expression
+        How much, in the units of the scale.
+    scale : {"predictor", "value"}
+        Whether it is added to the linear predictor of ``mu`` or to the value itself.
+    """
+
+    target: str
+    shift: Expression
+    scale: Literal["predictor", "value"] = "predictor"
+
+
+def adjusted(resolved: Resolved, adjustments: Iterable[Adjustment]) -> Resolved:
+    """The settled plan with adjustments: at most one of each scale for a target."""
+    derived, targets = list(resolved.derived), {t.name: t for t in resolved.targets}
+    for adjustment in adjustments:
+        name = adjustment.target
+        column = f"{adjustment.scale} shift of {name}"
+        derived.append(DerivedColumn(name=column, expression=adjustment.shift, only=name))
+        field = "shift" if adjustment.scale == "predictor" else "move"
+        targets[name] = replace(targets[name], **{field: column})
+    return replace(resolved, derived=tuple(derived), targets=tuple(targets.values()))
