@@ -243,7 +243,7 @@ def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
             known = cross_products(*weighted, fitted.lay, fitted.rows)
             state, _, u = run(rng, state, 1, tune, fitted.lay, known)
             arrays = {**arrays, **states.to_arrays(state), "u": u}
-        return arrays
+        return arrays, 1.0
 
     return step
 
@@ -267,8 +267,8 @@ def weights_used_again(rng: np.random.Generator, eta: np.ndarray, fitted: Any, o
 def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
     """Stale latent variables: of a predictor with no inner effects."""
     for _ in range(sweeps):
-        arrays = fitted.step(rng, {**arrays, "u": np.zeros_like(arrays["u"])}, 1, tune)
-    return arrays
+        arrays, _ = fitted.step(rng, {**arrays, "u": np.zeros_like(arrays["u"])}, 1, tune)
+    return arrays, 1.0
 
 
 @dataclass

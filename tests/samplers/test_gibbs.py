@@ -243,7 +243,7 @@ def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypa
 
 def test_chains_start_apart(model: ConditionalModel) -> None:
     posterior: Any = Gibbs().compile(model)
-    starts = [posterior._start(np.random.default_rng(k)).arrays for k in range(20)]
+    starts = [posterior.engine.start(np.random.default_rng(k)) for k in range(20)]
     one_sigma = any(p.key == "sigma" and p.matrix is None for p in model.design.predictors)
     for name in {"theta", "sigma_theta"} & starts[0].keys():
         spread = np.array([start[name] for start in starts]).std(axis=0)

@@ -30,9 +30,9 @@ and nu of a t distribution (``heavy_tails.py``), and all parameters where one ou
 Selection models are two such models given their latent variables (``selection``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
-one of ten once. To support more models, write an engine (``engines.py`` says how) and extend
-:func:`~bayesimpute.samplers.gibbs.predictors.kind` last. (Numba's cache knows a function by its own file: after a
-change of what it calls in another file, delete the cached ``*.nbi``.)
+one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by
+its own file: after a change of what it calls in another file, delete the cached ``*.nbi``. Kernels call each other by
+name: one that is passed as an argument misses the cache in every process.)
 """
 
 from dataclasses import dataclass
@@ -45,19 +45,13 @@ class Gibbs:
     """The compiled sampler of mixed models; see the module."""
 
     def supports(self, model: ConditionalModel) -> bool:
-        """Targets and parts that the module lists."""
-        from bayesimpute.samplers.gibbs.predictors import supported
-        from bayesimpute.samplers.gibbs.selection import selects
+        """Whether an engine takes the model."""
+        from bayesimpute.samplers.gibbs.engines import engine_for
 
-        return supported(model.design) or selects(model.design)
+        return engine_for(model.design) is not None
 
     def compile(self, model: ConditionalModel) -> Posterior:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
-        from bayesimpute.samplers.gibbs.selection import selects
-        from bayesimpute.samplers.gibbs.selection.selection_posterior import SelectionPosterior
 
-        if selects(model.design):
-            return SelectionPosterior(design=model.design)
-        codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
-        return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))
+        return GibbsPosterior.of(model.design, model.data)

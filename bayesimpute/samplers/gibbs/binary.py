@@ -6,18 +6,21 @@ them there may be moves along the model's own likelihood (``binary_moves.py``).
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
+from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
+from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.latent import draw_probit, logit_products, respond
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import LINKS, Codes, Part, parts
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
@@ -81,23 +84,33 @@ class Augmented:
     columns: Columns
     products: Products
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+    def step(
+        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
+    ) -> tuple[dict[str, np.ndarray], float]:
         """Sweeps."""
         link = np.int64(LINKS.index(self.link))
         model = link, self.moving, self.lay, self.rows, self.columns, self.products
         learnt = arrays["lengths"], float(arrays["lengths_count"])
         state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
-        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Binary:
     """The layout of a model; log sigma, theta's first place, is 0 and stays."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn()
     link: str
     mu: Part
     lay: Layout
     rows: Rows
+
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Yes/no targets with one of the links; the target takes no offset away."""
+        family = design.family
+        known = isinstance(family, Bernoulli) and family.link in LINKS and mixed(design, "mu")
+        return known and not parts(design)["mu"].predictor.offset
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Binary":
@@ -113,12 +126,11 @@ class Binary:
         moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
         return Augmented(self.link, moving, self.lay, self.rows, columns, products)
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one, without inner effects yet."""
-        del design
         none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
         lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        return to_arrays(fresh(starts(self.mu, 0.0, rng), self.lay.mean)) | none | lengths
+        return to_arrays(fresh(starts(self.mu.blocks, 0.0, rng), self.lay.mean)) | none | lengths
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""

@@ -6,17 +6,21 @@ likelihood, along which slices are taken in learnt directions, for the two go to
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
+from bayesimpute.families import StudentT
 from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.densities import LARGE, log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.latent import student_products
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import Codes, Part, parts
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.products import ROUNDING, TINY
 from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, start, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
@@ -141,41 +145,50 @@ class Weighted:
     kinds: np.ndarray
     args: np.ndarray
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+    def step(
+        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
+    ) -> tuple[dict[str, np.ndarray], float]:
         """Sweeps."""
         model = self.lay, self.rows, self.columns, self.kinds, self.args
         states = from_arrays(arrays), from_arrays(arrays, "nu_")
         state, tail, u = run_student(rng, *states, arrays["u"], sweeps, tune, *model)
-        return to_arrays(state) | {"u": u} | to_arrays(tail, "nu_")
+        return to_arrays(state) | {"u": u} | to_arrays(tail, "nu_"), 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Heavy:
     """The layout of a model, with the priors of sigma and nu."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "nu_theta"))
     mu: Part
+    tail: tuple[Prior, Prior]
     lay: Layout
     rows: Rows
     kinds: np.ndarray
     args: np.ndarray
 
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """T-distributed targets with one sigma and one nu."""
+        return isinstance(design.family, StudentT) and mixed(design, "mu")
+
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Heavy":
         """From the clusters of the fitted rows."""
         found = parts(design)
-        priors = [found[name].predictor.priors[0] for name in ("sigma", "nu")]
-        table = np.array([coded(prior) for prior in priors])
+        tail = found["sigma"].predictor.priors[0], found["nu"].predictor.priors[0]
+        table = np.array([coded(prior) for prior in tail])
         kinds, args = table[:, 0].astype(np.int64), np.ascontiguousarray(table[:, 1:])
-        return cls(found["mu"], *found["mu"].layout(priors[0], codes, n), kinds, args)
+        return cls(found["mu"], tail, *found["mu"].layout(tail[0], codes, n), kinds, args)
 
     def on(self, data: Data, y: np.ndarray) -> Weighted:
         """The model on data, with the target less its offset."""
         return Weighted(self.lay, self.rows, Columns(*self.mu.matrices(data), y), self.kinds, self.args)
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one, without inner effects yet."""
-        sigma, nu = (start(parts(design)[name].predictor.priors[0], rng) for name in ("sigma", "nu"))
-        state = fresh(starts(self.mu, sigma, rng), self.lay.mean)
+        sigma, nu = (start(prior, rng) for prior in self.tail)
+        state = fresh(starts(self.mu.blocks, sigma, rng), self.lay.mean)
         none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
         tail = fresh(np.array([nu]), np.zeros(0), 1)
         return to_arrays(state) | none | to_arrays(tail, "nu_")
