@@ -22,12 +22,12 @@ and where clusters are large in the other; interweaving the two helps, integrati
 With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
 parameters of log sigma given the residuals, at a cost of O(rows) (``sigma_moves.py``, ``sigma_formula.py``).
 
-Yes/no and t targets have a latent variable in each row, given which they are linear mixed models with known weights
-(``latent.py``: Pólya–Gamma weights, latent normals, gamma weights). A sweep draws these given the linear predictor,
-makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next sweep has its
-predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without them: sigma
-and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare (``binary_moves.py``).
-Selection models are two such models given their latent variables (``selection``).
+Yes/no and t targets have a latent variable in each row, given which they are linear mixed models on working rows
+(``working_rows.py``) with Pólya–Gamma weights, latent normals or gamma weights. A sweep draws these given the linear
+predictor, makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next
+sweep has its predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without
+them: sigma and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare
+(``binary_moves.py``). Selection models are two such models given their latent variables (``selection``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by

@@ -1,7 +1,9 @@
 """Student's t: normals with a weight for each row, and (log sigma, log nu) moved with the weights integrated out.
 
-Given the weights, nu hardly moves: there are as many of them as rows. Given the residuals alone sigma and nu have the t
-likelihood, along which slices are taken in learnt directions, for the two go together. Then the weights are drawn anew.
+sigma e / sqrt(w) with w ~ Gamma(nu / 2, rate nu / 2) is t-distributed, so that given the residual r the weight is
+Gamma((nu + 1) / 2, rate (nu + r^2 / sigma^2) / 2). Given the weights, nu hardly moves: there are as many of them as
+rows. Given the residuals alone sigma and nu have the t likelihood, along which slices are taken in learnt directions,
+for the two go together. Then the weights are drawn anew.
 """
 
 import math
@@ -17,13 +19,12 @@ from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.densities import LARGE, log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.latent import student_products
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
-from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, squared_residuals
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
-from bayesimpute.samplers.gibbs.products import ROUNDING, TINY
 from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, start, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
 
 SERIES = 200.0
@@ -95,15 +96,12 @@ def move_tail(rng, at, steps, squares, kinds, args):
 
 
 @compiled
-def squared(columns, eta):
-    """Squared residuals; never below rounding, so that sigma stays off zero where the target is linear."""
-    out, total = np.empty(eta.size), 0.0
-    for i in range(eta.size):
-        out[i] = (columns.y[i] - eta[i]) ** 2
-        total += columns.y[i] ** 2
-    for i in range(eta.size):
-        out[i] += ROUNDING * total / eta.size + TINY
-    return out
+def draw_weights(rng, squares, sigma, nu, y, root, response):
+    """Roots of the weights given squared residuals, and responses times these, in place."""
+    for i in range(squares.size):
+        rate = 0.5 * (nu + squares[i] / sigma**2)
+        root[i] = math.sqrt(rng.standard_gamma(0.5 * (nu + 1)) / rate)
+        response[i] = root[i] * y[i]
 
 
 @compiled
@@ -121,14 +119,14 @@ def run_student(rng, state, tail, u, sweeps, tune, lay, rows, columns, kinds, ar
     state = copied(state)
     nu, none, mean, covariance, count = copied(tail)
     steps = directions(covariance, count, np.zeros(2, dtype=np.int64))
-    at = np.empty(2)
+    at, root, response = np.empty(2), np.empty(columns.y.size), np.empty(columns.y.size)
     for _ in range(sweeps):
-        eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
-        squares = squared(columns, eta)
+        squares = squared_residuals(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
         at[0], at[1] = state[0][0], nu[0]
         move_tail(rng, at, steps, squares, kinds, args)
         state[0][0], nu[0] = at
-        products = student_products(rng, squares, math.exp(at[0]), math.exp(at[1]), columns, lay, rows)
+        draw_weights(rng, squares, math.exp(at[0]), math.exp(at[1]), columns.y, root, response)
+        products = weighted_products(root, response, columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, products)
         if tune:
             count = learn(at, count, mean, covariance)

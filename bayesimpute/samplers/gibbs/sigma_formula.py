@@ -9,12 +9,12 @@ from bayesimpute.designs.design import Design
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
-from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, divided, members
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
-from bayesimpute.samplers.gibbs.products import cross_products
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
 from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import run
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
 
 
@@ -36,8 +36,9 @@ class Divided:
         """Sweeps of both predictors, each with the inner effects of mu."""
         state, scale, u = from_arrays(arrays), from_arrays(arrays, "sigma_"), np.zeros((0, 0))
         for _ in range(sweeps):
-            weighted = divided(self.mu_columns, scale[0], scale[1], self.lay, self.rows, self.columns)
-            products = cross_products(*weighted, self.mu_lay, self.mu_rows)
+            root = inverse_sigma(scale[0], scale[1], self.columns, self.lay, self.rows)
+            response = self.mu_columns.y * root
+            products = weighted_products(root, response, self.mu_columns, self.mu_lay, self.mu_rows)
             state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
             of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
             scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
