@@ -27,7 +27,7 @@ from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
 from bayesimpute.samplers.gibbs.working_rows import responding, weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -107,9 +107,7 @@ class Augmented:
     columns: Columns
     products: Products
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         link = np.int64(LINKS.index(self.link))
         model = link, self.moving, self.lay, self.rows, self.columns, self.products

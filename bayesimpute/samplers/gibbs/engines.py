@@ -18,20 +18,15 @@ from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
-from bayesimpute.samplers.gibbs.states import Arrays
+from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
 
 class Fitted(Protocol):
     """A model on its data."""
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
-        """Sweeps from a state, which is left alone, to the next, whose inner effects fit its parameters.
-
-        Also the share of proposals that were accepted: 1 of an engine that makes none.
-        """
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
+        """Sweeps from a state, which is left alone, to the next, whose inner effects fit its parameters."""
         ...
 
 

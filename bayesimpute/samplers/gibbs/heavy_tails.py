@@ -22,7 +22,16 @@ from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, squared_residuals
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, start, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import (
+    Arrays,
+    Moved,
+    fresh,
+    from_arrays,
+    predictor_values,
+    start,
+    starts,
+    to_arrays,
+)
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -143,9 +152,7 @@ class Weighted:
     kinds: np.ndarray
     args: np.ndarray
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         model = self.lay, self.rows, self.columns, self.kinds, self.args
         states = from_arrays(arrays), from_arrays(arrays, "nu_")

@@ -15,6 +15,7 @@ from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.products import Products, add_rows, no_rows, summed
 from bayesimpute.samplers.gibbs.states import (
     Arrays,
+    Moved,
     fresh,
     from_arrays,
     predictor_values,
@@ -34,9 +35,7 @@ class Linear:
     engine: "Plain"
     products: Products
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps, then the inner effects."""
         after, _, u = run(rng, from_arrays(arrays), sweeps, tune, self.engine.lay, self.products)
         return to_arrays(after) | {"u": u}, 1.0

@@ -12,7 +12,7 @@ from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -30,9 +30,7 @@ class Divided:
     mu_rows: Rows
     mu_columns: Columns
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both predictors, each with the inner effects of mu."""
         state, scale, u = from_arrays(arrays), from_arrays(arrays, "sigma_"), np.zeros((0, 0))
         for _ in range(sweeps):

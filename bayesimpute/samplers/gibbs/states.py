@@ -13,6 +13,8 @@ from bayesimpute.samplers.gibbs.predictors import Part
 State = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 """Theta, z, and what was learnt: mean, covariance, from how many sweeps."""
 Arrays = Mapping[str, np.ndarray]
+Moved = tuple[dict[str, np.ndarray], float]
+"""The next state, and the share of proposals that were accepted: 1 of an engine that makes none."""
 NAMES = ("theta", "z", "mean", "covariance", "count")
 SPREAD = 1.0
 """Half the width of the starts of log sigma and log sd around the medians of their priors, and of artanh of the partial

@@ -15,7 +15,7 @@ from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.equation_arrays import Frame
 from bayesimpute.samplers.gibbs.selection.equations import Pair
 from bayesimpute.samplers.gibbs.selection.selection_sweeps import run_selection
-from bayesimpute.samplers.gibbs.states import NAMES, Arrays, block_values, fresh, start, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, start, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
 FADED = 50.0
@@ -33,9 +33,7 @@ class Stacked:
     lay: Layout
     pair: Pair
 
-    def step(
-        self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both equations and of the ridge."""
         before = (_tuple(arrays, names) for names in (NAMES, ERRORS, RIDGE))
         after = run_selection(rng, *before, sweeps, tune, self.lay, self.pair)
