@@ -19,7 +19,7 @@ from bayesimpute.designs.graph import build, vectors
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, densities, effects, predictor_rows, sigma_moves, sweeps
-from bayesimpute.samplers.gibbs.products import cross_products
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 
 MIXED = {
     "Intercept": "Normal(40, 9)",
@@ -101,10 +101,9 @@ class Point:
         standard[k:] = np.concatenate(
             [np.linalg.solve(self.draw[f"{b.key}_root"], self.draw[b.key].T).T.ravel() for b in self.scale.outer]
         )
-        weighted = predictor_rows.divided(
-            scaled.mu_columns, self.scale_theta, standard, scaled.lay, scaled.rows, scaled.columns
-        )
-        self.products = cross_products(*weighted, scaled.mu_lay, scaled.mu_rows)
+        root = predictor_rows.inverse_sigma(self.scale_theta, standard, scaled.columns, scaled.lay, scaled.rows)
+        of_mu = scaled.mu_columns, scaled.mu_lay, scaled.mu_rows
+        self.products = weighted_products(root, scaled.mu_columns.y * root, *of_mu)
         self.eta = self.posterior.design.fitted(self.draw, data)["sigma"]
         predicted = predictor_rows.predicted(scaled.columns, self.v, np.zeros((0, 0)), scaled.lay, scaled.rows)
         np.testing.assert_allclose(predicted + scaled.columns.y[0], self.eta)

@@ -100,6 +100,11 @@ def ordered(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
     return [b for b in blocks if b.factor == key], [b for b in blocks if b.factor != key]
 
 
+def few(outer: Sequence[Block]) -> bool:
+    """Whether outer effects are few enough for a matrix of their number."""
+    return sum(b.size * b.width for b in outer) <= MOST_OUTER
+
+
 def layout(
     coefficients: Sequence[Prior],
     sigma: Prior | None,
