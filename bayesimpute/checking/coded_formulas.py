@@ -149,6 +149,8 @@ class _Model:
             rows = self.target.rows_of(parameters[name]) if name in parameters else self.target.fit_rows
             fit = frame.iloc[rows].reset_index(drop=True)
             known = self.columns(formula, rows, path)
+            for column in set(formula.offset_columns) - known:
+                self.finite(self.completed.values[column], column, path)
             common = self.code(formula.trees, fit, rows, path, known)
             if common is not None and name in parameters and parameters[name].intercept is None:
                 common = common.without_intercept()
@@ -198,18 +200,18 @@ class _Model:
         except FormulaError as error:
             self.notes.problems += [] if known else error.problems
             everywhere = matrix.evaluate(fit)
-        self.finite(everywhere, matrix, path)
+        for k, name in enumerate(matrix.names):
+            self.finite(everywhere[:, k], name, path)
         rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
         self.notes.problems += collinearity.matrix_problems(everywhere[rows], matrix, self.target, path, known)
         return matrix
 
-    def finite(self, everywhere: np.ndarray, matrix: Matrix, path: str) -> None:
-        for k, name in enumerate(matrix.names):
-            wrong = ~np.isfinite(everywhere[:, k])
-            if wrong.any():
-                where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
-                finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
-                self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
+    def finite(self, values: np.ndarray, name: str, path: str) -> None:
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
+            finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
+            self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
 
     def counts(self, common: Matrix, n: int, path: str) -> None:
         width, level = len(common.names), self.target.level
