@@ -11,34 +11,14 @@ imputed, so that it follows what it is computed from, and counts in who reads wh
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-from bayesimpute.formulas import Expression
-from bayesimpute.plan.targets import DerivedColumn, Resolved
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adjustment:
-    """What is added for the missing values of a target.
-
-    Parameters
-    ----------
-    target : str
-        The variable.
-    shift : Expression
-        How much, in the units of the scale.
-    scale : {"predictor", "value"}
-        Whether it is added to the linear predictor of ``mu`` or to the value itself.
-    """
-
-    target: str
-    shift: Expression
-    scale: Literal["predictor", "value"] = "predictor"
+from bayesimpute.plan.targets import Adjustment, DerivedColumn, Resolved
 
 
 def adjusted(resolved: Resolved, adjustments: Iterable[Adjustment]) -> Resolved:
     """The settled plan with adjustments: at most one of each scale for a target."""
+    adjustments = tuple(adjustments)
     derived, targets = list(resolved.derived), {t.name: t for t in resolved.targets}
     for adjustment in adjustments:
         name = adjustment.target
@@ -46,4 +26,4 @@ def adjusted(resolved: Resolved, adjustments: Iterable[Adjustment]) -> Resolved:
         derived.append(DerivedColumn(name=column, expression=adjustment.shift, only=name))
         field = "shift" if adjustment.scale == "predictor" else "move"
         targets[name] = replace(targets[name], **{field: column})
-    return replace(resolved, derived=tuple(derived), targets=tuple(targets.values()))
+    return replace(resolved, derived=tuple(derived), targets=tuple(targets.values()), adjustments=adjustments)

@@ -13,11 +13,11 @@ from bayesimpute.families import Family
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
-from bayesimpute.plan.adjusted import Adjustment, adjusted
+from bayesimpute.plan.adjusted import adjusted
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
+from bayesimpute.plan.targets import Adjustment, DerivedColumn, Event, Resolved, Target
 
 
 def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:

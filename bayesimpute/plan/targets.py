@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -160,6 +161,25 @@ class DerivedColumn:
     only: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """What is added for the missing values of a target (:mod:`bayesimpute.plan.adjusted`).
+
+    Parameters
+    ----------
+    target : str
+        The variable.
+    shift : Expression
+        How much, in the units of the scale.
+    scale : {"predictor", "value"}
+        Whether it is added to the linear predictor of ``mu`` or to the value itself.
+    """
+
+    target: str
+    shift: Expression
+    scale: Literal["predictor", "value"] = "predictor"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resolved:
     """A plan on its data: see the module.
@@ -179,6 +199,8 @@ class Resolved:
         model.
     joint : bool
         Whether a sweep is a Gibbs sampler of one joint model.
+    adjustments : tuple of Adjustment
+        By how much missing values differ from what models say of them.
     """
 
     targets: tuple[Target, ...]
@@ -187,6 +209,7 @@ class Resolved:
     events: tuple[Event, ...]
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
+    adjustments: tuple[Adjustment, ...] = ()
 
     def target(self, name: str) -> Target:
         """The target of that name."""

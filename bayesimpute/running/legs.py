@@ -57,14 +57,17 @@ class Job:
     @classmethod
     def of(cls, record: Record) -> "Job":
         """What the legs of a run need of its record; the key is computed once and sent along."""
+        incomplete = record.incomplete
         return cls(
             plan=record.plan,
-            incomplete=record.incomplete,
+            incomplete=incomplete,
             resolved=record.resolved,
             seed=record.seed,
             schedule=record.schedule,
             keep_effects=record.keep_effects,
-            key=_digest((record.plan, record.incomplete.frame, record.incomplete.clusters)),
+            key=_digest(
+                (record.plan, record.resolved.adjustments, record.incomplete.frame, record.incomplete.clusters)
+            ),
         )
 
 
