@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
 
@@ -48,7 +48,7 @@ class Target:
     apart : ndarray of bool, shape (unit,)
         Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
         observed value. Without such a family, none.
-    kind : {"number", "binary"}
+    values : Values
         What values it takes.
     everywhere : bool
         Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.plan.who_reads`).
@@ -67,7 +67,7 @@ class Target:
     rows: np.ndarray
     observed: np.ndarray
     apart: np.ndarray
-    kind: str
+    values: Values
     conditional: Conditional
     everywhere: bool = False
     path: str = ""
