@@ -71,7 +71,8 @@ def convergence(found: "Diagnosis") -> str:
         r_hat, (_, bulk, tail) = np.nanmax(figures[:, 0]), np.nanmin(figures, axis=0)
         parts.append(
             f"Over {counted(len(found.parameters), 'parameter')} and {len(found.imputed)} {_summaries(found)} of "
-            f"imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS at least {tail:.0f}."
+            f"imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS "
+            f"at least {tail:.0f}."
         )
     parts.append(f"{found.divergences} of {counted(found.transitions, 'transition')} after warm-up diverged.")
     parts.append(f"Verdict: {found.verdict}")
