@@ -8,6 +8,7 @@ import pandas as pd
 from bayesimpute.analysis.fitters import FITTERS
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.rows import Problem, problem
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
@@ -51,11 +52,8 @@ class Observed:
         labels = {n: coded[n].array for n in coded if isinstance(coded[n].dtype, pd.CategoricalDtype)}
         rows = made.design.rows.reset_index(drop=True).assign(**{**labels, outcome: made.y})
         keys = tuple(dict.fromkeys(group.factor for group in model.formula.groups))
-        return cls(
-            problem=made,
-            incomplete=Incomplete.from_frame(rows, clusters=keys),
-            resolved=_resolved(model, outcome, made.n),
-        )
+        incomplete = Incomplete.from_frame(rows, clusters=keys)
+        return cls(problem=made, incomplete=incomplete, resolved=_resolved(model, incomplete.columns[outcome]))
 
     @property
     def target(self) -> Target:
@@ -80,12 +78,13 @@ class Observed:
         return placement.data(design.matrices(columns), self.problem.y)
 
 
-def _resolved(model: Model, outcome: str, size: int) -> Resolved:
+def _resolved(model: Model, outcome: Column) -> Resolved:
     family = FAMILIES[model.family]()
     formula, calls = lift_formula(model.formula)
+    size = len(outcome.values)
     rows = np.arange(size)
     target = Target(
-        name=outcome,
+        name=outcome.name,
         family=family,
         formulas={"mu": formula},
         priors={},
@@ -96,8 +95,8 @@ def _resolved(model: Model, outcome: str, size: int) -> Resolved:
         learn=np.ones(size, dtype=bool),
         impute=np.zeros(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
-        kind=next(iter(family.kinds)),
-        conditional=Conditional(target=outcome, family=family, formulas={"mu": model.formula.source}),
+        values=family.values.of(outcome),
+        conditional=Conditional(target=outcome.name, family=family, formulas={"mu": model.formula.source}),
     )
     columns = {column_name(call): call for call in sorted(calls)}
     derived = tuple(DerivedColumn(name=n, expression=parse_expression(call, n)) for n, call in columns.items())

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import is_affine
-from bayesimpute.compatible.cell_by_cell import SPAN, draw_binary, draw_slice
+from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
 from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
 from bayesimpute.data.incomplete import Incomplete
@@ -78,24 +78,26 @@ class Compatible:
 
 def kind(target: Target, resolved: Resolved) -> Kind:
     """The draw of a target that has factors."""
-    if target.kind == "binary":
+    if target.values.support.points is not None:
         return "enumerated"
     models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
     linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
     return "normal" if target.family.normal and linear else "slice"
 
 
-_WHY: Mapping[Kind, str] = {
-    "normal": "both are normal and the means linear in it: the law of a missing cell is normal",
-    "enumerated": "it has two values: both are weighed",
-    "slice": "the law of a missing cell has no closed form: slice sampling",
-}
+def _why(target: Target, resolved: Resolved) -> str:
+    points = target.values.support.points
+    if points is not None:
+        return f"it has {'two values: both' if len(points) == 2 else f'{len(points)} values: all'} are weighed"
+    if kind(target, resolved) == "normal":
+        return "both are normal and the means linear in it: the law of a missing cell is normal"
+    return "the law of a missing cell has no closed form: slice sampling"
 
 
 def events(resolved: Resolved) -> list[Event]:
     """How the missing cells are drawn whose values other models read."""
     return [
-        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_WHY[kind(t, resolved)])
+        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_why(t, resolved))
         for t in resolved.targets
         if (found := resolved.factors.get(t.name))
     ]
@@ -136,7 +138,7 @@ def draw(
         What is added to the values of the variable's own model.
     """
     scenario = how.scenario(draws, completed, matrices)
-    cells, family = completed.cells(how.target), how.target.family
+    cells, family, support = completed.cells(how.target), how.target.family, how.target.values.support
     if how.kind == "normal":
         given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
         if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
@@ -147,9 +149,9 @@ def draw(
     def own(values: np.ndarray) -> np.ndarray:
         return family.logp(values - moved, theta)
 
-    if how.kind == "enumerated":
-        return draw_binary(rng, how.affected, cells, own, scenario.logp)
-    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta))
+    if support.points is not None:
+        return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
+    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta), support)
 
 
 def spread(target: Target, theta: Theta) -> np.ndarray:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans, cluster_mean
@@ -225,8 +224,8 @@ def fill(
     rng : Generator
         Of the chain.
     spread : float
-        Each variable is shifted by a uniform draw between -spread and +spread standard deviations (numbers), or on the
-        logit scale (binary), so that chains start apart and R-hat can see them meet.
+        Each variable is shifted by a uniform draw between -spread and +spread, as its values understand it
+        (:meth:`bayesimpute.families.Values.start`), so that chains start apart and R-hat can see them meet.
 
     Returns
     -------
@@ -234,7 +233,12 @@ def fill(
         For each target, the values of its missing units.
     """
     return {
-        t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread)
+        t.name: t.values.start(
+            rng,
+            resolved.filled.get(t.name, incomplete.columns[t.name].values)[t.fit_rows],
+            size=len(t.missing_rows),
+            spread=spread,
+        )
         for t in resolved.targets
     }
 
@@ -258,13 +262,3 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
             has = counts[mine] > 0
             cells[target.name][has] = incomplete.columns[target.name].values[known[chosen[has]]]
     return cells
-
-
-def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
-    known = values[target.fit_rows]
-    missing = int(target.impute.sum())
-    shift = rng.uniform(-spread, spread)
-    if target.kind == "binary":
-        share = np.clip(known.mean(), 0.02, 0.98)
-        return (rng.random(missing) < expit(logit(share) + shift)).astype(float)
-    return rng.choice(known, missing) + shift * known.std()

@@ -202,7 +202,7 @@ class _Describer:
             return self.described
         observed = self.frames[Rows.OBSERVED]
         y = unused("response", observed)
-        frame = observed.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
+        frame = observed.assign(**{y: self.target.values.response(self.y)})
         self.two = unused("two", frame)
         frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
         groups = [f"(1 | {self.two})"] if formula.groups else []

@@ -2,9 +2,9 @@
 
 Three things are judged, each against a named constant of :mod:`bayesimpute.numerics.chains`:
 
-* R-hat (rank-normalised, split) and the effective sample sizes (bulk and tail) of every parameter and of the mean and
-  SD of the imputed values of each target (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021, Bayesian Analysis
-  16:667);
+* R-hat (rank-normalised, split) and the effective sample sizes (bulk and tail) of every parameter and of the summaries
+  of the imputed values of each target, such as mean and SD (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021,
+  Bayesian Analysis 16:667);
 * divergent transitions of the sampler after warm-up, all of which are counted and which may be a small share only;
 * the autocorrelation of successive kept imputations of one chain, of the imputed values and of an analysis's estimates:
   Rubin's rules take the m datasets for independent draws.
@@ -49,8 +49,8 @@ class Diagnosis:
     parameters : DataFrame
         One row a parameter: ``target, parameter, mean, sd, r_hat, ess_bulk, ess_tail, mcse`` (MCSE of the mean).
     imputed : DataFrame
-        One row a target and statistic (mean, sd) of its imputed values in each sweep: ``target, statistic, mean, sd,
-        r_hat, ess_bulk, ess_tail, mcse, autocorrelation, autocorrelation_se``. What never varies has NaN.
+        One row a target and statistic (mean, sd, ...) of its imputed values in each sweep: ``target, statistic, mean,
+        sd, r_hat, ess_bulk, ess_tail, mcse, autocorrelation, autocorrelation_se``. What never varies has NaN.
     estimates : DataFrame
         One row a coefficient of each analysis: ``analysis`` (from 1), ``term, autocorrelation, autocorrelation_se``.
     """
@@ -109,8 +109,8 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     Returns
     -------
     Diagnosis
-        Converged if, for every parameter and every imputed mean and SD that varies, R-hat is below 1.01 and bulk and
-        tail ESS are above 400; at most 0.1 % of the transitions diverge; and no autocorrelation is above .1 by more
+        Converged if, for every parameter and every summary of imputed values that varies, R-hat is below 1.01 and bulk
+        and tail ESS are above 400; at most 0.1 % of the transitions diverge; and no autocorrelation is above .1 by more
         than chance can make it (see :func:`autocorrelation` and :func:`bayesimpute.diagnosis.remedies.dependent`). With
         one chain its halves are compared.
     """

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
+from bayesimpute.families.values import Values
 
 Theta = Mapping[str, np.ndarray]
 
@@ -100,8 +101,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     """Its key in plans."""
-    kinds: ClassVar[frozenset[str]]
-    """The kinds of column it can impute: ``number``, ``binary``."""
+    values: ClassVar[type[Values]]
+    """What values its variable takes."""
     standardise: ClassVar[bool]
     """Whether the target is centred and scaled for the sampler; only for location-scale families."""
     bambi: ClassVar[str]

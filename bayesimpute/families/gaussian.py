@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import Family, Parameter, Theta
+from bayesimpute.families.values import Real, Values
 
 
 @final
@@ -16,7 +17,7 @@ class Gaussian(Family):
     """y ~ Normal(mu, sigma); a formula for ``sigma`` is for log(sigma)."""
 
     name: ClassVar[str] = "gaussian"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     normal: ClassVar[bool] = True

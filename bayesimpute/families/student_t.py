@@ -9,6 +9,7 @@ from scipy.special import gammaln
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import Family, Parameter, Theta
+from bayesimpute.families.values import Real, Values
 
 
 @final
@@ -17,7 +18,7 @@ class StudentT(Family):
     """y ~ mu + sigma * t(nu); formulas for ``sigma`` and ``nu`` are for their logarithms."""
 
     name: ClassVar[str] = "student_t"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "t"
 

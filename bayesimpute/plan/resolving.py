@@ -8,14 +8,14 @@ import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Family
+from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import adjusted
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Adjustment, DerivedColumn, Event, Resolved, Target
 
@@ -134,11 +134,18 @@ def _target(
         learn=observed,
         impute=~observed,
         apart=_apart(family, formulas, incomplete, rows, observed),
-        kind=next(iter(family.kinds & kinds_of(column))),
+        values=family.values.of(column),
         path=path,
         conditional=conditional,
     )
     return target, calls
+
+
+def settle_family(conditional: Conditional, column: Column) -> Family:
+    """The family of a conditional: an instance, a name, or the one that the column suggests."""
+    if isinstance(conditional.family, Family):
+        return conditional.family
+    return auto(column)() if conditional.family == "auto" else FAMILIES[conditional.family]()
 
 
 def _apart(
@@ -159,18 +166,17 @@ def _apart(
 
 
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
-    notes = []
+    notes, column = [], incomplete.columns[target.name]
     if conditional.family == "auto":
-        notes.append(
-            Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable")
-        )
+        why = str(target.values.suits(column))
+        notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
     if target.apart.any():
         what = (
             f"{int(target.apart.sum())} values in clusters without any observed value are drawn from the outcome model"
         )
         why = 'systematic = "marginal": they were not selected out one by one, and say nothing about selection'
         notes.append(Event(target=target.name, what=what, why=why))
-    if target.kind == "number" and incomplete.columns[target.name].integral:
+    if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
     return notes

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
 
@@ -53,7 +53,7 @@ class Target:
     apart : ndarray of bool, shape (unit,)
         Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
         observed value. Without such a family, none.
-    kind : {"number", "binary"}
+    values : Values
         What values it takes.
     path : str
         Where its model stands in the plan.
@@ -75,7 +75,7 @@ class Target:
     learn: np.ndarray
     impute: np.ndarray
     apart: np.ndarray
-    kind: str
+    values: Values
     conditional: Conditional
     path: str = ""
     shift: str | None = None

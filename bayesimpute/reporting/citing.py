@@ -4,7 +4,7 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from bayesimpute.families import Family
+from bayesimpute.families import Binary, Family
 from bayesimpute.reporting.publications import REFERENCES
 from bayesimpute.samplers import SAMPLERS
 
@@ -44,7 +44,7 @@ def used(imputed: "Result | None" = None) -> tuple[str, ...]:
         left_out -= {"bartlett2015"} if imputed.plan.substantive else set()
         families = selecting(imputed)
         left_out -= set(SELECTION) if families else set()
-        left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
+        left_out |= set() if any(family.values is Binary for family in families) else {"vandeven1981"}
         left_out |= {s.source for name, s in SAMPLERS.items() if s.source and name not in samplers(imputed)}
     return tuple(key for key in REFERENCES if key not in left_out)
 

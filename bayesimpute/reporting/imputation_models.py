@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bayesimpute.checking.exclusions import exclusions
+from bayesimpute.families import Binary
 from bayesimpute.formulas import parse
 from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes, counted
@@ -95,7 +96,7 @@ def _fitted(target: "Target") -> str:
 def _selection(target: "Target", conditional: "Conditional") -> list[str]:
     family = target.family
     assert family.selection is not None
-    keys = ("heckman1979", *["vandeven1981"] * ("binary" in family.kinds), "munoz2024")
+    keys = ("heckman1979", *["vandeven1981"] * (family.values is Binary), "munoz2024")
     name = family.selection.parameter
     found = exclusions(*(parse(conditional.formulas[p], response="optional") for p in ("mu", name)))
     about = (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.result.result import Result
 
+PLURALS = {"mean": "means", "sd": "standard deviations"}
+"""Of summaries of imputed values; others have the names of which chains record."""
 NAMES = {"bayesimpute": "bayesimpute", "pymc": "PyMC", "pytensor": "PyTensor", "bambi": "bambi", "xarray": "xarray"}
 """The libraries that a report names, as they write themselves."""
 
@@ -72,13 +74,19 @@ def convergence(found: "Diagnosis") -> str:
     if not np.isnan(figures).all():
         r_hat, (_, bulk, tail) = np.nanmax(figures[:, 0]), np.nanmin(figures, axis=0)
         parts.append(
-            f"Over {counted(len(found.parameters), 'parameter')} and {len(found.imputed)} means and standard "
-            f"deviations of imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS "
+            f"Over {counted(len(found.parameters), 'parameter')} and {len(found.imputed)} {_summaries(found)} of "
+            f"imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS "
             f"at least {tail:.0f}."
         )
     parts.append(f"{found.divergences} of {counted(found.transitions, 'transition')} after warm-up diverged.")
     parts.append(f"Verdict: {found.verdict}")
     return "\n\n".join([" ".join(parts), *[bullets(found.reasons)] * bool(found.reasons)])
+
+
+def _summaries(found: "Diagnosis") -> str:
+    """What is recorded of imputed values, in words."""
+    names = found.imputed["statistic"].unique()
+    return " and ".join(PLURALS.get(name, name) for name in names) or "summaries"
 
 
 def software(imputed: "Result") -> str:

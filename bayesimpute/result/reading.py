@@ -12,7 +12,7 @@ from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.made_arrays import read_made
-from bayesimpute.result.schema import imputations_in, in_order
+from bayesimpute.result.schema import imputations_in, in_order, summary_name
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Leg, Record, Schedule
@@ -41,7 +41,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     resolved = record.resolved
     names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
-    kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in _read_kept(tree, resolved).items()}
+    kept = {k: packed(resolved.targets, cells) for k, cells in _read_kept(tree, resolved).items()}
     made = read_made(tree, resolved, names)
     states, legs = [], []
     for chain in range(schedule.chains):
@@ -50,7 +50,7 @@ def from_tree(tree: xr.DataTree) -> Record:
         own_made = {k: each for k, each in made.items() if k % schedule.chains == chain}
         own = tuple(e for e in events if e.chain == chain)
         length = max(0, sweeps[chain] - schedule.base)
-        leg = _read_leg(tree, names, chain, length, mine, own, record.keep_effects)
+        leg = _read_leg(tree, resolved, chain, length, mine, own, record.keep_effects)
         legs.append(replace(leg, made=own_made))
     return record.changed(states=tuple(states), legs=tuple(legs))
 
@@ -79,7 +79,7 @@ def _read_state(tree: xr.DataTree, names: Mapping[str, str], chain: int, sweep: 
 
 def _read_leg(
     tree: xr.DataTree,
-    names: Mapping[str, str],
+    resolved: Resolved,
     chain: int,
     length: int,
     kept: Mapping[int, Mapping[str, np.ndarray]],
@@ -87,13 +87,15 @@ def _read_leg(
     keep_effects: bool,
 ) -> Leg:
     draws, imputed, stats, effects, parameters = {}, {}, {}, {}, {}
+    names = safe_names([t.name for t in resolved.targets])
     for place, (target, safe) in enumerate(names.items()):
         posterior = tree[f"posterior/{safe}"].to_dataset()
         scalars = [v.values[chain, :length] for v in in_order(posterior)]
         parameters[target] = tuple(v.attrs["name"] for v in in_order(posterior))
         draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
         chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
-        imputed[target] = np.stack([chains[f"{safe}_{s}"].values[chain, :length] for s in ("mean", "sd")], axis=1)
+        recorded = [chains[summary_name(safe, s)] for s in resolved.targets[place].values.recorded]
+        imputed[target] = np.stack([v.values[chain, :length] for v in recorded], axis=1)
         stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
         if keep_effects:
             effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}

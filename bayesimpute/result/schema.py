@@ -9,7 +9,7 @@
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
 | ``/imputations/<target>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
-| ``/chains`` | chain, draw | mean and sd of each target's imputed values |
+| ``/chains`` | chain, draw | the summaries of each target's imputed values: mean and sd of numbers |
 | ``/sample_stats`` | chain, draw, target | how each visit went |
 | ``/events`` | event | automatic actions |
 | ``/state/<target>`` | chain, … | cells and sampler state |
@@ -39,7 +39,6 @@ from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.result.made_arrays import made_groups
-from bayesimpute.running.imputed_cells import cell_dtype
 from bayesimpute.running.records import STATS, Record
 from bayesimpute.samplers.sampler import SamplerState
 
@@ -92,7 +91,7 @@ def imputations_in(tree: xr.DataTree) -> list[int]:
 
 
 def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:
-    cells = stack.variable(target, cell_dtype(target, record.incomplete.columns[target.name]))
+    cells = stack.variable(target)
     row = target.missing_rows.astype(np.min_scalar_type(-len(record.incomplete.frame)))
     return xr.Dataset({"cells": cells, "row": ("cell", row)}, attrs={"name": target.name, "level": target.level or ""})
 
@@ -180,12 +179,18 @@ def _with_coordinates(dataset: xr.Dataset, draws: np.ndarray) -> xr.Dataset:
 def _chains(record: Record, names: Mapping[str, str]) -> xr.Dataset:
     variables = {}
     draws = np.zeros((record.schedule.chains, 0))
-    for target, safe in names.items():
-        draws = _by_chain(record, "imputed", target, 2)
-        for i, statistic in enumerate(("mean", "sd")):
-            attrs = {"target": target, "statistic": statistic}
-            variables[f"{safe}_{statistic}"] = (("chain", "draw"), draws[:, :, i], attrs)
+    for target in record.resolved.targets:
+        recorded = target.values.recorded
+        draws = _by_chain(record, "imputed", target.name, len(recorded))
+        for i, statistic in enumerate(recorded):
+            attrs = {"target": target.name, "statistic": statistic}
+            variables[summary_name(names[target.name], statistic)] = (("chain", "draw"), draws[:, :, i], attrs)
     return _with_coordinates(xr.Dataset(variables), draws)
+
+
+def summary_name(target: str, statistic: str) -> str:
+    """What a summary of a target's imputed values is called in ``/chains``; `target` is its safe name."""
+    return f"{target}_{safe_names([statistic])[statistic]}"
 
 
 def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:
@@ -210,7 +215,7 @@ def _events(record: Record) -> xr.Dataset:
 
 def _state(record: Record, target: Target) -> xr.Dataset:
     name, width = target.name, len(target.missing_rows)
-    dtype = cell_dtype(target, record.incomplete.columns[name])
+    dtype = target.values.dtype
     blank = np.zeros(width)
     cells = [state.cells.get(name, blank) for state in record.states]
     variables: dict[str, Any] = {

@@ -184,6 +184,7 @@ class _Book:
 
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
+        self.values = {target.name: target.values for target in space.resolved.targets}
         self.events: list[Event] = []
         self.kept: dict[int, Cells] = {}
         self.made: dict[int, Made] = {}
@@ -202,21 +203,20 @@ class _Book:
         k = self.job.schedule.imputation(self.chain, state.sweep)
         if k is not None and before is not None:
             self.made[k] = made(before, visits)
-            self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
+            self.kept[k] = packed(self.space.resolved.targets, state.cells)
 
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells, s = state.cells[name], v.stats
         numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
-        moments = [cells.mean(), cells.std()] if cells.size else [np.nan, np.nan]
-        return self.space.designs[name].posterior(v.draw), np.array(moments), numbers
+        summaries = np.array(list(self.values[name].summaries(cells).values()))
+        return self.space.designs[name].posterior(v.draw), summaries, numbers
 
     def leg(self) -> Leg:
         names = self.space.designs
         columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
         if not self.rows:
-            columns = {
-                n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()
-            }
+            widths = {n: (len(d.names), len(self.values[n].recorded), len(STATS)) for n, d in names.items()}
+            columns = {name: [np.zeros((0, width)) for width in each] for name, each in widths.items()}
         return Leg(
             names={name: design.names for name, design in names.items()},
             draws={name: c[0] for name, c in columns.items()},

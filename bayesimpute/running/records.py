@@ -82,8 +82,8 @@ class Leg:
         The scalar parameters of each target.
     draws : mapping of str to ndarray, shape (draw, parameter)
         Scalar parameters of each target after each kept sweep.
-    imputed : mapping of str to ndarray, shape (draw, 2)
-        Mean and standard deviation of each target's imputed values.
+    imputed : mapping of str to ndarray, shape (draw, summary)
+        The summaries of each target's imputed values that its kind of values records.
     stats : mapping of str to ndarray, shape (draw, len(STATS))
         How each visit went.
     effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)

@@ -25,7 +25,7 @@ from sbc import Bed, Draw, ranked
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Family, HeckmanGaussian
+from bayesimpute.families import Binary, Family, HeckmanGaussian
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
@@ -64,7 +64,7 @@ class Structure:
         rng = np.random.default_rng(78)
         n = len(ROWS)
         frame = pd.DataFrame({"g": ROWS // SIZE, "x": rng.normal(size=n), "z": rng.normal(size=n)})
-        binary = "binary" in self.family.kinds
+        binary = self.family.values is Binary
         y = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
         return frame.assign(y=np.where(self.unseen | (ROWS % 3 == 2), np.nan, y))
 

@@ -186,7 +186,7 @@ def test_refreshed_designs_equal_fresh_ones(plan: Plan, order: list[int], seed: 
     for place in order:
         target = bench.workspace.resolved.targets[place]
         shuffled = rng.permutation(cells[target.name])
-        cells[target.name] = 1 - shuffled if target.kind == "binary" else shuffled * 1.5
+        cells[target.name] = 1 - shuffled if target.values.support.whole else shuffled * 1.5
         bench.set(target, cells[target.name])
         if rng.random() < 0.7:  # some changes pile up before anybody looks
             assert_as_made_anew(bench, cells)
