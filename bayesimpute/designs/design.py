@@ -165,7 +165,7 @@ class Design:
         return self.target.family
 
     def predictor(self, key: str) -> Predictor:
-        """One of them."""
+        """The linear predictor with a key."""
         return next(p for p in self.predictors if p.key == key)
 
     def rows(self, key: str) -> Rows:

@@ -37,6 +37,7 @@ def selects(design: Design) -> bool:
         and (isinstance(design.family, HeckmanGaussian) or not equations[0].offset)
         and all(p.matrix is None for p in numbers.values())
         and numbers["rho"].priors[0].distribution.ridge is not None
+        and numbers["rho"].priors[0].fits("signed unit")
         and all(known(prior) for prior in ("sigma" in numbers and numbers["sigma"].priors) or ())
         and all(known(prior) for b in design.blocks for prior in b.priors)
         and all({parameter for parameter, _ in b.parts} <= {"mu", "selection"} for b in design.blocks)
