@@ -91,10 +91,6 @@ class Prior:
         """The parameters by PyMC's names."""
         return dict(zip(self.distribution.parameters, self.args, strict=True))
 
-    def positive(self) -> bool:
-        """Whether the distribution gives no probability to negative values."""
-        return self.ends[0] >= 0
-
     def fits(self, space: Space) -> bool:
         """Whether it can be the prior of a number that lives there."""
         low, high = self.ends

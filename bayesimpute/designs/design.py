@@ -195,7 +195,7 @@ class Design:
     offsets: tuple[Offset, ...] = ()
 
     def predictor(self, key: str) -> Predictor:
-        """One of them."""
+        """The linear predictor with a key."""
         return next(p for p in self.predictors if p.key == key)
 
     def rows(self, key: str) -> Rows:
