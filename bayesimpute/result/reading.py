@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +16,8 @@ from bayesimpute.result.made_arrays import read_made
 from bayesimpute.result.schema import imputations_in, in_order, summary_name
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import STATS, Leg, Record, Schedule
+from bayesimpute.running.records import STATS, Leg, Record
+from bayesimpute.running.schedules import Schedule, Stage
 from bayesimpute.samplers.sampler import SamplerState
 
 
@@ -26,7 +28,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     incomplete = Incomplete.from_frame(
         dataset_to_frame(tree["observed"].to_dataset()), clusters=tuple(json.loads(attrs["clusters"]))
     )
-    schedule = Schedule(**json.loads(attrs["schedule"]))
+    schedule = _read_schedule(json.loads(attrs["schedule"]))
     events = _read_events(tree)
     record = Record(
         incomplete=incomplete,
@@ -53,6 +55,11 @@ def from_tree(tree: xr.DataTree) -> Record:
         leg = _read_leg(tree, resolved, chain, length, mine, own, record.keep_effects)
         legs.append(replace(leg, made=own_made))
     return record.changed(states=tuple(states), legs=tuple(legs))
+
+
+def _read_schedule(stored: Mapping[str, Any]) -> Schedule:
+    stages = [*stored.get("earlier", ()), {name: stored[name] for name in ("m", "base", "sweeps")}]
+    return Schedule(chains=stored["chains"], stages=tuple(Stage(**stage) for stage in stages))
 
 
 def _read_events(tree: xr.DataTree) -> list[Event]:

@@ -40,6 +40,7 @@ from bayesimpute.plan.targets import Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.result.made_arrays import made_groups
 from bayesimpute.running.records import STATS, Record
+from bayesimpute.running.schedules import Schedule
 from bayesimpute.samplers.sampler import SamplerState
 
 FORMAT = 3
@@ -102,12 +103,19 @@ def _attributes(record: Record) -> dict[str, Any]:
         "plan": record.plan.to_toml(),
         "seed": str(record.seed),
         "clusters": json.dumps(list(record.incomplete.clusters)),
-        "schedule": json.dumps(asdict(record.schedule)),
+        "schedule": json.dumps(_schedule(record.schedule)),
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
         "versions": json.dumps(_versions()),
     }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    """The last stage, which says what there is; those before it only where there are some."""
+    stored = {name: getattr(schedule, name) for name in ("m", "chains", "base", "sweeps", "thin")}
+    earlier = [asdict(stage) for stage in schedule.stages[:-1]]
+    return {**stored, "earlier": earlier} if earlier else stored
 
 
 def _versions() -> dict[str, str]:

@@ -80,16 +80,23 @@ def damaged(path: str | os.PathLike[str]) -> InputError:
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A store as it was left: which folder it is, and where the cells of each imputation are in it."""
+    """A store as it was left: which folder it is, where each imputation is in it, and how they were numbered."""
 
     store: Path
     identity: tuple[int, int]
     places: Mapping[int, int]
+    numbering: tuple[int, int]
 
-    def still(self) -> bool:
-        """Whether the folder is still the one that was left."""
+    @classmethod
+    def of(cls, store: Path, tree: xr.DataTree, record: Record) -> "_Written":
+        """A store that has just been written."""
+        places = {k: place for place, k in enumerate(imputations_in(tree))}
+        return cls(store=store, identity=_identity(store), places=places, numbering=_numbering(record))
+
+    def serves(self, record: Record) -> bool:
+        """Whether the folder is still the one that was left, and its imputations bear the numbers that they have."""
         try:
-            return _identity(self.store) == self.identity
+            return _identity(self.store) == self.identity and self.numbering == _numbering(record)
         except OSError:
             return False
 
@@ -117,15 +124,18 @@ class Checkpoint:
         FileError
             As :func:`write_tree`; the file is as it was before.
         """
-        last = self._last if self._last is not None and self._last.still() else None
+        last = self._last if self._last is not None and self._last.serves(record) else None
         tree = to_tree(record)
         _write(tree, self.path, True, last)
         if self.path.suffix == ".zarr":
-            store = Path(os.path.realpath(self.path))
-            places = {k: place for place, k in enumerate(imputations_in(tree))}
-            self._last = _Written(store=store, identity=_identity(store), places=places)
+            self._last = _Written.of(Path(os.path.realpath(self.path)), tree, record)
             if os.name == "posix":  # elsewhere a file that is mapped cannot be replaced
                 _move_cells(record, tree, self._last, {} if last is None else last.places)
+
+
+def _numbering(record: Record) -> tuple[int, int]:
+    """What says at which sweeps imputations are taken; it changes where a stage thins those that are there."""
+    return record.schedule.base, record.schedule.thin
 
 
 def _identity(path: Path) -> tuple[int, int]:

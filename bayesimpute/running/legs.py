@@ -33,7 +33,8 @@ from bayesimpute.running.kernel import (
     visit,
 )
 from bayesimpute.running.made_of import Made, made, seen, seen_before
-from bayesimpute.running.records import STATS, Leg, Record, Schedule
+from bayesimpute.running.records import STATS, Leg, Record
+from bayesimpute.running.schedules import Schedule
 
 _THREAD = threading.local()
 _DESCRIBED: dict[str, Described] = {}
@@ -44,7 +45,7 @@ _LIMITING = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What all legs of a run have in common; those with equal keys share what is compiled."""
+    """What all legs of a stage have in common; those with equal keys share what is compiled."""
 
     plan: Plan
     incomplete: Incomplete
