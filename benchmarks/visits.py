@@ -185,7 +185,7 @@ def time_visits(work: Work, *, budget: float = 2.0, nuts: bool = False) -> dict[
     return {
         name: asdict(
             TargetFigures(
-                family=session.space.designs[name].target.family.name,
+                family=session.space.designs[name].family.name,
                 sampler=session.space.samplers[name],
                 steps=steps[name],
                 forgetting=forgetting[name],
@@ -227,7 +227,7 @@ def growth(make: Callable[[int], Work], sizes: Sequence[int], *, budget: float =
     for rows in sizes:
         with one_thread():
             session = Session.of(make(rows))
-            family = {name: design.target.family.name for name, design in session.space.designs.items()}
+            family = {name: design.family.name for name, design in session.space.designs.items()}
             timed = {str(k): session.times(dict.fromkeys(family, k), budget) for k in (1, MORE)}
         for one in sorted(set(family.values())):
             of = [name for name in family if family[name] == one]

@@ -19,5 +19,5 @@ def eager(record: Record) -> dict[str, np.ndarray]:
         completed = Completed(record.incomplete, resolved, {n: c.astype(float) for n, c in cells.items()})
         for name in wanted:
             data[name][k] = completed.values.get(name, resolved.filled.get(name))
-    binary = {t.name for t in resolved.targets if t.kind == "binary"} if len(kept) == record.schedule.m else set()
-    return {n: x.astype(np.int8) if n in binary else x for n, x in data.items()}
+    whole = {t.name for t in resolved.targets if t.values.support.whole} if len(kept) == record.schedule.m else set()
+    return {n: x.astype(np.int8) if n in whole else x for n, x in data.items()}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayesimpute.base.priors import THROUGH, Prior
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, pairs
-from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.designs.graph import Layout, vectors
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),
@@ -56,9 +56,10 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
     """The same from SciPy's densities: priors with their Jacobians, effects, likelihood."""
     design, raw = layout.design, {name: q[place] for name, place in layout.parts}
     total = 0.0
-    for name, priors in vectors(design).items():
-        for slot, _ in slots(name, priors):
+    for vector in vectors(design).values():
+        for slot, _ in vector.slots:
             total += sum(map(_prior_logp, slot.priors, slot.constrain(raw[slot.name]), raw[slot.name]))
+            total += raw[slot.name][1:].sum() if slot.ordered else 0.0
     draw = layout.unpack(q)
     for b in design.blocks:
         if b.centred:
@@ -71,7 +72,7 @@ def plain_logp(layout: Layout, q: np.ndarray, data: Mapping[str, np.ndarray]) ->
 
 def _prior_logp(prior: Prior, value: float, raw: float) -> float:
     """log p(value) + log |d value / d raw|; of a function of PyMC's distribution, for the value of that one."""
-    if prior.name in THROUGH:
+    if prior.distribution.through is not None:
         value = (value + 1) / 2 if prior.name == "ScaledBeta" else float(np.arctanh(value))
         return _prior_logp(prior.base, value, raw)
     jacobian = 0.0

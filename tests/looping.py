@@ -12,7 +12,8 @@ from bayesimpute import Conditional, Derived, MultiplyImputed, Plan, Run
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import Leg, Record, Schedule
+from bayesimpute.running.records import Leg, Record
+from bayesimpute.running.schedules import Schedule
 
 FORMULAS = ("y ~ x + (1 | g)", "x ~ y + (1 | g)")
 """Two targets that need each other."""

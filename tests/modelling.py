@@ -10,6 +10,7 @@ from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
@@ -62,6 +63,11 @@ def only(space: Workspace) -> tuple[Target, Design]:
     return target, space.designs[target.name]
 
 
+def placed(space: Workspace) -> Placement:
+    """The one design on the data."""
+    return space.placements[only(space)[0].name]
+
+
 def completed(space: Workspace, seed: int = 1) -> Completed:
     """The data of a workspace, filled."""
     values = fill(space.incomplete, space.resolved, np.random.default_rng(seed), spread=0.0)
@@ -72,4 +78,4 @@ def graph_data(space: Workspace, seed: int = 1) -> dict[str, np.ndarray]:
     """What the graph of the one target holds."""
     target, design = only(space)
     filled = completed(space, seed)
-    return design.data(design.matrices(filled.columns), filled.values[target.name])
+    return placed(space).data(design.matrices(filled.columns), filled.values[target.name])

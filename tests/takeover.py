@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.plan.targets import Target
 from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts
@@ -26,8 +26,8 @@ class Compiled:
     def taken_over(self, design: Design) -> Any:
         """The posterior under the priors of another design."""
         graph, layout = self.model.pymc, self.posterior.layout
-        for name, priors in vectors(design).items():
-            for slot, _ in slots(name, priors):
+        for vector in vectors(design).values():
+            for slot, _ in vector.slots:
                 for key in slot.priors[0].base.parameters:
                     graph[f"{slot.name}_{key}"].set_value(np.array([p.base.parameters[key] for p in slot.priors]))
         return replace(self.posterior, layout=Layout(design=design, parts=layout.parts), held={}, metrics=None)

@@ -131,7 +131,7 @@ class Workspace:
             The dataset has other columns or labels than the reference.
         """
         self._check_columns(dataset)
-        design = dataset.placed(self.design)
+        design = dataset.sized(self.design)
         data = self._data(dataset, design)
         rngs = [_generator(seed, k, chain) for chain in range(chains)]
         like_reference = _sizes(design) == _sizes(self.design)
@@ -213,7 +213,7 @@ def _best_form(design: Design, data: Data) -> Design:
     if design.family.standardise:
         return design
     y = (data["y_data"] - data["y_data"].mean()) / data["y_data"].std()
-    ratios = [information_ratio(y, data["X_mu"], data[f"X_{b.key}"], b.codes) for b in design.blocks]
+    ratios = [information_ratio(y, data["X_mu"], data[f"X_{b.key}"], data[f"codes_{b.key}"]) for b in design.blocks]
     blocks = [replace(b, centred=ratio > INFORMATIVE) for b, ratio in zip(design.blocks, ratios, strict=True)]
     return replace(design, blocks=tuple(blocks))
 

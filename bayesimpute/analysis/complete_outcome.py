@@ -8,14 +8,16 @@ import pandas as pd
 from bayesimpute.analysis.fitters import FITTERS
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.rows import Problem, problem
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 from bayesimpute.families import FAMILIES
-from bayesimpute.formulas.lift import column_name, lift_call, lift_formula
+from bayesimpute.formulas.lift import lift_formula
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
-from bayesimpute.plan.units import with_units
+from bayesimpute.plan.targets import Resolved, Target
+from bayesimpute.plan.units import lifted, with_units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +56,7 @@ class Observed:
         return cls(
             problem=made,
             incomplete=incomplete,
-            resolved=_resolved(model, outcome, incomplete),
+            resolved=_resolved(model, incomplete.columns[outcome], incomplete),
         )
 
     @property
@@ -68,24 +70,24 @@ class Observed:
         random = [f"{name} | {term.group}" for term in self.problem.random for name in term.names]
         return (*self.problem.names, *random)
 
-    def placed(self, design: Design) -> Design:
-        """A design that was described on other rows, with these rows and clusters in their place."""
-        count, codes = self.incomplete.n_clusters, self.incomplete.codes
-        blocks = tuple(replace(b, codes=codes(b.factor), size=count(b.factor)) for b in design.blocks)
-        return replace(design, target=self.target, blocks=blocks)
+    def sized(self, design: Design) -> Design:
+        """A design that was described on other rows, with as many clusters as there are here."""
+        count = self.incomplete.n_clusters
+        return replace(design, blocks=tuple(replace(b, size=count(b.factor)) for b in design.blocks))
 
     def data(self, design: Design) -> dict[str, np.ndarray]:
-        """What the data containers of a placed design's graph hold."""
+        """What the data containers of the design's graph hold on these rows."""
         columns = Completed(self.incomplete, self.resolved, {}).columns
-        return design.data(design.matrices(columns), self.problem.y)
+        placement = Placement.of(design, self.target, self.incomplete)
+        return placement.data(design.matrices(columns), self.problem.y)
 
 
-def _resolved(model: Model, outcome: str, incomplete: Incomplete) -> Resolved:
+def _resolved(model: Model, outcome: Column, incomplete: Incomplete) -> Resolved:
     family = FAMILIES[model.family]()
     formula, calls = lift_formula(model.formula)
-    rows, size = incomplete.each_row, len(incomplete.frame)
+    rows, size = incomplete.each_row, len(outcome.values)
     target = Target(
-        name=outcome,
+        name=outcome.name,
         family=family,
         formulas={"mu": formula},
         priors={},
@@ -93,11 +95,11 @@ def _resolved(model: Model, outcome: str, incomplete: Incomplete) -> Resolved:
         unit_of_row=rows,
         rows=rows,
         observed=np.ones(size, dtype=bool),
+        learn=np.ones(size, dtype=bool),
+        impute=np.zeros(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
-        kind=next(iter(family.kinds)),
-        conditional=Conditional(target=outcome, family=family, formulas={"mu": model.formula.source}),
+        values=family.values.of(outcome),
+        conditional=Conditional(target=outcome.name, family=family, formulas={"mu": model.formula.source}),
     )
-    inner_first = sorted(sorted(calls), key=len)
-    columns = [DerivedColumn(name=column_name(call), expression=lift_call(call)) for call in inner_first]
-    derived = with_units(columns, lambda name: incomplete.variables[name].level)
+    derived = with_units(lifted(calls), lambda name: incomplete.variables[name].level)
     return Resolved(targets=(target,), derived=derived, filled={}, events=())

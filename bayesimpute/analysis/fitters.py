@@ -139,6 +139,8 @@ def _model(formula: Formula, options: Mapping[str, Any]) -> Model:
 
 
 def _complaints(model: Model) -> Iterator[Complaint]:
+    if model.formula.offsets:
+        yield "formula", "offset() stands in the models of imputation only", "analyse a rate, or a difference"
     yield from _choices(model)
     yield from _clusters(model)
     formula, fitter = model.formula, FITTERS[model.family]

@@ -3,65 +3,21 @@
 The names and parameters are PyMC's (and so bambi's). A :class:`Prior` is plain data: it can be written in a plan,
 compared, moved to the standardised scale on which the samplers work, and drawn from with NumPy.
 
-To add a distribution, add one line to :data:`DISTRIBUTIONS` that says what each of its parameters is:
-a ``location`` and a ``scale`` follow the units of the variable, a ``rate`` goes against them, a ``shape`` ignores them.
+What each distribution is, :mod:`bayesimpute.base.distributions` says; there one is added.
 """
 
 import ast
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from bayesimpute.base.distributions import DISTRIBUTIONS, Distribution, Support, moved
 from bayesimpute.base.errors import FormulaError, did_you_mean, one
 
-Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
-Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """What a distribution's parameters are, in the order in which PyMC takes them."""
-
-    parameters: Mapping[str, Role]
-    support: Support
-
-
-DISTRIBUTIONS: Mapping[str, Distribution] = {
-    "Normal": Distribution({"mu": "location", "sigma": "scale"}, "real"),
-    "StudentT": Distribution({"nu": "shape", "mu": "location", "sigma": "scale"}, "real"),
-    "Cauchy": Distribution({"alpha": "location", "beta": "scale"}, "real"),
-    "Laplace": Distribution({"mu": "location", "b": "scale"}, "real"),
-    "Uniform": Distribution({"lower": "lower", "upper": "upper"}, "interval"),
-    "HalfNormal": Distribution({"sigma": "scale"}, "positive"),
-    "HalfStudentT": Distribution({"nu": "shape", "sigma": "scale"}, "positive"),
-    "HalfCauchy": Distribution({"beta": "scale"}, "positive"),
-    "Exponential": Distribution({"lam": "rate"}, "positive"),
-    "Gamma": Distribution({"alpha": "shape", "beta": "rate"}, "positive"),
-    "InverseGamma": Distribution({"alpha": "shape", "beta": "scale"}, "positive"),
-    "LogNormal": Distribution({"mu": "log location", "sigma": "shape"}, "positive"),
-    "Beta": Distribution({"alpha": "shape", "beta": "shape"}, "unit"),
-    "LKJ": Distribution({"eta": "shape"}, "correlation"),
-    "ScaledBeta": Distribution({"alpha": "shape", "beta": "shape"}, "signed unit"),
-    "FisherNormal": Distribution({"mu": "location", "sigma": "scale"}, "signed unit"),
-}
-
-
-@dataclass(frozen=True)
-class Through:
-    """A distribution that is a function of one of PyMC's: of which, and through what map from there."""
-
-    base: str
-    map: Literal["signed", "tanh"]
-
-
-THROUGH: Mapping[str, Through] = {
-    "ScaledBeta": Through("Beta", "signed"),
-    "FisherNormal": Through("Normal", "tanh"),
-}
-"""Of a single correlation r: (r + 1) / 2 is Beta; Fisher's z, artanh r, is Normal."""
+Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlation"]
+"""Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +27,7 @@ class Prior:
     Parameters
     ----------
     name : str
-        A key of :data:`DISTRIBUTIONS`.
+        A key of :data:`~bayesimpute.base.distributions.DISTRIBUTIONS`.
     args : tuple of float
         Its parameters, in PyMC's order, in the user's units.
 
@@ -112,28 +68,50 @@ class Prior:
         return prior
 
     @property
+    def distribution(self) -> Distribution:
+        """All that there is to know of a distribution of this name."""
+        return DISTRIBUTIONS[self.name]
+
+    @property
     def support(self) -> Support:
         """Where the distribution lives."""
-        return DISTRIBUTIONS[self.name].support
+        return self.distribution.support
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The numbers between which it lives."""
+        if self.support == "interval":
+            return self.args[0], self.args[1]
+        return {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit": (0.0, 1.0)}.get(
+            self.support, (-1.0, 1.0)
+        )
 
     @property
     def parameters(self) -> dict[str, float]:
         """The parameters by PyMC's names."""
-        return dict(zip(DISTRIBUTIONS[self.name].parameters, self.args, strict=True))
+        return dict(zip(self.distribution.parameters, self.args, strict=True))
 
-    def positive(self) -> bool:
-        """Whether the distribution gives no probability to negative values."""
-        return self.support in ("positive", "unit") or (self.support == "interval" and self.args[0] >= 0)
+    def fits(self, space: Space) -> bool:
+        """Whether it can be the prior of a number that lives there."""
+        low, high = self.ends
+        if space == "correlation":
+            return self.support == "correlation"
+        if space == "signed unit":
+            return self.support == "signed unit" or (self.support == "interval" and low >= -1 and high <= 1)
+        if space == "unit":
+            return low >= 0 and high <= 1
+        if space == "ordered":
+            return self.support == "real"
+        if space == "real":
+            return self.support in ("real", "interval")
+        # a prior on (0, 1) would not follow a change of units
+        return low >= 0 and self.support != "unit"
 
     @property
     def base(self) -> "Prior":
-        """The distribution of PyMC's that this one is a function of (:data:`THROUGH`), or itself."""
-        return Prior(THROUGH[self.name].base, self.args) if self.name in THROUGH else self
-
-    def correlation(self) -> bool:
-        """Whether the distribution is one of a single correlation: of numbers between -1 and 1."""
-        inside = self.name == "Uniform" and self.args[0] >= -1 and self.args[1] <= 1
-        return self.support == "signed unit" or inside
+        """The distribution of PyMC's that this one is a function of, or itself."""
+        through = self.distribution.through
+        return self if through is None else Prior(through.base, self.args)
 
     def impossible(self) -> str | None:
         """What is wrong with the name or the parameters, or None."""
@@ -159,23 +137,19 @@ class Prior:
         A shift moves locations and bounds only; the positive distributions have none and must not be shifted.
         Correlations have no units.
         """
-        if self.name in THROUGH:
+        if self.distribution.through is not None:
             return self
-        roles = DISTRIBUTIONS[self.name].parameters.values()
-        return Prior(self.name, tuple(float(_affine(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
+        roles = self.distribution.parameters.values()
+        return Prior(self.name, tuple(float(moved(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
 
     def symmetric(self) -> "Prior | None":
         """The distribution on the whole line whose absolute value this is; None if there is no such in the list."""
-        if self.name not in _HALVES:
-            return None
-        whole, location = _HALVES[self.name]
-        if self.name == "Exponential":
-            return Prior(whole, (0.0, 1 / self.args[0]))
-        return Prior(whole, (*self.args[:location], 0.0, *self.args[location:]))
+        whole = self.distribution.whole
+        return None if whole is None else Prior(*whole(*self.args))
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Independent draws, shape (size,)."""
-        return _DRAWS[self.name](rng, size, *self.args)
+        return self.distribution.draw(rng, size, *self.args)
 
     def __str__(self) -> str:
         names = DISTRIBUTIONS[self.name].parameters if self.name in DISTRIBUTIONS else ()
@@ -187,27 +161,6 @@ class Prior:
 
 def _known() -> str:
     return ", ".join(DISTRIBUTIONS)
-
-
-_HALVES = {
-    "HalfNormal": ("Normal", 0),
-    "HalfStudentT": ("StudentT", 1),
-    "HalfCauchy": ("Cauchy", 0),
-    "Exponential": ("Laplace", 0),
-}
-"""The whole of each half distribution, and the place of its location among the parameters."""
-
-
-def _affine(value: float, role: Role, shift: float, unit: float) -> float:
-    if role in ("location", "lower", "upper"):
-        return (value - shift) / unit
-    if role == "scale":
-        return value / unit
-    if role == "rate":
-        return value * unit
-    if role == "log location":
-        return value - math.log(unit)
-    return value
 
 
 def _call(text: str, path: str) -> ast.Call:
@@ -254,28 +207,3 @@ def _number(node: ast.expr, name: str, path: str) -> float:
         return sign * float(node.value)
     except OverflowError:
         return math.inf
-
-
-def _student(rng: np.random.Generator, n: int, nu: float, mu: float, sigma: float) -> np.ndarray:
-    return mu + sigma * rng.standard_t(nu, n)
-
-
-_DRAWS = {
-    "Normal": lambda rng, n, mu, sigma: rng.normal(mu, sigma, n),
-    "StudentT": _student,
-    "Cauchy": lambda rng, n, alpha, beta: alpha + beta * rng.standard_cauchy(n),
-    "Laplace": lambda rng, n, mu, b: rng.laplace(mu, b, n),
-    "Uniform": lambda rng, n, lower, upper: rng.uniform(lower, upper, n),
-    "HalfNormal": lambda rng, n, sigma: np.abs(rng.normal(0, sigma, n)),
-    "HalfStudentT": lambda rng, n, nu, sigma: np.abs(_student(rng, n, nu, 0, sigma)),
-    "HalfCauchy": lambda rng, n, beta: np.abs(beta * rng.standard_cauchy(n)),
-    "Exponential": lambda rng, n, lam: rng.exponential(1 / lam, n),
-    "Gamma": lambda rng, n, alpha, beta: rng.gamma(alpha, 1 / beta, n),
-    "InverseGamma": lambda rng, n, alpha, beta: beta / rng.gamma(alpha, 1, n),
-    "LogNormal": lambda rng, n, mu, sigma: rng.lognormal(mu, sigma, n),
-    "Beta": lambda rng, n, alpha, beta: rng.beta(alpha, beta, n),
-    # the marginal of one correlation of a 2 x 2 LKJ matrix (Lewandowski, Kurowicka & Joe 2009): 2 Beta(eta, eta) - 1
-    "LKJ": lambda rng, n, eta: 2 * rng.beta(eta, eta, n) - 1,
-    "ScaledBeta": lambda rng, n, alpha, beta: 2 * rng.beta(alpha, beta, n) - 1,
-    "FisherNormal": lambda rng, n, mu, sigma: np.tanh(rng.normal(mu, sigma, n)),
-}

@@ -49,6 +49,11 @@ class Progress:
             ]
             yield cls(display, lines)
 
+    def until(self, end: int) -> None:
+        """The chains are to come to this sweep."""
+        for line in self.lines:
+            self.display.update(line, total=end)
+
     def moved(self, chain: int, sweep: int, divergences: int) -> None:
         """A chain has come to a sweep, with so many divergences more."""
         if self.display is None:

@@ -44,7 +44,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _numbers(read, resolved, completed, data, notes)
     readings = {reading.target: reading for reading in read.conditionals}
     for target in resolved.targets:
-        target = replace(target, everywhere=False)  # what can be learnt is where it is observed
+        target = replace(target, learn=target.observed)  # what can be learnt is where it is observed
         _Model(readings[target.name], target, read, data, completed, notes).check()
     return notes.problems
 
@@ -149,7 +149,11 @@ class _Model:
             rows = self.target.rows_of(parameters[name]) if name in parameters else self.target.fit_rows
             fit = frame.iloc[rows].reset_index(drop=True)
             known = self.columns(formula, rows, path)
+            for column in set(formula.offset_columns) - known:
+                self.finite(self.completed.values[column], column, path)
             common = self.code(formula.trees, fit, rows, path, known)
+            if common is not None and name in parameters and parameters[name].intercept is None:
+                common = common.without_intercept()
             groups = [(g, self.code(g.trees, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
                 self.counts(common, len(rows), path)
@@ -196,18 +200,18 @@ class _Model:
         except FormulaError as error:
             self.notes.problems += [] if known else error.problems
             everywhere = matrix.evaluate(fit)
-        self.finite(everywhere, matrix, path)
+        for k, name in enumerate(matrix.names):
+            self.finite(everywhere[:, k], name, path)
         rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
         self.notes.problems += collinearity.matrix_problems(everywhere[rows], matrix, self.target, path, known)
         return matrix
 
-    def finite(self, everywhere: np.ndarray, matrix: Matrix, path: str) -> None:
-        for k, name in enumerate(matrix.names):
-            wrong = ~np.isfinite(everywhere[:, k])
-            if wrong.any():
-                where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
-                finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
-                self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
+    def finite(self, values: np.ndarray, name: str, path: str) -> None:
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
+            finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
+            self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
 
     def counts(self, common: Matrix, n: int, path: str) -> None:
         width, level = len(common.names), self.target.level
@@ -254,5 +258,5 @@ class _Model:
         family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
         whole = set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family
         if family is not None and whole:
-            known, path = priors.roles(family, coded), f"{self.reading.path}.priors"
-            priors.problems(self.reading.priors, known, path, self.notes)
+            known = priors.roles(family.bind(self.data.columns[self.target.name]), coded)
+            priors.problems(self.reading.priors, known, f"{self.reading.path}.priors", self.notes)

@@ -29,7 +29,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for reading in read.conditionals:
         for use in (*reading.uses.values(), *reading.side.values()):
             _own_target(use, reading.target, read, notes)
-            for call in use.calls:
+            for call in (*use.calls, *use.offsets):
                 _kinds(use, call, read, data, notes)
     return notes.problems
 
@@ -85,7 +85,7 @@ def computable(definition: Definition, read: Read, data: Incomplete) -> bool:
 def calls_computable(use: Use, read: Read, data: Incomplete) -> bool:
     """Whether no call of a formula calculates with text."""
     notes = Notes()
-    for call in use.calls:
+    for call in (*use.calls, *use.offsets):
         _kinds(use, call, read, data, notes)
     return not notes.problems
 

@@ -20,8 +20,8 @@ from bayesimpute.checking.plan_alone import Notes, Read
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import Binary
 from bayesimpute.formulas import quote
-from bayesimpute.plan.kinds import kind_of
 from bayesimpute.plan.options import Estimand
 
 
@@ -195,7 +195,7 @@ class Held:
             return
         if estimand.statistic != "proportion" or column.kind not in _kinds("proportion"):
             return
-        if value is None and kind_of(column) == "binary":
+        if value is None and Binary.accepts(column):
             return
         known = _values(column)
         shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
@@ -278,8 +278,9 @@ class Held:
         reading = next((r for r in self.read.conditionals if r.target == name), None)
         if reading is None or not np.isnan(filled(self.data, name, reading.level)).any():
             return False
-        family = reading.family or settled(reading, self.data.columns[name])
-        return family is not None and "binary" not in family.kinds
+        column = self.data.columns[name]
+        family = settled(reading, column)
+        return family is not None and not family.values.of(column).support.whole
 
     def warn(self, path: str, finding: str, remedy: str) -> None:
         """Note what stops nothing."""

@@ -5,13 +5,13 @@ texts where texts belong and formulas that parse; the later passes look at nothi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking.uses import Use, expression_use, formula_use, side_use
-from bayesimpute.families import FAMILIES, Family
+from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import quote
 from bayesimpute.plan.conditional import Conditional
@@ -211,7 +211,7 @@ def _options(family: Family, path: str, notes: Notes) -> None:
         hints = get_type_hints(type(family))
     except NameError:  # a class made inside a function, whose names are gone
         return
-    for f in fields(family) if is_dataclass(family) else ():
+    for f in options(family):
         value, hint = getattr(family, f.name), hints.get(f.name)
         if get_origin(hint) is Literal and value not in get_args(hint):
             known = list(map(str, get_args(hint)))
@@ -256,9 +256,9 @@ def _formulas(conditional: Conditional, family: Family | None, path: str, notes:
 def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, notes: Notes) -> None:
     """Formulas of parameters that a family does not have, and parameters without formula and default."""
     known = [p.name for p in family.parameters]
-    options = [f.name for f in fields(family)] if is_dataclass(family) else []
+    own = [f.name for f in options(family)]
     for name in formulas:
-        if name not in known and name in options:
+        if name not in known and name in own:
             finding = f"{name} has a formula, and is fixed at {getattr(family, name)!r} too"
             notes.add(f"{path}.{name}", finding, "leave one of the two out")
         elif name not in known:
@@ -268,6 +268,9 @@ def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, n
         if p.prior is None and p.name not in formulas and p.name != "mu":
             remedy = f'write formulas.{p.name} = "x + z": it says what moves whether the target is observed'
             notes.add(path, f"there is no formula for {p.name}, which has no default", remedy)
+        if p.support == "ordered" and p.name in formulas:
+            remedy = "leave it out: what moves them all together is the formula of mu"
+            notes.add(f"{path}.{p.name}", f"{p.name} are ascending numbers, which have no formula", remedy)
 
 
 def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Prior]:

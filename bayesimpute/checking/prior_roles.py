@@ -7,23 +7,23 @@ effect (``1|school_sigma``); to the correlations of a group (``school_corr``); o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from bayesimpute.base.errors import did_you_mean
-from bayesimpute.base.priors import Prior
+from bayesimpute.base.priors import Prior, Space
 from bayesimpute.checking.plan_alone import Notes
-from bayesimpute.designs.parameter_names import bundles, correlations, prefixed
+from bayesimpute.designs.parameter_names import bundles, correlations, labelled, prefixed
 from bayesimpute.families import Family, Parameter
 from bayesimpute.formulas import Group, Matrix
 
-Role = Literal["coefficient", "positive", "correlation", "single"]
 SHOWN = 30
 """Names that a remedy lists."""
-WANTED: Mapping[Role, tuple[str, str]] = {
-    "coefficient": ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)"),
+WANTED: Mapping[Space, tuple[str, str]] = {
+    "real": ("a coefficient", "Normal(0, 1) or StudentT(3, 0, 1)"),
     "positive": ("a parameter above zero", "HalfNormal(1), Exponential(1) or Gamma(2, 1)"),
+    "ordered": ("ordered parameters", "Normal(0, 2) or StudentT(3, 0, 2)"),
+    "unit": ("a parameter between 0 and 1", "Beta(2, 2) or Uniform(0, 1)"),
     "correlation": ("correlations", "LKJ(2)"),
-    "single": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
+    "signed unit": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
 }
 
 
@@ -35,14 +35,14 @@ class Coded:
     groups: Sequence[tuple[Group, Matrix]]
 
 
-def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Role]:
-    """Every name that a prior can be given to, with what it is."""
-    found: dict[str, Role] = {}
+def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Space]:
+    """Every name that a prior can be given to, with where the number lives."""
+    found: dict[str, Space] = {}
     for p in family.parameters:
         if p.name in coded:
             found.update(_roles(p, coded[p.name]))
         else:
-            found[p.name] = "single" if p.link == "fisher" else "positive"
+            found[p.name] = p.support
     widths = {(name, group): len(matrix.names) for name, c in coded.items() for group, matrix in c.groups}
     for bundle in bundles(family, {name: [group for group, _ in c.groups] for name, c in coded.items()}):
         if sum(widths[part.parameter.name, part.group] for part in bundle) > 1:
@@ -50,32 +50,24 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Role]:
     return found
 
 
-def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Role]]:
-    for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
-        yield prefixed(p, name), "coefficient"
-    for group, matrix in coded.groups:
-        for name in (*matrix.names, *(term for term, _ in matrix.terms)):
-            yield prefixed(p, f"{'1' if name == 'Intercept' else name}|{group.factor}_sigma"), "positive"
+def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Space]]:
+    """Those of a parameter with labels: of one label, or of all of them."""
+    for label in (None, *p.labels):
+        for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
+            yield labelled(prefixed(p, name), label), "real"
+        for group, matrix in coded.groups:
+            for name in (*matrix.names, *(term for term, _ in matrix.terms)):
+                effect = labelled(prefixed(p, "1" if name == "Intercept" else name), label)
+                yield f"{effect}|{group.factor}_sigma", "positive"
 
 
-def problems(priors: Mapping[str, Prior], known: Mapping[str, Role], path: str, notes: Notes) -> None:
+def problems(priors: Mapping[str, Prior], known: Mapping[str, Space], path: str, notes: Notes) -> None:
     """Priors of parameters that the model does not have, and priors that cannot be theirs."""
     for name, prior in priors.items():
         place = f'{path}."{name}"'
         if name not in known:
             shown = ", ".join([*known][:SHOWN])
             notes.add(place, "the model has no such parameter", did_you_mean(name, known, f"use one of {shown}"))
-        elif not _fits(prior, known[name]):
+        elif not prior.fits(known[name]):
             wanted, example = WANTED[known[name]]
             notes.add(place, f"{prior} cannot be the prior of {wanted}", f"use {example}")
-
-
-def _fits(prior: Prior, role: Role) -> bool:
-    if role == "correlation":
-        return prior.name == "LKJ"
-    if role == "single":
-        return prior.correlation()
-    if role == "coefficient":
-        return prior.support in ("real", "interval")
-    # a prior on (0, 1) would not follow a change of units
-    return prior.positive() and prior.support != "unit"

@@ -8,20 +8,15 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_prob
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import FAMILIES, Family
+from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
-from bayesimpute.plan.kinds import kind_of, kinds_of
 
 FEWEST = 3
 """Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
 MOSTLY_MISSING = 0.9
-KINDS = {
-    "number": "a number",
-    "binary": "a yes/no variable",
-    "date": "a date",
-    "mixed": "a column of values of different types",
-}
+OUTSIDE = {"date": "a date", "mixed": "a column of values of different types"}
+"""Kinds of columns that take part in no model."""
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -56,13 +51,13 @@ def settled(reading: Reading, column: Column) -> Family | None:
     """The family that will impute a column, or None if there is none."""
     if reading.broken_family:
         return None
-    family = reading.family or FAMILIES["bernoulli" if kind_of(column) == "binary" else "gaussian"]()
-    return family if family.kinds & kinds_of(column) else None
+    family = reading.family or auto(column)()
+    return family if family.values.accepts(column) else None
 
 
 def suitable(column: Column) -> bool:
     """Whether a model of a column can be looked at: some family imputes it, and it has two different values or more."""
-    return bool(kinds_of(column)) and len(np.unique(column.values[~column.missing])) > 1
+    return bool(accepting(column)) and len(np.unique(column.values[~column.missing])) > 1
 
 
 def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
@@ -97,26 +92,25 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
 
 
 def _family(reading: Reading, column: Column, notes: Notes) -> None:
-    kinds, name, family = kinds_of(column), reading.target, reading.family
-    fitting = [key for key, cls in FAMILIES.items() if cls.kinds & kinds]
-    if not kinds:
+    fitting, name, family = accepting(column), reading.target, reading.family
+    if not fitting:
         _no_family(reading, column, notes)
     elif family is None and not reading.broken_family:
         settled_to = settled(reading, column)
         if settled_to is not None:
             parameter_problems(settled_to, reading.conditional.formulas, f"{reading.path}.formulas", notes)
-    elif family is not None and not family.kinds & kinds:
-        what = KINDS[kind_of(column) or "number"] + (" of other values than 0 and 1" if column.kind == "number" else "")
-        wanted = " or ".join(KINDS[kind] for kind in sorted(family.kinds))
-        finding = f'"{name}" is {what}, and the family {family.name} imputes {wanted}'
+    elif family is not None and not family.values.accepts(column):
+        found = next(values.words for values in VALUES.values() if values.suits(column))
+        what = found + family.values.unlike * (column.kind == "number")
+        finding = f'"{name}" is {what}, and the family {family.name} imputes {family.values.words}'
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
 
 
 def _no_family(reading: Reading, column: Column, notes: Notes) -> None:
-    families = ", ".join(f"{key} ({' or '.join(KINDS[k] for k in sorted(cls.kinds))})" for key, cls in FAMILIES.items())
-    if column.kind in ("date", "mixed"):
+    families = ", ".join(f"{key} ({cls.values.words})" for key, cls in FAMILIES.items())
+    if column.kind in OUTSIDE:
         remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
-        notes.add(reading.path, f'"{reading.target}" is {KINDS[column.kind]}, which cannot be imputed', remedy)
+        notes.add(reading.path, f'"{reading.target}" is {OUTSIDE[column.kind]}, which cannot be imputed', remedy)
         return
     present = len(np.unique(column.values[~column.missing]))
     finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and no family imputes these'
@@ -155,8 +149,9 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 def _side(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
     _unimputed(use, target, use.values, read, data, notes)
     for name in sorted(use.values & set(data.columns)):
-        if data.columns[name].kind not in ("number", "yes/no"):
-            notes.add(use.path, f'"{name}" is {KINDS.get(data.columns[name].kind, "text")}', "name a column of numbers")
+        kind = data.columns[name].kind
+        if kind not in ("number", "yes/no"):
+            notes.add(use.path, f'"{name}" is {OUTSIDE.get(kind, "a category")}', "name a column of numbers")
 
 
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
@@ -175,9 +170,9 @@ def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) 
 def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:
     for name in sorted(use.values & set(data.columns)):
         kind = data.columns[name].kind
-        if kind in ("date", "mixed"):
+        if kind in OUTSIDE:
             remedy = "turn it into numbers" if kind == "date" else "make all its values numbers, or all texts"
-            notes.add(use.path, f'"{name}" is {KINDS[kind]}, which cannot be a predictor', remedy)
+            notes.add(use.path, f'"{name}" is {OUTSIDE[kind]}, which cannot be a predictor', remedy)
 
 
 def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: Incomplete, notes: Notes) -> None:

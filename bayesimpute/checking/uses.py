@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
-from bayesimpute.formulas.syntax import Node
+from bayesimpute.formulas.syntax import Name, Node, quote
+from bayesimpute.formulas.usage import Usage
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +27,9 @@ class Use:
     keys : tuple of str
         Keys of cluster means, then grouping factors, each once.
     calls : tuple of str
-        The ``cluster_mean`` and ``observed`` calls.
+        The ``cluster_mean`` and ``observed`` calls, and what is in an ``offset()``.
+    offsets : tuple of str
+        What is in an ``offset()``, where it is a column alone.
     trees : tuple of Node
         What is calculated, with columns in place of the calls (of a formula: its common terms).
     """
@@ -37,6 +40,7 @@ class Use:
     observed: frozenset[str]
     keys: tuple[str, ...]
     calls: tuple[str, ...]
+    offsets: tuple[str, ...] = ()
     trees: tuple[Node, ...]
 
 
@@ -44,6 +48,7 @@ def formula_use(formula: Formula, path: str) -> Use:
     """What a formula needs of the data."""
     lifted, calls = lift_formula(formula)
     plain = usage_of((*lifted.trees, *(term for group in lifted.groups for term in group.trees))).needs
+    plain |= offsets_usage(formula).needs
     keys = [*sorted(key for _, key in formula.cluster_means), *(group.factor for group in formula.groups)]
     return Use(
         path=path,
@@ -52,8 +57,17 @@ def formula_use(formula: Formula, path: str) -> Use:
         observed=formula.observed,
         keys=tuple(dict.fromkeys(keys)),
         calls=tuple(sorted(calls)),
+        offsets=tuple(quote(node.name) for node in formula.offsets if isinstance(node, Name)),
         trees=tuple(atom for term in lifted.trees for atom in term),
     )
+
+
+def offsets_usage(formula: Formula) -> Usage:
+    """What the offsets of a formula use."""
+    usage = Usage("formula", "expression")
+    for node in formula.offsets:
+        usage.visit(node)
+    return usage
 
 
 def expression_use(expression: Expression, path: str) -> Use:

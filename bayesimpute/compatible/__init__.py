@@ -8,7 +8,8 @@ A missing cell of x is drawn from its own model times the density of every model
 Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
 
 * :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal_draws`);
-* yes/no variables have two values to compare, and for everything else there is slice sampling (:mod:`.cell_by_cell`);
+* few values, such as yes and no, are all compared, and for everything else there is slice sampling
+  (:mod:`.cell_by_cell`);
 * :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
 * :mod:`.factors` evaluates the other models at other values of x.
 

@@ -63,7 +63,7 @@ def affected(target: Target, derived: Iterable[DerivedColumn], incomplete: Incom
     groups = [target.unit_of_row, *(incomplete.codes(key) for key in keys)]
     component = _together(groups)
     cells = np.full(len(target.rows), -1)
-    cells[~target.observed] = np.arange((~target.observed).sum())
+    cells[target.impute] = np.arange(target.impute.sum())
     cell = cells[target.unit_of_row]
     rows = np.flatnonzero(np.isin(component, component[cell >= 0]))
     block = np.unique(component[rows], return_inverse=True)[1]

@@ -33,11 +33,14 @@ def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bo
     if any(degrees.get(column, CONSTANT) > CONSTANT for column in target.side.values()):
         return False
     allowed = {parameter: AFFINE if parameter == "mu" else CONSTANT for parameter in target.formulas}
-    return all(_formula(formula, degrees) <= allowed[parameter] for parameter, formula in target.formulas.items())
+    found = (_formula(formula, degrees) <= allowed[parameter] for parameter, formula in target.formulas.items())
+    shift, move = (degrees.get(column or "", CONSTANT) for column in (target.shift, target.move))
+    return all(found) and shift <= AFFINE and move == CONSTANT
 
 
 def _formula(formula: Formula, degrees: Mapping[str, int]) -> int:
-    terms = [term for text in (formula.common, *(g.expression for g in formula.groups)) for term in _terms(text)]
+    terms = [*formula.offsets]
+    terms += [term for text in (formula.common, *(g.expression for g in formula.groups)) for term in _terms(text)]
     return max((degree(term, degrees) for term in terms), default=CONSTANT)
 
 

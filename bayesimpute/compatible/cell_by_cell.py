@@ -1,4 +1,4 @@
-"""Where there is no closed form: two values to compare, or slice sampling, one cell of each block at a time."""
+"""Where there is no closed form: all values to compare, or slice sampling, one cell of each block at a time."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from bayesimpute.compatible.affected import Affected
+from bayesimpute.families import Support
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
 """Of all cells, shape (cell,), to the log-density of each block, shape (block,), or of each cell by itself."""
@@ -18,10 +19,15 @@ SHRINKS = 100
 """Far more than are ever needed: an interval that has shrunk so often is the current value."""
 
 
-def draw_binary(
-    rng: np.random.Generator, affected: Affected, cells: np.ndarray, own: LogDensity, others: LogDensity
+def draw_enumerated(
+    rng: np.random.Generator,
+    affected: Affected,
+    cells: np.ndarray,
+    own: LogDensity,
+    others: LogDensity,
+    points: np.ndarray,
 ) -> np.ndarray:
-    """One draw of cells that are 0 or 1: exact, by comparing the two.
+    """One draw of cells that have few possible values: exact, by comparing all of them.
 
     Parameters
     ----------
@@ -33,15 +39,29 @@ def draw_binary(
         The current values.
     own, others : callable
         The log-density of the variable's own model at each cell, and that of the models that read it at each block.
+    points : ndarray, shape (value,)
+        The possible values, ascending.
     """
     cells = cells.copy()
     for moved in affected.passes:
-        logits = np.zeros(len(moved))
-        for value, sign in ((1.0, 1.0), (0.0, -1.0)):
+        weights = np.empty((len(points), len(moved)))
+        for k, value in enumerate(points):
             cells[moved] = value
-            logits += sign * (own(cells)[moved] + others(cells)[affected.block_of_cell[moved]])
-        cells[moved] = rng.random(len(moved)) < expit(np.where(np.isnan(logits), 0.0, logits))
+            weights[k] = own(cells)[moved] + others(cells)[affected.block_of_cell[moved]]
+        cells[moved] = points[_chosen(rng, weights)]
     return cells
+
+
+def _chosen(rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
+    """One draw from log-weights (value, cell), by each value's odds against all below it; of two, a logit."""
+    u, chosen = rng.random(weights.shape[1]), np.zeros(weights.shape[1], dtype=np.int64)
+    above = np.zeros(weights.shape[1])
+    for k in range(len(weights) - 1, 0, -1):
+        logits = weights[k] - np.logaddexp.reduce(weights[:k])
+        upto = above + (1 - above) * expit(np.where(np.isnan(logits), 0.0, logits))
+        chosen[(above <= u) & (u < upto)] = k
+        above = upto
+    return chosen
 
 
 def draw_slice(
@@ -51,35 +71,44 @@ def draw_slice(
     own: LogDensity,
     others: LogDensity,
     width: np.ndarray,
+    support: Support,
 ) -> np.ndarray:
     """Steps of slice sampling (Neal 2003, Annals of Statistics 31:705, figure 5) that leave the cells' law unchanged.
 
     The interval of fixed width lies at random around the current value and is not stepped out, which is the scheme of
-    Neal's figure 3 with m = 1.
+    Neal's figure 3 with m = 1. It ends where the support does. Whole numbers are drawn as the floor of a real number
+    whose density is constant between them.
 
     Parameters
     ----------
     rng, affected, cells, own, others
-        As for :func:`draw_binary`; real numbers.
+        As for :func:`draw_enumerated`.
     width : ndarray, shape (cell,)
         Of the first interval; it may follow from parameters, not from the cells.
+    support : Support
+        Where the values lie.
     """
     cells = cells.copy()
+    ends = support.low, support.high + support.whole
     for _ in range(STEPS):
         for moved in affected.passes:
 
             def density(values: np.ndarray, moved: np.ndarray = moved) -> np.ndarray:
-                cells[moved] = values
+                cells[moved] = np.floor(values) if support.whole else values
                 return own(cells)[moved] + others(cells)[affected.block_of_cell[moved]]
 
-            cells[moved] = _slice(rng, cells[moved], density, width[moved])
+            start = cells[moved] + rng.random(len(moved)) if support.whole else cells[moved]
+            found = _slice(rng, start, density, width[moved], ends)
+            cells[moved] = np.floor(found) if support.whole else found
     return cells
 
 
-def _slice(rng: np.random.Generator, start: np.ndarray, density: LogDensity, width: np.ndarray) -> np.ndarray:
+def _slice(
+    rng: np.random.Generator, start: np.ndarray, density: LogDensity, width: np.ndarray, ends: tuple[float, float]
+) -> np.ndarray:
     height = density(start) - rng.standard_exponential(len(start))
     left = start - width * rng.random(len(start))
-    right = left + width
+    left, right = np.maximum(left, ends[0]), np.minimum(left + width, ends[1])
     found, open_ = start.copy(), np.ones(len(start), dtype=bool)
     for _ in range(SHRINKS):
         proposal = np.where(open_, left + (right - left) * rng.random(len(start)), found)

@@ -8,12 +8,13 @@ import numpy as np
 
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import is_affine
-from bayesimpute.compatible.cell_by_cell import SPAN, draw_binary, draw_slice
+from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
 from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import Draw
+from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
@@ -30,7 +31,7 @@ class Compatible:
     ----------
     target : Target
         The variable.
-    designs : mapping of str to Design
+    placements : mapping of str to Placement
         Of the models that read it.
     affected : Affected
         Its rows and blocks.
@@ -41,23 +42,23 @@ class Compatible:
     """
 
     target: Target
-    designs: Mapping[str, Design]
+    placements: Mapping[str, Placement]
     affected: Affected
     at: Mapping[str, np.ndarray]
     kind: Kind
 
     @classmethod
     def of(
-        cls, target: Target, resolved: Resolved, designs: Mapping[str, Design], incomplete: Incomplete
+        cls, target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
     ) -> "Compatible":
         """Settled for a target that has factors."""
-        mine = {name: designs[name] for name in resolved.factors[target.name]}
+        mine = {name: placements[name] for name in resolved.factors[target.name]}
         rows = affected(target, resolved.derived, incomplete)
         return cls(
             target=target,
-            designs=mine,
+            placements=mine,
             affected=rows,
-            at={name: places(design, rows) for name, design in mine.items()},
+            at={name: places(other, rows) for name, other in mine.items()},
             kind=kind(target, resolved),
         )
 
@@ -69,32 +70,34 @@ class Compatible:
     ) -> Scenario:
         """The models that read the variable, with one draw of their parameters, on the current data."""
         found = [
-            factor(design, draws[name], self.affected, self.at[name], completed, matrices[name])
-            for name, design in self.designs.items()
+            factor(other, draws[name], self.affected, self.at[name], completed, matrices[name])
+            for name, other in self.placements.items()
         ]
         return Scenario(name=self.target.name, affected=self.affected, completed=completed, factors=tuple(found))
 
 
 def kind(target: Target, resolved: Resolved) -> Kind:
     """The draw of a target that has factors."""
-    if target.kind == "binary":
+    if target.values.support.points is not None:
         return "enumerated"
     models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
     linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
     return "normal" if target.family.normal and linear else "slice"
 
 
-_WHY: Mapping[Kind, str] = {
-    "normal": "both are normal and the means linear in it: the law of a missing cell is normal",
-    "enumerated": "it has two values: both are weighed",
-    "slice": "the law of a missing cell has no closed form: slice sampling",
-}
+def _why(target: Target, resolved: Resolved) -> str:
+    points = target.values.support.points
+    if points is not None:
+        return f"it has {'two values: both' if len(points) == 2 else f'{len(points)} values: all'} are weighed"
+    if kind(target, resolved) == "normal":
+        return "both are normal and the means linear in it: the law of a missing cell is normal"
+    return "the law of a missing cell has no closed form: slice sampling"
 
 
 def events(resolved: Resolved) -> list[Event]:
     """How the missing cells are drawn whose values other models read."""
     return [
-        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_WHY[kind(t, resolved)])
+        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_why(t, resolved))
         for t in resolved.targets
         if (found := resolved.factors.get(t.name))
     ]
@@ -109,6 +112,7 @@ def draw(
     matrices: Mapping[str, Mapping[str, np.ndarray]],
     unit: float,
     memory: dict[str, Derivatives],
+    moved: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """One draw of the missing cells given one draw of all parameters, shape (cell,).
 
@@ -130,23 +134,26 @@ def draw(
         About one standard deviation of the variable.
     memory : dict
         Derivatives by variable, kept until another column changes that the models read; they are put in here.
+    moved : ndarray, shape (cell,), or float
+        What is added to the values of the variable's own model.
     """
     scenario = how.scenario(draws, completed, matrices)
-    cells, family = completed.cells(how.target), how.target.family
+    cells, family, support = completed.cells(how.target), how.target.family, how.target.values.support
     if how.kind == "normal":
         given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
         if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
             memory[how.target.name] = given
-        return draw_normal(rng, scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), given)
+        sd = np.broadcast_to(theta["sigma"], cells.shape)
+        return draw_normal(rng, scenario, cells, theta["mu"] + moved, sd, given)
 
     side = completed.side(how.target, how.target.missing_rows)
 
     def own(values: np.ndarray) -> np.ndarray:
-        return family.logp(values, theta, side)
+        return family.logp(values - moved, theta, side)
 
-    if how.kind == "enumerated":
-        return draw_binary(rng, how.affected, cells, own, scenario.logp)
-    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta))
+    if support.points is not None:
+        return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
+    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta), support)
 
 
 def spread(target: Target, theta: Theta) -> np.ndarray:

@@ -10,6 +10,7 @@ from bayesimpute.compatible.affected import Affected
 from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.design import places as block_places
+from bayesimpute.designs.placement import Placement
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,7 +19,7 @@ class Factor:
 
     Parameters
     ----------
-    design : Design
+    placement : Placement
         Of the model.
     draw : mapping of str to ndarray
         Its parameters.
@@ -28,25 +29,45 @@ class Factor:
     rows : ndarray of int, shape (row,)
         The same as rows of the data.
     y : ndarray, shape (row,)
-        Its own target there, NaN where a selection model says that it was not selected.
+        Its own target there as the model has it, NaN where a selection model says that it was not selected.
+    move : str or None
+        The column that is added to what its model draws.
     matrices : mapping of str to ndarray
         Its matrices there, on the current data.
     """
 
-    design: Design
+    placement: Placement
     draw: Draw
     at: np.ndarray
     rows: np.ndarray
     y: np.ndarray
+    move: str | None
     matrices: Mapping[str, np.ndarray]
+
+    @property
+    def design(self) -> Design:
+        """The model."""
+        return self.placement.design
+
+    @cached_property
+    def codes(self) -> dict[str, np.ndarray]:
+        """The clusters of its rows, by block."""
+        return self.placement.codes_at(self.rows)
 
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
-        return self.design.respond(self.design.eta_at(self.draw, {**self.matrices, **(changed or {})}, self.rows))
+        matrices = {**self.matrices, **(changed or {})}
+        return self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
+
+    def outcome(self, now: Mapping[str, np.ndarray], given: Columns, changed: frozenset[str]) -> np.ndarray:
+        """Its own target as its model has it, where what is added to it follows from other values of the cells."""
+        if self.move not in changed:
+            return self.y
+        return self.y + now[self.move][self.rows] - given[self.move].to_numpy(dtype=float)[self.at]
 
     def side(self, columns: Columns) -> dict[str, np.ndarray]:
         """The columns that its family reads, by role, from those of the affected rows."""
-        return {role: columns[name].to_numpy(dtype=float)[self.at] for role, name in self.design.target.side.items()}
+        return {role: columns[name].to_numpy(dtype=float)[self.at] for role, name in self.design.side.items()}
 
     def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of mu, (row,), from those of the matrices that change."""
@@ -54,8 +75,11 @@ class Factor:
         total = derivatives["mu"] @ draw["mu"] if "mu" in derivatives else np.zeros(len(self.rows))
         for b in design.blocks:
             if b.key in derivatives:
-                terms = derivatives[b.key] * draw[b.key][b.codes[self.rows]]
+                terms = derivatives[b.key] * draw[b.key][self.codes[b.key]]
                 total = total + sum(terms[:, place].sum(axis=1) for name, place in block_places(b) if name == "mu")
+        for offset in design.offsets:
+            if offset.key in derivatives and offset.predictor == "mu":
+                total = total + derivatives[offset.key][:, 0]
         return design.scale * total
 
     @cached_property
@@ -64,21 +88,25 @@ class Factor:
         return self.theta()
 
 
-def places(design: Design, affected: Affected) -> np.ndarray:
+def places(placement: Placement, affected: Affected) -> np.ndarray:
     """Where among the affected rows a model has a density."""
-    return np.flatnonzero(np.isin(affected.rows, design.target.model_rows))
+    return np.flatnonzero(np.isin(affected.rows, placement.model_rows))
 
 
 def factor(
-    design: Design, draw: Draw, affected: Affected, at: np.ndarray, completed: Completed, matrices: Mapping
+    placement: Placement, draw: Draw, affected: Affected, at: np.ndarray, completed: Completed, matrices: Mapping
 ) -> Factor:
     """A factor on the current data; `matrices` are those of all rows."""
-    rows, target = affected.rows[at], design.target
-    y = completed.values[target.name][rows]
-    if not target.everywhere:
-        y = np.where(target.observed[target.unit_of_row[rows]], y, np.nan)
+    rows, move = affected.rows[at], completed.move(placement.design.name)
+    y = np.where(placement.learns[rows], completed.unmoved(placement.design.name)[rows], np.nan)
     return Factor(
-        design=design, draw=draw, at=at, rows=rows, y=y, matrices={key: m[rows] for key, m in matrices.items()}
+        placement=placement,
+        draw=draw,
+        at=at,
+        rows=rows,
+        y=y,
+        move=move,
+        matrices={key: m[rows] for key, m in matrices.items()},
     )
 
 
@@ -108,36 +136,31 @@ class Scenario:
         derived = self.affected.derived
         changed = self.affected.changed(self.name)
         names = {name for column in derived for name in column.expression.names} | {self.name}
-        names |= {n for f in self.factors for n in f.design.inputs}
+        names |= {n for f in self.factors for n in f.design.inputs | ({f.move} if f.move else frozenset())}
         kept = [name for name in names if name == self.name or name not in changed]
         return self.completed.excerpt(self.affected.rows, [n for n in kept if n in self.completed.values])
 
-    def _columns(self, cells: np.ndarray) -> Columns:
-        """The columns at the affected rows, with these values of the cells and what follows from them."""
+    def given(self, cells: np.ndarray) -> Columns:
+        """The columns at the affected rows at these values of the cells, shape (cell,)."""
         affected = self.affected
         values = np.where(affected.cell >= 0, cells[affected.cell], self._excerpt.values(self.name))
         return self._excerpt.given(self.name, values, affected.derived)
 
-    def matrices(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The matrices of each factor that change with the cells, at these values of them, shape (cell,)."""
-        return self._matrices(self._columns(cells))
+    @cached_property
+    def _changed(self) -> frozenset[str]:
+        return self.affected.changed(self.name)
 
-    def _matrices(self, columns: Columns) -> list[dict[str, np.ndarray]]:
-        changed = self.affected.changed(self.name)
-        return [{key: m[f.at] for key, m in f.design.matrices(columns, changed).items()} for f in self.factors]
-
-    def thetas(self, cells: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """The parameters of each factor at these values of the cells, shape (cell,)."""
-        return self._thetas(self._columns(cells))
-
-    def _thetas(self, columns: Columns) -> list[dict[str, np.ndarray]]:
-        return [f.theta(matrices) for f, matrices in zip(self.factors, self._matrices(columns), strict=True)]
+    def matrices(self, columns: Columns) -> list[dict[str, np.ndarray]]:
+        """The matrices of each factor that change with the cells, from such columns."""
+        return [{key: m[f.at] for key, m in f.design.matrices(columns, self._changed).items()} for f in self.factors]
 
     def logp(self, cells: np.ndarray) -> np.ndarray:
         """The log-density of all factors at these values of the cells, summed over each block, shape (block,)."""
-        total, columns = np.zeros(self.affected.blocks), self._columns(cells)
+        total = np.zeros(self.affected.blocks)
         with np.errstate(all="ignore"):
-            for f, theta in zip(self.factors, self._thetas(columns), strict=True):
-                found = f.design.family.logp(f.y, theta, f.side(columns))
+            columns = self.given(cells)
+            for f, matrices in zip(self.factors, self.matrices(columns), strict=True):
+                y = f.outcome(self.completed.values, columns, self._changed)
+                found = f.design.family.logp(y, f.theta(matrices), f.side(columns))
                 total += np.bincount(self.affected.block[f.at], weights=found, minlength=len(total))
         return np.where(np.isnan(total), -np.inf, total)

@@ -35,7 +35,7 @@ def derivatives(scenario: Scenario, cells: np.ndarray, unit: float) -> Derivativ
     for moved in scenario.affected.passes:
         other = cells.copy()
         other[moved] += unit
-        for mine, f, matrices in zip(found, scenario.factors, scenario.matrices(other), strict=True):
+        for mine, f, matrices in zip(found, scenario.factors, scenario.matrices(scenario.given(other)), strict=True):
             mine.append({key: (matrix - f.matrices[key]) / unit for key, matrix in matrices.items()})
     return found
 

@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
@@ -82,6 +81,15 @@ class Completed:
         observed = target.observed[target.unit_of_row[rows]]
         return Known(y=np.where(observed, self.values[target.name][rows], np.nan), side=self.side(target, rows))
 
+    def move(self, name: str) -> str | None:
+        """The column that is added to what the model of a target draws."""
+        return self._targets[name].move if name in self._targets else None
+
+    def unmoved(self, name: str) -> np.ndarray:
+        """The values of a target as its model has them: without what was added to those that were drawn."""
+        move = self.move(name)
+        return self.values[name] if move is None else self.values[name] - self.values[move]
+
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows
         values = self.values[target.name]
@@ -91,9 +99,8 @@ class Completed:
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
-        return Excerpt(
-            self._incomplete, rows, {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
-        )
+        series = {n: _as_series(self._incomplete, n, self.values[n][rows]) for n in names}
+        return Excerpt(self._incomplete, self._targets, rows, series)
 
     def _labelled(self, name: str) -> bool:
         column = self._incomplete.columns.get(name)
@@ -106,6 +113,8 @@ class Completed:
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
         for column in columns:
             result = self._computed(column)
+            if column.only is not None:
+                result = np.where(self._targets[column.only].imputed_row, result, 0.0)
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
@@ -125,7 +134,7 @@ class Completed:
 def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """A column with the values of its missing units put in, shape (row,): a new array."""
     by_unit = values[target.rows]
-    by_unit[~target.observed] = cells
+    by_unit[target.impute] = cells
     return by_unit[target.unit_of_row]
 
 
@@ -145,14 +154,18 @@ class Excerpt:
     ----------
     incomplete : Incomplete
         The data.
+    targets : mapping of str to Target
+        What is imputed in them.
     rows : ndarray of int, shape (row,)
         Which rows; all of a cluster, for every key of a cluster mean that follows from the variable.
     series : mapping of str to Series
         The columns at these rows.
     """
 
-    def __init__(self, incomplete: Incomplete, rows: np.ndarray, series: Mapping[str, pd.Series]) -> None:
-        self._incomplete, self._rows, self._series = incomplete, rows, dict(series)
+    def __init__(
+        self, incomplete: Incomplete, targets: Mapping[str, Target], rows: np.ndarray, series: Mapping[str, pd.Series]
+    ) -> None:
+        self._incomplete, self._targets, self._rows, self._series = incomplete, targets, rows, dict(series)
         self._means = ClusterMeans(incomplete, rows)
 
     def values(self, name: str) -> np.ndarray:
@@ -168,6 +181,8 @@ class Excerpt:
         for column in derived:
             means = partial(self._means.of, units=column.units)
             result = evaluate_expression(column.expression, series, {"cluster_mean": means})
+            if column.only is not None:
+                result = np.where(self._targets[column.only].imputed_row[self._rows], result, 0.0)
             if column.fills:
                 known = self._incomplete.columns[column.name].values[self._rows]
                 result = np.where(np.isnan(known), result, known)
@@ -219,8 +234,8 @@ def fill(
     rng : Generator
         Of the chain.
     spread : float
-        Each variable is shifted by a uniform draw between -spread and +spread standard deviations (numbers), or on the
-        logit scale (binary), so that chains start apart and R-hat can see them meet.
+        Each variable is shifted by a uniform draw between -spread and +spread, as its values understand it
+        (:meth:`bayesimpute.families.Values.start`), so that chains start apart and R-hat can see them meet.
 
     Returns
     -------
@@ -228,7 +243,12 @@ def fill(
         For each target, the values of its missing units.
     """
     return {
-        t.name: _fill(t, resolved.filled.get(t.name, incomplete.columns[t.name].values), rng, spread)
+        t.name: t.values.start(
+            rng,
+            resolved.filled.get(t.name, incomplete.columns[t.name].values)[t.fit_rows],
+            size=len(t.missing_rows),
+            spread=spread,
+        )
         for t in resolved.targets
     }
 
@@ -252,13 +272,3 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
             has = counts[mine] > 0
             cells[target.name][has] = incomplete.columns[target.name].values[known[chosen[has]]]
     return cells
-
-
-def _fill(target: Target, values: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
-    known = values[target.fit_rows]
-    missing = int((~target.observed).sum())
-    shift = rng.uniform(-spread, spread)
-    if target.kind == "binary":
-        share = np.clip(known.mean(), 0.02, 0.98)
-        return (rng.random(missing) < expit(logit(share) + shift)).astype(float)
-    return rng.choice(known, missing) + shift * known.std()

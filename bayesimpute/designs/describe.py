@@ -13,7 +13,7 @@ for the standardised target and columns: on the raw scale they would not survive
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ import pandas as pd
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill_within
-from bayesimpute.designs.design import Block, Design, Predictor, Units
+from bayesimpute.designs.design import Block, Design, Offset, Predictor, Units
 from bayesimpute.designs.information_ratio import information_ratio
-from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, prefixed
+from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, labelled, lookups, prefixed
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Formula, Matrix, build, namespace
@@ -78,7 +78,7 @@ class _Describer:
         at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
         self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
         self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
-        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]]
+        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]] - self.known()
         scaled = self.target.family.standardise
         self.centre = float(self.y.mean()) if scaled else 0.0
         self.scale = float(self.y.std()) if scaled else 1.0
@@ -87,23 +87,52 @@ class _Describer:
 
     def design(self) -> Design:
         family = self.target.family
-        predictors = tuple(self.predictor(p) for p in family.parameters)
+        predictors = tuple(made for p in family.parameters for made in self.predictors(p))
         parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
         blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
-        return Design(target=self.target, predictors=predictors, blocks=blocks, centre=self.centre, scale=self.scale)
+        return Design(
+            name=self.target.name,
+            family=family,
+            path=self.target.path,
+            predictors=predictors,
+            blocks=blocks,
+            centre=self.centre,
+            scale=self.scale,
+            offsets=tuple(offset for p in predictors for offset in self.offsets(p)),
+            side=self.target.side,
+        )
+
+    def offsets(self, p: Predictor) -> Iterator[Offset]:
+        """What is added to a linear predictor: by its formula, and by an adjustment of what is imputed."""
+        formula, mine = self.target.formulas.get(p.parameter.name), {"predictor": p.key, "unit": p.units.unit}
+        if formula is not None and formula.offsets:
+            yield Offset(key=f"{p.key}_offset", columns=formula.offset_columns, fitted=True, **mine)
+        if p.parameter.name == "mu" and self.target.shift is not None:
+            columns, fitted = (self.target.shift,), self.target.learns_imputed
+            yield Offset(key=f"{p.key}_shift", columns=columns, fitted=fitted, **mine)
+
+    def known(self) -> np.ndarray | float:
+        """What offsets say of y itself: coefficients, centre and scale are about the rest."""
+        formula, identity = self.target.formulas.get("mu"), self.target.family.parameters[0].link == "identity"
+        if formula is None or not formula.offsets or not identity:
+            return 0.0
+        columns = [self.frames[Rows.OBSERVED][name] for name in formula.offset_columns]
+        return sum(column.to_numpy(dtype=float) for column in columns)
 
     def units(self, p: Parameter) -> Units:
         if p.unit == "location":
             return Units(shift=self.centre, unit=self.scale)
         return Units(shift=float(np.log(self.scale))) if p.unit == "scale" else Units()
 
-    def predictor(self, p: Parameter) -> Predictor:
+    def predictors(self, p: Parameter) -> list[Predictor]:
+        """One, or one for each label of a parameter with a formula."""
         formula = self.target.formulas.get(p.name)
         units = self.units(p)
         if formula is None:
-            return self.constant(p, units)
+            return [self.constant(p, units)]
         frame = self.frames[p.rows]
         matrix = build(formula.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
+        matrix = matrix.without_intercept() if p.intercept is None else matrix
         columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
         centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
@@ -112,44 +141,51 @@ class _Describer:
         centre[free] = 0.0
         scale[free] = 1.0
         automatic = self.automatic(p, formula, matrix, scale, units)
-        names = tuple(prefixed(p, name) for name in matrix.names)
-        priors = []
-        for name, term, prior, s, first in zip(names, column_terms(matrix), automatic, scale, free, strict=True):
-            user = self.own(name, prefixed(p, term), prior)
-            priors.append(user.affine(shift=units.shift if first else 0.0, unit=units.unit / s))
-        return Predictor(
-            parameter=p,
-            matrix=matrix,
-            names=names,
-            centre=centre,
-            scale=scale,
-            units=units,
-            offset=0.0 if intercept else -units.shift / units.unit,
-            priors=tuple(priors),
-        )
+        terms = column_terms(matrix)
+
+        def priors(label: str | None) -> tuple[Prior, ...]:
+            found = [
+                self.own(lookups(p, label, name, term), prior)
+                for name, term, prior in zip(matrix.names, terms, automatic, strict=True)
+            ]
+            shifts = np.where(free, units.shift, 0.0)
+            return tuple(f.affine(shift=h, unit=units.unit / s) for f, h, s in zip(found, shifts, scale, strict=True))
+
+        return [
+            Predictor(
+                parameter=p,
+                label=label,
+                matrix=matrix,
+                names=tuple(labelled(prefixed(p, name), label) for name in matrix.names),
+                centre=centre,
+                scale=scale,
+                units=units,
+                offset=0.0 if intercept else -units.shift / units.unit,
+                priors=priors(label),
+            )
+            for label in p.labels or (None,)
+        ]
 
     def constant(self, p: Parameter, units: Units) -> Predictor:
         unit = self.scale if p.unit == "scale" else 1.0
         assert p.prior is not None
-        prior = self.own(p.name, p.name, p.prior.affine(unit=1 / unit)).affine(unit=unit)
-        none = np.zeros(0)
+        prior = self.target.priors.get(p.name, p.prior.affine(unit=1 / unit)).affine(unit=unit)
+        names = tuple(labelled(p.name, label) for label in p.labels or (None,))
+        none, priors = np.zeros(0), (prior,) * len(names)
         return Predictor(
-            parameter=p, matrix=None, names=(p.name,), centre=none, scale=none, units=units, offset=0.0, priors=(prior,)
+            parameter=p, matrix=None, names=names, centre=none, scale=none, units=units, offset=0.0, priors=priors
         )
 
-    def own(self, name: str, term: str, automatic: Prior) -> Prior:
-        """The user's prior for a coefficient or for its whole term, else the automatic one."""
-        for key in (name, term):
-            if key in self.target.priors:
-                return self.target.priors[key]
-        return automatic
+    def own(self, names: Sequence[str], automatic: Prior) -> Prior:
+        """The user's prior by the first of some names, from a coefficient's to that of all of its kind."""
+        return next((self.target.priors[name] for name in names if name in self.target.priors), automatic)
 
     def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
         """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
         if p.name != "mu":
-            first = Prior.of("Normal", units.shift, p.intercept)
+            first = None if p.intercept is None else Prior.of("Normal", units.shift, p.intercept)
             pairs = zip(matrix.names, scale, strict=True)
-            return [first if name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
+            return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
         described = self.bambi(formula)
         priors: list[Prior] = []
         for term, place in matrix.terms:
@@ -167,7 +203,7 @@ class _Describer:
             return self.described
         observed = self.frames[Rows.OBSERVED]
         y = unused("response", observed)
-        frame = observed.assign(**{y: self.y.astype(int) if self.target.kind == "binary" else self.y})
+        frame = observed.assign(**{y: self.target.values.response(self.y)})
         self.two = unused("two", frame)
         frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
         groups = [f"(1 | {self.two})"] if formula.groups else []
@@ -194,14 +230,13 @@ class _Describer:
             key=key,
             factor=factor,
             rows=Rows.ALL if everywhere else Rows.OBSERVED,
-            codes=codes,
             size=self.incomplete.n_clusters(factor),
-            parts=tuple((part.parameter.name, made.matrix) for part, made in zip(bundle, parts, strict=True)),
+            parts=tuple((part.key, made.matrix) for part, made in zip(bundle, parts, strict=True)),
             names=names,
             scale=np.concatenate([part.scale for part in parts]),
             units=tuple(part.units for part in parts for _ in part.names),
             priors=tuple(prior for part in parts for prior in part.priors),
-            eta=self.own(correlations(bundle[0].parameter, bundle[0].group), "", Prior.of("LKJ", LKJ_ETA)).args[0],
+            eta=self.own([correlations(bundle[0].parameter, bundle[0].group)], Prior.of("LKJ", LKJ_ETA)).args[0],
             centred=min(self.ratio(x.parameter, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
         )
 
@@ -214,13 +249,14 @@ class _Describer:
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
         units = self.units(p)
-        effects = [prefixed(p, "1" if name == "Intercept" else name) for name in matrix.names]
-        names = tuple(f"{effect}|{group.factor}" for effect in effects)
-        terms = [prefixed(p, "1" if term == "Intercept" else term) for term in column_terms(matrix)]
+        effects, terms = (
+            ["1" if name == "Intercept" else name for name in of] for of in (matrix.names, column_terms(matrix))
+        )
+        names = tuple(f"{labelled(prefixed(p, name), part.label)}|{group.factor}" for name in effects)
         priors = []
-        for name, term, prior, s in zip(names, terms, self.automatic_sds(p, matrix, columns), scale, strict=True):
-            user = self.own(f"{name}_sigma", f"{term}|{group.factor}_sigma", prior)
-            priors.append(user.affine(unit=units.unit / s))
+        for name, term, prior, s in zip(effects, terms, self.automatic_sds(p, matrix, columns), scale, strict=True):
+            keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, part.label, name, term)]
+            priors.append(self.own(keys, prior).affine(unit=units.unit / s))
         return _Effects(matrix, columns / scale, names, scale, units, tuple(priors))
 
     def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:

@@ -1,7 +1,7 @@
 """What a conditional model is made of, as numbers: matrices, priors and units; predictions from a draw.
 
 :mod:`bayesimpute.designs.describe` makes a :class:`Design` from formulas, :mod:`bayesimpute.designs.graph` a PyMC model
-from a design.
+from a design, :mod:`bayesimpute.designs.placement` puts it on data.
 
 **Scales.** The samplers see standardised columns: x_s = (x - c) / s for every column but the intercept, y_s = (y - m)
 / s_y for location-scale families, with c, s, m and s_y from the frame on which the design was described, frozen. With
@@ -10,9 +10,10 @@ and the intercept that carries the prior is bambi's, at the centre of the column
 draws are moved back by :meth:`Design.posterior`.
 """
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from bayesimpute.designs.completed import Columns
 from bayesimpute.families import Family, Parameter, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
-from bayesimpute.plan.targets import Target
 
 Draw = Mapping[str, np.ndarray]
 
@@ -36,14 +36,16 @@ class Units:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
-    """The common part of one parameter's linear predictor.
+    """The common part of one linear predictor.
 
     Parameters
     ----------
     parameter : Parameter
-        Whose it is.
+        Whose it is; those of one parameter share its matrix.
+    label : str or None
+        Which one of the parameter's it is, where there are several.
     matrix : Matrix or None
-        The columns on any data; None for a parameter without a formula, which has one coefficient.
+        The columns on any data; None for a parameter without a formula, which has one coefficient, or one a label.
     names : tuple of str
         Of the coefficients, as the posterior has them.
     centre, scale : ndarray, shape (column,)
@@ -57,6 +59,7 @@ class Predictor:
     """
 
     parameter: Parameter
+    label: str | None = None
     matrix: Matrix | None
     names: tuple[str, ...]
     centre: np.ndarray
@@ -68,13 +71,47 @@ class Predictor:
     @property
     def key(self) -> str:
         """Its name in draws."""
-        return self.parameter.name
+        return self.parameter.key(self.label)
+
+    def value(self, vector: Any) -> Any:
+        """What draws and linear predictors have of the vector of its coefficients: a number where it is only one."""
+        return vector if self.matrix is not None or self.parameter.labels else vector[0]
 
     @property
     def intercept(self) -> int | None:
         """The place of the intercept among the columns."""
         columns = self.matrix.names if self.matrix else ()
         return columns.index("Intercept") if "Intercept" in columns else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Offset:
+    """What is added to a linear predictor with the coefficient 1: a matrix of one column, where there is any.
+
+    Parameters
+    ----------
+    key : str
+        Of the matrix.
+    predictor : str
+        The key of the linear predictor.
+    columns : tuple of str
+        The columns of the data whose sum it is, in the units of the linear predictor.
+    unit : float
+        Of the linear predictor: eta_s has the sum divided by it.
+    fitted : bool
+        Whether the model is fitted with it. What is zero wherever the model is fitted only moves predictions.
+    """
+
+    key: str
+    predictor: str
+    columns: tuple[str, ...]
+    unit: float
+    fitted: bool
+
+    def write(self, out: np.ndarray, columns: Columns, rows: np.ndarray | None) -> None:
+        """Put the standardised values at some rows, or at all, into `out`, shape (row, 1)."""
+        every = sum(columns[name].to_numpy(dtype=float) for name in self.columns)
+        out[:, 0] = (every if rows is None else every[rows]) / self.unit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,12 +126,10 @@ class Block:
         The cluster key.
     rows : Rows
         Where its effects enter the likelihood: of a block of several parameters, where any of them does.
-    codes : ndarray of int, shape (row,)
-        The cluster of each row of the data.
     size : int
         Number of clusters.
     parts : tuple of (str, Matrix)
-        The columns, by parameter.
+        The columns, by linear predictor.
     names : tuple of str
         Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
     scale : ndarray, shape (effect,)
@@ -113,7 +148,6 @@ class Block:
     key: str
     factor: str
     rows: Rows
-    codes: np.ndarray
     size: int
     parts: tuple[tuple[str, Matrix], ...]
     names: tuple[str, ...]
@@ -131,62 +165,78 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Design:
-    """Everything about a conditional model that does not change during a run.
+    """Everything about a conditional model that does not change during a run; it knows no rows.
 
     Parameters
     ----------
-    target : Target
+    name : str
         The variable.
+    family : Family
+        Its law.
+    path : str
+        Where its model stands in the plan.
     predictors : tuple of Predictor
-        One for each parameter of the family, in its order.
+        One for each parameter of the family or, where it has a formula, for each of its labels, in its order.
     blocks : tuple of Block
         The group-specific effects.
     centre, scale : float
         y_s = (y - centre) / scale.
+    offsets : tuple of Offset
+        What is added to linear predictors.
+    side : mapping of str to str
+        The columns that the family reads, by role.
     """
 
-    target: Target
+    name: str
+    family: Family
+    path: str
     predictors: tuple[Predictor, ...]
     blocks: tuple[Block, ...]
     centre: float
     scale: float
+    offsets: tuple[Offset, ...] = ()
+    side: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def family(self) -> Family:
-        """The target's family."""
-        return self.target.family
+    def predictor(self, key: str) -> Predictor:
+        """The linear predictor with a key."""
+        return next(p for p in self.predictors if p.key == key)
 
-    def rows(self, parameter: str) -> Rows:
-        """Where a parameter enters the likelihood."""
-        return next(p.rows for p in self.family.parameters if p.name == parameter)
+    def rows(self, key: str) -> Rows:
+        """Where a linear predictor enters the likelihood."""
+        return self.predictor(key).parameter.rows
+
+    @cached_property
+    def steered(self) -> tuple[str, ...]:
+        """The linear predictors that the family's information is about, in its order."""
+        return tuple(p.key for name in self.family.steered for p in self.predictors if p.parameter.name == name)
+
+    @cached_property
+    def formulas(self) -> Mapping[str, tuple[Predictor, Matrix]]:
+        """The matrices of parameters with formulas, by their keys, each with one of the linear predictors on it."""
+        return {p.parameter.name: (p, p.matrix) for p in self.predictors if p.matrix is not None}
 
     @cached_property
     def inputs(self) -> frozenset[str]:
         """The columns that the matrices are computed from, and those that the family reads."""
-        return frozenset().union(*self.reads.values(), self.target.side.values())
+        return frozenset().union(*self.reads.values(), self.side.values())
 
     @cached_property
     def reads(self) -> Mapping[str, frozenset[str]]:
         """The columns of each matrix, with the keys of :meth:`matrices`."""
-        common = {p.key: frozenset(p.matrix.columns) for p in self.predictors if p.matrix is not None}
+        common = {name: frozenset(matrix.columns) for name, (_, matrix) in self.formulas.items()}
+        common |= {offset.key: frozenset(offset.columns) for offset in self.offsets}
         return common | {b.key: frozenset().union(*(m.columns for _, m in b.parts)) for b in self.blocks}
 
     @cached_property
     def widths(self) -> tuple[tuple[str, int], ...]:
         """The keys of the matrices and their numbers of columns."""
-        common = [(p.key, len(p.matrix.names)) for p in self.predictors if p.matrix is not None]
-        return (*common, *((b.key, b.width) for b in self.blocks))
+        common = [(name, len(matrix.names)) for name, (_, matrix) in self.formulas.items()]
+        return (*common, *((b.key, b.width) for b in self.blocks), *((offset.key, 1) for offset in self.offsets))
 
     @cached_property
-    def fitted_rows(self) -> Mapping[str, np.ndarray]:
-        """The rows that each matrix is needed at to fit the model."""
-        at = {Rows.OBSERVED: self.target.learn_rows, Rows.ALL: self.target.model_rows}
-        return {p.key: at[p.parameter.rows] for p in self.predictors} | {b.key: at[b.rows] for b in self.blocks}
-
-    @cached_property
-    def fitted_codes(self) -> Mapping[str, np.ndarray]:
-        """The clusters of these rows as the graph holds them, by container."""
-        return {f"codes_{b.key}": b.codes[self.fitted_rows[b.key]].astype(np.int32) for b in self.blocks}
+    def fitted_keys(self) -> frozenset[str]:
+        """The keys of the matrices that the model is fitted with."""
+        return frozenset(key for key, _ in self.widths) - {offset.key for offset in self.offsets if not offset.fitted}
 
     def matrices(self, columns: Columns, reading: frozenset[str] | None = None) -> dict[str, np.ndarray]:
         """The standardised matrices of all rows: by predictor (row, column), and by block (row, effect).
@@ -218,101 +268,89 @@ class Design:
         changed : set of str, optional
             Columns of the data; all by default.
         """
-        for p in self.predictors:
-            if p.matrix is not None and p.key in arrays:
-                at = rows[p.key] if isinstance(rows, Mapping) else rows
-                p.matrix.refresh(arrays[p.key], columns, at, changed, centre=p.centre, scale=p.scale)
+        for name, (p, matrix) in self.formulas.items():
+            if name in arrays:
+                at = rows[name] if isinstance(rows, Mapping) else rows
+                matrix.refresh(arrays[name], columns, at, changed, centre=p.centre, scale=p.scale)
         for b in self.blocks:
             for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
                 if b.key in arrays:
                     at = rows[b.key] if isinstance(rows, Mapping) else rows
                     matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
-
-    def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
-        """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
-
-        Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
-        """
-        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in matrices.items()}
-        data |= self.fitted_codes
-        return data | {"y_data": self.response(y)}
-
-    def side(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The side columns at all fitted rows as the graph's containers hold them, from columns of all rows."""
-        return {f"side_{role}": values[column][self.target.model_rows] for role, column in self.target.side.items()}
-
-    def response(self, y: np.ndarray) -> np.ndarray:
-        """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
-        return (y[self.target.learn_rows] - self.centre) / self.scale
+        for offset in self.offsets:
+            if offset.key in arrays and (changed is None or changed & set(offset.columns)):
+                at = rows[offset.key] if isinstance(rows, Mapping) else rows
+                offset.write(arrays[offset.key], columns, at)
 
     def fitted(self, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The standardised linear predictors at the fitted rows, each (row,), from what the graph's containers hold.
 
-        Those of parameters without a formula are numbers.
+        Those of parameters without a formula are numbers, or one a label.
         """
         etas = {}
         for p in self.predictors:
-            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.key}"] @ draw[p.key] + p.offset
+            etas[p.key] = draw[p.key] if p.matrix is None else data[f"X_{p.parameter.name}"] @ draw[p.key] + p.offset
         for b in self.blocks:
             terms = data[f"X_{b.key}"] * draw[b.key][data[f"codes_{b.key}"]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[: len(etas[parameter]), place].sum(axis=1)
+        for offset in self.offsets:
+            if offset.fitted:
+                etas[offset.predictor] = etas[offset.predictor] + data[f"X_{offset.key}"][:, 0]
         return etas
 
     def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
         theta, y = self.theta(draw, data)
-        return self.family.logp(y, theta, {role: data[f"side_{role}"] for role in self.target.side})
+        return self.family.logp(y, theta, {role: data[f"side_{role}"] for role in self.side})
 
     def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The standardised parameters at all fitted rows, each (fitted row,) or (), and y_s, NaN where missing."""
+        """The standardised parameters at all fitted rows, and y_s, NaN where missing.
+
+        Each is of shape (fitted row,) or (); with labels, (fitted row, label) or (label,).
+        """
         eta, y = self.fitted(draw, data), data["y_data"]
-        size = max([len(y), *(np.size(v) for v in eta.values())])
+        size = max([len(y), *(len(eta[p.key]) for p in self.predictors if p.matrix is not None)])
         theta = {}
         for p in self.predictors:
             value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
             short = p.matrix is not None and len(value) < size
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
-        return theta, np.pad(y, (0, size - len(y)), constant_values=np.nan)
+        return by_parameter(self.predictors, theta, np.stack), np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
-    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The standardised linear predictors at `rows`, each of shape (row,), given a draw and matrices of all rows."""
-        return self.eta_at(draw, {key: matrix[rows] for key, matrix in matrices.items()}, rows)
+    def eta(
+        self, draw: Draw, matrices: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], rows: int
+    ) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at some rows, each of shape (row,), from a draw.
 
-    def eta_at(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The same from matrices that have these rows only."""
+        Parameters
+        ----------
+        draw : mapping of str to ndarray
+            Of the parameters and effects.
+        matrices : mapping of str to ndarray, shape (row, column)
+            Standardised, at these rows.
+        codes : mapping of str to ndarray of int, shape (row,)
+            By block their clusters.
+        rows : int
+            Their number.
+        """
         etas = {}
         for p in self.predictors:
             if p.matrix is None:
-                etas[p.key] = np.broadcast_to(draw[p.key], rows.shape)
+                etas[p.key] = np.broadcast_to(draw[p.key], (rows, *np.shape(draw[p.key])))
             else:
-                etas[p.key] = matrices[p.key] @ draw[p.key] + p.offset
+                etas[p.key] = matrices[p.parameter.name] @ draw[p.key] + p.offset
         for b in self.blocks:
-            terms = matrices[b.key] * draw[b.key][b.codes[rows]]
+            terms = matrices[b.key] * draw[b.key][codes[b.key]]
             for parameter, place in places(b):
                 etas[parameter] = etas[parameter] + terms[:, place].sum(axis=1)
+        for offset in self.offsets:
+            etas[offset.predictor] = etas[offset.predictor] + matrices[offset.key][:, 0]
         return etas
-
-    def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The family's parameters at `rows` on the response scale and in the target's units, each of shape (row,)."""
-        return self.respond(self.eta(draw, matrices, rows))
 
     def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The family's parameters on the response scale and in the target's units, from the linear predictors."""
-        return {p.key: self._respond(p, eta[p.key]) for p in self.predictors}
-
-    def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
-        rows = self.target.missing_rows
-        return self.missing_at(draw, {key: matrix[rows] for key, matrix in matrices.items()})
-
-    def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The same from matrices that have these rows only."""
-        theta = self.respond(self.eta_at(draw, matrices, self.target.missing_rows))
-        if self.family.selection is not None:
-            name = self.family.selection.parameter
-            theta[name] = np.where(self.target.apart[~self.target.observed], -np.inf, theta[name])
-        return theta
+        return by_parameter(self.predictors, {p.key: self._respond(p, eta[p.key]) for p in self.predictors}, np.stack)
 
     def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
         value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)
@@ -350,6 +388,18 @@ class Design:
         return beta
 
 
+def by_parameter(predictors: Sequence[Predictor], values: Mapping[str, Any], stack: Any) -> dict[str, Any]:
+    """What the linear predictors have, by parameter: those of one parameter's labels side by side, by `stack`."""
+    keys: dict[str, list[str]] = {}
+    for p in predictors:
+        keys.setdefault(p.parameter.name, []).append(p.key)
+    labels = {p.parameter.name for p in predictors if p.label is not None}
+    return {
+        name: stack([values[k] for k in mine], axis=-1) if name in labels else values[name]
+        for name, mine in keys.items()
+    }
+
+
 def effect_units(block: Block) -> np.ndarray:
     """What turns standardised effects into the user's units, shape (effect,)."""
     return np.array([u.unit for u in block.units]) / block.scale
@@ -367,7 +417,7 @@ def correlation_name(first: str, second: str) -> str:
 
 
 def places(block: Block) -> list[tuple[str, slice]]:
-    """The parameters of a block with the places of their effects."""
+    """The linear predictors of a block with the places of their effects."""
     found, start = [], 0
     for parameter, matrix in block.parts:
         found.append((parameter, slice(start, start + len(matrix.names))))

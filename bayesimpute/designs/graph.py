@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.base.priors import DISTRIBUTIONS, THROUGH, Prior
-from bayesimpute.designs.design import Block, Design, Predictor, pairs, places
+from bayesimpute.base.distributions import Distribution
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.design import Block, Design, Predictor, by_parameter, pairs, places
+from bayesimpute.families.links import LINKS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,59 +40,86 @@ class Slot:
         Of the PyMC variable.
     priors : tuple of Prior
         One for each element; all of one distribution.
+    ordered : bool
+        Whether the elements ascend: then the first and the logarithms of the steps are unconstrained.
     """
 
     name: str
     priors: tuple[Prior, ...]
+    ordered: bool = False
 
     def constrain(self, value: np.ndarray) -> np.ndarray:
         """From the sampler's unconstrained scale; the inverse of PyMC's default transforms."""
-        return self._through(self._constrain(value))
-
-    def _through(self, value: np.ndarray) -> np.ndarray:
-        name = self.priors[0].name
-        return _MAPS[THROUGH[name].map][0](value) if name in THROUGH else value
+        value, through = self._constrain(value), self.distribution.through
+        return value if through is None else through.map(value)
 
     def _constrain(self, value: np.ndarray) -> np.ndarray:
         support = self.support
+        if self.ordered:
+            return np.cumsum(np.concatenate([value[:1], np.exp(value[1:])]))
         if support == "positive":
             return np.exp(value)
         if support == "real":
             return value
-        lower, upper = self._bounds()
+        lower, upper = np.array([p.base.ends for p in self.priors]).T
         return lower + (upper - lower) * expit(value)
 
     def unconstrain(self, value: np.ndarray) -> np.ndarray:
         """To the sampler's scale."""
-        name, support = self.priors[0].name, self.support
-        value = _MAPS[THROUGH[name].map][1](value) if name in THROUGH else value
+        support, through = self.support, self.distribution.through
+        value = value if through is None else through.back(value)
+        if self.ordered:
+            return np.concatenate([value[:1], np.log(np.diff(value))])
         if support == "positive":
             return np.log(value)
         if support == "real":
             return value
-        lower, upper = self._bounds()
+        lower, upper = np.array([p.base.ends for p in self.priors]).T
         return logit((value - lower) / (upper - lower))
+
+    @property
+    def distribution(self) -> Distribution:
+        """Of its priors."""
+        return self.priors[0].distribution
 
     @property
     def support(self) -> str:
         """Of PyMC's distribution."""
         return self.priors[0].base.support
 
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.support == "unit":
-            return np.zeros(len(self.priors)), np.ones(len(self.priors))
-        return np.array([p.args[0] for p in self.priors]), np.array([p.args[1] for p in self.priors])
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vector:
+    """Parameters that belong together: coefficients, standard deviations, partial correlations.
 
-_MAPS = {"signed": (lambda b: 2 * b - 1, lambda r: (r + 1) / 2), "tanh": (np.tanh, np.arctanh)}
-"""What makes a correlation of one of PyMC's distributions, and the way back."""
+    Parameters
+    ----------
+    name : str
+        In draws.
+    priors : sequence of Prior
+        One for each element.
+    ordered : bool
+        Whether they ascend; then all have the same prior.
+    """
 
+    name: str
+    priors: Sequence[Prior]
+    ordered: bool = False
 
-def slots(name: str, priors: Sequence[Prior]) -> list[tuple[Slot, list[int]]]:
-    """A vector's elements sorted by kind of prior, with their places in the vector."""
-    kinds = dict.fromkeys(prior.name for prior in priors)
-    groups = [(kind, [i for i, p in enumerate(priors) if p.name == kind]) for kind in kinds]
-    return [(Slot(name=f"{name}_{kind}", priors=tuple(priors[i] for i in at)), at) for kind, at in groups]
+    @cached_property
+    def slots(self) -> list[tuple[Slot, list[int]]]:
+        """The elements sorted by kind of prior, with their places."""
+        kinds = dict.fromkeys(prior.name for prior in self.priors)
+        groups = [(kind, [i for i, p in enumerate(self.priors) if p.name == kind]) for kind in kinds]
+        return [
+            (Slot(name=f"{self.name}_{kind}", priors=tuple(self.priors[i] for i in at), ordered=self.ordered), at)
+            for kind, at in groups
+        ]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """A draw from the prior: of ordered ones, which have one prior, independent draws in order."""
+        values = np.array([prior.draw(rng, 1)[0] for prior in self.priors])
+        return np.sort(values) if self.ordered else values
 
 
 def partial_correlation_priors(block: Block) -> list[Prior]:
@@ -99,14 +128,15 @@ def partial_correlation_priors(block: Block) -> list[Prior]:
     return [Prior.of("Beta", a, a) for a in shapes]
 
 
-def vectors(design: Design) -> dict[str, Sequence[Prior]]:
-    """Every vector of parameters with its priors, in the order in which the graph makes them."""
-    found: dict[str, Sequence[Prior]] = {p.key: p.priors for p in design.predictors}
+def vectors(design: Design) -> dict[str, Vector]:
+    """Every vector of parameters by its name, in the order in which the graph makes them."""
+    found = [Vector(name=p.key, priors=p.priors, ordered=p.parameter.support == "ordered") for p in design.predictors]
     for b in design.blocks:
-        found[f"{b.key}_sd"] = b.priors if b.centred else [prior.symmetric() or prior for prior in b.priors]
+        sds = b.priors if b.centred else [prior.symmetric() or prior for prior in b.priors]
+        found.append(Vector(name=f"{b.key}_sd", priors=sds))
         if b.width > 1:
-            found[f"{b.key}_partial"] = partial_correlation_priors(b)
-    return found
+            found.append(Vector(name=f"{b.key}_partial", priors=partial_correlation_priors(b)))
+    return {vector.name: vector for vector in found}
 
 
 def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
@@ -125,38 +155,45 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
         With a ``pm.Data`` for each entry of `data`.
     """
     import pymc as pm
+    import pytensor.tensor as pt
 
     with pm.Model() as model:
         holders: dict[str, Any] = {name: pm.Data(name, values) for name, values in data.items()}
-        values = {name: _vector(name, priors) for name, priors in vectors(design).items()}
+        values = {name: _symbolic(vector) for name, vector in vectors(design).items()}
         eta = {p.key: _predictor(p, values[p.key], holders) for p in design.predictors}
         for block in design.blocks:
             effects = _effects(block, values)[holders[f"codes_{block.key}"]]
             terms = holders[f"X_{block.key}"] * effects
-            for parameter, place in places(block):
-                shorter = block.rows is not design.rows(parameter)  # the observed rows are the first
+            for key, place in places(block):
+                shorter = block.rows is not design.rows(key)  # the observed rows are the first
                 rows = terms[: holders["y_data"].shape[0]] if shorter else terms
-                eta[parameter] = eta[parameter] + rows[:, place].sum(axis=1)
-        side = {role: holders[f"side_{role}"] for role in design.target.side}
-        design.family.likelihood(eta, holders["y_data"], side)
+                eta[key] = eta[key] + rows[:, place].sum(axis=1)
+        for offset in design.offsets:
+            if offset.fitted:
+                eta[offset.predictor] = eta[offset.predictor] + holders[f"X_{offset.key}"][:, 0]
+        side = {role: holders[f"side_{role}"] for role in design.side}
+        design.family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"], side)
     return model
 
 
-def _vector(name: str, priors: Sequence[Prior]) -> Any:
+def _symbolic(vector: Vector) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
+    from pymc.distributions.transforms import ordered
 
-    if not priors:
+    if not vector.priors:
         return pt.zeros(0)
     made: list[Any] = []
     order: list[int] = []
-    for slot, at in slots(name, priors):
+    for slot, at in vector.slots:
         kind = slot.priors[0].base.name
         arguments = {
             key: pm.Data(f"{slot.name}_{key}", np.array([p.base.parameters[key] for p in slot.priors]))
-            for key in DISTRIBUTIONS[kind].parameters
+            for key in slot.priors[0].base.parameters
         }
-        made.append(_mapped(slot, getattr(pm, kind)(slot.name, **arguments, shape=len(at))))
+        more = {"transform": ordered, "initval": np.arange(len(at), dtype=float)} if slot.ordered else {}
+        value, through = getattr(pm, kind)(slot.name, **arguments, shape=len(at), **more), slot.distribution.through
+        made.append(value if through is None else through.symbolic(value))
         order += at
     if len(made) == 1:
         return made[0]
@@ -164,25 +201,12 @@ def _vector(name: str, priors: Sequence[Prior]) -> Any:
     return joined[np.argsort(order)]
 
 
-def _mapped(slot: Slot, value: Any) -> Any:
-    import pymc as pm
-
-    through = THROUGH.get(slot.priors[0].name)
-    if through is None:
-        return value
-    return pm.math.tanh(value) if through.map == "tanh" else 2 * value - 1
-
-
 def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
     from bayesimpute.designs.matrix_vector import product
 
     if p.matrix is None:
-        links = {"identity": lambda v: v, "log": pm.math.log, "logit": pm.math.logit, "fisher": pt.arctanh}
-        return links[p.parameter.link](value[0])
-    eta = product(holders[f"X_{p.key}"], value)
+        return LINKS[p.parameter.link].symbolic(p.value(value))
+    eta = product(holders[f"X_{p.parameter.name}"], value)
     return eta + p.offset if p.offset else eta
 
 
@@ -249,10 +273,7 @@ def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.n
         Coefficients by parameter, and for each block its effects, ``_sd``, ``_corr`` and ``_root``, the factor of the
         effects' covariance by which standard normals become effects.
     """
-    draw: dict[str, np.ndarray] = {p.key: values[p.key] for p in design.predictors}
-    for p in design.predictors:
-        if p.matrix is None:
-            draw[p.key] = values[p.key][0]
+    draw: dict[str, np.ndarray] = {p.key: p.value(values[p.key]) for p in design.predictors}
     for b in design.blocks:
         scale = values[f"{b.key}_sd"]
         factor = cholesky(2 * values[f"{b.key}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
@@ -285,17 +306,17 @@ class Layout:
         return self.parts[-1][1].stop
 
     @cached_property
-    def _slots(self) -> list[tuple[str, int, list[tuple[Slot, list[int]]]]]:
-        return [(name, len(priors), slots(name, priors)) for name, priors in vectors(self.design).items()]
+    def _vectors(self) -> tuple[Vector, ...]:
+        return tuple(vectors(self.design).values())
 
     def unpack(self, q: np.ndarray) -> dict[str, np.ndarray]:
         """A draw from the unconstrained vector."""
         raw = {name: q[place] for name, place in self.parts}
         values: dict[str, np.ndarray] = {}
-        for name, size, found in self._slots:
-            values[name] = np.empty(size)
-            for slot, at in found:
-                values[name][at] = slot.constrain(raw[slot.name])
+        for vector in self._vectors:
+            values[vector.name] = np.empty(len(vector.priors))
+            for slot, at in vector.slots:
+                values[vector.name][at] = slot.constrain(raw[slot.name])
         for b in self.design.blocks:
             name = b.key if b.centred else f"{b.key}_raw"
             values[name] = raw[name].reshape(b.size, b.width)
@@ -313,13 +334,9 @@ class Layout:
         """A dispersed start: around the middle of each prior, within +-spread on the unconstrained scale."""
         q = rng.uniform(-spread, spread, self.size)
         places = dict(self.parts)
-        for _, _, found in self._slots:
-            for slot, _ in found:
-                if slot.support == "positive" and slot.priors[0].name in (
-                    "Gamma",
-                    "InverseGamma",
-                    "LogNormal",
-                ):
+        for vector in self._vectors:
+            for slot, _ in vector.slots:
+                if slot.distribution.middle:
                     middle = [np.median(p.draw(np.random.default_rng(0), 1001)) for p in slot.priors]
                     q[places[slot.name]] += slot.unconstrain(np.array(middle))
         return q

@@ -9,25 +9,36 @@ from bayesimpute.formulas import Group, Matrix
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One parenthesis of random effects, and the parameter whose formula it stands in."""
+    """One parenthesis of random effects, and the linear predictor in which it stands."""
 
     parameter: Parameter
     group: Group
+    label: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Of the linear predictor."""
+        return self.parameter.key(self.label)
 
 
 def bundles(family: Family, groups: Mapping[str, Sequence[Group]]) -> list[tuple[Part, ...]]:
     """The parentheses of all formulas, those together whose effects have one covariance matrix.
 
-    Each stands alone, but in families that select (and are ``joint``): there those of the outcome and of the selection
-    by one cluster key belong together, so that whoever differs in the outcome may differ in selection too. Where one of
-    the two formulas keeps effects apart (``||``, or several parentheses), only those of the same terms do.
+    Each stands alone, but those of one cluster key whose linear predictors the family has :attr:`~Family.together`.
+    Where one of two formulas keeps effects apart (``||``, or several parentheses), only those of the same terms belong
+    together.
 
     Parameters
     ----------
     groups : mapping of str to sequence of Group
         By parameter.
     """
-    parts = [Part(parameter=p, group=group) for p in family.parameters for group in groups.get(p.name, ())]
+    parts = [
+        Part(parameter=p, group=group, label=label)
+        for p in family.parameters
+        for label in p.labels or (None,)
+        for group in groups.get(p.name, ())
+    ]
     found: list[list[Part]] = []
     for part in parts:
         mine = [bundle for bundle in found if any(_linked(family, part, other, parts) for other in bundle)]
@@ -41,13 +52,10 @@ def bundles(family: Family, groups: Mapping[str, Sequence[Group]]) -> list[tuple
 
 
 def _linked(family: Family, one: Part, other: Part, parts: Sequence[Part]) -> bool:
-    selects, names = family.selection, {one.parameter.name, other.parameter.name}
-    if selects is None or not selects.joint or names != {"mu", selects.parameter}:
+    names, factor = {one.key, other.key}, one.group.factor
+    if len(names) == 1 or other.group.factor != factor or not any(names <= keys for keys in family.together):
         return False
-    factor = one.group.factor
-    if other.group.factor != factor:
-        return False
-    mine = [part.parameter.name for part in parts if part.group.factor == factor and part.parameter.name in names]
+    mine = [part.key for part in parts if part.group.factor == factor and part.key in names]
     split = len(mine) > len(set(mine))
     return not split or bool(set(one.group.terms) & set(other.group.terms))
 
@@ -55,6 +63,19 @@ def _linked(family: Family, one: Part, other: Part, parts: Sequence[Part]) -> bo
 def prefixed(p: Parameter, name: str) -> str:
     """Names of ``mu`` stand alone, those of other parameters carry its name: ``sigma_Intercept``, as in bambi."""
     return name if p.name == "mu" else f"{p.name}_{name}"
+
+
+def labelled(name: str, label: str | None) -> str:
+    """Of one label's predictor, as ArviZ prints what bambi makes: ``x[b]``, and of a coded term ``sex[girl, b]``."""
+    if label is None:
+        return name
+    return f"{name[:-1]}, {label}]" if name.endswith("]") else f"{name}[{label}]"
+
+
+def lookups(p: Parameter, label: str | None, name: str, term: str) -> list[str]:
+    """The names by which a prior may be given, the narrowest first: one coefficient's, a term's, all labels'."""
+    mine = [labelled(prefixed(p, one), label) for one in (name, term)]
+    return [*mine, prefixed(p, name), prefixed(p, term)]
 
 
 def correlations(p: Parameter, group: Group) -> str:

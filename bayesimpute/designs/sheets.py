@@ -11,12 +11,12 @@ with the number of targets.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import replace
 
 import numpy as np
 
 from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 
 RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
 
@@ -72,12 +72,10 @@ class Sheet:
         return len(self._rows[key] if isinstance(self._rows, Mapping) else self._rows)
 
 
-def is_large(design: Design) -> bool:
+def is_large(placement: Placement) -> bool:
     """Whether the matrices of a model are too large to be kept; they must be needed at the same rows."""
-    return (
-        design.family.selection is None
-        and sum(len(design.fitted_rows[key]) * width for key, width in design.widths) > LARGE
-    )
+    design, rows = placement.design, placement.fitted_rows
+    return design.family.selection is None and sum(len(rows[key]) * width for key, width in design.widths) > LARGE
 
 
 class LargeData(Mapping[str, np.ndarray]):
@@ -87,7 +85,7 @@ class LargeData(Mapping[str, np.ndarray]):
 
     Parameters
     ----------
-    design : Design
+    placement : Placement
         Of the model.
     completed : Completed
         The data.
@@ -95,16 +93,24 @@ class LargeData(Mapping[str, np.ndarray]):
         Which of the fitted rows; all by default.
     """
 
-    def __init__(self, design: Design, completed: Completed, chosen: np.ndarray | None = None) -> None:
-        self.design, self._completed, self._chosen = design, completed, chosen
+    def __init__(self, placement: Placement, completed: Completed, chosen: np.ndarray | None = None) -> None:
+        self.placement, self._completed, self._chosen = placement, completed, chosen
+
+    @property
+    def design(self) -> Design:
+        """Of the model; of a sample of clusters, with as many as it has."""
+        return self.placement.design
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name == "y_data":
-            y = self.design.response(self._completed.values[self.design.target.name])
+            y = self.placement.response(self._completed.unmoved(self.design.name))
             return y if self._chosen is None else y[self._chosen]
         if name.startswith("codes_"):
-            codes = self.design.fitted_codes[name]
+            codes = self.placement.fitted_codes[name]
             return codes if self._chosen is None else codes[self._chosen]
+        if name.startswith("side_"):
+            side = self.placement.side(self._completed.values)[name]
+            return side if self._chosen is None else side[self._chosen]
         return self._matrices(slice(None), {name.removeprefix("X_")})[name]
 
     @property
@@ -121,22 +127,18 @@ class LargeData(Mapping[str, np.ndarray]):
         rng, n = np.random.default_rng(SEED), len(self["y_data"])
         block = max(self.design.blocks, key=lambda b: b.size, default=None)
         if block is None or block.size < MANY:
-            return LargeData(self.design, self._completed, np.sort(rng.permutation(n)[:SAMPLE]))
-        codes = self.design.fitted_codes[f"codes_{block.key}"]
+            return LargeData(self.placement, self._completed, np.sort(rng.permutation(n)[:SAMPLE]))
+        codes = self.placement.fitted_codes[f"codes_{block.key}"]
         order = rng.permutation(block.size)
         enough = int(np.searchsorted(np.cumsum(np.bincount(codes, minlength=block.size)[order]), SAMPLE)) + 1
-        new = np.full(block.size, -1)
         taken = order[: max(enough, LEAST)]
-        new[taken] = np.arange(len(taken))
-        blocks = tuple(
-            replace(b, size=len(taken), codes=new[b.codes]) if b.factor == block.factor else b
-            for b in self.design.blocks
-        )
-        return LargeData(replace(self.design, blocks=blocks), self._completed, np.flatnonzero(new[codes] >= 0))
+        part = self.placement.of_clusters(block.factor, taken)
+        return LargeData(part, self._completed, np.flatnonzero(part.fitted_codes[f"codes_{block.key}"] >= 0))
 
     def __iter__(self) -> Iterator[str]:
-        yield from (f"X_{key}" for key, _ in self.design.widths)
-        yield from self.design.fitted_codes
+        yield from (f"X_{key}" for key, _ in self._widths)
+        yield from self.placement.fitted_codes
+        yield from self._side
         yield "y_data"
 
     def __len__(self) -> int:
@@ -153,18 +155,26 @@ class LargeData(Mapping[str, np.ndarray]):
         y = self["y_data"]
         for low in range(0, len(y), PIECE):
             part = slice(low, min(low + PIECE, len(y)))
-            codes = {name: self[name][part] for name in self.design.fitted_codes}
-            yield part, {**self._matrices(part), **codes, "y_data": y[part]}
+            held = {name: self[name][part] for name in (*self.placement.fitted_codes, *self._side)}
+            yield part, {**self._matrices(part), **held, "y_data": y[part]}
 
     def _matrices(self, part: slice, keys: Set[str] | None = None) -> dict[str, np.ndarray]:
-        rows = {key: self._rows(key)[part] for key, _ in self.design.widths}
-        wanted = [(key, width) for key, width in self.design.widths if keys is None or key in keys]
+        rows = {key: self._rows(key)[part] for key, _ in self._widths}
+        wanted = [(key, width) for key, width in self._widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
         self.design.refresh(made, self._completed.columns, rows)
         return {f"X_{key}": matrix for key, matrix in made.items()}
 
+    @property
+    def _side(self) -> list[str]:
+        return [f"side_{role}" for role in self.design.side]
+
+    @property
+    def _widths(self) -> list[tuple[str, int]]:
+        return [(key, width) for key, width in self.design.widths if key in self.design.fitted_keys]
+
     def _rows(self, key: str) -> np.ndarray:
-        rows = self.design.fitted_rows[key]
+        rows = self.placement.fitted_rows[key]
         return rows if self._chosen is None else rows[self._chosen]
 
 

@@ -8,12 +8,26 @@ observed. ``family.py`` says how to add one.
 
 from collections.abc import Mapping
 
+from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import Context, Dependence, Family, Known, Parameter, Rows, Selection, Side, Theta
+from bayesimpute.families.family import (
+    Context,
+    Dependence,
+    Family,
+    Known,
+    Parameter,
+    Rows,
+    Selection,
+    Side,
+    Theta,
+    bound,
+    options,
+)
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.student_t import StudentT
+from bayesimpute.families.values import VALUES, Binary, Real, Support, Values
 
 FAMILIES: Mapping[str, type[Family]] = {
     "gaussian": Gaussian,
@@ -23,9 +37,27 @@ FAMILIES: Mapping[str, type[Family]] = {
     "heckman_probit": HeckmanProbit,
 }
 
+
+def accepting(column: Column) -> tuple[str, ...]:
+    """The names of the families that may impute a column."""
+    return tuple(name for name, family in FAMILIES.items() if family.values.accepts(column))
+
+
+def auto(column: Column) -> type[Family]:
+    """The family that ``"auto"`` stands for: the first one of the first kind of values that suits the column.
+
+    Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
+    says so.
+    """
+    found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
+    return next(found, Gaussian)
+
+
 __all__ = [
     "FAMILIES",
+    "VALUES",
     "Bernoulli",
+    "Binary",
     "Context",
     "Dependence",
     "Family",
@@ -34,9 +66,16 @@ __all__ = [
     "HeckmanProbit",
     "Known",
     "Parameter",
+    "Real",
     "Rows",
     "Selection",
     "Side",
     "StudentT",
+    "Support",
     "Theta",
+    "Values",
+    "accepting",
+    "auto",
+    "bound",
+    "options",
 ]

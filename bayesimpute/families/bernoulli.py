@@ -9,6 +9,7 @@ from scipy.special import ndtri, xlog1py, xlogy
 
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.values import Binary, Values
 
 
 @final
@@ -17,7 +18,7 @@ class Bernoulli(Family):
     """P(y = 1) = mu, where y is coded 0 and 1; of two labels the second counts as 1."""
 
     name: ClassVar[str] = "bernoulli"
-    kinds: ClassVar[frozenset[str]] = frozenset({"binary"})
+    values: ClassVar[type[Values]] = Binary
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "bernoulli"
 
@@ -25,7 +26,7 @@ class Bernoulli(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (Parameter(name="mu", link=self.link),)
+        return (Parameter(name="mu", link=self.link, support="unit"),)
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

@@ -10,7 +10,7 @@ formulas, no data frames and no sampler.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -18,7 +18,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.columns import Column
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.values import Values
 
 Theta = Mapping[str, np.ndarray]
 Side = Mapping[str, Any]
@@ -51,10 +53,17 @@ class Parameter:
         a formula.
     rows : Rows
         Where its linear predictor enters the likelihood.
-    intercept, effects : float
-        Of the automatic priors where it has a formula, on the scale of its link: the standard deviation of the
-        intercept's normal, and of the half-normals of its group-specific effects' standard deviations. (Those of
-        ``mu`` are bambi's.)
+    support : {"real", "positive", "unit", "signed unit", "ordered"}
+        Where it lives; of a parameter without a formula it decides which priors it may have. "ordered" is about the
+        labels together: ascending real numbers, which have one prior and no formula.
+    labels : tuple of str
+        Of a parameter that is several numbers, one for each label: with a formula it has a linear predictor for each,
+        on one matrix, without one it is a vector. Empty: it is one number.
+    intercept : float or None
+        Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
+        intercept's normal. None: its formula has no intercept, for others of the family's parameters are in its place.
+    effects : float
+        The same of the half-normals of its group-specific effects' standard deviations. (Those of ``mu`` are bambi's.)
     """
 
     name: str
@@ -62,8 +71,14 @@ class Parameter:
     unit: Literal["location", "scale", "none"] = "none"
     prior: Prior | None = None
     rows: Rows = Rows.OBSERVED
-    intercept: float = 1.0
+    support: Literal["real", "positive", "unit", "signed unit", "ordered"] = "real"
+    labels: tuple[str, ...] = ()
+    intercept: float | None = 1.0
     effects: float = 1.0
+
+    def key(self, label: str | None) -> str:
+        """The name of a linear predictor: the parameter's own, or ``mu[b]`` where each label has one."""
+        return self.name if label is None else f"{self.name}[{label}]"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,9 +169,6 @@ class Selection:
     ----------
     parameter : str
         The one whose linear predictor says who is selected.
-    joint : bool
-        Whether its group-specific effects and those of ``mu`` have one covariance matrix for each cluster key that both
-        formulas have.
     marginal : bool
         Whether units of clusters without any observed value are missing for another reason than being selected out:
         they enter no likelihood and are drawn from the marginal law of the outcome.
@@ -167,7 +179,6 @@ class Selection:
     """
 
     parameter: str
-    joint: bool
     marginal: bool
     ignorable: "Family"
     dependence: "Dependence"
@@ -178,8 +189,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     """Its key in plans."""
-    kinds: ClassVar[frozenset[str]]
-    """The kinds of column it can impute: ``number``, ``binary``."""
+    values: ClassVar[type[Values]]
+    """What values its variable takes."""
     standardise: ClassVar[bool]
     """Whether the target is centred and scaled for the sampler; only for location-scale families."""
     bambi: ClassVar[str]
@@ -198,6 +209,21 @@ class Family(ABC):
         """The parameters; the first is ``mu``."""
 
     @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        """Linear predictors, by :meth:`Parameter.key`, whose group-specific effects have one covariance matrix for each
+        cluster key that their formulas have; of others each formula's effects have their own.
+        """
+        return ()
+
+    def bind(self, column: Column) -> "Family":
+        """The family of this column: itself, unless its parameters are about the column's labels.
+
+        What it sets are fields made by :func:`bound`.
+        """
+        del column
+        return self
+
+    @property
     def selection(self) -> "Selection | None":
         """How the family models which values are missing; None if it takes them as missing at random."""
         return None
@@ -214,7 +240,8 @@ class Family(ABC):
         ----------
         eta : mapping of str to TensorVariable, shape (row,) or ()
             The linear predictors, on the link scale: densities that are stable in the tails start from these. Of
-            parameters that are learnt from all rows, (fitted row,), those where the target is observed first.
+            parameters that are learnt from all rows, (fitted row,), those where the target is observed first. Of
+            parameters with labels, (row, label) or (label,).
         y : TensorVariable, shape (row,)
             Observed values of the target.
         side : mapping of str to TensorVariable, shape (row,)
@@ -223,7 +250,7 @@ class Family(ABC):
 
     @abstractmethod
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
-        """Log p(y | theta), shape (row,), with the parameters on the response scale.
+        """Log p(y | theta), shape (row,), with the parameters on the response scale; with labels, (row, label).
 
         Of a family that selects: of y and its being observed; NaN stands for a unit that was not selected.
         """
@@ -257,3 +284,13 @@ class Family(ABC):
     @abstractmethod
     def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
         """The formulas behind :meth:`moments`; either may be infinite."""
+
+
+def bound(default: Any) -> Any:
+    """A field that :meth:`Family.bind` sets: no option of plans."""
+    return field(default=default, metadata={"bound": True})
+
+
+def options(family: Family | type[Family]) -> tuple[Field[Any], ...]:
+    """The options that a plan may give a family."""
+    return tuple(f for f in fields(family) if "bound" not in f.metadata) if is_dataclass(family) else ()

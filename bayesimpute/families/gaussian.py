@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.values import Real, Values
 
 
 @final
@@ -16,7 +17,7 @@ class Gaussian(Family):
     """y ~ Normal(mu, sigma); a formula for ``sigma`` is for log(sigma)."""
 
     name: ClassVar[str] = "gaussian"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     normal: ClassVar[bool] = True
@@ -25,7 +26,7 @@ class Gaussian(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
         )
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:

@@ -19,7 +19,9 @@ from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Sel
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
 """The linear predictor of r*, on the probit scale; no default formula."""
-RHO = Parameter(name="rho", link="fisher", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5)
+RHO = Parameter(
+    name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
+)
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
@@ -34,7 +36,6 @@ class Options(Protocol):
     """What both families let the user choose."""
 
     rho: float | None
-    joint: bool
     systematic: Systematic
 
 
@@ -42,7 +43,6 @@ def about(options: Options, *, hold: Callable[[float], Family], ignorable: Famil
     """The options as the design wants to know them; `hold` fixes the correlation."""
     return Selection(
         parameter=SELECTION.name,
-        joint=options.joint,
         marginal=options.systematic == "marginal",
         ignorable=ignorable,
         dependence=Dependence(
@@ -58,6 +58,11 @@ def about(options: Options, *, hold: Callable[[float], Family], ignorable: Famil
             others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
         ),
     )
+
+
+def together(*, joint: bool) -> tuple[frozenset[str], ...]:
+    """Whoever differs in the outcome may differ in selection too."""
+    return (frozenset({"mu", SELECTION.name}),) if joint else ()
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

@@ -10,6 +10,7 @@ from scipy.special import log_ndtr
 from bayesimpute.families import heckman
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.values import Real, Values
 
 
 @final
@@ -28,7 +29,7 @@ class HeckmanGaussian(Family):
     """
 
     name: ClassVar[str] = "heckman_gaussian"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
@@ -40,6 +41,10 @@ class HeckmanGaussian(Family):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return heckman.parameters(Gaussian().parameters, self.rho)
+
+    @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        return heckman.together(joint=self.joint)
 
     @property
     def selection(self) -> Selection:

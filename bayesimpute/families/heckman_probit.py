@@ -14,6 +14,7 @@ from scipy.special import log_ndtr, ndtri
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
+from bayesimpute.families.values import Binary, Values
 
 
 @final
@@ -35,7 +36,7 @@ class HeckmanProbit(Family):
     """
 
     name: ClassVar[str] = "heckman_probit"
-    kinds: ClassVar[frozenset[str]] = frozenset({"binary"})
+    values: ClassVar[type[Values]] = Binary
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "bernoulli"
     steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
@@ -47,6 +48,10 @@ class HeckmanProbit(Family):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return heckman.parameters(Bernoulli(link="probit").parameters, self.rho)
+
+    @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        return heckman.together(joint=self.joint)
 
     @property
     def selection(self) -> Selection:

@@ -1,10 +1,11 @@
-"""Link functions, each with its inverse in NumPy and the link itself.
+"""Link functions, each with its inverse in NumPy, and the link itself in NumPy and in PyTensor.
 
 To add one, add a line to :data:`LINKS`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
@@ -12,20 +13,38 @@ from scipy.special import expit, logit, ndtr, ndtri
 
 @dataclass(frozen=True)
 class Link:
-    """A link g and its inverse, on arrays of any shape."""
+    """A link g and its inverse, on arrays of any shape; `symbolic` is g of a tensor in a PyMC model."""
 
     link: Callable[[np.ndarray], np.ndarray]
     inverse: Callable[[np.ndarray], np.ndarray]
+    symbolic: Callable[[Any], Any]
 
 
-def _same(x: np.ndarray) -> np.ndarray:
+def _same[T](x: T) -> T:
     return x
 
 
+def _pymc(name: str) -> Callable[[Any], Any]:
+    """A function of ``pymc.math``, which is not imported before it is called."""
+
+    def symbolic(value: Any) -> Any:
+        import pymc as pm
+
+        return getattr(pm.math, name)(value)
+
+    return symbolic
+
+
+def _probit(p: Any) -> Any:
+    import pytensor.tensor as pt
+
+    return -np.sqrt(2.0) * pt.erfcinv(2.0 * p)  # PyMC's has the precision of single floats
+
+
 LINKS: Mapping[str, Link] = {
-    "identity": Link(_same, _same),
-    "log": Link(np.log, np.exp),
-    "logit": Link(logit, expit),
-    "probit": Link(ndtri, ndtr),
-    "fisher": Link(np.arctanh, np.tanh),
+    "identity": Link(_same, _same, _same),
+    "log": Link(np.log, np.exp, _pymc("log")),
+    "logit": Link(logit, expit, _pymc("logit")),
+    "probit": Link(ndtri, ndtr, _probit),
+    "fisher": Link(np.arctanh, np.tanh, lambda r: r.arctanh()),
 }

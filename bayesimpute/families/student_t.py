@@ -9,6 +9,7 @@ from scipy.special import gammaln
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.values import Real, Values
 
 
 @final
@@ -17,7 +18,7 @@ class StudentT(Family):
     """y ~ mu + sigma * t(nu); formulas for ``sigma`` and ``nu`` are for their logarithms."""
 
     name: ClassVar[str] = "student_t"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "t"
 
@@ -25,8 +26,8 @@ class StudentT(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", prior=Prior.of("HalfStudentT", 4, 1)),
-            Parameter(name="nu", link="log", prior=Prior.of("Gamma", 2, 0.1)),
+            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(name="nu", link="log", support="positive", prior=Prior.of("Gamma", 2, 0.1)),
         )
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:

@@ -92,7 +92,7 @@ class Expression:
         return (column.name, ":".join(mean_key(key) or ())) if isinstance(column, Name) else None
 
 
-def parse_expression(source: str, path: str = "expression") -> Expression:
+def parse_expression(source: str, path: str = "expression", *, number: bool = False) -> Expression:
     """Read an expression.
 
     Parameters
@@ -101,6 +101,8 @@ def parse_expression(source: str, path: str = "expression") -> Expression:
         ``"wgt / (hgt / 100)**2"``.
     path : str
         Where it stands in the plan, for messages.
+    number : bool
+        Whether it may be a number, without any column.
 
     Returns
     -------
@@ -112,12 +114,12 @@ def parse_expression(source: str, path: str = "expression") -> Expression:
         If it cannot be read, contains something that is not allowed, or no column.
     """
     if not isinstance(source, str):  # what cannot be kept in the memory of texts that were read
-        return _parse.__wrapped__(source, path)
-    return _parse(source, path)
+        return _parse.__wrapped__(source, path, number)
+    return _parse(source, path, number)
 
 
 @lru_cache(maxsize=4096)
-def _parse(source: str, path: str) -> Expression:
+def _parse(source: str, path: str, number: bool) -> Expression:
     tree = read_expression(source, path)
     usage = Usage(path, "expression")
     if tree is None:
@@ -125,7 +127,7 @@ def _parse(source: str, path: str) -> Expression:
     usage.visit(tree)
     if isinstance(tree, Text | Constant):
         usage.add(f"{render(tree)} is not a calculation", "write a calculation with columns: sex * texp")
-    elif not usage.names and not usage.problems:
+    elif not usage.names and not usage.problems and not number:
         usage.add(f"{render(tree)} contains no column", "write a calculation with columns: sex * texp")
     if usage.problems:
         raise FormulaError(usage.problems)
@@ -168,7 +170,7 @@ def evaluate_expression(
     evaluator = _Evaluator(expression.path, columns, extra or {})
     with np.errstate(all="ignore"):
         result = evaluator.number(expression.tree)
-    length = len(columns[min(expression.names)])
+    length = len(columns[min(expression.names or columns)])
     return np.broadcast_to(np.asarray(result, dtype=np.result_type(result, np.float64)), (length,)).copy()
 
 

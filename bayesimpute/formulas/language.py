@@ -87,6 +87,8 @@ class Formula:
         Columns whose missingness indicator is used.
     trees : tuple of Term
         The common terms as they were read, the intercept as the empty one.
+    offsets : tuple of Node
+        What is in each ``offset()``: expressions that are added with the coefficient 1.
     """
 
     source: str
@@ -101,12 +103,27 @@ class Formula:
     cluster_means: frozenset[tuple[str, str]]
     observed: frozenset[str]
     trees: tuple[Term, ...]
+    offsets: tuple[Node, ...] = ()
+
+    @property
+    def offset_columns(self) -> tuple[str, ...]:
+        """The columns of a lifted formula that stand for what is in each ``offset()``."""
+        return tuple(node.name for node in self.offsets if isinstance(node, Name))
 
     @classmethod
-    def of(cls, source: str, response: str | None, common: Iterable[Term], groups: tuple[Group, ...]) -> "Formula":
+    def of(
+        cls,
+        source: str,
+        response: str | None,
+        common: Iterable[Term],
+        groups: tuple[Group, ...],
+        offsets: tuple[Node, ...] = (),
+    ) -> "Formula":
         """A formula from terms that are known to be harmless."""
         trees = _normal(common)
         usage = usage_of((*trees, *(term for group in groups for term in group.trees)))
+        for node in offsets:
+            usage.visit(node)
         usage.needs.update(name for group in groups for name in group.keys)
         return cls(
             source=source,
@@ -121,11 +138,13 @@ class Formula:
             cluster_means=frozenset(usage.cluster_means),
             observed=frozenset(usage.observed),
             trees=trees,
+            offsets=offsets,
         )
 
     def __str__(self) -> str:
         left = f"{quote(self.response)} ~ " if self.response is not None else ""
-        return left + " + ".join([self.common, *map(str, self.groups)])
+        offsets = (f"offset({render(node)})" for node in self.offsets)
+        return left + " + ".join([self.common, *offsets, *map(str, self.groups)])
 
 
 def parse(
@@ -171,7 +190,7 @@ def _parse(source: str, response: str, path: str) -> Formula:
     common, groups = side.common(), _groups(side.bars, usage)
     if usage.problems:
         raise FormulaError(usage.problems)
-    return Formula.of(source, target, common, groups)
+    return Formula.of(source, target, common, groups, tuple(side.offsets))
 
 
 def usage_of(terms: Iterable[Term]) -> Usage:
@@ -208,6 +227,7 @@ class _Side:
     intercept: bool = True
     terms: dict[frozenset[Node], Term] = field(default_factory=dict)
     bars: list[Operation] = field(default_factory=list)
+    offsets: list[Node] = field(default_factory=list)
     random: bool = True
 
     def read(self, node: Node, *, adding: bool) -> None:
@@ -219,6 +239,8 @@ class _Side:
             self._number(node.value, adding=adding)
         elif isinstance(node, Operation) and is_bar(node):
             self._bar(node, adding=adding)
+        elif isinstance(node, Call) and node.function == "offset":
+            self._offset(node, adding=adding)
         elif adding:
             for term in expand(node, self.usage):
                 self.terms.setdefault(frozenset(term), term)
@@ -240,6 +262,22 @@ class _Side:
             self.usage.add(f"random effects are removed: {render(node)}", "leave them out")
         else:
             self.bars.append(node)
+
+    def _offset(self, node: Call, *, adding: bool) -> None:
+        """What has the coefficient 1: an expression of columns, like that of a derived variable."""
+        if not self.random:
+            self.usage.add(f"{render(node)} inside random effects", "add it to the other terms: + offset(x)")
+        elif not adding:
+            self.usage.add(f"{render(node)} is removed", f"leave it out, or write offset(-({render(node)[7:-1]}))")
+        elif len(node.arguments) != 1 or node.keywords:
+            self.usage.add(f"{render(node)}: offset() takes one expression", "write offset(x)")
+        else:
+            inside = Usage(self.usage.path, "expression")
+            inside.visit(node.arguments[0])
+            if not inside.names and not inside.problems:
+                inside.add(f"{render(node)} contains no column", "leave it out")
+            self.usage.merge(inside)
+            self.offsets.append(node.arguments[0])
 
     def _remove(self, node: Node) -> None:
         for term in expand(node, self.usage):

@@ -1,7 +1,8 @@
-"""Lifting ``cluster_mean(x, g)`` and ``observed(y)`` out of a formula, into columns of their own.
+"""Lifting ``cluster_mean(x, g)``, ``observed(y)`` and what is in ``offset()`` out of a formula, into columns.
 
-They look beyond the row, so they cannot be evaluated on part of the data. As columns they are derived variables
-like any other: computed once from all rows, kept up to date, and named in terms as they were written.
+The first two look beyond the row, so they cannot be evaluated on part of the data; an offset is no term of a design
+matrix. As columns they are derived variables like any other: computed once from all rows, kept up to date, and named in
+terms as they were written.
 """
 
 from collections.abc import Iterable
@@ -30,16 +31,19 @@ def lift(node: Node) -> tuple[Node, frozenset[str]]:
 
 
 def lift_formula(formula: Formula) -> tuple[Formula, frozenset[str]]:
-    """A formula in which columns stand for the calls that look beyond the row, and those calls."""
+    """A formula in which columns stand for the calls that look beyond the row and for offsets, and what they hold."""
     common, calls = _terms(formula.trees)
     groups = []
     for group in formula.groups:
         terms, inner = _terms(group.trees)
         groups.append(Group.of(terms, group.keys, correlated=group.correlated) if inner else group)
         calls |= inner
-    if not calls:
+    written = {render(node) for node in formula.offsets if not isinstance(node, Name)}
+    calls = calls.union(*(lift(node)[1] for node in formula.offsets))
+    if not calls and not written:
         return formula, calls
-    return Formula.of(formula.source, formula.response, common, tuple(groups)), calls
+    offsets = tuple(node if isinstance(node, Name) else Name(column_name(render(node))) for node in formula.offsets)
+    return Formula.of(formula.source, formula.response, common, tuple(groups), offsets), calls | written
 
 
 def lift_expression(expression: Expression) -> tuple[Expression, frozenset[str]]:
@@ -66,10 +70,11 @@ def _lifted(node: Node) -> Node:
 
 
 def lift_call(call: str) -> Expression:
-    """What the column that holds a lifted call is computed from; columns stand for the calls inside it."""
+    """What a column that was lifted is computed from; columns stand for the calls inside it."""
     expression = parse_expression(call, column_name(call))
-    tree = cast(Call, expression.tree)
-    inner = replace(tree, arguments=tuple(map(_lifted, tree.arguments)))
+    tree = expression.tree
+    own = isinstance(tree, Call) and tree.function in GIVEN
+    inner = replace(tree, arguments=tuple(map(_lifted, tree.arguments))) if own else _lifted(tree)
     return expression if inner == tree else Expression.of(render(inner), inner, expression.path)
 
 

@@ -10,7 +10,7 @@ term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is le
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, cast
 
@@ -117,6 +117,13 @@ class Matrix:
                     raise _failed(name, error, self.path) from error
                 values = values if centre is None else values - centre[place]
                 out[:, place] = values if scale is None else values / scale[place]
+
+    def without_intercept(self) -> "Matrix":
+        """The same coding without the column of ones, which is the first."""
+        if "Intercept" not in self.names:
+            return self
+        terms = tuple((name, slice(place.start - 1, place.stop - 1)) for name, place in self.terms[1:])
+        return replace(self, names=self.names[1:], terms=terms, _parts=self._parts[1:], _reads=self._reads[1:])
 
 
 def build(

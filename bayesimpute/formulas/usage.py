@@ -80,6 +80,9 @@ class Usage:
     def visit_call(self, node: Call) -> None:
         """Add a call: the function must be on the list, and fit."""
         function = FUNCTIONS.get(node.function)
+        if node.function == "offset":
+            self.add(f"{_text(node)} is not a term of its own", "add it to the other terms: + offset(x)")
+            return
         if function is None:
             remedy = did_you_mean(node.function, FUNCTIONS, f"allowed are {', '.join(FUNCTIONS)}")
             self.add(f'the function "{node.function}" is not allowed in a formula', remedy)

@@ -9,12 +9,12 @@ fields.
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Protocol
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import FAMILIES, Family
+from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, types_of
 
@@ -300,7 +300,7 @@ class _Reader:
 
 def _options(family: type[Family]) -> tuple[str, ...]:
     """The names of a family's own options."""
-    return tuple(f.name for f in fields(family)) if is_dataclass(family) else ()
+    return tuple(f.name for f in options(family))
 
 
 def as_document(plan: Writable) -> dict[str, Any]:

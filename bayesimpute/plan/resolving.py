@@ -8,16 +8,17 @@ import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Family
+from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
-from bayesimpute.formulas.lift import column_name, lift_call, lift_expression, lift_formula
+from bayesimpute.formulas.lift import lift_expression, lift_formula
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.adjusted import adjusted
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.kinds import kinds_of, settle_family
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
-from bayesimpute.plan.units import with_units
+from bayesimpute.plan.targets import Adjustment, DerivedColumn, Event, Resolved, Target
+from bayesimpute.plan.units import lifted, with_units
 
 
 def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
@@ -30,8 +31,8 @@ def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formul
     return read, calls
 
 
-def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
-    """Settle a plan that has passed ``check``."""
+def resolve(plan: Plan, incomplete: Incomplete, adjustments: Iterable[Adjustment] = ()) -> Resolved:
+    """Settle a plan that has passed ``check``, and adjustments of what it imputes."""
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
     wanted = needed(plan, incomplete) | {model.target for model in plan.models}
@@ -50,11 +51,13 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         targets.append(target)
         calls |= found
         events += _notes(conditional, target, incomplete)
-    derived = with_units(_ordered(plan, incomplete, calls), levels.get)
+    derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
     resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
     )
+    resolved = adjusted(resolved, adjustments)
+    resolved = replace(resolved, derived=with_units(resolved.derived, levels.get))
     return _compatible(resolved, plan.run.visit_sequence) if plan.substantive else resolved
 
 
@@ -76,7 +79,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
         events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
     return replace(
         resolved,
-        targets=tuple(replace(t, everywhere=t.name in read) for t in ordered),
+        targets=tuple(replace(t, learn=np.ones_like(t.learn)) if t.name in read else t for t in ordered),
         events=(*resolved.events, *events),
         factors={name: found for name, found in who_reads.factors(graph).items() if found},
         joint=all(len(circle) == 1 for circle in who_reads.circles(graph).values()),
@@ -85,7 +88,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     """Every column whose values a target's formulas and family need, those behind derived variables included."""
-    direct = frozenset().union(*(formula.needs for formula in target.formulas.values()), target.side.values())
+    direct = target.adjusting.union(*(formula.needs for formula in target.formulas.values()), target.side.values())
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
 
 
@@ -116,7 +119,7 @@ def _target(
     column = incomplete.columns[name]
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
-    family = settle_family(conditional, column)
+    family = settle_family(conditional, column).bind(column)
     formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(filled.get(name, column.values)[rows])
     target = Target(
@@ -128,12 +131,21 @@ def _target(
         unit_of_row=unit_of_row,
         rows=rows,
         observed=observed,
+        learn=observed,
+        impute=~observed,
         apart=_apart(family, formulas, incomplete, rows, observed),
-        kind=next(iter(family.kinds & kinds_of(column))),
+        values=family.values.of(column),
         path=path,
         conditional=conditional,
     )
     return target, calls
+
+
+def settle_family(conditional: Conditional, column: Column) -> Family:
+    """The family of a conditional: an instance, a name, or the one that the column suggests."""
+    if isinstance(conditional.family, Family):
+        return conditional.family
+    return auto(column)() if conditional.family == "auto" else FAMILIES[conditional.family]()
 
 
 def _apart(
@@ -154,18 +166,17 @@ def _apart(
 
 
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
-    notes = []
+    notes, column = [], incomplete.columns[target.name]
     if conditional.family == "auto":
-        notes.append(
-            Event(target=target.name, what=f"family {target.family.name}", why=f"it is a {target.kind} variable")
-        )
+        why = str(target.values.suits(column))
+        notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
     if target.apart.any():
         what = (
             f"{int(target.apart.sum())} values in clusters without any observed value are drawn from the outcome model"
         )
         why = 'systematic = "marginal": they were not selected out one by one, and say nothing about selection'
         notes.append(Event(target=target.name, what=what, why=why))
-    if target.kind == "number" and incomplete.columns[target.name].integral:
+    if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
     return notes
@@ -180,9 +191,7 @@ def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[
         waiting |= inner
         fills = derived.name in incomplete.columns
         columns[derived.name] = DerivedColumn(name=derived.name, expression=expression, fills=fills, named=True)
-    for call in sorted(waiting):
-        name = column_name(call)
-        columns[name] = DerivedColumn(name=name, expression=lift_call(call))
+    columns |= {column.name: column for column in lifted(waiting)}
     graph = {name: {n for n in column.expression.needs if n in columns} for name, column in columns.items()}
     try:
         order = TopologicalSorter(graph).static_order()

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
 
@@ -45,17 +46,22 @@ class Target:
         A row of each unit.
     observed : ndarray of bool, shape (unit,)
         Whether the unit's value is known, from itself or from a member of its cluster.
+    learn : ndarray of bool, shape (unit,)
+        Whether the model is fitted to the unit's value, observed or current (:mod:`bayesimpute.plan.who_reads`).
+    impute : ndarray of bool, shape (unit,)
+        Whether the unit's value is drawn. A unit can be in both masks, and in none.
     apart : ndarray of bool, shape (unit,)
         Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
         observed value. Without such a family, none.
-    kind : {"number", "binary"}
+    values : Values
         What values it takes.
-    everywhere : bool
-        Whether its model is fitted to all units, current imputations included (:mod:`bayesimpute.plan.who_reads`).
     path : str
         Where its model stands in the plan.
     conditional : Conditional
         Its model as the plan has it.
+    shift, move : str or None
+        Derived columns that are zero where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is added
+        to the linear predictor of ``mu``, the other to the value that was drawn.
     """
 
     name: str
@@ -66,16 +72,19 @@ class Target:
     unit_of_row: np.ndarray
     rows: np.ndarray
     observed: np.ndarray
+    learn: np.ndarray
+    impute: np.ndarray
     apart: np.ndarray
-    kind: str
+    values: Values
     conditional: Conditional
-    everywhere: bool = False
     path: str = ""
+    shift: str | None = None
+    move: str | None = None
 
     @property
     def mnar(self) -> bool:
-        """Whether its values are taken as missing not at random: its model says which of them are missing."""
-        return self.family.selection is not None
+        """Whether its values are taken as missing not at random: its model selects, or they are adjusted."""
+        return self.family.selection is not None or bool(self.adjusting)
 
     @cached_property
     def fit_rows(self) -> np.ndarray:
@@ -85,12 +94,17 @@ class Target:
     @cached_property
     def learn_rows(self) -> np.ndarray:
         """A row of each unit whose value of the target, observed or current, its model is fitted to."""
-        return self.rows if self.everywhere else self.fit_rows
+        return self.rows[self.learn]
+
+    @cached_property
+    def learns_imputed(self) -> bool:
+        """Whether its model is fitted to values that are drawn: they have to be current."""
+        return bool((self.learn & self.impute).any())
 
     @cached_property
     def model_rows(self) -> np.ndarray:
         """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
-        if not self.mnar:
+        if self.family.selection is None:
             return self.learn_rows
         return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
 
@@ -101,25 +115,35 @@ class Target:
     @cached_property
     def missing_rows(self) -> np.ndarray:
         """A row of each unit that is imputed."""
-        return self.rows[~self.observed]
+        return self.rows[self.impute]
+
+    @cached_property
+    def imputed_row(self) -> np.ndarray:
+        """Whether the value of each row is drawn, bool, shape (row,)."""
+        return self.impute[self.unit_of_row]
 
     @cached_property
     def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
         if self.level is None:
             return self.missing_rows, np.arange(len(self.missing_rows))
-        rows = np.flatnonzero(~self.observed[self.unit_of_row])
-        return rows, (np.cumsum(~self.observed) - 1)[self.unit_of_row[rows]]
+        rows = np.flatnonzero(self.imputed_row)
+        return rows, (np.cumsum(self.impute) - 1)[self.unit_of_row[rows]]
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The columns that its formulas and its family read."""
-        return frozenset().union(*(f.names for f in self.formulas.values()), self.side.values())
+        """The columns that its formulas, its family and its adjustments read."""
+        return self.adjusting.union(*(f.names for f in self.formulas.values()), self.side.values())
 
     @property
     def side(self) -> Mapping[str, str]:
         """The columns that its family reads, by role."""
         return self.conditional.side
+
+    @property
+    def adjusting(self) -> frozenset[str]:
+        """The columns of its adjustments."""
+        return frozenset({self.shift, self.move} - {None})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +163,8 @@ class DerivedColumn:
     units : frozenset of str or None
         Of a cluster mean, the keys that tell apart the units over which it is taken, those of the finest level of what
         it reads (:mod:`bayesimpute.plan.units`); None: each row is one.
+    only : str or None
+        A target: where it is not imputed, the column is zero.
     """
 
     name: str
@@ -146,6 +172,26 @@ class DerivedColumn:
     fills: bool = False
     named: bool = False
     units: frozenset[str] | None = None
+    only: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """What is added for the missing values of a target (:mod:`bayesimpute.plan.adjusted`).
+
+    Parameters
+    ----------
+    target : str
+        The variable.
+    shift : Expression
+        How much, in the units of the scale.
+    scale : {"predictor", "value"}
+        Whether it is added to the linear predictor of ``mu`` or to the value itself.
+    """
+
+    target: str
+    shift: Expression
+    scale: Literal["predictor", "value"] = "predictor"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,6 +213,8 @@ class Resolved:
         model.
     joint : bool
         Whether a sweep is a Gibbs sampler of one joint model.
+    adjustments : tuple of Adjustment
+        By how much missing values differ from what models say of them.
     """
 
     targets: tuple[Target, ...]
@@ -175,3 +223,8 @@ class Resolved:
     events: tuple[Event, ...]
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
+    adjustments: tuple[Adjustment, ...] = ()
+
+    def target(self, name: str) -> Target:
+        """The target of that name."""
+        return next(t for t in self.targets if t.name == name)

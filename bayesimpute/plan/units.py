@@ -8,10 +8,17 @@ so the set of keys that tell its units apart, or None where each row is one. A c
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from bayesimpute.formulas.lift import column_name, lift_call
 from bayesimpute.plan.targets import DerivedColumn
 
 Level = Callable[[str], str | None]
 """The cluster key of a column of the data; None for level 1."""
+
+
+def lifted(calls: Iterable[str]) -> tuple[DerivedColumn, ...]:
+    """The columns that hold lifted calls, those inside others first."""
+    inner_first = sorted(sorted(calls), key=len)
+    return tuple(DerivedColumn(name=column_name(call), expression=lift_call(call)) for call in inner_first)
 
 
 def with_units(derived: Iterable[DerivedColumn], level: Level) -> tuple[DerivedColumn, ...]:

@@ -121,7 +121,7 @@ def file_names(targets: tuple[str, ...]) -> dict[str, str]:
 
 
 def plot_trace(imputed: "Result", target: str) -> "Figure":
-    """The kept sweeps of each chain: mean and SD of the imputed values, then every parameter.
+    """The kept sweeps of each chain: summaries of the imputed values, then every parameter.
 
     Chains that have converged lie over each other and show no trend.
     """
@@ -161,7 +161,7 @@ def plot_rank(imputed: "Result", target: str) -> "Figure":
 
 
 def plot_density(imputed: "Result", target: str) -> "Figure":
-    """Densities of the observed values and of the imputed values of each dataset; shares for a yes/no variable."""
+    """Densities of the observed values and of the imputed values of each dataset; shares of labels."""
     values = _values(imputed, target)
     with house_style():
         figure, ax = _single(f"Observed and imputed values of {target}")
@@ -174,7 +174,7 @@ def plot_density(imputed: "Result", target: str) -> "Figure":
 
 
 def plot_strip(imputed: "Result", target: str) -> "Figure":
-    """Every value, observed at 0 and imputed at the number of its dataset; the share of a yes/no variable."""
+    """Every value, observed at 0 and imputed at the number of its dataset; shares of labels."""
     from matplotlib.ticker import MaxNLocator
 
     values = _values(imputed, target)
@@ -242,11 +242,15 @@ OF_PARAMETERS = ("trace", "rank")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Values:
-    """Observed values (unit,), imputed ones (imputation, unit), and the labels of a yes/no variable."""
+    """Observed values (unit,), imputed ones (imputation, unit), and the labels of values that are codes."""
 
     observed: np.ndarray
     imputed: np.ndarray
     labels: tuple[str, ...]
+
+    def shares(self, k: int) -> tuple[float, np.ndarray]:
+        """The share of a code among the observed values, and among those of each imputation."""
+        return float(np.mean(self.observed == k)), np.mean(self.imputed == k, axis=1)
 
 
 def _values(imputed: "Result", target: str) -> _Values:
@@ -257,14 +261,9 @@ def _values(imputed: "Result", target: str) -> _Values:
     variable = next(v for v in imputed.to_xarray().values() if v.attrs["name"] == target)
     cells = variable.values.astype(float)
     cells = cells[~np.isnan(cells[:, settled.missing_rows]).any(axis=1)]  # a run that was stopped has fewer than m
-    if settled.kind != "binary":
-        labels: tuple[str, ...] = ()
-    elif column.kind == "category":
-        labels = tuple(map(str, column.labels))
-    else:
-        labels = ("no", "yes") if column.kind == "yes/no" else ("0", "1")
     known = cells[:1, settled.fit_rows].ravel() if len(cells) else column.values[settled.fit_rows]
-    return _Values(observed=known[~np.isnan(known)], imputed=cells[:, settled.missing_rows], labels=labels)
+    imputations = cells[:, settled.missing_rows]
+    return _Values(observed=known[~np.isnan(known)], imputed=imputations, labels=settled.values.labels)
 
 
 def _series(imputed: "Result", target: str) -> dict[str, np.ndarray]:
@@ -312,11 +311,10 @@ def _density(ax: "Axes", group: np.ndarray, **style: Any) -> None:
 
 
 def _bars(ax: "Axes", values: _Values) -> None:
-    """Shares of both labels; the lines show the range over the imputations."""
-    observed = np.array([1 - values.observed.mean(), values.observed.mean()])
-    ones = values.imputed.mean(axis=1)
-    shares = np.stack([1 - ones, ones])
-    at = np.arange(2)
+    """Shares of the labels; the lines show the range over the imputations."""
+    at = np.arange(len(values.labels))
+    observed, imputed = zip(*map(values.shares, at))
+    shares = np.stack(imputed)
     ax.bar(at - 0.2, observed, width=0.38, color=OBSERVED)
     ax.bar(at + 0.2, shares.mean(axis=1), width=0.38, color=IMPUTED)
     ax.vlines(at + 0.2, shares.min(axis=1), shares.max(axis=1), color="0.1", linewidth=1.5)
@@ -327,11 +325,14 @@ def _bars(ax: "Axes", values: _Values) -> None:
 
 
 def _shares(ax: "Axes", values: _Values) -> None:
-    ones = values.imputed.mean(axis=1)
-    ax.axhline(values.observed.mean(), color=OBSERVED, linewidth=0.9, linestyle="--")
-    ax.plot([0], [values.observed.mean()], "o", color=OBSERVED)
-    ax.plot(np.arange(1, len(ones) + 1), ones, "o", color=IMPUTED)
-    ax.set_ylabel(f"share of {values.labels[1]}", parse_math=False)
+    """Shares of all labels but the first, by imputation; of more than two, each mark is the code of its label."""
+    for k in range(1, len(values.labels)):
+        observed, imputed = values.shares(k)
+        marker = "o" if len(values.labels) == 2 else f"${k}$"
+        ax.axhline(observed, color=OBSERVED, linewidth=0.9, linestyle="--")
+        ax.plot([0], [observed], marker, color=OBSERVED)
+        ax.plot(np.arange(1, len(imputed) + 1), imputed, marker, color=IMPUTED)
+    ax.set_ylabel(f"share of {', '.join(values.labels[1:])}", parse_math=False)
     ax.set_ylim(-0.02, 1.02)
 
 

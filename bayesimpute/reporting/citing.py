@@ -4,8 +4,9 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from bayesimpute.families import Family
+from bayesimpute.families import Binary, Family
 from bayesimpute.reporting.publications import REFERENCES
+from bayesimpute.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
@@ -43,15 +44,15 @@ def used(imputed: "Result | None" = None) -> tuple[str, ...]:
         left_out -= {"bartlett2015"} if imputed.plan.substantive else set()
         families = selecting(imputed)
         left_out -= set(SELECTION) if families else set()
-        left_out |= set() if any("binary" in family.kinds for family in families) else {"vandeven1981"}
-        left_out |= set() if "nuts" in samplers(imputed) else {"hoffman2014"}
+        left_out |= set() if any(family.values is Binary for family in families) else {"vandeven1981"}
+        left_out |= {s.source for name, s in SAMPLERS.items() if s.source and name not in samplers(imputed)}
     return tuple(key for key in REFERENCES if key not in left_out)
 
 
 def selecting(imputed: "Result") -> list[Family]:
-    """The families of a run that take values as missing not at random."""
+    """The families of a run that model which values are missing."""
     targets = imputed.record.resolved.targets
-    return [target.family for target in targets if target.mnar]
+    return [target.family for target in targets if target.family.selection is not None]
 
 
 def samplers(imputed: "Result") -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bayesimpute.checking.exclusions import exclusions
+from bayesimpute.families import Binary
 from bayesimpute.formulas import parse
 from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes, counted
@@ -89,14 +90,14 @@ def _factors(target: "Target") -> str:
 
 
 def _fitted(target: "Target") -> str:
-    kind = "" if target.everywhere else "observed "
+    kind = "" if target.learns_imputed else "observed "
     what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
     return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
 
 
 def _selection(target: "Target", conditional: "Conditional", selection: "Selection") -> list[str]:
-    keys = ("heckman1979", *["vandeven1981"] * ("binary" in target.family.kinds), "munoz2024")
+    keys = ("heckman1979", *["vandeven1981"] * (target.family.values is Binary), "munoz2024")
     name = selection.parameter
     found = exclusions(*(parse(conditional.formulas[p], response="optional") for p in ("mu", name)))
     about = (

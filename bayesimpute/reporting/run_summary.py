@@ -9,16 +9,14 @@ import pandas as pd
 from bayesimpute.reporting.citing import samplers, see, versions
 from bayesimpute.reporting.wording import bullets, code, counted
 from bayesimpute.running.kernel import MOST_STEPS, TARGET_AUTOCORRELATION
+from bayesimpute.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.result.result import Result
 
-SAMPLERS = {
-    "nuts": f"the No-U-Turn sampler {see('hoffman2014')}",
-    "gibbs": "a Gibbs sampler with random effects integrated out",
-    "prior": "the sampler of the prior, which ignores the data and serves to try a plan out only",
-}
+PLURALS = {"mean": "means", "sd": "standard deviations"}
+"""Of summaries of imputed values; others have the names of which chains record."""
 NAMES = {"bayesimpute": "bayesimpute", "pymc": "PyMC", "pytensor": "PyTensor", "bambi": "bambi", "xarray": "xarray"}
 """The libraries that a report names, as they write themselves."""
 
@@ -35,9 +33,17 @@ def schedule(imputed: "Result") -> str:
         f"these, {'up to ' * (plan.m % plan.chains != 0)}{each} from a chain, {counted(plan.thin, 'sweep')} apart."
     ]
     if imputed.targets:
-        names = [SAMPLERS.get(name, f"the sampler {code(name)}") for name in samplers(imputed)]
+        names = [_called(name) for name in samplers(imputed)]
         parts.append(f"Parameters were drawn by {' or '.join(names)}; {_steps(imputed)}.")
     return " ".join([*parts, f"The random seed was {imputed.seed}."])
+
+
+def _called(sampler: str) -> str:
+    """A sampler in words; one of another version of the package by its name."""
+    if sampler not in SAMPLERS:
+        return f"the sampler {code(sampler)}"
+    found = SAMPLERS[sampler]
+    return found.called if found.source is None else f"{found.called} {see(found.source)}"
 
 
 def _steps(imputed: "Result") -> str:
@@ -68,13 +74,19 @@ def convergence(found: "Diagnosis") -> str:
     if not np.isnan(figures).all():
         r_hat, (_, bulk, tail) = np.nanmax(figures[:, 0]), np.nanmin(figures, axis=0)
         parts.append(
-            f"Over {counted(len(found.parameters), 'parameter')} and {len(found.imputed)} means and standard "
-            f"deviations of imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS "
+            f"Over {counted(len(found.parameters), 'parameter')} and {len(found.imputed)} {_summaries(found)} of "
+            f"imputed values, R-hat was at most {r_hat:.3f}, bulk ESS at least {bulk:.0f} and tail ESS "
             f"at least {tail:.0f}."
         )
     parts.append(f"{found.divergences} of {counted(found.transitions, 'transition')} after warm-up diverged.")
     parts.append(f"Verdict: {found.verdict}")
     return "\n\n".join([" ".join(parts), *[bullets(found.reasons)] * bool(found.reasons)])
+
+
+def _summaries(found: "Diagnosis") -> str:
+    """What is recorded of imputed values, in words."""
+    names = found.imputed["statistic"].unique()
+    return " and ".join(PLURALS.get(name, name) for name in names) or "summaries"
 
 
 def software(imputed: "Result") -> str:

@@ -85,10 +85,10 @@ class Stack:
         """The cells of a target."""
         return self.kept[self.imputations[place]][name]
 
-    def variable(self, target: Target, dtype: np.dtype) -> xr.Variable:
+    def variable(self, target: Target) -> xr.Variable:
         """The cells of a target, (imputation, cell); those of an imputation are read without those of others."""
         shape = (len(self.imputations), len(target.missing_rows))
-        return _variable(self, target.name, ("imputation", "cell"), shape, dtype)
+        return _variable(self, target.name, ("imputation", "cell"), shape, target.values.dtype)
 
 
 class Datasets:
@@ -131,11 +131,11 @@ class Datasets:
         return tuple(n for n in dict.fromkeys([*self._imputed, *derived, *self.resolved.filled]) if n in shown)
 
     def variable(self, name: str) -> xr.Variable:
-        """A variable of all datasets, (imputation, unit): int8 if all are there and it is binary, else float64."""
+        """A variable of all datasets, (imputation, unit): of its values' type if all are there, else float64."""
         finished = len(self.kept) == self.m
-        binary = any(t.name == name and t.kind == "binary" for t in self.resolved.targets)
+        types = {t.name: t.values.shown for t in self.resolved.targets if finished}
         shape = (self.m, len(self.incomplete.frame))
-        return _variable(self, name, ("imputation", "unit"), shape, np.int8 if finished and binary else np.float64)
+        return _variable(self, name, ("imputation", "unit"), shape, types.get(name, np.float64))
 
     def row(self, name: str, place: int) -> np.ndarray:
         """A variable of one dataset."""

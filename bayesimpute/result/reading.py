@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,10 +12,12 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
-from bayesimpute.result.schema import imputations_in, in_order
+from bayesimpute.result.made_arrays import read_made
+from bayesimpute.result.schema import imputations_in, in_order, summary_name
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import STATS, Leg, Record, Schedule
+from bayesimpute.running.records import STATS, Leg, Record
+from bayesimpute.running.schedules import Schedule, Stage
 from bayesimpute.samplers.sampler import SamplerState
 
 
@@ -24,7 +28,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     incomplete = Incomplete.from_frame(
         dataset_to_frame(tree["observed"].to_dataset()), clusters=tuple(json.loads(attrs["clusters"]))
     )
-    schedule = Schedule(**json.loads(attrs["schedule"]))
+    schedule = _read_schedule(json.loads(attrs["schedule"]))
     events = _read_events(tree)
     record = Record(
         incomplete=incomplete,
@@ -39,15 +43,23 @@ def from_tree(tree: xr.DataTree) -> Record:
     resolved = record.resolved
     names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
-    kept = {k: packed(resolved.targets, incomplete, cells) for k, cells in _read_kept(tree, resolved).items()}
+    kept = {k: packed(resolved.targets, cells) for k, cells in _read_kept(tree, resolved).items()}
+    made = read_made(tree, resolved, names)
     states, legs = [], []
     for chain in range(schedule.chains):
         states.append(_read_state(tree, names, chain, sweeps[chain]))
         mine = {k: cells for k, cells in kept.items() if k % schedule.chains == chain}
+        own_made = {k: each for k, each in made.items() if k % schedule.chains == chain}
         own = tuple(e for e in events if e.chain == chain)
         length = max(0, sweeps[chain] - schedule.base)
-        legs.append(_read_leg(tree, names, chain, length, mine, own, record.keep_effects))
+        leg = _read_leg(tree, resolved, chain, length, mine, own, record.keep_effects)
+        legs.append(replace(leg, made=own_made))
     return record.changed(states=tuple(states), legs=tuple(legs))
+
+
+def _read_schedule(stored: Mapping[str, Any]) -> Schedule:
+    stages = [*stored.get("earlier", ()), {name: stored[name] for name in ("m", "base", "sweeps")}]
+    return Schedule(chains=stored["chains"], stages=tuple(Stage(**stage) for stage in stages))
 
 
 def _read_events(tree: xr.DataTree) -> list[Event]:
@@ -74,7 +86,7 @@ def _read_state(tree: xr.DataTree, names: Mapping[str, str], chain: int, sweep: 
 
 def _read_leg(
     tree: xr.DataTree,
-    names: Mapping[str, str],
+    resolved: Resolved,
     chain: int,
     length: int,
     kept: Mapping[int, Mapping[str, np.ndarray]],
@@ -82,13 +94,15 @@ def _read_leg(
     keep_effects: bool,
 ) -> Leg:
     draws, imputed, stats, effects, parameters = {}, {}, {}, {}, {}
+    names = safe_names([t.name for t in resolved.targets])
     for place, (target, safe) in enumerate(names.items()):
         posterior = tree[f"posterior/{safe}"].to_dataset()
         scalars = [v.values[chain, :length] for v in in_order(posterior)]
         parameters[target] = tuple(v.attrs["name"] for v in in_order(posterior))
         draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
         chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
-        imputed[target] = np.stack([chains[f"{safe}_{s}"].values[chain, :length] for s in ("mean", "sd")], axis=1)
+        recorded = [chains[summary_name(safe, s)] for s in resolved.targets[place].values.recorded]
+        imputed[target] = np.stack([v.values[chain, :length] for v in recorded], axis=1)
         stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
         if keep_effects:
             effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}

@@ -20,7 +20,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.reading import from_tree
-from bayesimpute.result.schema import FORMAT, in_order, to_tree
+from bayesimpute.result.schema import FORMAT, in_order, summary_name, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
@@ -87,9 +87,11 @@ class Result:
 
     @cached_property
     def _targets(self) -> dict[str, str]:
-        stats, chains = self.tree["sample_stats"], self.tree["chains"]
+        stats, chains = self.tree["sample_stats"], self.tree["chains"].to_dataset()
         safe = [str(name) for name in stats.coords["target"].values] if "target" in stats.coords else []
-        return {chains[f"{name}_mean"].attrs["target"]: name for name in safe}
+        recorded = {key: v.attrs for key, v in chains.items()}
+        mine = {n: [a for k, a in recorded.items() if k == summary_name(n, a["statistic"])] for n in safe}
+        return {mine[name][0]["target"]: name for name in safe}
 
     @property
     def events(self) -> pd.DataFrame:

@@ -26,7 +26,8 @@ from bayesimpute.result import store
 from bayesimpute.result.result import Result
 from bayesimpute.running import fcs
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import Leg, Record, Schedule
+from bayesimpute.running.records import Leg, Record
+from bayesimpute.running.schedules import Schedule
 
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written no more often than this."""

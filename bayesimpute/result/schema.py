@@ -7,8 +7,9 @@
 | ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
 | ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
+| ``/imputations/<target>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
 | ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
-| ``/chains`` | chain, draw | mean and sd of each target's imputed values |
+| ``/chains`` | chain, draw | the summaries of each target's imputed values: mean and sd of numbers |
 | ``/sample_stats`` | chain, draw, target | how each visit went |
 | ``/events`` | event | automatic actions |
 | ``/state/<target>`` | chain, … | cells and sampler state |
@@ -37,11 +38,12 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
-from bayesimpute.running.imputed_cells import cell_dtype
+from bayesimpute.result.made_arrays import made_groups
 from bayesimpute.running.records import STATS, Record
+from bayesimpute.running.schedules import Schedule
 from bayesimpute.samplers.sampler import SamplerState
 
-FORMAT = 2
+FORMAT = 3
 """Of the schema; a file of another one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
@@ -63,6 +65,7 @@ def to_tree(record: Record) -> xr.DataTree:
         safe = names[target.name]
         groups[f"/posterior/{safe}"] = _posterior(record, target.name)
         groups[f"/state/{safe}"] = _state(record, target)
+    groups |= made_groups(record, names)
     return xr.DataTree.from_dict(groups)
 
 
@@ -89,7 +92,7 @@ def imputations_in(tree: xr.DataTree) -> list[int]:
 
 
 def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:
-    cells = stack.variable(target, cell_dtype(target, record.incomplete.columns[target.name]))
+    cells = stack.variable(target)
     row = target.missing_rows.astype(np.min_scalar_type(-len(record.incomplete.frame)))
     return xr.Dataset({"cells": cells, "row": ("cell", row)}, attrs={"name": target.name, "level": target.level or ""})
 
@@ -100,12 +103,19 @@ def _attributes(record: Record) -> dict[str, Any]:
         "plan": record.plan.to_toml(),
         "seed": str(record.seed),
         "clusters": json.dumps(list(record.incomplete.clusters)),
-        "schedule": json.dumps(asdict(record.schedule)),
+        "schedule": json.dumps(_schedule(record.schedule)),
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
         "versions": json.dumps(_versions()),
     }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    """The last stage, which says what there is; those before it only where there are some."""
+    stored = {name: getattr(schedule, name) for name in ("m", "chains", "base", "sweeps", "thin")}
+    earlier = [asdict(stage) for stage in schedule.stages[:-1]]
+    return {**stored, "earlier": earlier} if earlier else stored
 
 
 def _versions() -> dict[str, str]:
@@ -177,12 +187,18 @@ def _with_coordinates(dataset: xr.Dataset, draws: np.ndarray) -> xr.Dataset:
 def _chains(record: Record, names: Mapping[str, str]) -> xr.Dataset:
     variables = {}
     draws = np.zeros((record.schedule.chains, 0))
-    for target, safe in names.items():
-        draws = _by_chain(record, "imputed", target, 2)
-        for i, statistic in enumerate(("mean", "sd")):
-            attrs = {"target": target, "statistic": statistic}
-            variables[f"{safe}_{statistic}"] = (("chain", "draw"), draws[:, :, i], attrs)
+    for target in record.resolved.targets:
+        recorded = target.values.recorded
+        draws = _by_chain(record, "imputed", target.name, len(recorded))
+        for i, statistic in enumerate(recorded):
+            attrs = {"target": target.name, "statistic": statistic}
+            variables[summary_name(names[target.name], statistic)] = (("chain", "draw"), draws[:, :, i], attrs)
     return _with_coordinates(xr.Dataset(variables), draws)
+
+
+def summary_name(target: str, statistic: str) -> str:
+    """What a summary of a target's imputed values is called in ``/chains``; `target` is its safe name."""
+    return f"{target}_{safe_names([statistic])[statistic]}"
 
 
 def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:
@@ -207,7 +223,7 @@ def _events(record: Record) -> xr.Dataset:
 
 def _state(record: Record, target: Target) -> xr.Dataset:
     name, width = target.name, len(target.missing_rows)
-    dtype = cell_dtype(target, record.incomplete.columns[name])
+    dtype = target.values.dtype
     blank = np.zeros(width)
     cells = [state.cells.get(name, blank) for state in record.states]
     variables: dict[str, Any] = {

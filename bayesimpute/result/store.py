@@ -32,6 +32,8 @@ from bayesimpute.running.records import Record
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
+STACKS = {"imputed": "cells", "imputations": "before"}
+"""By folder of groups the variable of which an imputation's part never changes once it is there."""
 
 
 def write_tree(tree: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -78,16 +80,23 @@ def damaged(path: str | os.PathLike[str]) -> InputError:
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A store as it was left: which folder it is, and where the cells of each imputation are in it."""
+    """A store as it was left: which folder it is, where each imputation is in it, and how they were numbered."""
 
     store: Path
     identity: tuple[int, int]
     places: Mapping[int, int]
+    numbering: tuple[int, int]
 
-    def still(self) -> bool:
-        """Whether the folder is still the one that was left."""
+    @classmethod
+    def of(cls, store: Path, tree: xr.DataTree, record: Record) -> "_Written":
+        """A store that has just been written."""
+        places = {k: place for place, k in enumerate(imputations_in(tree))}
+        return cls(store=store, identity=_identity(store), places=places, numbering=_numbering(record))
+
+    def serves(self, record: Record) -> bool:
+        """Whether the folder is still the one that was left, and its imputations bear the numbers that they have."""
         try:
-            return _identity(self.store) == self.identity
+            return _identity(self.store) == self.identity and self.numbering == _numbering(record)
         except OSError:
             return False
 
@@ -115,15 +124,18 @@ class Checkpoint:
         FileError
             As :func:`write_tree`; the file is as it was before.
         """
-        last = self._last if self._last is not None and self._last.still() else None
+        last = self._last if self._last is not None and self._last.serves(record) else None
         tree = to_tree(record)
         _write(tree, self.path, True, last)
         if self.path.suffix == ".zarr":
-            store = Path(os.path.realpath(self.path))
-            places = {k: place for place, k in enumerate(imputations_in(tree))}
-            self._last = _Written(store=store, identity=_identity(store), places=places)
+            self._last = _Written.of(Path(os.path.realpath(self.path)), tree, record)
             if os.name == "posix":  # elsewhere a file that is mapped cannot be replaced
                 _move_cells(record, tree, self._last, {} if last is None else last.places)
+
+
+def _numbering(record: Record) -> tuple[int, int]:
+    """What says at which sweeps imputations are taken; it changes where a stage thins those that are there."""
+    return record.schedule.base, record.schedule.thin
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -149,23 +161,25 @@ def _write(tree: xr.DataTree, path: str | os.PathLike[str], force: bool, last: _
 
 def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
     groups = {name: group for name, group in tree.to_dict().items() if last is None or name[1:] not in UNCHANGING}
-    targets = [name[1:] for name in groups if name.startswith("/imputed/")]
-    for name in targets:
-        groups[f"/{name}"] = groups[f"/{name}"].drop_vars("cells" if last is None else ["cells", "row"])
+    stacks = [(g[1:], name) for g, held in groups.items() if (name := STACKS.get(g.split("/")[1])) and name in held]
+    rows = [f"{group}/row" for group, _ in stacks if last is not None and "row" in groups[f"/{group}"]]
+    for group, name in stacks:
+        groups[f"/{group}"] = groups[f"/{group}"].drop_vars([name, *(["row"] if f"{group}/row" in rows else [])])
     xr.DataTree.from_dict(groups).to_zarr(store, mode="w", consolidated=False, zarr_format=3)
     if last is not None:
-        for name in (*UNCHANGING, *(f"{target}/row" for target in targets)):
+        for name in (*UNCHANGING, *rows):
             shutil.copytree(last.store / name, store / name, copy_function=_link, dirs_exist_ok=True)
-    for name in targets:
-        _write_cells(tree[name].to_dataset()["cells"], imputations_in(tree), store, name, last)
+    for group, name in stacks:
+        _write_stack(tree[group].to_dataset()[name], imputations_in(tree), store, group, last)
 
 
-def _write_cells(cells: xr.DataArray, imputations: list[int], store: Path, name: str, last: _Written | None) -> None:
+def _write_stack(cells: xr.DataArray, imputations: list[int], store: Path, group: str, last: _Written | None) -> None:
     """An array with a chunk for each imputation, of which only those are written that the last store does not have."""
     import zarr
 
-    array = zarr.open_group(store / name, mode="r+").create_array(
-        "cells",
+    name = str(cells.name)
+    array = zarr.open_group(store / group, mode="r+").create_array(
+        name,
         shape=cells.shape,
         chunks=(1, cells.shape[1]),
         dtype=cells.dtype,
@@ -179,28 +193,31 @@ def _write_cells(cells: xr.DataArray, imputations: list[int], store: Path, name:
         if last is None or k not in last.places:
             array[place] = np.asarray(cells[place].values)
         else:
-            chunk = store / name / "cells" / "c" / str(place) / "0"
+            chunk = store / group / name / "c" / str(place) / "0"
             chunk.parent.mkdir(parents=True)
-            _link(_chunk(last, name, k), chunk)
+            _link(_chunk(last, group, name, k), chunk)
 
 
 def _move_cells(record: Record, tree: xr.DataTree, written: _Written, before: Mapping[int, int]) -> None:
     """Have the cells that are new in a store read from its files."""
-    for k, cells in ((k, cells) for leg in record.legs for k, cells in leg.kept.items()):
-        if k not in before and isinstance(cells, Cells):
-            groups = tree["imputed"].children.values()
-            with suppress(OSError, ValueError):  # then they stay in memory
-                names = {str(group.attrs["name"]): _chunk(written, group.path, k) for group in groups}
-                cells.move({name: _mapped(chunk, cells[name]) for name, chunk in names.items()})
+    for leg in record.legs:
+        for folder, stack in (("imputed", leg.kept), ("imputations", {k: m.before for k, m in leg.made.items()})):
+            name = STACKS[folder]
+            groups = [group for group in tree[folder].children.values() if name in group]
+            for k, cells in stack.items():
+                if k not in before and isinstance(cells, Cells):
+                    with suppress(OSError, ValueError):  # then they stay in memory
+                        chunks = {str(g.attrs["name"]): _chunk(written, g.path, name, k) for g in groups}
+                        cells.move({target: _mapped(chunk, cells[target]) for target, chunk in chunks.items()})
 
 
 def _mapped(chunk: Path, cells: np.ndarray) -> np.ndarray:
     return np.asarray(np.memmap(chunk, dtype=cells.dtype.newbyteorder("<"), mode="r", shape=cells.shape))
 
 
-def _chunk(written: _Written, group: str, k: int) -> Path:
+def _chunk(written: _Written, group: str, name: str, k: int) -> Path:
     """The file of an imputation's cells of a target."""
-    return written.store / group.strip("/") / "cells" / "c" / str(written.places[k]) / "0"
+    return written.store / group.strip("/") / name / "c" / str(written.places[k]) / "0"
 
 
 def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None:

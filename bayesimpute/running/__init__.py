@@ -1,4 +1,5 @@
 """The loop, from the inside out.
 
-``kernel.py`` has one visit, ``legs.py`` some sweeps of one chain, ``workers.py`` who runs them, ``fcs.py`` all chains.
+``kernel.py`` has one visit, ``legs.py`` some sweeps of one chain, ``workers.py`` who runs them, ``schedules.py`` when
+all chains meet and what is kept by then, ``fcs.py`` all chains.
 """

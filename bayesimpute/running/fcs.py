@@ -3,10 +3,14 @@
 ``impute`` checks everything before anything is compiled, then moves the chains on leg by leg. All that happens
 between legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.running.records.Record`, and a record is all
 that is needed to go on.
+
+Legs of different chains know nothing of each other; the chains meet at the end of a stage only
+(:mod:`bayesimpute.running.schedules`), where a :data:`Decision` may add another. What it decides must follow from the
+record alone: then the result is the same for any number of workers, and after any break.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +29,14 @@ if TYPE_CHECKING:
 LEG_SECONDS = 2.0
 """About how long a leg should take: progress and Ctrl-C wait for its end."""
 
+Decision = Callable[[Record], Record | None]
+"""What is decided where all chains meet: the record made ready for another stage, or None, where the run ends."""
+
+
+def ends(record: Record) -> None:
+    """The decision of a run whose sweeps are given: it ends with its first stage."""
+    del record
+
 
 class Keeper(Protocol):
     """Who keeps a run as far as it has come: a checkpoint, or nobody."""
@@ -40,8 +52,16 @@ class Keeper(Protocol):
         ...
 
 
-def run(record: Record, *, executor: Executor | None, workers: int | None, progress: bool, keeper: Keeper) -> Record:
-    """Move all chains on to where the schedule ends.
+def run(
+    record: Record,
+    *,
+    executor: Executor | None,
+    workers: int | None,
+    progress: bool,
+    keeper: Keeper,
+    decide: Decision = ends,
+) -> Record:
+    """Move all chains on to where they meet, and on from there as long as it is decided to.
 
     Parameters
     ----------
@@ -51,6 +71,8 @@ def run(record: Record, *, executor: Executor | None, workers: int | None, progr
         As for :func:`bayesimpute.impute`.
     keeper : Keeper
         Is given the record before anything is compiled, now and then, and at the end, however it ends.
+    decide : callable
+        Whether the run goes on when all chains meet, and how; by default it ends there.
 
     Raises
     ------
@@ -71,10 +93,14 @@ def run(record: Record, *, executor: Executor | None, workers: int | None, progr
             Progress.over([state.sweep for state in record.states], end=record.schedule.end, show=progress) as bar,
             crew(executor, workers, Job.of(record)) as hands,
         ):
-            for latest in _advance(record, hands, bar):
-                record = latest
-                interrupted()
-                keeper.now_and_then(record)
+            stage: Record | None = record
+            while stage is not None:
+                record = stage
+                bar.until(record.schedule.end)
+                for record in _advance(stage, hands, bar):
+                    interrupted()
+                    keeper.now_and_then(record)
+                stage = decide(record)
         keeper.write(record)
     except KeyboardInterrupt:
         keeper.write(record)
@@ -95,14 +121,14 @@ _WHY_DEAD = ' (was memory short? a script that uses workers must start with if _
 
 
 def _advance(record: Record, hands: Crew, bar: "Progress") -> Iterator[Record]:
-    """Move all chains on in turn until each has made its sweeps, giving the record after every leg."""
+    """Move all chains on in turn until they meet, giving the record after every leg."""
     ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
     at_once = hands.at_once or len(record.states)
     running: set[Future[tuple[ChainState, Leg]]] = set()
     try:
         while ahead or running:
             while ahead and len(running) < at_once:
-                running.add(hands.submit(*ahead.popleft()))
+                running.add(hands.submit(record.schedule, *ahead.popleft()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for state, leg in sorted((future.result() for future in done), key=lambda made: made[0].chain):
                 made = state.sweep - record.states[state.chain].sweep

@@ -26,12 +26,13 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.families import Context
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Target
-from bayesimpute.samplers import SAMPLERS, UNLOCKED, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
+from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 
 TARGET_AUTOCORRELATION = 0.1
 CALIBRATION = 500
@@ -77,8 +78,8 @@ class Described:
         As given.
     resolved : Resolved
         What is imputed and what is derived.
-    designs : mapping of str to Design
-        Of each target.
+    placements : mapping of str to Placement
+        Of the design of each target on the data.
     compatible : mapping of str to Compatible
         Of the targets whose draws take other models' densities into account.
     """
@@ -86,7 +87,7 @@ class Described:
     plan: Plan
     incomplete: Incomplete
     resolved: Resolved
-    designs: Mapping[str, Design]
+    placements: Mapping[str, Placement]
     compatible: Mapping[str, Compatible]
 
     @classmethod
@@ -94,14 +95,20 @@ class Described:
         """Describe every model of a checked plan; `resolved` is the plan on these data, if it has been settled."""
         resolved = resolved or resolve(plan, incomplete)
         designs = describe_all(incomplete, resolved)
-        by_name = {t.name: t for t in resolved.targets}
-        factors = {name: Compatible.of(by_name[name], resolved, designs, incomplete) for name in resolved.factors}
-        return cls(plan, incomplete, resolved, designs, factors)
+        target = resolved.target
+        placed = {name: Placement.of(design, target(name), incomplete) for name, design in designs.items()}
+        factors = {name: Compatible.of(target(name), resolved, placed, incomplete) for name in resolved.factors}
+        return cls(plan, incomplete, resolved, placed, factors)
+
+    @cached_property
+    def designs(self) -> Mapping[str, Design]:
+        """The design of each target."""
+        return {name: placement.design for name, placement in self.placements.items()}
 
     @property
     def threads(self) -> bool:
         """Whether chains gain from threads: compiled code without Python's lock does most of the work."""
-        return not self.compatible and all(name in UNLOCKED for name in self.samplers.values())
+        return not self.compatible and all(SAMPLERS[name].unlocked for name in self.samplers.values())
 
     @cached_property
     def samplers(self) -> Mapping[str, str]:
@@ -112,7 +119,8 @@ class Described:
     @cached_property
     def large(self) -> frozenset[str]:
         """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
-        return frozenset(n for n, design in self.designs.items() if is_large(design) and self.samplers[n] in UNLOCKED)
+        samplers = self.samplers
+        return frozenset(n for n, p in self.placements.items() if is_large(p) and SAMPLERS[samplers[n]].unlocked)
 
 
 class Workspace:
@@ -131,16 +139,21 @@ class Workspace:
     def __init__(self, plan: Plan, incomplete: Incomplete, described: Described | None = None) -> None:
         shared = described or Described.of(plan, incomplete)
         self.plan, self.incomplete = plan, incomplete
-        self.resolved, self.designs, self.compatible = shared.resolved, shared.designs, shared.compatible
+        self.resolved, self.placements, self.compatible = shared.resolved, dict(shared.placements), shared.compatible
         self.large = shared.large
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0
 
+    @property
+    def designs(self) -> Mapping[str, Design]:
+        """The design of each target."""
+        return {name: placement.design for name, placement in self.placements.items()}
+
     def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:
         """The compiled sampler of a target, compiled on first use."""
         if target.name not in self.posteriors:
-            model = ConditionalModel(self.designs[target.name], data)
+            model = ConditionalModel(self.placements[target.name].design, data)
             name = chosen(self.plan.run.sampler, model)
             self.posteriors[target.name] = SAMPLERS[name]().compile(model)
             self.samplers[target.name] = name
@@ -150,12 +163,13 @@ class Workspace:
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """What one visit leaves behind."""
+    """What one visit leaves behind; `generator` is where the random numbers stood before the cells were drawn."""
 
     draw: Draw
     stats: Stats
     seconds: float
     changed: frozenset[str]
+    generator: Mapping[str, Any]
 
 
 class Bench:
@@ -190,22 +204,22 @@ class Bench:
         return self._data[target.name]
 
     def _made(self, target: Target) -> Mapping[str, np.ndarray]:
-        design = self.workspace.designs[target.name]
+        placement = self.workspace.placements[target.name]
         if target.name in self.workspace.large:
-            return LargeData(design, self.completed)
+            return LargeData(placement, self.completed)
         fitted = self._sheet(target, "fitted").current(self.completed.columns)
         if target.name not in self._responses:
-            self._responses[target.name] = design.response(self.completed.values[target.name])
+            self._responses[target.name] = placement.response(self.completed.unmoved(target.name))
         y = self._responses[target.name]
-        matrices, side = {f"X_{key}": m for key, m in fitted.items()}, design.side(self.completed.values)
-        return {**matrices, **design.fitted_codes, "y_data": y, **side}
+        held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
+        return {**held, **placement.fitted_codes, "y_data": y, **placement.side(self.completed.values)}
 
     def _sheet(self, target: Target, which: str) -> Sheet:
         place = target.name, which
         if place not in self._sheets:
-            design = self.workspace.designs[target.name]
-            rows = {"all": None, "missing": target.missing_rows, "fitted": design.fitted_rows}[which]
-            self._sheets[place] = Sheet(design, rows)
+            placement = self.workspace.placements[target.name]
+            rows = {"all": None, "missing": target.missing_rows, "fitted": placement.fitted_rows}[which]
+            self._sheets[place] = Sheet(placement.design, rows)
         return self._sheets[place]
 
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
@@ -213,20 +227,23 @@ class Bench:
         changed = self.completed.set(target, cells)
         for sheet in self._sheets.values():
             sheet.changed(changed)
-        for name, design in self.workspace.designs.items():
-            if changed & design.inputs:
+        for name, placement in self.workspace.placements.items():
+            if changed & placement.design.inputs:
+                self._data.pop(name, None)
+            if self.workspace.resolved.target(name).move in changed:
+                self._responses.pop(name, None)
                 self._data.pop(name, None)
         for name, how in self.workspace.compatible.items():
-            if name != target.name and any(changed & design.inputs for design in how.designs.values()):
+            if name != target.name and any(changed & other.design.inputs for other in how.placements.values()):
                 self.derivatives.pop(name, None)
-        if target.everywhere:  # its own model is fitted to these values
+        if target.learns_imputed:  # its own model is fitted to these values
             self._responses.pop(target.name, None)
             self._data.pop(target.name, None)
         return changed
 
-    def drawn(self, target: Target, draw: Draw) -> None:
+    def drawn(self, name: str, draw: Draw) -> None:
         """Remember the last draw of a target's parameters."""
-        self._draws[target.name] = draw
+        self._draws[name] = draw
 
     def draw(self, name: str, state: ChainState) -> Draw:
         """The last draw of a target's parameters."""
@@ -272,13 +289,14 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     moved, draw, stats = workspace.posterior(target, data).step(
         state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
     )
-    bench.drawn(target, draw)
+    bench.drawn(target.name, draw)
+    stood = rng.bit_generator.state
     cells = impute(bench, state, target, rng)
     if workspace.samplers.get(target.name) != "prior":  # which knows of no data that would hold it back
-        _require_sane(cells, workspace.designs[target.name], state)
+        _require_sane(cells, workspace.placements[target.name].design, state)
     changed = bench.set(target, cells) if cells.size else frozenset[str]()
     state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
-    return state, Visit(draw, stats, time.perf_counter() - started, changed)
+    return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
 
 def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
@@ -288,28 +306,38 @@ def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
     infinity, and nothing shall be kept that could be taken for a result.
     """
     if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
-        name = design.target.name
+        name = design.name
         finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
         remedy = (
             "its model and another feed each other's errors: leave powers and products of imputed variables out, or "
             "make the plan compatible with its analysis ([[substantive]])"
         )
-        raise one(PlanError, design.target.path, finding, remedy)
+        raise one(PlanError, design.path, finding, remedy)
 
 
 def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:
     """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
     space = bench.workspace
-    design = space.designs[target.name]
-    theta = design.missing_at(bench.draw(target.name, state), bench.missing(target))
+    placement = space.placements[target.name]
+    theta = placement.missing_at(bench.draw(target.name, state), bench.missing(target))
     how = space.compatible.get(target.name)
+    moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
         context = Context(rows=target.missing_rows, look=partial(bench.completed.known, target))
-        return target.family.impute(rng, theta, context)
-    draws = {name: bench.draw(name, state) for name in how.designs}
-    matrices = {name: bench.matrices(other.target) for name, other in how.designs.items()}
+        drawn = target.family.impute(rng, theta, context)
+        return drawn if moved is None else drawn + moved
+    draws = {name: bench.draw(name, state) for name in how.placements}
+    matrices = {name: bench.matrices(space.resolved.target(name)) for name in how.placements}
     return compatible.draw(
-        rng, how, theta, draws, bench.completed, matrices, unit=design.scale, memory=bench.derivatives
+        rng,
+        how,
+        theta,
+        draws,
+        bench.completed,
+        matrices,
+        unit=placement.design.scale,
+        memory=bench.derivatives,
+        moved=0.0 if moved is None else moved,
     )
 
 

@@ -32,7 +32,9 @@ from bayesimpute.running.kernel import (
     settle_steps,
     visit,
 )
-from bayesimpute.running.records import STATS, Leg, Record, Schedule
+from bayesimpute.running.made_of import Made, made, seen, seen_before
+from bayesimpute.running.records import STATS, Leg, Record
+from bayesimpute.running.schedules import Schedule
 
 _THREAD = threading.local()
 _DESCRIBED: dict[str, Described] = {}
@@ -43,7 +45,7 @@ _LIMITING = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What all legs of a run have in common; those with equal keys share what is compiled."""
+    """What all legs of a stage have in common; those with equal keys share what is compiled."""
 
     plan: Plan
     incomplete: Incomplete
@@ -56,14 +58,17 @@ class Job:
     @classmethod
     def of(cls, record: Record) -> "Job":
         """What the legs of a run need of its record; the key is computed once and sent along."""
+        incomplete = record.incomplete
         return cls(
             plan=record.plan,
-            incomplete=record.incomplete,
+            incomplete=incomplete,
             resolved=record.resolved,
             seed=record.seed,
             schedule=record.schedule,
             keep_effects=record.keep_effects,
-            key=_digest((record.plan, record.incomplete.frame, record.incomplete.clusters)),
+            key=_digest(
+                (record.plan, record.resolved.adjustments, record.incomplete.frame, record.incomplete.clusters)
+            ),
         )
 
 
@@ -161,11 +166,13 @@ def run_leg(
 
 def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:
     warmup = job.plan.run.warmup
+    kept = job.schedule.imputation(state.chain, state.sweep + 1) is not None
+    before = seen(bench, state, book.saw) if kept else None
     visits = {}
     for place, target in enumerate(bench.workspace.resolved.targets):
         state, visits[target.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
     state = replace(state, sweep=state.sweep + 1)
-    book.enter(state, visits)
+    book.enter(state, visits, before)
     if state.sweep == warmup:
         for place in range(len(bench.workspace.resolved.targets)):
             state, event = settle_steps(bench, state, place, job.seed)
@@ -178,13 +185,16 @@ class _Book:
 
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
+        self.values = {target.name: target.values for target in space.resolved.targets}
         self.events: list[Event] = []
         self.kept: dict[int, Cells] = {}
+        self.made: dict[int, Made] = {}
+        self.saw = seen_before(space.resolved)
         self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
         self.seconds = 0.0
 
-    def enter(self, state: ChainState, visits: dict[str, Visit]) -> None:
+    def enter(self, state: ChainState, visits: dict[str, Visit], before: Made | None) -> None:
         self.seconds += sum(v.seconds for v in visits.values())
         if state.sweep <= self.job.schedule.base:
             return
@@ -192,22 +202,22 @@ class _Book:
         if self.job.keep_effects:
             self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
-        if k is not None:
-            self.kept[k] = packed(self.space.resolved.targets, self.job.incomplete, state.cells)
+        if k is not None and before is not None:
+            self.made[k] = made(before, visits)
+            self.kept[k] = packed(self.space.resolved.targets, state.cells)
 
     def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells, s = state.cells[name], v.stats
         numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
-        moments = [cells.mean(), cells.std()] if cells.size else [np.nan, np.nan]
-        return self.space.designs[name].posterior(v.draw), np.array(moments), numbers
+        summaries = np.array(list(self.values[name].summaries(cells).values()))
+        return self.space.designs[name].posterior(v.draw), summaries, numbers
 
     def leg(self) -> Leg:
         names = self.space.designs
         columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
         if not self.rows:
-            columns = {
-                n: [np.zeros((0, len(d.names))), np.zeros((0, 2)), np.zeros((0, len(STATS)))] for n, d in names.items()
-            }
+            widths = {n: (len(d.names), len(self.values[n].recorded), len(STATS)) for n, d in names.items()}
+            columns = {name: [np.zeros((0, width)) for width in each] for name, each in widths.items()}
         return Leg(
             names={name: design.names for name, design in names.items()},
             draws={name: c[0] for name, c in columns.items()},
@@ -215,6 +225,7 @@ class _Book:
             stats={name: c[2] for name, c in columns.items()},
             effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
             kept=self.kept,
+            made=self.made,
             events=tuple(self.events),
             seconds=self.seconds,
         )

@@ -1,4 +1,4 @@
-"""What a run has produced so far: the schedule, and for each chain its state, draws, statistics and kept imputations.
+"""What a run has produced so far: for each chain its state, draws, statistics and kept imputations.
 
 A :class:`Record` is complete in itself: together with the data and the plan it can be saved, resumed, extended and
 added to.
@@ -16,59 +16,10 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.kernel import ChainState
+from bayesimpute.running.made_of import Made
+from bayesimpute.running.schedules import Schedule
 
 STATS = ("divergences", "acceptance", "depth", "steps", "seconds")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """When what is kept.
-
-    Parameters
-    ----------
-    m, chains : int
-        Completed datasets and FCS chains.
-    base : int
-        Sweeps of each chain before the first that is kept.
-    sweeps : int
-        Kept sweeps of each chain.
-    thin : int
-        Kept sweeps between two imputations of one chain.
-    """
-
-    m: int
-    chains: int
-    base: int
-    sweeps: int
-    thin: int
-
-    @classmethod
-    def of(cls, plan: Plan) -> "Schedule":
-        """The schedule of a fresh run."""
-        run = plan.run
-        return cls(m=run.m, chains=run.chains, base=run.warmup, sweeps=run.sweeps, thin=run.thin)
-
-    @property
-    def end(self) -> int:
-        """The last sweep."""
-        return self.base + self.sweeps
-
-    def imputation(self, chain: int, sweep: int) -> int | None:
-        """Which imputation, from 0, a chain holds after a sweep; None if none is taken there.
-
-        Those from m on are spares: ``add`` needs what a chain held at sweeps that it has passed.
-        """
-        rounds, rest = divmod(sweep - self.base, self.thin)
-        return (rounds - 1) * self.chains + chain if sweep > self.base and rest == 0 else None
-
-    def added(self, m: int) -> "Schedule":
-        """The same with m imputations more: earlier ones stay where they are."""
-        rounds = -(-(self.m + m) // self.chains)
-        return replace(self, m=self.m + m, sweeps=max(self.sweeps, rounds * self.thin))
-
-    def extended(self, sweeps: int) -> "Schedule":
-        """All sweeps so far become warm-up, and the m datasets are taken anew from so many more."""
-        return replace(self, base=self.end, sweeps=sweeps, thin=sweeps // -(-self.m // self.chains))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,14 +32,16 @@ class Leg:
         The scalar parameters of each target.
     draws : mapping of str to ndarray, shape (draw, parameter)
         Scalar parameters of each target after each kept sweep.
-    imputed : mapping of str to ndarray, shape (draw, 2)
-        Mean and standard deviation of each target's imputed values.
+    imputed : mapping of str to ndarray, shape (draw, summary)
+        The summaries of each target's imputed values that its kind of values records.
     stats : mapping of str to ndarray, shape (draw, len(STATS))
         How each visit went.
     effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)
         Group-specific effects, where they were asked for.
     kept : mapping of int to mapping of str to ndarray
         The cells of each target, by imputation; those from m on are spares for more imputations.
+    made : mapping of int to Made
+        What these cells were made of, by imputation.
     events : tuple of Event
         What was done automatically.
     seconds : float
@@ -101,6 +54,7 @@ class Leg:
     stats: Mapping[str, np.ndarray] = field(default_factory=dict)
     effects: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     kept: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    made: Mapping[int, Made] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     seconds: float = 0.0
 
@@ -118,9 +72,10 @@ class Leg:
 def joined(legs: Sequence[Leg]) -> Leg:
     """Legs of one chain as one."""
     kept = {k: cells for leg in legs for k, cells in leg.kept.items()}
+    made = {k: each for leg in legs for k, each in leg.made.items()}
     first = next((leg for leg in legs if leg.draws), None)
     if first is None:  # nothing has been drawn, or there is no model: all follows from the data
-        return Leg(kept=kept, events=tuple(e for leg in legs for e in leg.events))
+        return Leg(kept=kept, made=made, events=tuple(e for leg in legs for e in leg.events))
     return Leg(
         names=first.names,
         draws={t: np.concatenate([leg.draws[t] for leg in legs if leg.draws]) for t in first.draws},
@@ -131,6 +86,7 @@ def joined(legs: Sequence[Leg]) -> Leg:
             for t in first.effects
         },
         kept=kept,
+        made=made,
         events=tuple(e for leg in legs for e in leg.events),
         seconds=sum(leg.seconds for leg in legs),
     )
@@ -155,7 +111,7 @@ class Record:
     legs : tuple of Leg
         What each chain has produced since ``schedule.base``, and all its events.
     events : tuple of Event
-        What was done before the run.
+        What was done before the run, and where all chains met.
     keep_effects : bool
         Whether group-specific effects are kept.
     """
@@ -194,9 +150,31 @@ class Record:
 
     def extended(self, sweeps: int) -> "Record":
         """Ready to run on, with all that was kept so far as warm-up."""
-        legs = tuple(Leg(events=leg.events) for leg in self.legs)
-        return self.changed(schedule=self.schedule.extended(sweeps), legs=legs)
+        return self._on(self.schedule.extended(sweeps))
 
     def added(self, m: int) -> "Record":
         """Ready to run on for more imputations."""
-        return self.changed(schedule=self.schedule.added(m))
+        return self._on(self.schedule.added(m))
+
+    def doubled(self, why: str) -> "Record":
+        """Ready to run on to twice the sweeps, which is an event; every second imputation is kept."""
+        schedule = self.schedule.doubled()
+        what = f"sweeps raised from {self.schedule.sweeps} to {schedule.sweeps}"
+        event = Event(sweep=self.schedule.end, what=what, why=why)
+        return self._on(schedule).changed(events=(*self.events, event))
+
+    def _on(self, schedule: Schedule) -> "Record":
+        legs = tuple(_kept_on(leg, self.schedule, schedule) for leg in self.legs)
+        return self.changed(schedule=schedule, legs=legs)
+
+
+def _kept_on(leg: Leg, before: Schedule, after: Schedule) -> Leg:
+    """What another stage keeps of what a chain has produced: nothing of its warm-up, cells where it takes some."""
+    if after.base != before.base:
+        return Leg(events=leg.events)
+    numbers = {k: new for k in leg.kept if (new := after.imputation(*before.place(k))) is not None}
+    return replace(
+        leg,
+        kept={new: leg.kept[k] for k, new in numbers.items()},
+        made={new: leg.made[k] for k, new in numbers.items()},
+    )

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, in_threads, run_leg
 from bayesimpute.running.records import Leg
+from bayesimpute.running.schedules import Schedule
 
 Made = tuple[ChainState, Leg]
 
@@ -30,12 +31,12 @@ class Crew:
     Parameters
     ----------
     submit : callable
-        Takes a chain's state and a number of sweeps, gives the future of a leg.
+        Takes the schedule of the stage, a chain's state and a number of sweeps, gives the future of a leg.
     at_once : int, optional
         How many legs may be under way; by default one of each chain.
     """
 
-    submit: Callable[[ChainState, int], Future[Made]]
+    submit: Callable[[Schedule, ChainState, int], Future[Made]]
     at_once: int | None = None
 
 
@@ -52,11 +53,12 @@ def require_one(executor: Executor | None, workers: int | None) -> None:
 
 @contextmanager
 def crew(executor: Executor | None, workers: int | None, job: Job) -> Iterator[Crew]:
-    """Hands for a job: an executor's, or so many workers."""
+    """Hands for a job, whatever its stages: an executor's, or so many workers."""
     if executor is not None:
-        yield Crew(submit=lambda state, sweeps: executor.submit(run_leg, job, state, sweeps))
+        yield Crew(submit=lambda schedule, *leg: executor.submit(run_leg, replace(job, schedule=schedule), *leg))
     elif workers is None or workers == 1:
-        yield Crew(submit=lambda state, sweeps: _at_once(job, state, sweeps), at_once=1)  # Ctrl-C loses one leg only
+        # one at a time: Ctrl-C loses one leg only
+        yield Crew(submit=lambda schedule, *leg: _at_once(replace(job, schedule=schedule), *leg), at_once=1)
     elif in_threads(job):
         with _threads(workers, job) as hands:
             yield hands
@@ -76,7 +78,9 @@ def _threads(workers: int, job: Job) -> Iterator[Crew]:
     stopped = threading.Event()
     pool = ThreadPoolExecutor(workers)
     try:
-        yield Crew(submit=lambda state, sweeps: pool.submit(run_leg, job, state, sweeps, stopped.is_set))
+        yield Crew(
+            submit=lambda schedule, *leg: pool.submit(run_leg, replace(job, schedule=schedule), *leg, stopped.is_set)
+        )
     finally:
         stopped.set()  # nobody waits for the legs that are under way
         pool.shutdown(wait=True, cancel_futures=True)
@@ -87,7 +91,7 @@ def _processes(workers: int, job: Job) -> Iterator[Crew]:
     context = get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job,))
     try:
-        yield Crew(submit=lambda state, sweeps: pool.submit(_run, state, sweeps))
+        yield Crew(submit=lambda schedule, *leg: pool.submit(_run, schedule, *leg))
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -104,5 +108,5 @@ def _start(job: Job) -> None:
     _JOBS.append(job)
 
 
-def _run(state: ChainState, sweeps: int) -> Made:
-    return run_leg(_JOBS[0], state, sweeps)
+def _run(schedule: Schedule, state: ChainState, sweeps: int) -> Made:
+    return run_leg(replace(_JOBS[0], schedule=schedule), state, sweeps)

@@ -12,46 +12,31 @@ from bayesimpute.samplers.prior import PriorSampler
 from bayesimpute.samplers.sampler import ConditionalModel, Posterior, Sampler, SamplerState, Stats
 
 SAMPLERS: Mapping[str, type[Sampler]] = {
-    "nuts": Nuts,
     "gibbs": Gibbs,
+    "nuts": Nuts,
     "prior": PriorSampler,
 }
-AUTOMATIC = ("gibbs", "nuts")
-"""What ``sampler = "auto"`` tries, in this order."""
-
-UNLOCKED = frozenset({"gibbs"})
-"""Those that do their work in compiled code without Python's lock, so that threads can share it."""
-
-
-REASONS: Mapping[str, str] = {
-    "gibbs": "the compiled sampler draws from exactly the posterior of this model",
-    "nuts": "it draws from any model",
-    "prior": "it ignores the data",
-}
-"""Why a sampler was chosen, for the events of a run."""
+"""In the order in which ``sampler = "auto"`` tries those that it may take."""
 
 
 def choose(name: str, model: ConditionalModel) -> Sampler:
-    """The sampler of that name; NUTS for a model that it cannot draw from; "auto": the first of :data:`AUTOMATIC`."""
+    """The sampler of that name; NUTS for a model that it cannot draw from; "auto": the first that it may take."""
     return SAMPLERS[chosen(name, model)]()
 
 
 def chosen(name: str, model: ConditionalModel) -> str:
     """The name of the sampler that :func:`choose` gives."""
-    names = AUTOMATIC if name == "auto" else (name, "nuts")
+    names = [n for n, sampler in SAMPLERS.items() if sampler.automatic] if name == "auto" else [name, "nuts"]
     return next(n for n in names if SAMPLERS[n]().supports(model))
 
 
 def why(asked: str, name: str) -> str:
     """Why a sampler was chosen, if `asked` is what the plan says."""
-    return "run.sampler says so" if asked == name else REASONS[name]
+    return "run.sampler says so" if asked == name else SAMPLERS[name].why
 
 
 __all__ = [
-    "AUTOMATIC",
-    "REASONS",
     "SAMPLERS",
-    "UNLOCKED",
     "ConditionalModel",
     "Posterior",
     "Sampler",

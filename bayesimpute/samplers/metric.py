@@ -29,7 +29,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from bayesimpute.designs.design import Block, Design, Draw, places
-from bayesimpute.designs.graph import Layout, slots, vectors
+from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.families import Rows
 
 Arrays = Mapping[str, np.ndarray]
@@ -193,8 +193,8 @@ def coefficients(layout: Layout) -> Coefficients:
     """What the coupled part of the metric is about."""
     design, parts = layout.design, dict(layout.parts)
     rows: list[tuple[int, int, int, float]] = []
-    for owner, name in enumerate(design.family.steered):
-        for slot, at in slots(name, vectors(design)[name]):
+    for owner, name in enumerate(design.steered):
+        for slot, at in vectors(design)[name].slots:
             if slot.support == "real":
                 begin = parts[slot.name].start
                 pairs = zip(at, slot.priors, strict=True)
@@ -234,9 +234,10 @@ def at_draw(layout: Layout, data: Arrays, draw: Draw) -> Metric:
 
 def _stacked(design: Design, data: Arrays, found: Coefficients, rows: int) -> np.ndarray:
     """How eta moves with coefficients, (row, steered, coefficient): zero where a predictor is not in the likelihood."""
-    x = np.zeros((rows, len(design.family.steered), len(found.places)))
+    x = np.zeros((rows, len(design.steered), len(found.places)))
+    keys = [design.predictor(key).parameter.name for key in design.steered]
     for k, (owner, column) in enumerate(zip(found.owners, found.columns, strict=True)):
-        values = data[f"X_{design.family.steered[owner]}"][:, column]
+        values = data[f"X_{keys[owner]}"][:, column]
         x[: len(values), owner, k] = values
     return x
 
@@ -249,9 +250,9 @@ def rough_variance(layout: Layout, rows: int) -> np.ndarray:
     equations the data say so little that it is taken as known to a third of its range.
     """
     variance = np.full(layout.size, 2.0 / rows)
-    selection = layout.design.family.selection
+    correlations = [p.key for p in layout.design.predictors if p.parameter.support == "signed unit"]
     for name, place in layout.parts:
-        if selection is not None and name.startswith(f"{selection.dependence.name}_"):
+        if name.startswith(tuple(f"{key}_" for key in correlations)):
             variance[place] = 0.3
     for name, place in layout.parts:
         block = next((b for b in layout.design.blocks if name.startswith(f"{b.key}_") or name == b.key), None)
@@ -295,10 +296,10 @@ def _prior(block: Block, root: np.ndarray) -> np.ndarray:
 def _spread_out(design: Design, block: Block, data: Arrays, root: np.ndarray, rows: int) -> np.ndarray:
     """How eta moves with the effects as the sampler has them, (row, steered, effect)."""
     values = data[f"X_{block.key}"]
-    z = np.zeros((rows, len(design.family.steered), block.width))
+    z = np.zeros((rows, len(design.steered), block.width))
     observed = len(data["y_data"])
     for parameter, place in places(block):
-        owner = design.family.steered.index(parameter)
+        owner = design.steered.index(parameter)
         n = len(values) if design.rows(parameter) is Rows.ALL else observed
         part = values[:n, place]
         if block.centred:
@@ -329,7 +330,7 @@ def _keys(design: Design) -> list[Blocks]:
     """The blocks of steered parameters, those of one cluster key together."""
     found: dict[str, list[Block]] = {}
     for b in design.blocks:
-        if all(parameter in design.family.steered for parameter, _ in b.parts):
+        if all(parameter in design.steered for parameter, _ in b.parts):
             found.setdefault(b.factor, []).append(b)
     return [tuple(blocks) for blocks in found.values()]
 

@@ -7,7 +7,7 @@ own generator.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,12 @@ _SUMS = ("n_samples", "mean", "raw_var")
 @dataclass(frozen=True)
 class Nuts:
     """The no-U-turn sampler (Hoffman & Gelman 2014) with a diagonal mass matrix."""
+
+    why: ClassVar[str] = "it draws from any model"
+    automatic: ClassVar[bool] = True
+    unlocked: ClassVar[bool] = False
+    called: ClassVar[str] = "the No-U-Turn sampler"
+    source: ClassVar[str | None] = "hoffman2014"
 
     def supports(self, model: ConditionalModel) -> bool:
         """Every model."""
@@ -134,7 +140,7 @@ class NutsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and the first adaptation: of the metric at a guess, then at a draw."""
         self._set(data)
-        several = len(self.layout.design.family.steered) > 1
+        several = len(self.layout.design.steered) > 1
         first, second, *rest = POLISHED if several else FIRST_ADAPTATION
         state, draw = self._adapted(self._start(rng), self.layout.middle(), data, rng, first)
         state, _ = self._adapted(state.arrays["q"], draw, data, rng, second)

@@ -1,6 +1,7 @@
 """The null sampler: independent draws from the prior, whatever the data. The loop is tested with it, without MCMC."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, S
 @dataclass(frozen=True)
 class PriorSampler:
     """Draws from the prior."""
+
+    why: ClassVar[str] = "it ignores the data"
+    automatic: ClassVar[bool] = False
+    unlocked: ClassVar[bool] = False
+    called: ClassVar[str] = "the sampler of the prior, which ignores the data and serves to try a plan out only"
+    source: ClassVar[str | None] = None
 
     def supports(self, model: ConditionalModel) -> bool:
         """Every model."""
@@ -56,7 +63,7 @@ class PriorPosterior:
 
 def prior_draw(design: Design, rng: np.random.Generator) -> Draw:
     """One draw of every parameter and effect from the prior, on the standardised scale."""
-    values = {name: np.array([prior.draw(rng, 1)[0] for prior in priors]) for name, priors in vectors(design).items()}
+    values = {name: vector.draw(rng) for name, vector in vectors(design).items()}
     for block in design.blocks:
         values[f"{block.key}_raw"] = rng.standard_normal((block.size, block.width))
     return assemble(design, values)

@@ -7,7 +7,7 @@ line to ``SAMPLERS`` in ``__init__``. It must say exactly which models it suppor
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -101,6 +101,17 @@ def one_by_one(
 
 class Sampler(Protocol):
     """A way to draw from the posterior of a conditional model."""
+
+    why: ClassVar[str]
+    """Why it is taken, for the events of a run."""
+    automatic: ClassVar[bool]
+    """Whether ``sampler = "auto"`` may take it."""
+    unlocked: ClassVar[bool]
+    """Whether it does its work in compiled code without Python's lock, so that threads can share it."""
+    called: ClassVar[str]
+    """What a report calls it."""
+    source: ClassVar[str | None]
+    """The publication that a report cites for it: a key of its references."""
 
     def supports(self, model: ConditionalModel) -> bool:
         """Whether it draws from exactly this model."""

@@ -9,7 +9,6 @@ import pandas as pd
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
-from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result
 from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.sensitivity import verdict as words
@@ -204,7 +203,7 @@ def identification(
 
 def _identified(imputed: Result, space: Workspace, refits: Refits, grid: tuple[float, ...]) -> TargetIdentification:
     design = refits.design
-    target: Target = design.target
+    target = space.resolved.target(design.name)
     draws = Draws.of(imputed, design, space.resolved)
     if draws.number < FEWEST:
         finding = f"it has {draws.number} kept sweeps in all, {FEWEST} are needed to judge its selection models"

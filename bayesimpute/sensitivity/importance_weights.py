@@ -6,62 +6,30 @@ k-hat of the Pareto distribution fitted to the largest weights tells (Vehtari, S
 Machine Learning Research 25:72). The only import of arviz_stats beside the diagnostics.
 """
 
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import inf
 from typing import Any
 
 import numpy as np
-from scipy.special import betaln, gammaln, log_expit
 
-from bayesimpute.base.priors import DISTRIBUTIONS, Prior
-
-
-def _normal(x: np.ndarray, mu: float, sigma: float) -> np.ndarray:
-    return -0.5 * ((x - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
-
-
-def _student(x: np.ndarray, nu: float, mu: float, sigma: float) -> np.ndarray:
-    constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(sigma)
-    return constant - (nu + 1) / 2 * np.log1p(((x - mu) / sigma) ** 2 / nu)
-
-
-def _uniform(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
-    return np.where((x >= lower) & (x <= upper), -np.log(upper - lower), -np.inf)
-
-
-_DENSITIES: Mapping[str, Callable[..., np.ndarray]] = {
-    "Normal": _normal,
-    "StudentT": _student,
-    "Cauchy": lambda x, alpha, beta: _student(x, 1.0, alpha, beta),
-    "Laplace": lambda x, mu, b: -np.abs(x - mu) / b - np.log(2 * b),
-    "Uniform": _uniform,
-}
+from bayesimpute.base.priors import Prior
 
 
 def log_density(prior: Prior, x: np.ndarray) -> np.ndarray:
     """Log density of the prior of a coefficient, of the shape of `x`."""
-    return _DENSITIES[prior.name](np.asarray(x, dtype=float), *prior.args)
+    assert prior.distribution.density is not None
+    return prior.distribution.density(np.asarray(x, dtype=float), *prior.args)
 
 
 def log_density_fisher(prior: Prior, z: np.ndarray) -> np.ndarray:
-    """Log density of z = artanh(r) where `prior` is the prior of r, of the shape of `z`.
-
-    With u = (1 + r) / 2 = expit(2 z), dr / dz = 1 - r^2 = 4 u (1 - u).
-    """
-    z = np.asarray(z, dtype=float)
-    low, high = log_expit(2 * z), log_expit(-2 * z)
-    if prior.name == "FisherNormal":
-        return _normal(z, *prior.args)
-    if prior.name == "ScaledBeta":
-        a, b = prior.args
-        return a * low + b * high - betaln(a, b) + np.log(2)
-    return _uniform(np.tanh(z), *prior.args) + np.log(4) + low + high
+    """Log density of z = artanh(r) where `prior` is the prior of r, of the shape of `z`."""
+    assert prior.distribution.fisher is not None
+    return prior.distribution.fisher(np.asarray(z, dtype=float), *prior.args)
 
 
 def widened(prior: Prior, factor: float) -> Prior:
     """The prior of a coefficient spread out by `factor` around its middle."""
-    roles = DISTRIBUTIONS[prior.name].parameters.values()
+    roles = prior.distribution.parameters.values()
     ends = [a for a, role in zip(prior.args, roles, strict=True) if role in ("location", "lower", "upper")]
     middle = sum(ends) / len(ends)
     return prior.affine(shift=middle, unit=1 / factor).affine(shift=-middle)
@@ -69,14 +37,8 @@ def widened(prior: Prior, factor: float) -> Prior:
 
 def reaches(old: Prior, new: Prior) -> bool:
     """Whether draws under `old` can be anywhere where `new` has mass."""
-    (low, high), (wanted_low, wanted_high) = _ends(old), _ends(new)
+    (low, high), (wanted_low, wanted_high) = old.ends, new.ends
     return low <= wanted_low and wanted_high <= high
-
-
-def _ends(prior: Prior) -> tuple[float, float]:
-    if prior.name == "Uniform":
-        return prior.args[0], prior.args[1]
-    return (-1.0, 1.0) if prior.support == "signed unit" else (-inf, inf)
 
 
 def smoothed(log_ratios: np.ndarray, efficiency: float) -> tuple[np.ndarray, float]:

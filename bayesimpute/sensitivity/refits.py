@@ -72,14 +72,14 @@ class Refits:
         return self._run(plan, f"{name} = {value:g}")
 
     def _changed(self, changes: Any) -> Plan:
-        plan, name = self.imputed.plan, self.design.target.name
+        plan, name = self.imputed.plan, self.design.name
         changed = plan.with_models(lambda c: replace(c, **changes(c)) if c.target == name else c)
         return replace(changed, analyses=(), estimands=())
 
     def _run(self, plan: Plan, label: str) -> Draws | None:
         if not self.allowed:
             return None
-        name = self.design.target.name
+        name = self.design.name
         if self.progress:
             print(f"{name}: refit under {label}", file=sys.stderr)
         frame = self.imputed.incomplete.frame

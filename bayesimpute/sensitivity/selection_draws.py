@@ -81,7 +81,7 @@ class Draws:
     @classmethod
     def of(cls, imputed: Result, design: Design, resolved: Resolved) -> "Draws":
         """Those of a run; `design` and `resolved` may be of another run on the same data."""
-        target = design.target
+        target = resolved.target(design.name)
         means = imputed.tree["chains"].to_dataset().values()
         imputes = next(v.values for v in means if v.attrs["target"] == target.name and v.attrs["statistic"] == "mean")
         found = imputed.posterior(target.name)["posterior"].to_dataset().values()

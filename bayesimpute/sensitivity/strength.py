@@ -58,7 +58,7 @@ def strength(draws: Draws, conditional: Conditional, data: Mapping[str, np.ndarr
     Parameters
     ----------
     data : mapping of str to ndarray
-        The matrices at the fitted rows, as :meth:`bayesimpute.designs.design.Design.data` gives them.
+        The matrices at the fitted rows, as :meth:`bayesimpute.designs.placement.Placement.data` gives them.
     """
     family = draws.design.family
     assert family.selection is not None

@@ -19,7 +19,7 @@ from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Family
+from bayesimpute.families import Family, auto
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Run
@@ -218,7 +218,7 @@ def _models(
 def _family(scene: Scene, outcome: str, model: Conditional) -> str | Family:
     if model.family != "auto":
         return model.family
-    return "bernoulli" if scene.kind(outcome) == "binary" else "gaussian"
+    return auto(scene.data.columns[outcome]).name
 
 
 def _analyses(asked: Sequence[Asked], families: Mapping[str, str | Family]) -> tuple[tuple[Analysis, ...], list[str]]:

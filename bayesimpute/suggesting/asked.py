@@ -15,12 +15,12 @@ import numpy as np
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, errors, one
 from bayesimpute.checking import check
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import FAMILIES, Bernoulli
+from bayesimpute.families import FAMILIES, Bernoulli, accepting
 from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.kinds import kind_of
 from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
 
@@ -155,12 +155,17 @@ def _coded(asked: Asked, data: Incomplete) -> list[Problem]:
     inside = {coded(atom) for term in common_terms(asked.formula) for atom in term}
     found = []
     for name in _covariates(asked, data):
-        number = name in inside and kind_of(data.columns[name]) == "number"
-        if number and np.isnan(data.deductive(name)[0]).any():
+        if name in inside and _number(data.columns[name]) and np.isnan(data.deductive(name)[0]).any():
             finding = f'C({name}) makes a category of "{name}", whose missing values can only be imputed as numbers'
             remedy = f"write {quote(name)} as a number, merge its labels into two, or leave it out of the analysis"
             found.append(Problem(path=asked.path, finding=finding, remedy=remedy))
     return found
+
+
+def _number(column: Column) -> bool:
+    """Whether a column can be imputed, but not from a family of few values."""
+    found = [FAMILIES[name].values.of(column) for name in accepting(column)]
+    return bool(found) and all(values.support.points is None for values in found)
 
 
 def _circles(asked: Iterable[Asked]) -> list[Problem]:

@@ -91,7 +91,7 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
     same = [t for t in incomplete(scene) if _with_missingness(scene, name, t) > SAME]
     if same:
         return f"the missingness of {same[0]} itself: it belongs into a selection model"
-    if scene.kind(name) is None and (mode == "compatible" or column.missing.any()):
+    if not scene.imputable(name) and (mode == "compatible" or column.missing.any()):
         return "a category with more than two labels, for which there is no family yet"
     return ""
 

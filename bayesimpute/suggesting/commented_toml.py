@@ -3,9 +3,8 @@
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
-from bayesimpute.families import Family
+from bayesimpute.families import Family, options
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
 from bayesimpute.plan.options import Analysis, in_document
@@ -51,8 +50,8 @@ def _conditional(model: Conditional) -> list[str]:
     family = model.family
     lines = [f"target = {text(model.target)}", f"family = {text(family_name(family))}"]
     if isinstance(family, Family):
-        options = [(f.name, getattr(family, f.name)) for f in fields(family)]  # type: ignore[arg-type]
-        lines += [f"{name} = {_value(value)}" for name, value in options if value is not None]
+        given = [(f.name, getattr(family, f.name)) for f in options(family)]
+        lines += [f"{name} = {_value(value)}" for name, value in given if value is not None]
     lines += [f"level = {text(model.level)}"] if model.level is not None else []
     only = set(model.formulas) == {"mu"}
     lines += [f"{'formula' if only else f'formulas.{k}'} = {text(v)}" for k, v in model.formulas.items()]

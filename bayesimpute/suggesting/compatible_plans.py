@@ -9,6 +9,7 @@ covariates; its density multiplies into their draws.
 
 from collections.abc import Mapping
 
+from bayesimpute.families import auto
 from bayesimpute.formulas.syntax import Call
 from bayesimpute.formulas.terms import common_terms, names_in, written
 from bayesimpute.plan.conditional import Conditional
@@ -32,14 +33,14 @@ def conditionals(scene: Scene, associations: Mapping[str, Association]) -> list[
     found = [_covariate(scene, name) for name in scene.covariates if scene.data.variables[name].n_missing]
     for k, name in enumerate(scene.auxiliaries):
         found.append(_auxiliary(scene, name, scene.auxiliaries[:k], associations.get(name)))
-    return [made for made in found if scene.kind(made.conditional.target) is not None]
+    return [made for made in found if scene.imputable(made.conditional.target)]
 
 
 def _substantive(scene: Scene, outcome: str, asked: Conditional) -> Model:
     # A binary outcome of an analysis without a family is a yes/no variable.
     family = asked.family
     if family == "auto":
-        family = "bernoulli" if scene.kind(outcome) == "binary" else "gaussian"
+        family = auto(scene.data.columns[outcome]).name
     conditional = Conditional(
         target=outcome,
         family=family,

@@ -19,6 +19,7 @@ from itertools import product
 
 import numpy as np
 
+from bayesimpute.families import Binary
 from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.syntax import Name
@@ -55,7 +56,7 @@ def conditionals(scene: Scene, asked: Mapping[str, Conditional], *, chosen: bool
     chosen : bool
         Whether auxiliary variables were looked for: then each target takes those that are associated with it.
     """
-    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.kind(n) is not None]
+    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.imputable(n)]
     found = [_Recipe(scene, n, chosen).model() if scene.missing(n) else deduced(scene, n) for n in targets]
     return [_as_asked(scene, m, asked.get(m.conditional.target)) for m in found]
 
@@ -72,7 +73,7 @@ def _as_asked(scene: Scene, made: Model, asked: Conditional | None) -> Model:
 
 def visit_sequence(scene: Scene) -> tuple[str, ...]:
     """Level-1 targets, then level-2 targets, each by the number of missing cells, fewest first."""
-    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.kind(n) is not None]
+    targets = [n for n in scene.variables if scene.data.variables[n].n_missing and scene.imputable(n)]
     return tuple(sorted(targets, key=lambda n: (scene.level(n) is not None, scene.missing(n))))
 
 
@@ -258,7 +259,7 @@ class _Recipe:
     def centred(self, atom: Atom) -> str:
         """A slope's variable, centred if far from zero: the same model, of which the sampler needs fewer steps."""
         column = self.scene.data.columns[atom.name] if isinstance(atom, Name) else None
-        if column is None or column.kind != "number" or self.scene.kind(column.name) == "binary":
+        if column is None or column.kind != "number" or Binary.accepts(column):
             return written((atom,))
         known = column.values[~column.missing]
         far = abs(float(known.mean())) > float(known.std())

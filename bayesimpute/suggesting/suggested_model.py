@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesimpute.families import Family
+from bayesimpute.families import Family, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
 from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
@@ -87,7 +87,7 @@ def model(
     level = scene.level(target)
     formula = f"{quote(target)} ~ {joined([*(piece.text for piece in kept), *groups])}"
     told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *crowded]
-    family = "bernoulli" if scene.kind(target) == "binary" else "gaussian"
+    family = auto(scene.data.columns[target]).name
     conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
     return Model(conditional=conditional, notes=tuple(told))
 
@@ -109,7 +109,7 @@ def deduced(scene: Scene, target: str) -> Model:
         "filled in from there.",
         "What is written here is never fitted.",
     )
-    family = "bernoulli" if scene.kind(target) == "binary" else "gaussian"
+    family = auto(scene.data.columns[target]).name
     formulas = {"mu": f"{quote(target)} ~ 1"}
     return Model(conditional=Conditional(target=target, family=family, formulas=formulas, level=level), notes=notes)
 
@@ -132,18 +132,21 @@ def _values(n: int) -> str:
 def _family(scene: Scene, target: str, family: str | Family | None) -> str:
     if family is not None and family != "auto":
         return f"Family {family_name(family)}, as asked for."
-    if scene.kind(target) == "binary":
-        return "It has two values: family bernoulli."
-    if scene.kind(target) is None:
-        return "No family imputes it."
     column = scene.data.columns[target]
+    suited = auto(column)
+    if not suited.values.accepts(column):
+        return "No family imputes it."
+    support = suited.values.of(column).support
+    if support.points is not None:
+        return f"It has {'two' if len(support.points) == 2 else len(support.points)} values: family {suited.name}."
+    is_so = f"It is {suited.values.words}: family {suited.name}."
     found = np.unique(column.values[~column.missing])
-    whole = bool(np.all(found == np.round(found)))
+    whole = bool(np.all(found == np.round(found))) and not support.whole
     decimals = " Imputed values have decimals." if whole and column.missing.any() else ""
     if whole and len(found) <= FEW_VALUES:
         stand_in = "if these are labels, the model is a stand-in, as no family has more than two labels yet."
-        return f"It is a number: family gaussian. It has only {len(found)} different values: {stand_in}{decimals}"
-    return f"It is a number: family gaussian.{decimals}"
+        return f"{is_so} It has only {len(found)} different values: {stand_in}{decimals}"
+    return f"{is_so}{decimals}"
 
 
 def _told(pieces: Iterable[Piece]) -> list[str]:

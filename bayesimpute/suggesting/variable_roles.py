@@ -13,10 +13,10 @@ import pandas as pd
 from bayesimpute.base.errors import DataError
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import unit_rows
+from bayesimpute.families import accepting
 from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.syntax import Name
 from bayesimpute.formulas.terms import Atom, common_terms, key_text, mean_by, names_in, written
-from bayesimpute.plan.kinds import kind_of
 
 FLAT = 1e-9
 """Relative spread of cluster means that are all the same."""
@@ -109,9 +109,9 @@ class Scene:
         """How many cells have to be imputed."""
         return int(np.isnan(self.filled(name)).sum())
 
-    def kind(self, name: str) -> str | None:
-        """``number``, ``binary``, or None for what no family imputes."""
-        return kind_of(self.data.columns[name])
+    def imputable(self, name: str) -> bool:
+        """Whether some family imputes a variable."""
+        return bool(accepting(self.data.columns[name]))
 
     def units(self, name: str) -> int:
         """The observed units of a variable: rows, or clusters at level 2."""

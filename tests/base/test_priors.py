@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.errors import FormulaError
-from bayesimpute.base.priors import DISTRIBUTIONS, Prior
+from bayesimpute.base.priors import Prior, Space
 
 EXAMPLES = {
     "Normal": (1.0, 2.0),
@@ -168,5 +169,35 @@ def test_lkj_of_eta_one_is_uniform() -> None:
 def test_positive_distributions_draw_nothing_negative(name: str) -> None:
     prior = Prior.of(name, *EXAMPLES[name])
     negative = (prior.draw(np.random.default_rng(4), 2000) < 0).any()
-    assert prior.positive() is not bool(negative)
-    assert Prior.of("Uniform", 0, 1).positive()
+    assert (prior.ends[0] >= 0) is not bool(negative)
+
+
+@pytest.mark.parametrize(
+    ("space", "fitting"),
+    [
+        ("real", {"Normal", "StudentT", "Cauchy", "Laplace", "Uniform"}),
+        ("ordered", {"Normal", "StudentT", "Cauchy", "Laplace"}),
+        (
+            "positive",
+            {
+                "HalfNormal",
+                "HalfStudentT",
+                "HalfCauchy",
+                "Exponential",
+                "Gamma",
+                "InverseGamma",
+                "LogNormal",
+                "Uniform",
+            },
+        ),
+        ("unit", {"Beta", "Uniform"}),
+        ("signed unit", {"ScaledBeta", "FisherNormal", "Uniform"}),
+        ("correlation", {"LKJ"}),
+    ],
+)
+def test_which_priors_fit_what_lives_where(space: Space, fitting: set[str]) -> None:
+    priors = [Prior.of(name, *args) for name, args in (EXAMPLES | {"Uniform": (0.0, 1.0)}).items()]
+    assert {prior.name for prior in priors if prior.fits(space)} == fitting
+    assert Prior.of("Uniform", -1, 1).fits("signed unit")
+    assert not Prior.of("Uniform", -1, 1).fits("positive")
+    assert not Prior.of("Uniform", 0, 2).fits("unit")

@@ -7,16 +7,17 @@ without any observed value), and of the log-likelihood, which sees mistakes that
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from graphs import centred
-from modelling import completed, conditional, only, workspace
+from modelling import completed, conditional, only, placed, workspace
 from scipy import stats
 
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Family
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
@@ -56,11 +57,16 @@ def template(binary: bool) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Bed:
-    """A frozen design with its matrices and compiled posterior."""
+    """A frozen design on its rows, with its matrices and compiled posterior."""
 
-    design: Design
+    placed: Placement
     matrices: Mapping[str, np.ndarray]
     posterior: Any
+
+    @property
+    def design(self) -> Design:
+        """What the model is."""
+        return self.placed.design
 
 
 def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.DataFrame | None = None) -> Bed:
@@ -70,22 +76,23 @@ def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.D
     item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors, **more)
     space = workspace(template(name == "bernoulli") if frame is None else frame, item)
     design = centred(only(space)[1], structure.flag)
+    at = replace(placed(space), design=design)
     done = completed(space)
     matrices = design.matrices(done.columns)
-    model = ConditionalModel(design, design.data(matrices, done.values["y"]))
-    return Bed(design=design, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
+    model = ConditionalModel(design, at.data(matrices, done.values["y"]))
+    return Bed(placed=at, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
 
 
 def imputations(bed: Bed) -> dict[str, Impute]:
     """The right way to impute, and wrong ones that calibration must see."""
-    design, rows = bed.design, bed.design.target.missing_rows
+    design, rows = bed.design, bed.placed.impute_rows
 
     def right(rng: np.random.Generator, draw: Draw) -> np.ndarray:
-        return design.family.impute(rng, design.predict(draw, bed.matrices, rows))
+        return design.family.impute(rng, bed.placed.predict(draw, bed.matrices, rows))
 
     def mean(rng: np.random.Generator, draw: Draw) -> np.ndarray:
         del rng
-        return design.family.moments(design.predict(draw, bed.matrices, rows))[0]
+        return design.family.moments(bed.placed.predict(draw, bed.matrices, rows))[0]
 
     def without_effects(rng: np.random.Generator, draw: Draw) -> np.ndarray:
         return right(rng, {**draw, **{b.key: np.zeros_like(draw[b.key]) for b in design.blocks}})
@@ -99,8 +106,8 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int) -> dict[st
     design = bed.design
     truth = prior_draw(design, rng)
     everything = np.arange(len(next(iter(bed.matrices.values()))))
-    y = design.family.impute(rng, design.predict(truth, bed.matrices, everything))
-    data = design.data(bed.matrices, y)
+    y = design.family.impute(rng, bed.placed.predict(truth, bed.matrices, everything))
+    data = bed.placed.data(bed.matrices, y)
     state = bed.posterior.init(data, rng)
     ways = imputations(bed)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("parameters", *ways)}
@@ -111,7 +118,7 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int) -> dict[st
             rows[name].append(_some(impute(rng, draw)))
     names = [*design.names, *(f"{n}[{j}]" for n in design.effects(truth) for j in (0, CLUSTERS - 1)), "log likelihood"]
     ranks = dict(zip(names, ranked(_scalars(design, truth, data), rows["parameters"], rng), strict=True))
-    cells = _some(y[design.target.missing_rows])
+    cells = _some(y[bed.placed.impute_rows])
     for name in ways:
         ranks |= {f"{name} {k}": u for k, u in enumerate(ranked(cells, rows[name], rng))}
     return ranks

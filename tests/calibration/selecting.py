@@ -20,11 +20,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from graphs import centred
-from modelling import completed, conditional, only, workspace
+from modelling import completed, conditional, only, placed, workspace
 from sbc import Bed, Draw, ranked
 
 from bayesimpute.designs.design import Design
-from bayesimpute.families import Family, HeckmanGaussian
+from bayesimpute.designs.placement import Placement
+from bayesimpute.families import Binary, Family, HeckmanGaussian
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
@@ -63,7 +64,7 @@ class Structure:
         rng = np.random.default_rng(78)
         n = len(ROWS)
         frame = pd.DataFrame({"g": ROWS // SIZE, "x": rng.normal(size=n), "z": rng.normal(size=n)})
-        binary = "binary" in self.family.kinds
+        binary = self.family.values is Binary
         y = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
         return frame.assign(y=np.where(self.unseen | (ROWS % 3 == 2), np.nan, y))
 
@@ -73,47 +74,50 @@ class Structure:
         item = conditional("y ~ x + (1 | g)", selection="x + z + (1 | g)", family=self.family, priors=priors)
         space = workspace(self.template(), item)
         design = centred(only(space)[1], self.flag)
+        at = replace(placed(space), design=design)
         done = completed(space)
         matrices = design.matrices(done.columns)
-        model = ConditionalModel(design, design.data(matrices, done.values["y"]))
-        return Bed(design=design, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
+        model = ConditionalModel(design, at.data(matrices, done.values["y"]))
+        return Bed(placed=at, matrices=matrices, posterior=(sampler or Nuts()).compile(model))
 
     @property
     def _correlated(self) -> bool:
-        return self.family.selection is not None and self.family.selection.joint
+        return bool(self.family.together)
 
 
 def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The outcome of all rows in the user's units, and who would be selected, from the two latent equations."""
-    theta = bed.design.predict(truth, bed.matrices, ROWS)
+    theta = bed.placed.predict(truth, bed.matrices, ROWS)
     h, other = rng.standard_normal((2, len(ROWS)))
     e = theta["rho"] * h + np.sqrt(1 - theta["rho"] ** 2) * other
     selected = theta["selection"] + h > 0
     if "sigma" in theta:
         return theta["mu"] + theta["sigma"] * e, selected
-    return (bed.design.eta(truth, bed.matrices, ROWS)["mu"] + e > 0).astype(float), selected
+    return (bed.placed.eta(truth, bed.matrices, ROWS)["mu"] + e > 0).astype(float), selected
 
 
-def imputed(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+def imputed(rng: np.random.Generator, draw: Draw, placed: Placement, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
     """As the engine does it."""
-    return design.family.impute(rng, design.missing(draw, matrices))
+    return placed.design.family.impute(rng, placed.missing(draw, matrices))
 
 
-def untruncated(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+def untruncated(
+    rng: np.random.Generator, draw: Draw, placed: Placement, matrices: Mapping[str, np.ndarray]
+) -> np.ndarray:
     """The right mean, but the whole residual variance."""
-    theta = design.missing(draw, matrices)
-    mean, _ = design.family.moments(theta)
+    theta = placed.missing(draw, matrices)
+    mean, _ = placed.design.family.moments(theta)
     return mean + theta["sigma"] * rng.standard_normal(len(mean))
 
 
-def shifted(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+def shifted(rng: np.random.Generator, draw: Draw, placed: Placement, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
     """Systematic clusters drawn as if each of their units had been selected out."""
-    return design.family.impute(rng, design.predict(draw, matrices, design.target.missing_rows))
+    return placed.design.family.impute(rng, placed.predict(draw, matrices, placed.impute_rows))
 
 
-def ignored(rng: np.random.Generator, draw: Draw, design: Design, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+def ignored(rng: np.random.Generator, draw: Draw, placed: Placement, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
     """No shift for anyone: as if the values were missing at random."""
-    return design.family.mar().impute(rng, design.predict(draw, matrices, design.target.missing_rows))
+    return placed.design.family.mar().impute(rng, placed.predict(draw, matrices, placed.impute_rows))
 
 
 def ways(family: Family) -> dict[str, Impute]:
@@ -122,11 +126,13 @@ def ways(family: Family) -> dict[str, Impute]:
     return {"imputed": imputed} | wrong | ({"untruncated": untruncated} if isinstance(family, HeckmanGaussian) else {})
 
 
-def with_target(design: Design, observed: np.ndarray, structure: Structure) -> Design:
-    """The frozen design for the rows that a replicate shows."""
+def with_target(placed: Placement, observed: np.ndarray, structure: Structure) -> Placement:
+    """The frozen design on the rows that a replicate shows."""
     selection = structure.family.selection
     apart = structure.unseen & (selection is not None and selection.marginal)
-    return replace(design, target=replace(design.target, observed=observed, apart=apart))
+    seen, others = np.flatnonzero(observed), np.flatnonzero(~observed & ~apart)
+    rows = {"learn_rows": seen, "model_rows": np.concatenate([seen, others]), "impute_rows": np.flatnonzero(~observed)}
+    return replace(placed, **rows, apart=apart[~observed])
 
 
 def one(
@@ -136,19 +142,19 @@ def one(
     truth = prior_draw(bed.design, rng)
     y, selected = simulate(bed, truth, rng)
     observed = selected & ~structure.unseen
-    design = with_target(believed[0].design, observed, believed[1])
+    placed = with_target(believed[0].placed, observed, believed[1])
     matrices, posterior = believed[0].matrices, believed[0].posterior
-    data = design.data(matrices, y)
+    data = placed.data(matrices, y)
     state = posterior.init(data, rng)
     kept: dict[str, list[dict[str, float]]] = {name: [] for name in ("", *ways(structure.family))}
     for _ in range(draws):
         state, draw, _ = posterior.step(state, data, rng, transitions=thin)
-        kept[""].append(scalars(design, draw, data))
+        kept[""].append(scalars(placed.design, draw, data))
         for name, impute in ways(structure.family).items():
-            cells = impute(rng, draw, design, matrices)
-            kept[name].append(of_cells(cells, design, draw, matrices, ~structure.unseen))
-    right = with_target(bed.design, observed, structure)
-    own = scalars(right, truth, right.data(bed.matrices, y))
+            cells = impute(rng, draw, placed, matrices)
+            kept[name].append(of_cells(cells, placed, draw, matrices, ~structure.unseen))
+    right = with_target(bed.placed, observed, structure)
+    own = scalars(right.design, truth, right.data(bed.matrices, y))
     made = of_cells(y[~observed], right, truth, bed.matrices, ~structure.unseen)
     ranks: dict[str, float] = {}
     for way, found in kept.items():
@@ -171,12 +177,12 @@ def scalars(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[
 
 
 def of_cells(
-    cells: np.ndarray, design: Design, draw: Draw, matrices: Mapping[str, np.ndarray], seen: np.ndarray
+    cells: np.ndarray, placed: Placement, draw: Draw, matrices: Mapping[str, np.ndarray], seen: np.ndarray
 ) -> dict[str, float]:
     """Some cells, and the sums of their residuals: of those selected out and of those in systematic clusters."""
-    rows, family = design.target.missing_rows, design.family
-    r = standardised(cells, *family.mar().moments(design.predict(draw, matrices, rows)))
-    own = standardised(cells, *family.moments(design.missing(draw, matrices)))
+    rows, family = placed.impute_rows, placed.design.family
+    r = standardised(cells, *family.mar().moments(placed.predict(draw, matrices, rows)))
+    own = standardised(cells, *family.moments(placed.missing(draw, matrices)))
     out = seen[rows]
     found = {"first": cells[0], "middle": cells[out.sum() // 2], "last out": cells[out.sum() - 1], "empty": cells[-1]}
     found |= {"out sum": r[out].sum(), "out squares": (own[out] ** 2).sum()}

@@ -17,9 +17,9 @@ import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
 from bayesimpute.families import Bernoulli
-from bayesimpute.samplers.gibbs import Gibbs, effects, latent, predictor_rows, states
-from bayesimpute.samplers.gibbs.products import cross_products
+from bayesimpute.samplers.gibbs import Gibbs, binary, effects, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.prior import prior_draw
 
 pytestmark = pytest.mark.long(34)
@@ -138,14 +138,14 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
         posterior.engine = Tampered(posterior.engine, mutant.on)
     draw: Any = prior_draw(design, rng)
     y = simulated(made, draw, rng)
-    data = design.data(made.matrices, y)
+    data = made.placed.data(made.matrices, y)
     state = posterior.init(data, rng)
     rows = []
     for _ in range(steps):
         if not mutant.stale:
-            data = design.data(made.matrices, y)
+            data = made.placed.data(made.matrices, y)
         else:  # the arrays are the same objects, so that nobody sees that the data have changed
-            data["y_data"][:] = design.data(made.matrices, y)["y_data"]
+            data["y_data"][:] = made.placed.data(made.matrices, y)["y_data"]
         numbers = np.random.default_rng(seed) if mutant.same_numbers else rng
         state, draw, _ = posterior.step(state, data, numbers)
         y = simulated(made, draw, rng, mutant.noise)
@@ -156,7 +156,7 @@ def geweke(name: str, *, mutant: Mutant | None = None, steps: int = STEPS, seed:
 def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0) -> np.ndarray:
     """All rows' values given a draw."""
     everything = np.arange(len(next(iter(made.matrices.values()))))
-    theta = made.design.predict(draw, made.matrices, everything)
+    theta = made.placed.predict(draw, made.matrices, everything)
     return made.design.family.impute(rng, {**theta, "sigma": theta["sigma"] * noise} if "sigma" in theta else theta)
 
 
@@ -180,7 +180,7 @@ def _model(made: Bed) -> Any:
     from bayesimpute.samplers import ConditionalModel
 
     y = np.zeros(len(next(iter(made.matrices.values()))))
-    return ConditionalModel(made.design, made.design.data(made.matrices, y))
+    return ConditionalModel(made.design, made.placed.data(made.matrices, y))
 
 
 def worst(chain: np.ndarray, truth: np.ndarray) -> float:
@@ -238,37 +238,37 @@ def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
             theta, z, *_ = state = states.from_arrays(arrays)
             b = effects.outer_effects(theta, fitted.lay, z)
             eta = predictor_rows.predicted(fitted.columns, b, arrays["u"], fitted.lay, fitted.rows)
-            weighted = latent.like(fitted.columns)
-            draw(rng, eta, fitted, weighted)
-            known = cross_products(*weighted, fitted.lay, fitted.rows)
+            root, response = np.empty(eta.size), np.empty(eta.size)
+            draw(rng, eta, fitted.columns.y, root, response)
+            known = weighted_products(root, response, fitted.columns, fitted.lay, fitted.rows)
             state, _, u = run(rng, state, 1, tune, fitted.lay, known)
             arrays = {**arrays, **states.to_arrays(state), "u": u}
-        return arrays
+        return arrays, 1.0
 
     return step
 
 
-def right(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+def right(rng: np.random.Generator, eta: np.ndarray, *rows: np.ndarray) -> None:
     """The weights as they should be."""
-    latent.weigh_logit(rng, eta, fitted.columns, out)
+    binary.draw_logit(rng, eta, *rows)
 
 
-def weights_at_zero(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+def weights_at_zero(rng: np.random.Generator, eta: np.ndarray, *rows: np.ndarray) -> None:
     """PG(1, 0) for all."""
-    latent.weigh_logit(rng, 0 * eta, fitted.columns, out)
+    binary.draw_logit(rng, 0 * eta, *rows)
 
 
-def weights_used_again(rng: np.random.Generator, eta: np.ndarray, fitted: Any, out: Any) -> None:
+def weights_used_again(rng: np.random.Generator, eta: np.ndarray, *rows: np.ndarray) -> None:
     """The same random numbers in each sweep."""
     del rng
-    latent.weigh_logit(np.random.default_rng(1), eta, fitted.columns, out)
+    binary.draw_logit(np.random.default_rng(1), eta, *rows)
 
 
 def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
     """Stale latent variables: of a predictor with no inner effects."""
     for _ in range(sweeps):
-        arrays = fitted.step(rng, {**arrays, "u": np.zeros_like(arrays["u"])}, 1, tune)
-    return arrays
+        arrays, _ = fitted.step(rng, {**arrays, "u": np.zeros_like(arrays["u"])}, 1, tune)
+    return arrays, 1.0
 
 
 @dataclass

@@ -5,6 +5,7 @@ The mutants run the sampler's outer functions in Python, where one of them can b
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,12 +16,14 @@ from selecting import PRIORS, SPREAD, Structure, simulate, study, with_target
 from test_gibbs_calibration import ERRORS, worst
 
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.selection import ridge, selection_posterior, selection_sweeps
+from bayesimpute.samplers.gibbs.selection import ridge, selection_sweeps, two_equations
 from bayesimpute.samplers.prior import prior_draw
 
 STEPS = 800
-QUICK, WHOLE = (20, 40, 60, 80), selection_posterior.BURN_IN
+WHOLE = two_equations.TwoEquations.burn_in
+QUICK = replace(WHOLE, stages=(20, 40, 60, 80))
 THIN = 12
 SMALL = {"1|g_sigma": "HalfNormal(0.15)", "selection_1|g_sigma": "HalfNormal(0.1)"}
 EXTREME, STRONG = {"rho": "ScaledBeta(0.4, 0.4)"}, {"rho": "ScaledBeta(8, 2)"}
@@ -39,7 +42,7 @@ STRUCTURES = {
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection_posterior, "BURN_IN", QUICK)
+    monkeypatch.setattr(two_equations.TwoEquations, "burn_in", QUICK)
 
 
 @cache
@@ -65,13 +68,14 @@ def test_all_structures_are_calibrated(name: str, short: None) -> None:
 def geweke(name: str, *, steps: int = STEPS, seed: int = 3, change: Callable[[Any], None] = lambda _: None) -> float:
     """The largest error of means and second moments of the chain of parameters and data, in standard errors."""
     made, structure, rng = bed(name), STRUCTURES[name], np.random.default_rng(seed)
-    one: Any = selection_posterior.SelectionPosterior(design=made.design)
     draw: Any = prior_draw(made.design, rng)
+    one: Any = None
     state, rows = None, []
     for _ in range(steps):
         y, selected = simulate(made, draw, rng)
         observed = selected & ~structure.unseen
         data = with_target(made.design, observed, structure).data(made.matrices, y)
+        one = one or Gibbs().compile(ConditionalModel(made.design, data))
         state = state or one.init(data, rng)
         one._set(data)
         change(one)
@@ -124,7 +128,8 @@ def everybody_selected(one: Any) -> None:
 
 def no_prior_of_rho(one: Any) -> None:
     """Uniform, as if rho had no other prior."""
-    one.pair = one.pair._replace(rho=np.array([ridge.BETA, 1.0, 1.0, -1.0, 1.0]))
+    pair = one.fitted.pair._replace(rho=np.array([ridge.BETA, 1.0, 1.0, -1.0, 1.0]))
+    one.fitted = replace(one.fitted, pair=pair)
 
 
 CHANGES = {"selection ignored": everybody_selected, "no prior of rho": no_prior_of_rho}
@@ -138,7 +143,7 @@ def test_mistakes_in_what_is_known_are_seen(mistake: str, short: None) -> None:
 def in_python(patch: pytest.MonkeyPatch) -> None:
     """The sweep's outer functions as Python runs them: they see what is replaced in their module."""
     patch.setattr(selection_sweeps, "move_linear", selection_sweeps.move_linear.py_func)
-    patch.setattr(selection_posterior, "run_selection", selection_sweeps.run_selection.py_func)
+    patch.setattr(two_equations, "run_selection", selection_sweeps.run_selection.py_func)
 
 
 def stale_latents(patch: pytest.MonkeyPatch) -> None:

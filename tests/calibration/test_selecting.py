@@ -16,7 +16,7 @@ from selecting import PRIORS, SPREAD, Structure, study
 
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.selection import selection_posterior
+from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 
 STRONG = {"rho": "ScaledBeta(16, 2)"}
 SMALL = Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | STRONG, empty=3)
@@ -34,7 +34,7 @@ QUICK = (20, 40, 60, 80)
 @pytest.fixture(scope="module")
 def quick() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection_posterior, "BURN_IN", QUICK)
+        patch.setattr(TwoEquations, "burn_in", replace(TwoEquations.burn_in, stages=QUICK))
         yield
 
 

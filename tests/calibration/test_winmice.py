@@ -58,7 +58,7 @@ class Study:
         """The workspace of a sample, with what was compiled for the first."""
         space = workspace(frame, self.formula, m=M, chains=1, sweeps=M * THIN, warmup=WARMUP)
         target, design = only(space)
-        space.designs[target.name] = centred(design, True)
+        space.placements[target.name] = replace(space.placements[target.name], design=centred(design, True))
         self.shelf.lend(space, Bench(space, begin(space, 0, 1).cells), target)
         return space
 

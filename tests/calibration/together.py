@@ -20,6 +20,7 @@ from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
@@ -111,11 +112,10 @@ class Bed:
             cells = {t.name: filled[t.name].to_numpy()[t.missing_rows] for t in resolved.targets}
             completed = Completed(incomplete, resolved, cells)
             for column in ("x", "y"):
-                everywhere = replace(
-                    next(t for t in resolved.targets if t.name == column), observed=np.zeros(len(rows), dtype=bool)
-                )
+                everywhere = replace(resolved.target(column), impute=np.ones(len(rows), dtype=bool))
                 completed.set(everywhere, filled[column].to_numpy(dtype=float))
-            theta = design.predict(draws[name], design.matrices(completed.columns), rows)
+            placed = Placement.of(design, resolved.target(name), incomplete)
+            theta = placed.predict(draws[name], design.matrices(completed.columns), rows)
             frame[name] = design.family.impute(rng, theta)
         return frame, draws
 
@@ -124,9 +124,9 @@ class Bed:
         incomplete = Incomplete.from_frame(frame, clusters=plan_clusters(self.setup.plan))
         space = Workspace(self.setup.plan, incomplete)
         for target in space.resolved.targets:
-            space.designs[target.name] = replace(self.designs[target.name], target=target)
+            space.placements[target.name] = Placement.of(self.designs[target.name], target, incomplete)
         space.compatible = {
-            t.name: compatible.Compatible.of(t, space.resolved, space.designs, incomplete)
+            t.name: compatible.Compatible.of(t, space.resolved, space.placements, incomplete)
             for t in space.resolved.targets
             if t.name in space.resolved.factors
         }

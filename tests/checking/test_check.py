@@ -89,7 +89,7 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
     "steps 0": (run(steps=0), "run.steps", "it is 0", '"auto"'),
     "too few sweeps": (run(m=100, chains=4, sweeps=24), "run.sweeps", "24 sweeps cannot hold m = 100", "at least 25"),
     "sampler": (run(sampler="nutz"), "run.sampler", 'no sampler "nutz"', 'did you mean "nuts"?'),
-    "sampler a number": (run(sampler=3), "run.sampler", 'no sampler "3"', "use one of auto, nuts"),
+    "sampler a number": (run(sampler=3), "run.sampler", 'no sampler "3"', "use one of auto, gibbs, nuts"),
     "sequence unknown": (run(visit_sequence=("y", "x", "w", "yes", "z", "zz")), "run.visit_sequence", '"zz"', "mean"),
     "sequence twice": (run(visit_sequence=("y", "y", "x", "w", "yes", "z")), "run.visit_sequence", "2 times", "once"),
     "sequence short": (run(visit_sequence=("y", "x", "w", "yes")), "run.visit_sequence", '"z" is not in it', "add it"),

@@ -64,7 +64,7 @@ class Setting:
         """A random effect of each row's cluster, in the user's units."""
         design = self.space.designs[target]
         block = next(b for b in design.blocks if name in b.names)
-        return design.effects(self.draws[target])[name][block.codes]
+        return design.effects(self.draws[target])[name][self.space.placements[target].codes[block.key]]
 
     def column(self, name: str) -> np.ndarray:
         """A column of the current data."""
@@ -79,15 +79,15 @@ class Setting:
         how = how or self.how(name)
         design = self.space.designs[name]
         matrices = {n: d.matrices(self.completed.columns) for n, d in self.space.designs.items()}
-        theta = design.missing(self.draws[name], matrices[name])
+        theta = self.space.placements[name].missing(self.draws[name], matrices[name])
         return compatible.draw(rng, how, theta, self.draws, self.completed, matrices, unit=design.scale, memory={})
 
     def with_cells(self, name: str, cells: np.ndarray) -> np.ndarray:
         """The column of a variable with other values in its missing cells."""
-        target = self.space.designs[name].target
+        target = self.space.resolved.target(name)
         values = self.column(name).copy()
         by_unit = values[target.rows]
-        by_unit[~target.observed] = cells
+        by_unit[target.impute] = cells
         return by_unit[target.unit_of_row]
 
 

@@ -55,7 +55,7 @@ def level_2() -> tuple[Setting, str, Law]:
         b = {n: s.value("y", n) for n in ("Intercept", "w", "z", "w:z")}
         mean = b["Intercept"] + b["w"] * w + (b["z"] + s.effect("y", "z|g")) * z + b["w:z"] * w * z
         mean = mean + s.effect("y", "1|g")
-        first = s.space.designs["w"].target.rows
+        first = s.space.resolved.target("w").rows
         own = normal_logp(w[first], np.full(len(first), s.value("w", "Intercept")), s.value("w", "sigma"))
         return own.sum() + normal_logp(s.column("y"), mean, s.value("y", "sigma"))[s.seen("y")].sum()
 

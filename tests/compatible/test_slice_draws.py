@@ -1,7 +1,11 @@
-"""Slice sampling: against the closed form where there is one, and against integration on a grid where there is none."""
+"""Slice sampling: against the closed form where there is one, and against integration on a grid where there is none.
+
+Draws from few values, and slices of whole numbers and of intervals, by themselves.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +14,9 @@ from scipy import stats
 from test_exact_draws import cluster_means, random_slopes
 
 from bayesimpute import Conditional
+from bayesimpute.compatible.affected import Affected
+from bayesimpute.compatible.cell_by_cell import draw_enumerated, draw_slice
+from bayesimpute.families import Support
 
 LEVEL = 1e-3
 """Of each test, whose seed is fixed."""
@@ -87,7 +94,7 @@ def quadratic(outcome: str) -> tuple[Setting, Callable[[np.ndarray], np.ndarray]
 def test_squares_and_logits_follow_their_law(outcome: str) -> None:
     s, logp = quadratic(outcome)
     assert s.how("x").kind == "slice"
-    theta = s.space.designs["x"].missing(s.draws["x"], s.space.designs["x"].matrices(s.completed.columns))
+    theta = s.space.placements["x"].missing(s.draws["x"], s.space.designs["x"].matrices(s.completed.columns))
     cdf = on_a_grid(logp, theta["mu"], 40 * np.broadcast_to(theta["sigma"], theta["mu"].shape))
     rng = np.random.default_rng(3)
     walk(s, "x", rng, visits=1, thin=40)
@@ -140,3 +147,66 @@ def test_a_selection_model_is_a_factor_in_both_equations() -> None:
     for _ in range(5):
         cells = centre + s.space.designs["x"].scale * rng.normal(size=len(centre))
         np.testing.assert_allclose(scenario.logp(cells)[s.how("x").affected.block_of_cell], by_hand(cells), rtol=1e-9)
+
+
+def apart(cells: int) -> Affected:
+    """Cells that no other cell's rows feel."""
+    each = np.arange(cells)
+    return Affected(rows=each, cell=each, block=each, block_of_cell=each, passes=(each,), derived=())
+
+
+def chi_square(found: np.ndarray, support: np.ndarray, logp: Callable[[np.ndarray], np.ndarray]) -> float:
+    """The p-value of counts of whole numbers against their law on a support that holds all but nothing of it."""
+    expected = len(found) * np.exp(logp(support)) / np.exp(logp(support)).sum()
+    counts = np.array([np.sum(found == value) for value in support])
+    many = expected > 5
+    grouped = [np.append(x[many], x[~many].sum() + 1e-9) for x in (counts, expected)]
+    return float(stats.chisquare(*[x / x.sum() * len(found) for x in grouped]).pvalue)
+
+
+def nothing(cells: np.ndarray) -> np.ndarray:
+    return np.zeros(len(cells))
+
+
+def test_few_values_are_drawn_with_the_product_of_both_densities() -> None:
+    points, own, other = np.arange(4.0), np.log([0.1, 0.2, 0.3, 0.4]), np.array([0.5, -np.inf, 0.0, -1.0])
+    cells = draw_enumerated(
+        np.random.default_rng(1),
+        apart(20_000),
+        np.zeros(20_000),
+        lambda x: own[x.astype(int)],
+        lambda x: other[x.astype(int)],
+        points,
+    )
+    assert chi_square(cells, points, lambda x: (own + other)[x.astype(int)]) > LEVEL
+    assert not np.any(cells == 1)
+
+
+@pytest.mark.parametrize(
+    ("support", "law"),
+    [
+        (Support(low=0, whole=True), stats.poisson(3.0)),
+        (Support(low=0, high=6, whole=True), stats.binom(6, 0.4)),
+    ],
+    ids=str,
+)
+def test_slices_of_whole_numbers_follow_their_law(support: Support, law: Any) -> None:
+    rng, cells = np.random.default_rng(2), np.full(3000, 5.0)
+    for _ in range(30):
+        cells = draw_slice(rng, apart(3000), cells, law.logpmf, nothing, np.full(3000, 12.0), support)
+        assert support.contains(cells).all()
+    assert chi_square(cells, np.arange(25.0), law.logpmf) > LEVEL
+
+
+@pytest.mark.parametrize(
+    ("support", "law"), [(Support(low=0), stats.expon()), (Support(low=0, high=1), stats.beta(0.7, 2))], ids=str
+)
+def test_slices_of_an_interval_stay_in_it(support: Support, law: Any) -> None:
+    def density(values: np.ndarray) -> np.ndarray:
+        assert ((values >= support.low) & (values <= support.high)).all()
+        return law.logpdf(values)
+
+    rng, cells = np.random.default_rng(3), np.full(3000, 0.9)
+    for _ in range(30):
+        cells = draw_slice(rng, apart(3000), cells, density, nothing, np.full(3000, 4.0), support)
+    assert stats.kstest(cells, law.cdf).pvalue > LEVEL

@@ -33,10 +33,10 @@ def test_circles_of_three() -> None:
 def test_the_outcome_is_fitted_where_it_is_observed_and_what_is_read_everywhere() -> None:
     s = setting(["y ~ x + w + (1 | g)"], X, "w ~ 1")
     targets = {t.name: t for t in s.space.resolved.targets}
-    assert [targets[n].everywhere for n in ("y", "x", "w")] == [False, True, True]
-    assert len(s.space.designs["y"].response(s.column("y"))) == s.seen("y").sum()
-    assert len(s.space.designs["x"].response(s.column("x"))) == CLUSTERS * SIZE
-    assert len(s.space.designs["w"].response(s.column("w"))) == CLUSTERS
+    assert [targets[n].learns_imputed for n in ("y", "x", "w")] == [False, True, True]
+    assert len(s.space.placements["y"].response(s.column("y"))) == s.seen("y").sum()
+    assert len(s.space.placements["x"].response(s.column("x"))) == CLUSTERS * SIZE
+    assert len(s.space.placements["w"].response(s.column("w"))) == CLUSTERS
     assert s.space.resolved.joint
 
 
@@ -45,7 +45,7 @@ def test_an_auxiliary_makes_the_outcome_one_that_is_read() -> None:
     frame["a"] = frame["z"] + np.arange(len(frame)) % 7
     s = setting(["y ~ x + (1 | g)"], X, "a ~ y + x", frame=frame)
     targets = {t.name: t for t in s.space.resolved.targets}
-    assert targets["y"].everywhere and targets["x"].everywhere and not targets["a"].everywhere
+    assert targets["y"].learns_imputed and targets["x"].learns_imputed and not targets["a"].learns_imputed
     assert targets["a"].missing_rows.size == 0  # complete, and a factor all the same
     assert {name: set(found) for name, found in s.space.resolved.factors.items()} == {"y": {"a"}, "x": {"y", "a"}}
 
@@ -65,7 +65,7 @@ def test_covariates_in_sequence_are() -> None:
 def test_without_substantive_models_nothing_changes() -> None:
     s = setting([], "y ~ x + (1 | g)", X)
     assert s.space.resolved.factors == {}
-    assert not any(t.everywhere for t in s.space.resolved.targets)
+    assert not any(t.learns_imputed for t in s.space.resolved.targets)
 
 
 def test_blocks_and_passes() -> None:

@@ -280,9 +280,10 @@ def test_the_description_does_not_depend_on_the_users_seed_or_on_cluster_labels(
     frame = school_frame()
     frame.loc[::4, "x"] = np.nan
     formulas = "y ~ x + (1 + x | school)", "x ~ y"
-    first, second = (workspace(f, *formulas).designs["y"] for f in (frame, frame.replace({"school": {0: 99, 5: -1}})))
-    assert first.predictors[0].priors == second.predictors[0].priors
-    np.testing.assert_array_equal(first.blocks[0].codes, second.blocks[0].codes)
+    frames = frame, frame.replace({"school": {0: 99, 5: -1}})
+    first, second = (workspace(f, *formulas).placements["y"] for f in frames)
+    assert first.design.predictors[0].priors == second.design.predictors[0].priors
+    np.testing.assert_array_equal(first.codes["block0"], second.codes["block0"])
 
 
 @pytest.mark.parametrize(("tau", "size", "centred"), [(0.3, 2, False), (1.0, 40, True), (0.0, 5, False)])

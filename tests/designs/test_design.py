@@ -1,9 +1,8 @@
 """Matrices, predictions and units: that the samplers work on another scale can never be seen from outside."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from modelling import completed, conditional, only, school_frame, workspace
+from modelling import completed, conditional, only, placed, school_frame, workspace
 from scipy.special import expit, ndtr
 
 from bayesimpute.designs.design import Design, correlation_name, pairs
@@ -43,7 +42,7 @@ def described(item: Conditional) -> Workspace:
 
 def direct(design: Design, draw: dict, space: Workspace, rows: np.ndarray) -> dict[str, np.ndarray]:
     """The parameters at `rows` from what the user sees: coefficients and effects in the user's units, raw columns."""
-    columns = completed(space).columns
+    columns, codes = completed(space).columns, space.placements[design.name].codes
     seen = dict(zip(design.names, design.posterior(draw), strict=True))
     effects = design.effects(draw)
     found = {}
@@ -59,7 +58,7 @@ def direct(design: Design, draw: dict, space: Workspace, rows: np.ndarray) -> di
                 start += len(names)
                 if parameter == p.key:
                     z = matrix.evaluate(columns)[rows]
-                    u = np.column_stack([effects[name][b.codes[rows]] for name in names])
+                    u = np.column_stack([effects[name][codes[b.key][rows]] for name in names])
                     eta = eta + (z * u).sum(axis=1)
         found[p.key] = INVERSES[p.parameter.link](eta)
     return found
@@ -68,12 +67,13 @@ def direct(design: Design, draw: dict, space: Workspace, rows: np.ndarray) -> di
 @pytest.mark.parametrize("item", PLANS.values(), ids=PLANS.keys())
 def test_predictions_are_those_of_the_coefficients_that_users_see(item: Conditional) -> None:
     space = described(item)
-    design = space.designs[item.target]
+    at = space.placements[item.target]
+    design = at.design
     matrices = design.matrices(completed(space).columns)
     rng = np.random.default_rng(5)
-    for rows in (np.arange(len(space.incomplete.frame)), design.target.missing_rows):
+    for rows in (np.arange(len(space.incomplete.frame)), at.impute_rows):
         draw = prior_draw(design, rng)
-        ours, theirs = design.predict(draw, matrices, rows), direct(design, draw, space, rows)
+        ours, theirs = at.predict(draw, matrices, rows), direct(design, draw, space, rows)
         assert ours.keys() == theirs.keys()
         for name, values in theirs.items():
             got = np.broadcast_to(ours[name], rows.shape)
@@ -107,7 +107,7 @@ def test_what_the_graph_holds_is_of_the_fitted_rows() -> None:
     space = described(conditional("y ~ x + (1 | school)"))
     target, design = only(space)
     done = completed(space)
-    data = design.data(design.matrices(done.columns), done.values["y"])
+    data = placed(space).data(design.matrices(done.columns), done.values["y"])
     assert {k: v.shape for k, v in data.items()} == {
         "X_mu": (96, 2),
         "X_block0": (96, 1),
@@ -138,7 +138,7 @@ def test_without_common_terms_the_effects_are_all() -> None:
     assert draw["mu"].shape == (0,)
     rows = np.arange(120)
     np.testing.assert_allclose(
-        design.predict(draw, design.matrices(completed(space).columns), rows)["mu"],
+        placed(space).predict(draw, design.matrices(completed(space).columns), rows)["mu"],
         direct(design, draw, space, rows)["mu"],
         rtol=1e-9,
     )
@@ -159,7 +159,7 @@ def test_powers_of_two_change_nothing_but_the_units(item: Conditional, power: in
     assert [b.priors for b in one.blocks] == [b.priors for b in two.blocks]
     assert [b.centred for b in one.blocks] == [b.centred for b in two.blocks]
     draw, rows = prior_draw(one, np.random.default_rng(3)), np.arange(120)
-    here, there = one.predict(draw, first, rows), two.predict(draw, second, rows)
+    here, there = (placed(space).predict(draw, m, rows) for space, m in zip(spaces, (first, second), strict=True))
     scale = factor if column == "y" else 1.0
     np.testing.assert_array_equal(np.asarray(here["mu"]) * scale, there["mu"])
     np.testing.assert_array_equal(np.asarray(here["sigma"]) * scale, there["sigma"])
@@ -184,7 +184,7 @@ def test_a_draw_is_not_changed_by_reading_it() -> None:
     before = {name: np.array(values) for name, values in draw.items()}
     design.posterior(draw)
     design.effects(draw)
-    design.predict(draw, design.matrices(completed(space).columns), np.arange(5))
+    placed(space).predict(draw, design.matrices(completed(space).columns), np.arange(5))
     for name, values in before.items():
         np.testing.assert_array_equal(draw[name], values)
 
@@ -192,9 +192,3 @@ def test_a_draw_is_not_changed_by_reading_it() -> None:
 def test_the_columns_that_a_design_reads_are_known() -> None:
     design = described(conditional("y ~ log(x) + c + (1 + w | school)", sigma="d")).designs["y"]
     assert design.inputs == {"x", "c", "w", "d"}
-    assert isinstance(space_frame(design), pd.Series)
-
-
-def space_frame(design: Design) -> pd.Series:
-    """The clusters of the rows, as the design has them."""
-    return pd.Series(design.blocks[0].codes)

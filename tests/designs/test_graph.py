@@ -11,7 +11,8 @@ from graphs import LOGPDF, centred, compiled_logp, layout_of, plain_logp
 from modelling import completed, conditional, graph_data, only, school_frame, workspace
 from scipy import stats
 
-from bayesimpute.base.priors import DISTRIBUTIONS, THROUGH, Prior
+from bayesimpute.base.distributions import DISTRIBUTIONS
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, pairs
 from bayesimpute.designs.graph import (
     Layout,
@@ -20,7 +21,6 @@ from bayesimpute.designs.graph import (
     build,
     cholesky,
     partial_correlation_priors,
-    slots,
     vectors,
 )
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
@@ -109,9 +109,9 @@ def test_every_distribution_of_coefficients_and_deviations_was_among_them() -> N
     for item in PLANS.values():
         for flag in (True, False):
             design = centred(only(described(item))[1], flag)
-            met |= {prior.name for priors in vectors(design).values() for prior in priors}
+            met |= {prior.name for vector in vectors(design).values() for prior in vector.priors}
     assert met == set(DISTRIBUTIONS) - {"LKJ"}
-    assert set(LOGPDF) == {THROUGH[name].base if name in THROUGH else name for name in met}
+    assert set(LOGPDF) == {d.through.base if (d := DISTRIBUTIONS[name]).through else name for name in met}
 
 
 @pytest.mark.parametrize("item", [PLANS["own priors"], PLANS["half-t, uniform"], PLANS["three effects"]], ids=str)
@@ -124,7 +124,7 @@ def test_unpacking_is_what_pymcs_transforms_do(item: Conditional) -> None:
     model = build(design, graph_data(space))
     layout = layout_of(design, model)
     q = np.random.default_rng(3).normal(0, 1.5, layout.size)
-    known = {slot.name: slot for name, priors in vectors(design).items() for slot, _ in slots(name, priors)}
+    known = {slot.name: slot for vector in vectors(design).values() for slot, _ in vector.slots}
     for rv, value in model.rvs_to_values.items():
         if rv.name not in known:
             continue
@@ -252,8 +252,8 @@ def test_the_log_density_is_bambis_but_for_the_units(item: Conditional, formula:
         draw, natural, raw = layout.unpack(q), {}, {}
         for name, place in layout.parts:
             natural[name] = q[place]
-        for name, priors in vectors(design).items():
-            for slot, _ in slots(name, priors):
+        for vector in vectors(design).values():
+            for slot, _ in vector.slots:
                 natural[slot.name] = slot.constrain(natural[slot.name])
         for b in design.blocks:
             key = b.key if flag else f"{b.key}_raw"
@@ -333,9 +333,7 @@ def test_signs_of_scales_cannot_be_seen(item: Conditional) -> None:
     np.testing.assert_allclose(found, draw[f"{b.key}_corr"], rtol=1e-9)
     # one scale and the standard normals and partial correlations that go with it
     flipped = q.copy()
-    signed = [
-        (slot, at) for slot, at in slots("block0_sd", vectors(design)["block0_sd"]) if slot.priors[0].support == "real"
-    ]
+    signed = [(slot, at) for slot, at in vectors(design)["block0_sd"].slots if slot.priors[0].support == "real"]
     k = signed[0][1][0]
     flipped[parts[signed[0][0].name].start] *= -1
     raw = q[parts["block0_raw"]].reshape(b.size, b.width).copy()

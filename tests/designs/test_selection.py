@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from modelling import completed, conditional, only, workspace
+from modelling import completed, conditional, only, placed, workspace
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parameter_names import bundles
@@ -61,7 +61,7 @@ def test_otherwise_all_are_selected_out(outcome: str, family: HeckmanGaussian) -
     target, design, work = made(outcome, family=family)
     assert not target.apart.any()
     assert len(target.model_rows) == len(frame())
-    theta = design.missing(_draw(design), design.matrices(completed(work).columns))
+    theta = placed(work).missing(_draw(design), design.matrices(completed(work).columns))
     assert np.isfinite(theta["selection"]).all()
 
 
@@ -81,7 +81,7 @@ def test_each_parameter_has_the_rows_that_teach_it_the_observed_first() -> None:
     target, design, work = made()
     filled = completed(work)
     matrices = design.matrices(filled.columns)
-    data = design.data(matrices, filled.values["y"])
+    data = placed(work).data(matrices, filled.values["y"])
     seen, all_rows = len(target.fit_rows), len(target.model_rows)
     assert len(data["y_data"]) == len(data["X_mu"]) == seen
     assert len(data["X_selection"]) == all_rows
@@ -98,14 +98,14 @@ def test_the_predictors_of_the_graph_are_those_of_the_prediction() -> None:
         filled = completed(work)
         matrices = design.matrices(filled.columns)
         draw = _draw(design)
-        at_fit = design.fitted(draw, design.data(matrices, filled.values[target.name]))
-        np.testing.assert_allclose(at_fit["mu"], design.eta(draw, matrices, target.fit_rows)["mu"])
-        np.testing.assert_allclose(at_fit["selection"], design.eta(draw, matrices, target.model_rows)["selection"])
+        at_fit = design.fitted(draw, placed(work).data(matrices, filled.values[target.name]))
+        for name, rows in (("mu", target.fit_rows), ("selection", target.model_rows)):
+            np.testing.assert_allclose(at_fit[name], placed(work).eta(draw, matrices, rows)[name])
 
 
 def test_missing_cells_know_whether_their_unit_could_be_selected() -> None:
     target, design, work = made()
-    theta = design.missing(_draw(design), design.matrices(completed(work).columns))
+    theta = placed(work).missing(_draw(design), design.matrices(completed(work).columns))
     apart = target.apart[~target.observed]
     assert (theta["selection"][apart] == -np.inf).all()
     assert np.isfinite(theta["selection"][~apart]).all()
@@ -195,6 +195,6 @@ def test_rho_may_vary_by_cluster() -> None:
     _, design, work = made(rho="1 + (1 | g)")
     assert {"rho_Intercept", "rho_1|g_sigma"} <= set(design.names)
     draw = _draw(design)
-    theta = design.missing(draw, design.matrices(completed(work).columns))
+    theta = placed(work).missing(draw, design.matrices(completed(work).columns))
     assert len(np.unique(theta["rho"].round(12))) > 2
     assert (np.abs(theta["rho"]) < 1).all()

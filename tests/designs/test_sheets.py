@@ -91,7 +91,7 @@ def assert_as_made_anew(bench: Bench, cells: dict[str, np.ndarray]) -> None:
         rows = target.missing_rows
         same(bench.matrices(target), matrices)
         same(bench.missing(target), {key: matrix[rows] for key, matrix in matrices.items()})
-        same(bench.data(target), design.data(matrices, anew.values[target.name]))
+        same(bench.data(target), space.placements[target.name].data(matrices, anew.values[target.name]))
 
 
 @pytest.mark.parametrize("formula", ["x ~ z * c + poly(w, 2) + (1 + z | g) + (1 | h)", "x ~ z + w"])
@@ -100,7 +100,7 @@ def test_large_data_are_made_in_pieces_that_are_parts_of_the_whole(monkeypatch, 
     bench, _ = bench_of(Plan.of([formula, "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
     (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
     whole = bench.data(target)
-    large = LargeData(bench.workspace.designs["x"], bench.completed)
+    large = LargeData(bench.workspace.placements["x"], bench.completed)
     same(large, whole)
     parts = list(sheets.pieces(large))
     assert len(parts) == -(-len(whole["y_data"]) // 7) and [p for p, _ in sheets.pieces(whole)] == [slice(0, 72)]
@@ -137,7 +137,7 @@ def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch
         data = bench.data(target)
         posterior = bench.workspace.posterior(target, data)
         state = posterior.init(data, np.random.default_rng(1))
-        large = LargeData(bench.workspace.designs[target.name], bench.completed)
+        large = LargeData(bench.workspace.placements[target.name], bench.completed)
         moved = [posterior.step(state, d, np.random.default_rng(2), transitions=3)[0].arrays for d in (data, large)]
         # sums over pieces are added in another order than those over all rows
         assert moved[1].keys() == moved[0].keys()
@@ -150,7 +150,7 @@ def test_a_sample_has_whole_clusters_under_new_codes_or_rows_where_they_are_few(
     bench, _ = bench_of(Plan.of(["x ~ z + (1 | g) + (1 | h)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
     (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
     design, whole = bench.workspace.designs["x"], bench.data(target)
-    large = LargeData(design, bench.completed)
+    large = LargeData(bench.workspace.placements["x"], bench.completed)
     rows = large.sample()
     assert rows.is_sample and not large.is_sample and len(rows["y_data"]) == 20 and rows.design is design
     monkeypatch.setattr(sheets, "MANY", 15)
@@ -186,7 +186,7 @@ def test_refreshed_designs_equal_fresh_ones(plan: Plan, order: list[int], seed: 
     for place in order:
         target = bench.workspace.resolved.targets[place]
         shuffled = rng.permutation(cells[target.name])
-        cells[target.name] = 1 - shuffled if target.kind == "binary" else shuffled * 1.5
+        cells[target.name] = 1 - shuffled if target.values.support.whole else shuffled * 1.5
         bench.set(target, cells[target.name])
         if rng.random() < 0.7:  # some changes pile up before anybody looks
             assert_as_made_anew(bench, cells)

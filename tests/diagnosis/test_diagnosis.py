@@ -13,9 +13,9 @@ from scipy.stats import norm, rankdata
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import Outcome
 from bayesimpute.data.simulation import simulate_school
-from bayesimpute.diagnosis.diagnosis import UNDECIDED, Diagnosis, autocorrelation, diagnose
+from bayesimpute.diagnosis.diagnosis import UNDECIDED, Diagnosis, diagnose
 from bayesimpute.imputed import MultiplyImputed, impute
-from bayesimpute.numerics.chains import ESS, R_HAT
+from bayesimpute.numerics.chains import ESS, R_HAT, autocorrelation
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.pooling import Analyses

@@ -12,11 +12,23 @@ from operator import add
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, stats
 from scipy.special import log_expit, log_ndtr, owens_t
 
-from bayesimpute.families import FAMILIES, Bernoulli, Family, Gaussian, HeckmanGaussian, HeckmanProbit, Rows, StudentT
+from bayesimpute.data.columns import encode
+from bayesimpute.families import (
+    FAMILIES,
+    Bernoulli,
+    Family,
+    Gaussian,
+    HeckmanGaussian,
+    HeckmanProbit,
+    Rows,
+    StudentT,
+    Support,
+)
 from bayesimpute.families.family import Theta
 from bayesimpute.families.links import LINKS
 
@@ -108,7 +120,17 @@ VALUES = {
     "probit": (0.05, 0.4, 0.93),
     "fisher": (-0.9, 0.0, 0.6),
 }
+SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
+COLUMNS = [encode(pd.Series(values), "v") for values in ([0.1, 0.9], [1.0, 2.0], ["a", "b"], ["a", "b", "c"])]
+"""For each kind of values one that it accepts."""
+FAR = 40.0
+"""Standard deviations beyond which no whole number has a probability that counts."""
 each_family = pytest.mark.parametrize("family", ALL, ids=str)
+
+
+def support_of(family: Family) -> Support:
+    """Where its values lie, of the first column that it accepts."""
+    return family.values.of(next(column for column in COLUMNS if family.values.accepts(column))).support
 
 
 def thetas(family: Family) -> list[dict[str, float]]:
@@ -127,16 +149,26 @@ def rows(theta: Mapping[str, float], n: int) -> dict[str, np.ndarray]:
 
 
 def expect(family: Family, theta: Mapping[str, float], f: Callable[[np.ndarray], np.ndarray]) -> float:
-    """E f(y) under exp(logp): a sum over 0 and 1, or quadrature out to where nothing is left."""
+    """E f(y) under exp(logp)."""
 
     def integrand(y: Any) -> np.ndarray:
         at = np.atleast_1d(np.asarray(y, dtype=float))
         return f(at) * np.exp(law(family)(at, rows(theta, len(at))))
 
-    if "binary" in family.kinds:
-        return float(integrand(np.array([0.0, 1.0])).sum())
-    pieces = [-np.inf, *(theta["mu"] + theta["sigma"] * np.array([-6.0, -1.0, 1.0, 6.0])), np.inf]
-    return sum(integrate.quad(lambda y: float(integrand(y)[0]), a, b)[0] for a, b in pairwise(pieces))
+    return over(family, theta, integrand)
+
+
+def over(family: Family, theta: Mapping[str, float], f: Callable[[Any], np.ndarray]) -> float:
+    """A sum over the whole numbers of the support, or quadrature, out to where nothing is left."""
+    support = support_of(family)
+    mean, variance = (float(v[0]) for v in family.moments(rows(theta, 1)))
+    if support.whole:
+        ends = np.clip(mean + FAR * np.sqrt(variance) * np.array([-1, 1]), support.low, support.high)
+        points = np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1) if support.points is None else support.points
+        return float(f(points).sum())
+    inner = mean + np.sqrt(variance) * np.array([-6.0, -1.0, 1.0, 6.0])
+    pieces = [support.low, *inner[support.contains(inner)], support.high]
+    return sum(integrate.quad(lambda y: float(f(y)[0]), a, b)[0] for a, b in pairwise(pieces))
 
 
 CANCELS = {"heckman_probit": 1e-12}
@@ -144,8 +176,10 @@ CANCELS = {"heckman_probit": 1e-12}
 
 
 def values_of(family: Family) -> np.ndarray:
-    values = [0.0, 1.0] if "binary" in family.kinds else [-40.0, -3.0, 0.1, 2.0, 25.0]
-    return np.array([*values, np.nan] if family.selection else values)
+    """Some values of the support, and of a family that selects that of who was not selected."""
+    values = np.array([-40.0, -3.0, 0.0, 0.1, 0.9, 1.0, 2.0, 25.0])
+    inside = values[support_of(family).contains(values)]
+    return np.array([*inside, np.nan]) if family.selection else inside
 
 
 @each_family
@@ -156,6 +190,15 @@ def test_the_first_parameter_is_mu_and_links_invert(family: Family) -> None:
         link = LINKS[p.link]
         at = np.array(VALUES[p.link])
         np.testing.assert_allclose(link.inverse(link.link(at)), at, rtol=1e-12)
+        assert p.support == SUPPORTS[p.link]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_are_the_same_in_a_graph(name: str) -> None:
+    import pytensor.tensor as pt
+
+    at = np.array(VALUES[name])
+    np.testing.assert_allclose(LINKS[name].symbolic(pt.constant(at)).eval(), LINKS[name].link(at), rtol=1e-12)
 
 
 @each_family
@@ -172,10 +215,7 @@ def total(family: Family, theta: Mapping[str, float]) -> float:
         return np.exp(family.logp(at, rows(theta, len(at))))
 
     out = float(density(np.nan)[0]) if family.selection else 0.0
-    if "binary" in family.kinds:
-        return float(density([0.0, 1.0]).sum()) + out
-    pieces = [-np.inf, *(theta["mu"] + theta["sigma"] * np.array([-6.0, -1.0, 1.0, 6.0])), np.inf]
-    return sum(integrate.quad(lambda y: float(density(y)[0]), a, b)[0] for a, b in pairwise(pieces)) + out
+    return over(family, theta, density) + out
 
 
 @pytest.mark.parametrize("family", [f for f in ALL if f.name in SCIPY], ids=str)

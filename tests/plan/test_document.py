@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.errors import InputError, PlanError, Problem
-from bayesimpute.base.priors import DISTRIBUTIONS, Prior
+from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Bernoulli, HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.document import as_document, set_path, write

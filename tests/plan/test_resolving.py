@@ -1,19 +1,17 @@
-"""What a sound plan means for a data set: kinds, families, units, dependency order and events."""
+"""What a sound plan means for a data set: values, families, units, dependency order and events."""
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bayesimpute.data.columns import encode
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Bernoulli, Gaussian, StudentT
+from bayesimpute.families import Bernoulli, Gaussian, Real, StudentT
 from bayesimpute.formulas import parse
 from bayesimpute.formulas.lift import lift_formula
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.kinds import kind_of, kinds_of, settle_family
 from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.resolving import needed, read_formulas, resolve
+from bayesimpute.plan.resolving import needed, read_formulas, resolve, settle_family
 
 
 def frame() -> pd.DataFrame:
@@ -33,24 +31,6 @@ def frame() -> pd.DataFrame:
 
 def incomplete() -> Incomplete:
     return Incomplete.from_frame(frame(), clusters=["school"])
-
-
-@pytest.mark.parametrize(
-    ("values", "kind", "kinds"),
-    [
-        ([1.5, 2.5, None], "number", {"number"}),
-        ([0, 1, None], "binary", {"number", "binary"}),
-        ([True, False, None], "binary", {"binary"}),
-        (["a", "b", None], "binary", {"binary"}),
-        (["a", "b", "c"], None, set()),
-        ([1, "b", None], None, set()),
-        (["2024-01-01", "2024-01-02", None], None, set()),
-    ],
-)
-def test_the_kind_of_a_column_says_what_can_impute_it(values: list, kind: str | None, kinds: set[str]) -> None:
-    column = encode(pd.Series(values), "v")
-    assert kind_of(column) == kind
-    assert kinds_of(column) == kinds
 
 
 def test_the_family_is_an_instance_a_name_or_found_from_the_data() -> None:
@@ -92,7 +72,7 @@ def test_level_one_targets_have_rows_as_units() -> None:
     assert target.level is None
     np.testing.assert_array_equal(target.missing_rows, [1, 4, 5])
     np.testing.assert_array_equal(target.unit_of_row, np.arange(12))
-    assert target.kind == "number"
+    assert target.values == Real()
 
 
 def test_level_two_targets_have_clusters_as_units_and_known_values_are_filled_in() -> None:

@@ -53,6 +53,14 @@ def test_a_run_at_any_moment_round_trips(sweeps: tuple[int | None, int | None], 
     assert advanced(back, 6, 6).finished
 
 
+def test_the_schedule_says_what_there_is_and_names_earlier_stages_only_where_there_are_some() -> None:
+    record = fresh_record(table(), prior_plan(m=3, warmup=2, sweeps=4))
+    stored = json.loads(to_tree(record).attrs["schedule"])
+    assert stored == {"m": 3, "chains": 2, "base": 2, "sweeps": 4, "thin": 2}
+    more = json.loads(to_tree(assert_round_trip(advanced(record, 6, 6).added(3))).attrs["schedule"])
+    assert more == {**stored, "m": 6, "sweeps": 6, "earlier": [{"m": 3, "base": 2, "sweeps": 4}]}
+
+
 @pytest.mark.parametrize("ending", ["nc", "zarr"])
 def test_a_saved_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, ending: str) -> None:
     plan = prior_plan("y ~ z + x + w + (1 + z | g)", FORMULAS[1], m=3, warmup=2, sweeps=5)

@@ -297,7 +297,7 @@ def large(rows: int) -> tuple[Record, int]:
         draws={t.name: np.zeros((DATASETS, 1)) for t in targets},
         imputed={t.name: np.zeros((DATASETS, 2)) for t in targets},
         stats={t.name: np.zeros((DATASETS, len(STATS))) for t in targets},
-        kept={k: packed(targets, record.incomplete, c) for k, c in enumerate(cells)},
+        kept={k: packed(targets, c) for k, c in enumerate(cells)},
     )
     state = ChainState(chain=0, sweep=1 + DATASETS, cells=cells[-1])
     return replace(record, states=(state,), legs=(leg,)), int(frame.memory_usage(index=False).sum())

@@ -15,7 +15,7 @@ from looping import FORMULAS, assert_observed_kept, assert_same_run, prior_plan,
 import bayesimpute as bi
 from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImputed, Plan, PlanError
 from bayesimpute.base.errors import BayesimputeError, Outcome
-from bayesimpute.families import Family
+from bayesimpute.families import Family, Values
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.result import run
 from bayesimpute.running import fcs, legs, workers
@@ -491,7 +491,7 @@ class Mine(Family):
     """A family of the user's own: the normal distribution under another name."""
 
     name: ClassVar[str] = "mine"
-    kinds: ClassVar[frozenset[str]] = Gaussian.kinds
+    values: ClassVar[type[Values]] = Gaussian.values
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     parameters = Gaussian.parameters

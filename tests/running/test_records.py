@@ -1,64 +1,11 @@
-"""When what is kept: the arithmetic of schedules, and joining what legs produce."""
+"""Joining what legs produce; what a record keeps of it when a run goes on."""
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from looping import fresh_record, prior_plan, table
 
-from bayesimpute.plan.options import Run
-from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import STATS, Leg, Schedule, joined
-
-
-def taken(schedule: Schedule) -> dict[int, tuple[int, int]]:
-    """Chain and kept sweep of each imputation, from walking over all of them."""
-    found = {}
-    for chain in range(schedule.chains):
-        for sweep in range(schedule.end + 1):
-            k = schedule.imputation(chain, sweep)
-            if k is not None:
-                assert k not in found
-                found[k] = chain, sweep - schedule.base
-    return found
-
-
-@given(m=st.integers(1, 30), chains=st.integers(1, 7), base=st.integers(0, 9), sweeps=st.integers(1, 60))
-def test_imputation_k_is_what_its_chain_holds_at_its_sweep(m: int, chains: int, base: int, sweeps: int) -> None:
-    run = Run(m=m, chains=chains, warmup=base, sweeps=sweeps)
-    if run.thin < 1:
-        return
-    schedule = Schedule.of(Plan(run=run))
-    thin = sweeps // -(-m // chains)
-    places = taken(schedule)
-    assert set(range(m)) <= set(places)
-    assert all(place == (k % chains, thin * (k // chains + 1)) for k, place in places.items())
-
-
-def test_chains_m_and_one_sweep_are_the_scheme_of_mice() -> None:
-    places = taken(Schedule(m=5, chains=5, base=10, sweeps=1, thin=1))
-    assert places == {k: (k, 1) for k in range(5)}
-
-
-def test_one_chain_takes_all() -> None:
-    assert taken(Schedule(m=3, chains=1, base=2, sweeps=9, thin=3)) == {0: (0, 3), 1: (0, 6), 2: (0, 9)}
-
-
-@given(m=st.integers(1, 12), chains=st.integers(1, 5), sweeps=st.integers(12, 40), more=st.integers(1, 15))
-def test_adding_leaves_earlier_imputations_where_they_are(m: int, chains: int, sweeps: int, more: int) -> None:
-    before = Schedule.of(Plan(run=Run(m=m, chains=chains, warmup=3, sweeps=sweeps)))
-    after = before.added(more)
-    old, new = taken(before), taken(after)
-    assert after.m == m + more and after.thin == before.thin and after.end >= before.end
-    assert set(range(m + more)) <= set(new)
-    assert all(new[k] == old[k] for k in old)
-
-
-def test_extending_takes_all_sweeps_so_far_as_warm_up() -> None:
-    schedule = Schedule(m=5, chains=2, base=10, sweeps=7, thin=2).extended(9)
-    assert schedule == Schedule(m=5, chains=2, base=17, sweeps=9, thin=3)
+from bayesimpute.running.records import STATS, Leg, joined
 
 
 def leg(n: int, *, kept: dict[int, dict[str, np.ndarray]] | None = None, start: int = 0) -> Leg:
@@ -115,12 +62,19 @@ def test_extending_a_record_forgets_draws_and_keeps_events() -> None:
     assert record.legs[0].length == 2
 
 
-def test_adding_to_a_record_changes_only_its_schedule() -> None:
-    record = fresh_record(table(), prior_plan(m=2, warmup=1, sweeps=2))
+def test_adding_to_a_record_keeps_all_that_is_there() -> None:
+    record = fresh_record(table(), prior_plan(m=2, warmup=1, sweeps=2)).grown(
+        ChainState(chain=0, sweep=3), leg(2, kept={0: {}, 2: {}})
+    )
     later = record.added(3)
-    assert later.schedule.m == 5 and later.legs is record.legs
+    assert later.schedule.m == 5 and later.legs[0].draws is record.legs[0].draws
+    assert later.legs[0].kept == record.legs[0].kept
 
 
-@pytest.mark.parametrize("sweep", [0, 1, 2])
-def test_nothing_is_taken_during_warm_up(sweep: int) -> None:
-    assert Schedule(m=4, chains=2, base=2, sweeps=4, thin=1).imputation(0, sweep) is None
+def test_doubling_keeps_all_draws_and_every_second_imputation() -> None:
+    record = fresh_record(table(), prior_plan(m=3, chains=1, warmup=1, sweeps=4))
+    record = record.grown(ChainState(chain=0, sweep=5), leg(4, kept={k: {"y": np.array([k])} for k in range(4)}))
+    later = record.doubled("they have not converged")
+    assert (later.schedule.sweeps, later.schedule.thin) == (7, 2) and later.legs[0].length == 4
+    assert {k: cells["y"].item() for k, cells in later.legs[0].kept.items()} == {0: 1, 1: 3}
+    assert later.events[-1] == Event(sweep=5, what="sweeps raised from 4 to 7", why="they have not converged")

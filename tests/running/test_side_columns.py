@@ -15,14 +15,16 @@ import bayesimpute as bi
 from bayesimpute.checking import plan_clusters
 from bayesimpute.compatible.affine import is_affine
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import FAMILIES, Context, Family, Parameter, Side, Theta
+from bayesimpute.designs.sheets import LargeData
+from bayesimpute.families import FAMILIES, Context, Family, Parameter, Real, Side, Theta, Values
 from bayesimpute.families.family import NO_SIDE, NOWHERE
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import reads
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.running.legs import Job
+from bayesimpute.running.made_of import redrawn, seen_before
 
 
 @final
@@ -31,7 +33,7 @@ class Exposed(Family):
     """Counts with mean mu times the exposure, 1 if none is given."""
 
     name: ClassVar[str] = "exposed"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "poisson"
     reads: ClassVar[tuple[str, ...]] = ("exposure",)
@@ -132,7 +134,7 @@ def test_the_density_of_counts_pulls_on_an_imputed_exposure() -> None:
     scenario = how.scenario({"y": draw}, done, {"y": design.matrices(done.columns)})
     cells = np.linspace(1, 9, how.target.missing_rows.size)
     rows = how.target.missing_rows
-    theta = design.predict(draw, design.matrices(done.columns), rows)
+    theta = space.placements["y"].predict(draw, design.matrices(done.columns), rows)
     seen = ~np.isnan(frame["y"].to_numpy()[rows])
     given = np.where(seen, frame["y"].to_numpy()[rows], 0.0)
     expected = np.where(seen, Exposed().logp(given, theta, {"exposure": cells}), 0.0)
@@ -167,6 +169,32 @@ def test_side_columns_are_checked(family: str, side: Any, finding: str) -> None:
 def test_an_exposure_that_nobody_imputes_is_a_problem() -> None:
     found = bi.check(Plan.of([COUNTS]), visits(days_missing=True))
     assert any(p.path == "conditional[y].side.exposure" and "missing values" in p.finding for p in found)
+
+
+def test_of_large_data_side_columns_are_made_when_asked_for() -> None:
+    space = workspace(visits(), COUNTS)
+    done = completed(space)
+    held = LargeData(space.placements["y"], done)
+    seen = space.resolved.target("y").fit_rows
+    np.testing.assert_array_equal(held["side_exposure"], done.values["days"][seen])
+    assert "side_exposure" in list(held)
+    found = np.concatenate([piece["side_exposure"] for _, piece in held.pieces()])
+    np.testing.assert_array_equal(found, done.values["days"][seen])
+    some = LargeData(space.placements["y"], done, np.array([3, 5]))
+    np.testing.assert_array_equal(some["side_exposure"], done.values["days"][seen[[3, 5]]])
+
+
+def test_an_imputed_exposure_counts_in_what_an_imputation_was_made_of() -> None:
+    run = Run(m=2, chains=2, warmup=2, sweeps=2, visit_sequence=("y", "days"))
+    plan = Plan.of([COUNTS, "days ~ x"], run=run)
+    imputed = bi.impute(visits(days_missing=True).assign(days=lambda d: d["days"] + 100), plan, seed=1, progress=False)
+    record = imputed.record
+    assert "days" in seen_before(record.resolved)[0]
+    space = Workspace(plan, record.incomplete, Described.of(plan, record.incomplete, record.resolved))
+    for leg in record.legs:
+        for k, made in leg.made.items():
+            for name, cells in redrawn(space, made, leg.kept[k]).items():
+                np.testing.assert_array_equal(cells, leg.kept[k][name])
 
 
 def test_runs_with_other_side_columns_share_nothing() -> None:

@@ -27,8 +27,9 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.running.kernel import shortest_lag
-from bayesimpute.samplers import AUTOMATIC, SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
+from bayesimpute.samplers import SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
+from bayesimpute.samplers.gibbs.engines import ENGINES, engine_for
 from bayesimpute.samplers.gibbs.layout import MOST_OUTER
 from bayesimpute.samplers.sampler import one_by_one
 
@@ -104,6 +105,15 @@ def test_models_with_known_priors_are_taken(item: Conditional) -> None:
     assert "pymc" not in model.__dict__
 
 
+@pytest.mark.parametrize("item", [*TAKEN, *PLANS.values()], ids=str)
+def test_one_engine_takes_a_model_and_none_one_whose_effects_are_of_two_parameters(item: Conditional) -> None:
+    design = made(item).design
+    assert sum(engine.takes(design) for engine in ENGINES.values()) == 1
+    both = (replace(b, parts=(*b.parts, ("sigma", b.parts[0][1]))) for b in design.blocks)
+    together = replace(design, blocks=tuple(both))
+    assert not design.blocks or engine_for(together) is None
+
+
 @pytest.mark.parametrize("item", NOT_TAKEN, ids=str)
 def test_other_models_go_to_nuts(item: Conditional) -> None:
     model = made(item)
@@ -127,7 +137,7 @@ def test_models_are_not_taken_for_a_prior_that_is_not_known_or_too_many_crossed_
 
 def test_it_is_chosen_wherever_it_draws_from_exactly_the_model(model: ConditionalModel) -> None:
     assert SAMPLERS["gibbs"] is Gibbs
-    assert AUTOMATIC == ("gibbs", "nuts")
+    assert [name for name, sampler in SAMPLERS.items() if sampler.automatic] == ["gibbs", "nuts"]
     assert isinstance(choose("auto", model), Gibbs)
     assert isinstance(choose("nuts", model), Nuts)
 
@@ -243,7 +253,7 @@ def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypa
 
 def test_chains_start_apart(model: ConditionalModel) -> None:
     posterior: Any = Gibbs().compile(model)
-    starts = [posterior._start(np.random.default_rng(k)).arrays for k in range(20)]
+    starts = [posterior.engine.start(np.random.default_rng(k)) for k in range(20)]
     one_sigma = any(p.key == "sigma" and p.matrix is None for p in model.design.predictors)
     for name in {"theta", "sigma_theta"} & starts[0].keys():
         spread = np.array([start[name] for start in starts]).std(axis=0)

@@ -14,8 +14,17 @@ from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import above
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, binary_likelihoods, binary_moves, effects, heavy_tails, latent
-from bayesimpute.samplers.gibbs.predictor_rows import Columns
+from bayesimpute.samplers.gibbs import (
+    Gibbs,
+    binary,
+    binary_likelihoods,
+    binary_moves,
+    effects,
+    heavy_tails,
+    predictor_rows,
+    products,
+    working_rows,
+)
 
 ERRORS = 4.5
 DRAWS = 40_000
@@ -29,18 +38,12 @@ def close(values: np.ndarray, truth: float) -> bool:
 # --- Pólya–Gamma ---
 
 
-def rows(n: int, y: float) -> Columns:
-    """Rows without columns."""
-    none = np.zeros((n, 0))
-    return Columns(none, none, none, np.full(n, y))
-
-
 def polya_gammas(z: float, seed: int = 1) -> np.ndarray:
-    """From the weights of rows with y = 1, whose response times the root of the weight is 1 / 2 over that root."""
-    columns = rows(DRAWS, 1.0)
-    out = latent.like(columns)
-    latent.weigh_logit(np.random.default_rng(seed), np.full(DRAWS, z), columns, out)
-    return (0.5 / out.y) ** 2
+    """The weights of rows with y = 1, whose response times the root of the weight is 1 / 2 over that root."""
+    root, response = np.empty(DRAWS), np.empty(DRAWS)
+    binary.draw_logit(np.random.default_rng(seed), np.full(DRAWS, z), np.ones(DRAWS), root, response)
+    np.testing.assert_allclose(response * root, 0.5)
+    return root**2
 
 
 def moments(z: float) -> tuple[float, float]:
@@ -91,7 +94,7 @@ def test_weights_of_far_predictors_are_small_and_positive(eta: float) -> None:
 @pytest.mark.parametrize("a", [-30.0, -3.0, 0.0, 0.44, 0.46, 2.0, 8.0, 40.0, 1000.0])
 def test_truncated_normals_have_their_distribution(a: float) -> None:
     beyond = np.empty(DRAWS)  # of rows with y = 1 and eta = -a the latent normal is what a number above a is more
-    latent.draw_probit(np.random.default_rng(1), np.full(DRAWS, -a), rows(DRAWS, 1.0), beyond)
+    binary.draw_probit(np.random.default_rng(1), np.full(DRAWS, -a), np.ones(DRAWS), beyond)
     assert beyond.min() > 0
 
     def uniform(a: float) -> np.ndarray:
@@ -111,10 +114,9 @@ def test_beyond_all_numbers_the_bound_is_the_draw() -> None:
 
 def test_latent_normals_of_a_probit_model_have_the_sign_of_the_outcome() -> None:
     y, eta = np.array([0.0, 1.0, 0.0, 1.0]), np.array([5.0, -5.0, -1.0, 1.0])
-    columns, out = Columns(np.zeros((4, 0)), np.zeros((4, 0)), np.zeros((4, 0)), y), np.empty(4)
-    rng, found = np.random.default_rng(1), []
+    rng, out, found = np.random.default_rng(1), np.empty(4), []
     for _ in range(20_000):
-        latent.draw_probit(rng, eta, columns, out)
+        binary.draw_probit(rng, eta, y, out)
         found.append(out.copy())
     draws = np.array(found)
     assert ((draws > 0) == (y == 1)).all()
@@ -158,14 +160,50 @@ def test_the_ratio_of_gamma_functions_is_smooth_where_its_form_changes() -> None
 
 def test_weights_of_a_t_model_are_gamma() -> None:
     squares = np.array([0.0, 1.0, 50.0])
-    columns = Columns(np.ones((3, 1)), np.zeros((3, 0)), np.zeros((3, 0)), np.ones(3))
-    rng, out, found = np.random.default_rng(1), latent.like(columns), []
+    rng, y, found = np.random.default_rng(1), np.array([1.0, -2.0, 0.5]), []
+    root, response = np.empty(3), np.empty(3)
     for _ in range(5000):
-        latent.weigh_student(rng, squares, 0.5, 3.0, columns, out)
-        np.testing.assert_allclose(out.y, out.x[:, 0])
-        found.append(out.y**2)
+        heavy_tails.draw_weights(rng, squares, 0.5, 3.0, y, root, response)
+        np.testing.assert_allclose(response, root * y)
+        found.append(root**2)
     for k, w in enumerate(np.array(found).T):
         assert stats.kstest(w, stats.gamma(2.0, scale=1 / (1.5 + 2 * squares[k])).cdf).pvalue > 1e-3
+
+
+# --- working rows ---
+
+
+def many_rows(chosen: np.ndarray) -> tuple[Any, Any, Any]:
+    """The layout of a model, and columns and places of rows out of some thousands."""
+    model, posterior = compiled(conditional("y ~ x + (1 + x | school) + (1 | region)"))
+    engine, at = posterior.engine, np.resize(np.arange(len(model.data["y_data"])), len(chosen))[chosen]
+    columns = predictor_rows.Columns(*engine.mu.matrices(model.data), model.data["y_data"])
+    both = (type(parts)(*(np.ascontiguousarray(part[at]) for part in parts)) for parts in (columns, engine.rows))
+    return engine.lay, *both
+
+
+def test_rows_of_weight_zero_are_not_in_and_others_count_by_their_weight() -> None:
+    rng, n = np.random.default_rng(3), 2 * working_rows.PIECE + 7
+    root = np.where(rng.random(n) < 0.2, 0.0, rng.gamma(2.0, size=n))
+    response, kept = root * rng.normal(size=n), root > 0
+    lay, columns, rows = many_rows(np.ones(n, dtype=bool))
+    found = working_rows.weighted_products(root, response, columns, lay, rows)
+    lay, columns, rows = many_rows(kept)
+    x, z, w = (part * root[kept, None] for part in columns[:3])
+    expected = products.cross_products(x, z, w, response[kept], lay, rows)
+    assert found.n == kept.sum() < n
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_response_gives_the_cross_products_of_rows_of_weight_one() -> None:
+    n = working_rows.PIECE + 5
+    lay, columns, rows = many_rows(np.ones(n, dtype=bool))
+    y = np.random.default_rng(4).normal(size=n)
+    found = working_rows.responding(products.cross_products(*columns, lay, rows), y, columns, lay, rows)
+    expected = working_rows.weighted_products(np.ones(n), y, columns, lay, rows)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 # --- moves ---

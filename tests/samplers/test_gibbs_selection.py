@@ -6,6 +6,7 @@ Calibration is in ``tests/calibration/test_gibbs_selection_calibration.py``.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from bayesimpute.numerics.normal_cdf import log_quadrant
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel, Nuts, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
-from bayesimpute.samplers.gibbs.selection import equations, latent_errors, ridge, selection_moves, selection_posterior
+from bayesimpute.samplers.gibbs.selection import equations, latent_errors, ridge, selection_moves
+from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.prior import prior_draw
 
 pytestmark = pytest.mark.long(45)
@@ -72,7 +74,7 @@ def made(item: Conditional, frame: pd.DataFrame | None = None, *, form: bool | N
 
 def compiled(model: ConditionalModel) -> Any:
     found: Any = Gibbs().compile(model)
-    assert isinstance(found, selection_posterior.SelectionPosterior)
+    assert isinstance(found.engine, TwoEquations)
     found._set(model.data)
     return found
 
@@ -83,7 +85,8 @@ class Point:
     def __init__(self, item: Conditional, seed: int = 1) -> None:
         self.model = made(item)
         self.posterior = compiled(self.model)
-        self.frame, self.pair, self.lay = self.posterior.frame, self.posterior.pair, self.posterior.frame.lay
+        self.frame, self.pair = self.posterior.engine.frame, self.posterior.fitted.pair
+        self.lay = self.frame.lay
         self.draw = dict(prior_draw(self.model.design, np.random.default_rng(seed)))
         self.draw["mu"], self.draw["selection"] = 0.3 * self.draw["mu"], 0.3 * self.draw["selection"]
         self.zeta = float(np.arctanh(self.draw["rho"]))
@@ -361,7 +364,7 @@ def test_a_fixed_correlation_goes_to_nuts() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection_posterior, "BURN_IN", (20, 60, 60))
+    monkeypatch.setattr(TwoEquations, "burn_in", replace(TwoEquations.burn_in, stages=(20, 60, 60)))
 
 
 @pytest.mark.parametrize("tune", [False, True])

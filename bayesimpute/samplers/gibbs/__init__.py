@@ -22,20 +22,21 @@ and where clusters are large in the other; interweaving the two helps, integrati
 With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
 parameters of log sigma given the residuals, at a cost of O(rows) (``sigma_moves.py``, ``sigma_formula.py``).
 
-Yes/no and t targets have a latent variable in each row, given which they are linear mixed models with known weights
-(``latent.py``: Pólya–Gamma weights, latent normals, gamma weights). A sweep draws these given the linear predictor,
-makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next sweep has its
-predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without them: sigma
-and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare (``binary_moves.py``).
-Selection models are two such models given their latent variables (``selection``).
+Yes/no and t targets have a latent variable in each row, given which they are linear mixed models on working rows
+(``working_rows.py``) with Pólya–Gamma weights, latent normals or gamma weights. A sweep draws these given the linear
+predictor, makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next
+sweep has its predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without
+them: sigma and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare
+(``binary_moves.py``). Selection models are two such models given their latent variables (``selection``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
-one of ten once. To support more models, write an engine (``engines.py`` says how) and extend
-:func:`~bayesimpute.samplers.gibbs.predictors.kind` last. (Numba's cache knows a function by its own file: after a
-change of what it calls in another file, delete the cached ``*.nbi``.)
+one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by
+its own file: after a change of what it calls in another file, delete the cached ``*.nbi``. Kernels call each other by
+name: one that is passed as an argument misses the cache in every process.)
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 
@@ -44,20 +45,20 @@ from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 class Gibbs:
     """The compiled sampler of mixed models; see the module."""
 
-    def supports(self, model: ConditionalModel) -> bool:
-        """Targets and parts that the module lists."""
-        from bayesimpute.samplers.gibbs.predictors import supported
-        from bayesimpute.samplers.gibbs.selection import selects
+    why: ClassVar[str] = "the compiled sampler draws from exactly the posterior of this model"
+    automatic: ClassVar[bool] = True
+    unlocked: ClassVar[bool] = True
+    called: ClassVar[str] = "a Gibbs sampler with random effects integrated out"
+    source: ClassVar[str | None] = None
 
-        return supported(model.design) or selects(model.design)
+    def supports(self, model: ConditionalModel) -> bool:
+        """Whether an engine takes the model."""
+        from bayesimpute.samplers.gibbs.engines import engine_for
+
+        return engine_for(model.design) is not None
 
     def compile(self, model: ConditionalModel) -> Posterior:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""
         from bayesimpute.samplers.gibbs.posterior import GibbsPosterior
-        from bayesimpute.samplers.gibbs.selection import selects
-        from bayesimpute.samplers.gibbs.selection.selection_posterior import SelectionPosterior
 
-        if selects(model.design):
-            return SelectionPosterior(design=model.design)
-        codes = {b.key: model.data[f"codes_{b.key}"] for b in model.design.blocks}
-        return GibbsPosterior(design=model.design, codes=codes, rows_count=len(model.data["y_data"]))
+        return GibbsPosterior.of(model.design, model.data)

@@ -1,31 +1,55 @@
 """Yes/no targets: sweeps of the linear mixed model that the latent variables make of them.
 
+* logit: weight w ~ PG(1, eta), response (y - 1/2) / w (:mod:`bayesimpute.numerics.polya_gamma`);
+* probit: weight 1, response a normal truncated at zero (:mod:`bayesimpute.numerics.truncated_normals`).
+
 The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
 kept: between two visits the data may have changed. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before
 them there may be moves along the model's own likelihood (``binary_moves.py``).
 """
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
+from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
+from bayesimpute.numerics.polya_gamma import polya_gamma
+from bayesimpute.numerics.truncated_normals import latent_error
+from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.latent import draw_probit, logit_products, respond
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import LINKS, Codes, Part, parts
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
+from bayesimpute.samplers.gibbs.working_rows import responding, weighted_products
 from bayesimpute.samplers.sampler import Data
 
 RARE = 0.02
 """Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. A logit model, for which
 such a move costs less than the latent variables, always is."""
+
+
+@compiled
+def draw_logit(rng, eta, y, root, response):
+    """Roots of the weights of a logit model given its predictor, and responses times these, in place."""
+    for i in range(eta.size):
+        root[i] = math.sqrt(polya_gamma(rng, eta[i]))
+        response[i] = (y[i] - 0.5) / root[i]
+
+
+@compiled
+def draw_probit(rng, eta, y, response):
+    """Latent normals of a probit model given its predictor, in place."""
+    for i in range(eta.size):
+        response[i] = eta[i] + latent_error(rng, eta[i], y[i] > 0.5)
 
 
 @compiled
@@ -47,7 +71,8 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     """
     state, lengths = copied(state), lengths.copy()
     n = columns.y.size
-    latent, signed, sign = np.empty(0 if link == LOGIT else n), np.empty(n), 2.0 * columns.y - 1.0
+    root, response = np.empty(n if link == LOGIT else 0), np.empty(n)
+    signed, sign = np.empty(n), 2.0 * columns.y - 1.0
     along, groups = lines(products.xx, lay), block_groups(lay)
     steps = directions(state[3], state[4], groups)
     for _ in range(sweeps):
@@ -62,10 +87,11 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
             for i in range(n):
                 eta[i] = sign[i] * signed[i]
         if link == LOGIT:
-            known = logit_products(rng, eta, columns, lay, rows)
+            draw_logit(rng, eta, columns.y, root, response)
+            known = weighted_products(root, response, columns, lay, rows)
         else:
-            draw_probit(rng, eta, columns, latent)
-            known = respond(products, columns, latent, lay, rows)
+            draw_probit(rng, eta, columns.y, response)
+            known = responding(products, response, columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, known)
     return state, u, lengths, count
 
@@ -81,23 +107,31 @@ class Augmented:
     columns: Columns
     products: Products
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         link = np.int64(LINKS.index(self.link))
         model = link, self.moving, self.lay, self.rows, self.columns, self.products
         learnt = arrays["lengths"], float(arrays["lengths_count"])
         state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
-        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Binary:
     """The layout of a model; log sigma, theta's first place, is 0 and stays."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn()
     link: str
     mu: Part
     lay: Layout
     rows: Rows
+
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Yes/no targets with one of the links; the target takes no offset away."""
+        family = design.family
+        known = isinstance(family, Bernoulli) and family.link in LINKS and mixed(design, "mu")
+        return known and not parts(design)["mu"].predictor.offset and not shifted(design)
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Binary":
@@ -113,12 +147,11 @@ class Binary:
         moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
         return Augmented(self.link, moving, self.lay, self.rows, columns, products)
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one, without inner effects yet."""
-        del design
         none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
         lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        return to_arrays(fresh(starts(self.mu, 0.0, rng), self.lay.mean)) | none | lengths
+        return to_arrays(fresh(starts(self.mu.blocks, 0.0, rng), self.lay.mean)) | none | lengths
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""

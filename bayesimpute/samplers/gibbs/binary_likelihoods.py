@@ -11,8 +11,9 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.exponential import quick_exp
 
-LOGIT = 0
-PROBIT = 1
+LINKS = ("logit", "probit")
+LOGIT, PROBIT = 0, 1
+"""The places of the links among them."""
 CHUNK = 32
 """Factors of a product: each is above 1e-9, so that the product is a number."""
 FARTHEST = 1e8

@@ -1,56 +1,66 @@
 """The kinds of models, each with its own sweep; :data:`ENGINES` is the one registry.
 
-An engine has the layout of a model, which does not change with the values of the data. On data it becomes something
-that can make sweeps. To add a kind: one file with the two classes, one line here, and one in ``parts.kind``.
+**To add an engine**: write one file with two classes, one of each protocol below, and add one line here. The first is
+the model before it sees data: the layout, which does not change with the values of the data. The second is the model on
+data, which can make sweeps. No two engines take the same model.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
 from bayesimpute.samplers.gibbs.binary import Binary
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
-from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.one_sigma import Plain
-from bayesimpute.samplers.gibbs.predictors import Codes, Part
-from bayesimpute.samplers.gibbs.sigma_formula import Frame
-from bayesimpute.samplers.gibbs.states import Arrays
+from bayesimpute.samplers.gibbs.predictors import Codes
+from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
+from bayesimpute.samplers.gibbs.sigma_formula import Scaled
+from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
 
 class Fitted(Protocol):
     """A model on its data."""
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
-        """Sweeps from a state, which is left alone, to the next; its inner effects fit its parameters."""
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
+        """Sweeps from a state, which is left alone, to the next, whose inner effects fit its parameters."""
+        ...
+
+
+@runtime_checkable
+class Explorable(Fitted, Protocol):
+    """A model on its data that can show a chain in one compiled call."""
+
+    def explore(
+        self, rng: np.random.Generator, arrays: Arrays, sweeps: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The last state, and the scalar parameters after each sweep: :meth:`Posterior.explore`."""
         ...
 
 
 class Engine(Protocol):
     """A model before it sees data."""
 
-    @property
-    def mu(self) -> Part:
-        """Mu's predictor."""
+    burn_in: ClassVar[BurnIn]
+
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Whether it draws from the posterior of exactly this model, never of one near it."""
         ...
 
-    @property
-    def lay(self) -> Layout:
-        """Of mu's predictor."""
-        ...
-
-    @property
-    def rows(self) -> Rows:
-        """Of mu's predictor."""
+    @classmethod
+    def of(cls, design: Design, codes: Codes, n: int) -> Self:
+        """From the clusters of the fitted rows and their number."""
         ...
 
     def on(self, data: Data, y: np.ndarray) -> Fitted:
-        """The model on data, with the target less its offset."""
+        """The model on data, with the target less mu's offset."""
         ...
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed state that has learnt nothing."""
         ...
 
@@ -59,9 +69,15 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: Mapping[str, Callable[[Design, Codes, int], Engine]] = {
-    "one sigma": Plain.of,
-    "formula for sigma": Frame.of,
-    "yes or no": Binary.of,
-    "heavy tails": Heavy.of,
+ENGINES: Mapping[str, type[Engine]] = {
+    "one sigma": Plain,
+    "formula for sigma": Scaled,
+    "yes or no": Binary,
+    "heavy tails": Heavy,
+    "selection": TwoEquations,
 }
+
+
+def engine_for(design: Design) -> type[Engine] | None:
+    """The engine that takes a model; None if there is none."""
+    return next((engine for engine in ENGINES.values() if engine.takes(design)), None)

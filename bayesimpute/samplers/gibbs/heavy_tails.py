@@ -1,25 +1,39 @@
 """Student's t: normals with a weight for each row, and (log sigma, log nu) moved with the weights integrated out.
 
-Given the weights, nu hardly moves: there are as many of them as rows. Given the residuals alone sigma and nu have the t
-likelihood, along which slices are taken in learnt directions, for the two go together. Then the weights are drawn anew.
+sigma e / sqrt(w) with w ~ Gamma(nu / 2, rate nu / 2) is t-distributed, so that given the residual r the weight is
+Gamma((nu + 1) / 2, rate (nu + r^2 / sigma^2) / 2). Given the weights, nu hardly moves: there are as many of them as
+rows. Given the residuals alone sigma and nu have the t likelihood, along which slices are taken in learnt directions,
+for the two go together. Then the weights are drawn anew.
 """
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
+from bayesimpute.families import StudentT
 from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.densities import LARGE, log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.latent import student_products
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
-from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import Codes, Part, parts
-from bayesimpute.samplers.gibbs.products import ROUNDING, TINY
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, start, starts, to_arrays
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, squared_residuals
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
+from bayesimpute.samplers.gibbs.states import (
+    Arrays,
+    Moved,
+    fresh,
+    from_arrays,
+    predictor_values,
+    start,
+    starts,
+    to_arrays,
+)
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
 
 SERIES = 200.0
@@ -91,15 +105,12 @@ def move_tail(rng, at, steps, squares, kinds, args):
 
 
 @compiled
-def squared(columns, eta):
-    """Squared residuals; never below rounding, so that sigma stays off zero where the target is linear."""
-    out, total = np.empty(eta.size), 0.0
-    for i in range(eta.size):
-        out[i] = (columns.y[i] - eta[i]) ** 2
-        total += columns.y[i] ** 2
-    for i in range(eta.size):
-        out[i] += ROUNDING * total / eta.size + TINY
-    return out
+def draw_weights(rng, squares, sigma, nu, y, root, response):
+    """Roots of the weights given squared residuals, and responses times these, in place."""
+    for i in range(squares.size):
+        rate = 0.5 * (nu + squares[i] / sigma**2)
+        root[i] = math.sqrt(rng.standard_gamma(0.5 * (nu + 1)) / rate)
+        response[i] = root[i] * y[i]
 
 
 @compiled
@@ -117,14 +128,14 @@ def run_student(rng, state, tail, u, sweeps, tune, lay, rows, columns, kinds, ar
     state = copied(state)
     nu, none, mean, covariance, count = copied(tail)
     steps = directions(covariance, count, np.zeros(2, dtype=np.int64))
-    at = np.empty(2)
+    at, root, response = np.empty(2), np.empty(columns.y.size), np.empty(columns.y.size)
     for _ in range(sweeps):
-        eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
-        squares = squared(columns, eta)
+        squares = squared_residuals(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
         at[0], at[1] = state[0][0], nu[0]
         move_tail(rng, at, steps, squares, kinds, args)
         state[0][0], nu[0] = at
-        products = student_products(rng, squares, math.exp(at[0]), math.exp(at[1]), columns, lay, rows)
+        draw_weights(rng, squares, math.exp(at[0]), math.exp(at[1]), columns.y, root, response)
+        products = weighted_products(root, response, columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, products)
         if tune:
             count = learn(at, count, mean, covariance)
@@ -141,41 +152,48 @@ class Weighted:
     kinds: np.ndarray
     args: np.ndarray
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         model = self.lay, self.rows, self.columns, self.kinds, self.args
         states = from_arrays(arrays), from_arrays(arrays, "nu_")
         state, tail, u = run_student(rng, *states, arrays["u"], sweeps, tune, *model)
-        return to_arrays(state) | {"u": u} | to_arrays(tail, "nu_")
+        return to_arrays(state) | {"u": u} | to_arrays(tail, "nu_"), 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Heavy:
     """The layout of a model, with the priors of sigma and nu."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "nu_theta"))
     mu: Part
+    tail: tuple[Prior, Prior]
     lay: Layout
     rows: Rows
     kinds: np.ndarray
     args: np.ndarray
 
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """T-distributed targets with one sigma and one nu."""
+        return isinstance(design.family, StudentT) and mixed(design, "mu")
+
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Heavy":
         """From the clusters of the fitted rows."""
         found = parts(design)
-        priors = [found[name].predictor.priors[0] for name in ("sigma", "nu")]
-        table = np.array([coded(prior) for prior in priors])
+        tail = found["sigma"].predictor.priors[0], found["nu"].predictor.priors[0]
+        table = np.array([coded(prior) for prior in tail])
         kinds, args = table[:, 0].astype(np.int64), np.ascontiguousarray(table[:, 1:])
-        return cls(found["mu"], *found["mu"].layout(priors[0], codes, n), kinds, args)
+        return cls(found["mu"], tail, *found["mu"].layout(tail[0], codes, n), kinds, args)
 
     def on(self, data: Data, y: np.ndarray) -> Weighted:
         """The model on data, with the target less its offset."""
         return Weighted(self.lay, self.rows, Columns(*self.mu.matrices(data), y), self.kinds, self.args)
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one, without inner effects yet."""
-        sigma, nu = (start(parts(design)[name].predictor.priors[0], rng) for name in ("sigma", "nu"))
-        state = fresh(starts(self.mu, sigma, rng), self.lay.mean)
+        sigma, nu = (start(prior, rng) for prior in self.tail)
+        state = fresh(starts(self.mu.blocks, sigma, rng), self.lay.mean)
         none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
         tail = fresh(np.array([nu]), np.zeros(0), 1)
         return to_arrays(state) | none | to_arrays(tail, "nu_")

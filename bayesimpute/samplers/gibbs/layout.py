@@ -14,20 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block, pairs
+from bayesimpute.designs.design import Block
+from bayesimpute.designs.graph import partial_correlation_priors
 
-PARTIAL = 0
-"""The kind of a partial correlation; positive numbers have the place of their prior's name in POSITIVE, from 1."""
-POSITIVE = (
-    "HalfNormal",
-    "HalfStudentT",
-    "HalfCauchy",
-    "Exponential",
-    "Gamma",
-    "InverseGamma",
-    "LogNormal",
-    "Uniform",
-)
 FIXED = -1
 """The group of log sigma where it has a formula of its own: it is 0 and nothing moves it."""
 MOST_OUTER = 400
@@ -99,7 +88,7 @@ class Rows(NamedTuple):
 
 def known(prior: Prior) -> bool:
     """Whether there is code for a prior of a deviation."""
-    return prior.name in POSITIVE and prior.positive()
+    return prior.distribution.slice is not None and prior.fits("positive")
 
 
 def ordered(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
@@ -109,6 +98,11 @@ def ordered(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
         totals[b.factor] = totals.get(b.factor, 0) + b.size * b.width
     key = max(totals, key=lambda k: totals[k], default="")
     return [b for b in blocks if b.factor == key], [b for b in blocks if b.factor != key]
+
+
+def few(outer: Sequence[Block]) -> bool:
+    """Whether outer effects are few enough for a matrix of their number."""
+    return sum(b.size * b.width for b in outer) <= MOST_OUTER
 
 
 def layout(
@@ -166,9 +160,7 @@ def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[n
     priors, groups, firsts = [coded(sigma or Prior.of("HalfNormal", 1))], [0 if sigma else FIXED], []
     for k, b in enumerate(blocks):
         firsts.append(len(priors))
-        # 1 + r of a partial correlation in column k is twice a Beta(a, a), a = eta + (q - 2 - k) / 2
-        partial = [(PARTIAL, b.eta + (b.width - 2 - column) / 2, 0.0) for column, _ in pairs(b.width)]
-        priors += [*map(coded, b.priors), *partial]
+        priors += map(coded, [*b.priors, *partial_correlation_priors(b)])
         groups += [max(0, k - inner + 1)] * (len(priors) - len(groups))
     table = np.array(priors)
     integers = (table[:, 0], groups, firsts)
@@ -176,10 +168,11 @@ def _parameters(sigma: Prior | None, blocks: list[Block], inner: int) -> tuple[n
     return kinds, np.ascontiguousarray(table[:, 1:]), of, at
 
 
-def coded(prior: Prior) -> tuple[float, float, float]:
-    """The kind of a prior of a positive number, and its arguments."""
+def coded(prior: Prior) -> tuple[int, float, float]:
+    """The kind of a prior of a positive number or of a partial correlation, and its arguments."""
+    assert prior.distribution.slice is not None
     first, second = (*prior.args, 0.0)[:2]
-    return POSITIVE.index(prior.name) + 1, first, second
+    return prior.distribution.slice, float(first), float(second)
 
 
 def _meetings(

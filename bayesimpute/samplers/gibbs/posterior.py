@@ -9,18 +9,11 @@ import numpy as np
 from bayesimpute.designs import graph
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.sheets import LargeData
-from bayesimpute.samplers.gibbs.engines import ENGINES, Engine, Fitted
-from bayesimpute.samplers.gibbs.one_sigma import Linear
-from bayesimpute.samplers.gibbs.predictors import kind
-from bayesimpute.samplers.gibbs.states import scalars
+from bayesimpute.families import Rows
+from bayesimpute.samplers.gibbs.burn_in import LARGE
+from bayesimpute.samplers.gibbs.engines import Engine, Explorable, Fitted, engine_for
+from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.sampler import Data, SamplerState, Stats, one_by_one
-
-BURN_IN = (30, 40, 50, 80)
-"""Sweeps of a chain's start: the first are forgotten, each of the others takes its directions from those before."""
-LARGE_BURN_IN = (10, 15, 20)
-"""The same of large data, after that on a sample."""
-PLACES = {"theta", "z", "sigma_theta", "sigma_z", "nu_theta"}
-"""The parts of a state that say where a chain's parameters are, not what it has learnt."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,12 +21,17 @@ class GibbsPosterior:
     """The sampler of one model, with what it made of the data that it saw last; not for two threads at a time."""
 
     design: Design
-    codes: dict[str, np.ndarray]
+    codes: Codes
     rows_count: int
     held: dict[str, np.ndarray] = field(default_factory=dict)
     engine: Engine = field(init=False)
     fitted: Fitted = field(init=False)
     seen: "weakref.ref[LargeData] | None" = None
+
+    @classmethod
+    def of(cls, design: Design, data: Data) -> "GibbsPosterior":
+        """Of a model with its first data."""
+        return cls(design=design, codes=clusters(design, data), rows_count=count(design, data))
 
     def __post_init__(self) -> None:
         self._lay_out()
@@ -43,22 +41,24 @@ class GibbsPosterior:
 
         Of large data a sample brings the chain near to where it is to go.
         """
+        burn_in = self.engine.burn_in
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
-            return self._burnt_in(self._start(rng), data, rng, BURN_IN)
+            return self._burnt_in(self.engine.start(rng), data, rng, burn_in.stages)
         small = data.sample()
-        near = of_data(small).init(small, rng)
+        near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
         self._set(data)
-        state = {**self._start(rng).arrays, **{name: near.arrays[name] for name in PLACES & near.arrays.keys()}}
-        return self._burnt_in(SamplerState(state), data, rng, LARGE_BURN_IN)
+        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places}}
+        return self._burnt_in(state, data, rng, LARGE)
 
     def _burnt_in(
-        self, state: SamplerState, data: Data, rng: np.random.Generator, stages: tuple[int, ...]
+        self, arrays: dict[str, np.ndarray], data: Data, rng: np.random.Generator, stages: tuple[int, ...]
     ) -> SamplerState:
         first, *others = stages
-        state, _, _ = self.step(state, data, rng, transitions=first)
+        state, _, _ = self.step(SamplerState(arrays), data, rng, transitions=first)
         for sweeps in others:
-            state, _, _ = self.step(state, data, rng, transitions=sweeps, tune=True)
+            faded = SamplerState(self.engine.burn_in.faded(state.arrays))
+            state, _, _ = self.step(faded, data, rng, transitions=sweeps, tune=True)
         return state
 
     def step(
@@ -66,45 +66,48 @@ class GibbsPosterior:
     ) -> tuple[SamplerState, Draw, Stats]:
         """Some sweeps, then the inner effects."""
         self._set(data)
-        moved = SamplerState(self.fitted.step(rng, state.arrays, transitions, tune))
-        return moved, self.draw(moved), Stats(transitions, 0, 1.0, 0)
+        arrays, acceptance = self.fitted.step(rng, state.arrays, transitions, tune)
+        moved = SamplerState(arrays)
+        return moved, self.draw(moved), Stats(transitions, 0, acceptance, 0)
 
     def explore(
         self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
     ) -> tuple[SamplerState, np.ndarray]:
-        """Transitions one by one; those of a model with one sigma in one compiled call.
+        """Transitions one by one; in one compiled call where the engine has one.
 
         Of large data the transitions are those of a sample, and the state stays.
         """
         if isinstance(data, LargeData) and not data.is_sample:
             small = data.sample()
-            other = of_data(small)
+            other = GibbsPosterior.of(small.design, small)
             return state, other.explore(other.init(small, rng), small, rng, transitions)[1]
         self._set(data)
-        if not isinstance(self.fitted, Linear):
+        if not isinstance(self.fitted, Explorable):
             return one_by_one(self, self.design, state, data, rng, transitions)
         arrays, chain = self.fitted.explore(rng, state.arrays, transitions)
-        return SamplerState(arrays), scalars(self.design, self.engine.mu, self.engine.lay, chain)
+        return SamplerState(arrays), chain
 
     def draw(self, state: SamplerState) -> Draw:
         """The parameters at a state."""
         return graph.assemble(self.design, self.engine.values(state.arrays))
 
     def _lay_out(self) -> None:
-        name = kind(self.design)
-        assert name is not None
-        self.engine = ENGINES[name](self.design, self.codes, self.rows_count)
+        engine = engine_for(self.design)
+        assert engine is not None
+        self.engine = engine.of(self.design, self.codes, self.rows_count)
 
     def _set(self, data: Data) -> None:
         """Cross-products anew if any array is another object than last time."""
         if self._knows(data):
             return
-        codes = {b.key: data[f"codes_{b.key}"] for b in self.design.blocks}
-        y, offset = data["y_data"], self.engine.mu.predictor.offset
-        if len(y) != self.rows_count or any(not np.array_equal(codes[key], self.codes[key]) for key in codes):
-            self.codes, self.rows_count = codes, len(y)
+        codes, n = clusters(self.design, data), count(self.design, data)
+        if n != self.rows_count or any(not np.array_equal(codes[key], self.codes[key]) for key in codes):
+            self.codes, self.rows_count = codes, n
             self._lay_out()
-        self.fitted = self.engine.on(data, y - offset if offset else y)
+        y, offset = data["y_data"], self.design.predictor("mu").offset
+        for added in (o for o in self.design.offsets if o.fitted):  # of mu's alone, or no engine takes the model
+            offset = offset + data[f"X_{added.key}"][:, 0]
+        self.fitted = self.engine.on(data, y - offset if np.any(offset) else y)
         large = isinstance(data, LargeData)
         self.held, self.seen = {} if large else dict(data), weakref.ref(data, self._release) if large else None
 
@@ -119,11 +122,13 @@ class GibbsPosterior:
             self.seen = None
             del self.fitted
 
-    def _start(self, rng: np.random.Generator) -> SamplerState:
-        return SamplerState(self.engine.start(self.design, rng))
+
+def clusters(design: Design, data: Data) -> Codes:
+    """Of the fitted rows, by block."""
+    return {b.key: data[f"codes_{b.key}"] for b in design.blocks}
 
 
-def of_data(data: LargeData) -> GibbsPosterior:
-    """The sampler of the model that large data, or a sample of them, are of."""
-    codes = {b.key: data[f"codes_{b.key}"] for b in data.design.blocks}
-    return GibbsPosterior(design=data.design, codes=codes, rows_count=len(data["y_data"]))
+def count(design: Design, data: Data) -> int:
+    """The number of fitted rows: those with an observed target, or all where a parameter is about all."""
+    everywhere = [p.key for p in design.predictors if p.matrix is not None and p.parameter.rows is Rows.ALL]
+    return max([len(data["y_data"]), *(len(data[f"X_{key}"]) for key in everywhere)])

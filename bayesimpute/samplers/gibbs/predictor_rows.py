@@ -72,20 +72,12 @@ def squared_residuals(columns, b, u, lay, rows):
 
 
 @compiled
-def divided(columns, theta, z, lay, rows, scale_columns):
-    """All of mu's columns divided by sigma."""
-    eta = predicted(scale_columns, outer_effects(theta, lay, z), np.zeros((0, 0)), lay, rows)
-    x, z, w, y = columns.x.copy(), columns.z.copy(), columns.w.copy(), columns.y.copy()
-    for i in range(y.size):
-        by = math.exp(min(-eta[i] - scale_columns.y[0], FARTHEST))
-        y[i] *= by
-        for a in range(x.shape[1]):
-            x[i, a] *= by
-        for a in range(z.shape[1]):
-            z[i, a] *= by
-        for a in range(w.shape[1]):
-            w[i, a] *= by
-    return Columns(x, z, w, y)
+def inverse_sigma(theta, z, columns, lay, rows):
+    """1 / sigma of each row: the root of its weight; of the rows of sigma's predictor."""
+    out = predicted(columns, outer_effects(theta, lay, z), np.zeros((0, 0)), lay, rows)
+    for i in range(out.size):
+        out[i] = math.exp(min(-out[i] - columns.y[0], FARTHEST))
+    return out
 
 
 def members(sigma: Part, codes: list[np.ndarray], n: int) -> Members:

@@ -1,4 +1,4 @@
-"""Which models the sampler takes, and what their linear predictors are made of."""
+"""What linear predictors are made of, and which are of the kind that most engines share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,11 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Block, Design, Predictor
-from bayesimpute.families import Bernoulli, Family, Gaussian, StudentT
-from bayesimpute.samplers.gibbs.layout import MOST_OUTER, Layout, Rows, known, layout, ordered
+from bayesimpute.samplers.gibbs.layout import Layout, Rows, few, known, layout, ordered
 from bayesimpute.samplers.sampler import Data
 
 Codes = Mapping[str, np.ndarray]
 """The clusters of the fitted rows, by block."""
-LINKS = ("logit", "probit")
-"""Of yes/no targets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +53,24 @@ def parts(design: Design) -> dict[str, Part]:
     return found | {"mu": Part(found["mu"].predictor, *ordered(blocks["mu"]))}
 
 
-def kind(design: Design) -> str | None:
-    """Which of ``engines.ENGINES`` draws from the model; None if it is none that they draw from exactly."""
-    mu = parts(design).get("mu")
-    if mu is None or any(len(b.parts) != 1 for b in design.blocks) or mu.predictor.matrix is None:
-        return None
-    if sum(b.size * b.width for b in mu.outer) > MOST_OUTER or not _priors_known(design):
-        return None
-    return _kind(design.family, {p.key for p in design.predictors if p.matrix is not None}, mu.predictor.offset)
+def mixed(design: Design, *formulas: str) -> bool:
+    """Whether these parameters and no others, mu among them, have linear predictors, each a mixed model of its own.
+
+    So a block has effects of one parameter alone. There are few outer effects of mu; coefficients have normal priors,
+    all the rest priors of positive numbers for which there is code.
+    """
+    return (
+        {p.key for p in design.predictors if p.matrix is not None} == set(formulas)
+        and all(len(b.parts) == 1 for b in design.blocks)
+        and shifted(design) <= {"mu"}
+        and few(parts(design)["mu"].outer)
+        and _priors_known(design)
+    )
 
 
-def _kind(family: Family, formulas: set[str], offset: float) -> str | None:
-    if isinstance(family, Gaussian):
-        return "formula for sigma" if "sigma" in formulas else "one sigma"
-    if isinstance(family, StudentT):
-        return None if {"sigma", "nu"} & formulas else "heavy tails"
-    if isinstance(family, Bernoulli):
-        return "yes or no" if family.link in LINKS and not offset else None
-    return None
+def shifted(design: Design) -> frozenset[str]:
+    """The linear predictors to which something is added row by row."""
+    return frozenset(offset.predictor for offset in design.offsets if offset.fitted)
 
 
 def _priors_known(design: Design) -> bool:
@@ -82,8 +79,3 @@ def _priors_known(design: Design) -> bool:
     positive = [prior for p in design.predictors if p.matrix is None for prior in p.priors]
     positive += [prior for b in design.blocks for prior in b.priors]
     return all(prior.name == "Normal" for prior in normal) and all(map(known, positive))
-
-
-def supported(design: Design) -> bool:
-    """Whether the model is one that the sampler draws from exactly."""
-    return kind(design) is not None

@@ -1,22 +1,25 @@
 """Sweeps of a model with a formula for sigma: those of mu on weighted rows, those of sigma given the residuals."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
+from bayesimpute.families import Gaussian
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
-from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, divided, members
-from bayesimpute.samplers.gibbs.predictors import Codes, Part, parts
-from bayesimpute.samplers.gibbs.products import cross_products
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
-from bayesimpute.samplers.gibbs.states import Arrays, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import run
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled:
+class Divided:
     """A model with a formula for sigma on its data; theta's first place, log sigma, is 0 in both states and stays."""
 
     lay: Layout
@@ -27,22 +30,24 @@ class Scaled:
     mu_rows: Rows
     mu_columns: Columns
 
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> dict[str, np.ndarray]:
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both predictors, each with the inner effects of mu."""
         state, scale, u = from_arrays(arrays), from_arrays(arrays, "sigma_"), np.zeros((0, 0))
         for _ in range(sweeps):
-            weighted = divided(self.mu_columns, scale[0], scale[1], self.lay, self.rows, self.columns)
-            products = cross_products(*weighted, self.mu_lay, self.mu_rows)
+            root = inverse_sigma(scale[0], scale[1], self.columns, self.lay, self.rows)
+            response = self.mu_columns.y * root
+            products = weighted_products(root, response, self.mu_columns, self.mu_lay, self.mu_rows)
             state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
             of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
             scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
-        return to_arrays(state) | {"u": u} | to_arrays(scale, "sigma_")
+        return to_arrays(state) | {"u": u} | to_arrays(scale, "sigma_"), 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Scaled:
     """What does not change with the data: layouts and members of clusters, of sigma's predictor and of mu's."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "sigma_theta", "sigma_z"))
     mu: Part
     sigma: Part
     scale_lay: Layout
@@ -51,29 +56,33 @@ class Frame:
     lay: Layout
     rows: Rows
 
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Numbers with a formula for log sigma."""
+        return isinstance(design.family, Gaussian) and mixed(design, "mu", "sigma")
+
     @classmethod
-    def of(cls, design: Design, codes: Codes, n: int) -> "Frame":
+    def of(cls, design: Design, codes: Codes, n: int) -> "Scaled":
         """From the clusters of the fitted rows."""
         found = parts(design)
         mu, sigma = found["mu"], found["sigma"]
         own = members(sigma, [codes[b.key] for b in sigma.blocks], n)
         return cls(mu, sigma, *sigma.layout(None, codes, n), own, *mu.layout(None, codes, n))
 
-    def on(self, data: Data, y: np.ndarray) -> Scaled:
+    def on(self, data: Data, y: np.ndarray) -> Divided:
         """The model on data, with the target less its offset."""
         offset = np.full(1, self.sigma.predictor.offset)
         own = Columns(*self.sigma.matrices(data), offset)
         of_mu = Columns(*self.mu.matrices(data), y)
-        return Scaled(self.scale_lay, self.scale_rows, own, self.members, self.lay, self.rows, of_mu)
+        return Divided(self.scale_lay, self.scale_rows, own, self.members, self.lay, self.rows, of_mu)
 
-    def start(self, design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one; inner effects are drawn by the first step."""
-        del design
-        mu = fresh(starts(self.mu, 0.0, rng), self.lay.mean)
+        mu = fresh(starts(self.mu.blocks, 0.0, rng), self.lay.mean)
         normals = sum(b.size * b.width for b in self.sigma.blocks)
         gamma = [p.args[0] + rng.uniform(-0.5, 0.5) * min(p.args[1], 1.0) for p in self.sigma.predictor.priors]
         z = np.concatenate([gamma, np.zeros(normals)])
-        sigma = fresh(starts(self.sigma, 0.0, rng), z, len(gamma))
+        sigma = fresh(starts(self.sigma.blocks, 0.0, rng), z, len(gamma))
         return to_arrays(mu) | {"u": np.zeros((0, 0))} | to_arrays(sigma, "sigma_")
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:

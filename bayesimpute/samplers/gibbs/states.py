@@ -1,11 +1,11 @@
 """States of chains as plain arrays: fresh ones, and what a predictor's part of one says about its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, effect_units
+from bayesimpute.designs.design import Block, Design, effect_units
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
 from bayesimpute.samplers.gibbs.predictors import Part
@@ -13,6 +13,8 @@ from bayesimpute.samplers.gibbs.predictors import Part
 State = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 """Theta, z, and what was learnt: mean, covariance, from how many sweeps."""
 Arrays = Mapping[str, np.ndarray]
+Moved = tuple[dict[str, np.ndarray], float]
+"""The next state, and the share of proposals that were accepted: 1 of an engine that makes none."""
 NAMES = ("theta", "z", "mean", "covariance", "count")
 SPREAD = 1.0
 """Half the width of the starts of log sigma and log sd around the medians of their priors, and of artanh of the partial
@@ -36,29 +38,36 @@ def fresh(theta: np.ndarray, z: np.ndarray, more: int = 0) -> State:
     return theta, z.copy(), np.zeros(size), np.zeros((size, size)), 0.0
 
 
-def starts(part: Part, sigma: float, rng: np.random.Generator) -> np.ndarray:
+def starts(blocks: Sequence[Block], sigma: float, rng: np.random.Generator, spread: float = SPREAD) -> np.ndarray:
     """Theta from log sigma and the priors of deviations."""
     theta = [sigma]
-    for b in part.blocks:
-        theta += [start(prior, rng) for prior in b.priors]
-        theta += list(rng.uniform(-SPREAD, SPREAD, b.width * (b.width - 1) // 2))
+    for b in blocks:
+        theta += [start(prior, rng, spread) for prior in b.priors]
+        theta += list(rng.uniform(-spread, spread, b.width * (b.width - 1) // 2))
     return np.array(theta)
 
 
-def start(prior: Prior, rng: np.random.Generator) -> float:
+def start(prior: Prior, rng: np.random.Generator, spread: float = SPREAD) -> float:
     """The log of a value near the middle of a prior of positive numbers."""
-    if prior.name == "Uniform":
+    if prior.support == "interval":
         lower, upper = prior.args
         return float(np.log(lower + (upper - lower) * rng.uniform(0.1, 0.9)))
     middle = np.median(prior.draw(np.random.default_rng(0), 1001))
-    return float(np.log(middle) + rng.uniform(-SPREAD, SPREAD))
+    return float(np.log(middle) + rng.uniform(-spread, spread))
 
 
 def predictor_values(part: Part, lay: Layout, theta: np.ndarray, z: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:
     """The vectors of a predictor as the graph has them."""
     b = outer_effects(theta, lay, z)
-    values: dict[str, np.ndarray] = {part.predictor.key: b[: lay.coefficients]}
-    for k, (block, first, at) in enumerate(zip(part.blocks, lay.firsts, lay.offsets, strict=True)):
+    return {part.predictor.key: b[: lay.coefficients]} | block_values(part.blocks, lay, theta, b, u)
+
+
+def block_values(
+    blocks: Sequence[Block], lay: Layout, theta: np.ndarray, b: np.ndarray, u: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Deviations, partial correlations and effects of blocks, from theta, the outer vector and the inner effects."""
+    values: dict[str, np.ndarray] = {}
+    for k, (block, first, at) in enumerate(zip(blocks, lay.firsts, lay.offsets, strict=True)):
         end = first + block.width
         values[f"{block.key}_sd"] = np.exp(theta[first:end])
         if block.width > 1:

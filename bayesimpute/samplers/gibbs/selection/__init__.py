@@ -18,33 +18,3 @@ Multivariate Anal. 124:451). So a sweep is
 Everything is exact. Efficiency rests on the ridge: how coefficients and effects follow rho is learnt while the chain
 adapts. Measured: ``benchmarks/test_selection_bench.py``.
 """
-
-from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design
-from bayesimpute.families import HeckmanGaussian, HeckmanProbit
-from bayesimpute.samplers.gibbs.layout import MOST_OUTER, known, ordered
-
-
-def selects(design: Design) -> bool:
-    """Whether the model is a selection model that the sampler draws from exactly."""
-    if not isinstance(design.family, HeckmanGaussian | HeckmanProbit) or design.family.rho is not None:
-        return False
-    parameters = {p.key: p for p in design.predictors}
-    equations, numbers = [parameters.pop("mu"), parameters.pop("selection")], parameters
-    _, outer = ordered(design.blocks)
-    return (
-        all(p.matrix is not None and all(prior.name == "Normal" for prior in p.priors) for p in equations)
-        and not equations[1].offset
-        and (isinstance(design.family, HeckmanGaussian) or not equations[0].offset)
-        and all(p.matrix is None for p in numbers.values())
-        and correlation_known(numbers["rho"].priors[0])
-        and all(known(prior) for prior in ("sigma" in numbers and numbers["sigma"].priors) or ())
-        and all(known(prior) for b in design.blocks for prior in b.priors)
-        and all({parameter for parameter, _ in b.parts} <= {"mu", "selection"} for b in design.blocks)
-        and sum(b.size * b.width for b in outer) <= MOST_OUTER
-    )
-
-
-def correlation_known(prior: Prior) -> bool:
-    """Whether there is code for a prior of rho."""
-    return prior.name in ("Uniform", "ScaledBeta", "FisherNormal") and prior.correlation()

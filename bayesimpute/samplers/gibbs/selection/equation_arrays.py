@@ -1,6 +1,5 @@
 """From a design and what the graph's containers hold to the arrays of both equations."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +7,10 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Block, Design, Predictor
 from bayesimpute.families import HeckmanProbit
-from bayesimpute.samplers.gibbs.layout import POSITIVE, Layout, Rows, layout, ordered
+from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded, layout, ordered
+from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.selection.equations import Equation, Pair
-from bayesimpute.samplers.gibbs.selection.ridge import BETA, FISHER
 from bayesimpute.samplers.sampler import Data
 
 
@@ -24,10 +23,9 @@ class Frame:
     outer: list[Block]
     lay: Layout
     rows: Rows
-    observed: int
 
     @classmethod
-    def of(cls, design: Design, codes: Mapping[str, np.ndarray], observed: int, n: int) -> "Frame":
+    def of(cls, design: Design, codes: Codes, n: int) -> "Frame":
         """From the clusters of the fitted rows.
 
         A block of mu alone knows those of observed rows, which are the first; where another block has the same key, the
@@ -38,7 +36,7 @@ class Frame:
         whole = {b.key: np.pad(longest[b.factor], (0, n - len(longest[b.factor]))) for b in design.blocks}
         mu, selection = _equations(design)
         lay, rows = layout(mu.priors + selection.priors, None, inner, outer, whole, n)
-        return cls(design, inner, outer, lay, rows, observed)
+        return cls(design, inner, outer, lay, rows)
 
     @property
     def blocks(self) -> list[Block]:
@@ -50,17 +48,17 @@ class Frame:
         """Of the parameters."""
         return {p.key: p for p in self.design.predictors}
 
-    def on(self, data: Data) -> Pair:
-        """Both equations on data."""
+    def on(self, data: Data, y: np.ndarray) -> Pair:
+        """Both equations on data, with the outcome less mu's offset."""
         mu, selection = _equations(self.design)
-        n, observed = len(data["X_selection"]), self.observed
+        n, observed = len(data["X_selection"]), len(y)
         x = np.hstack([_padded(data["X_mu"], n), data["X_selection"]])
         of_x = np.repeat([False, True], [len(mu.priors), len(selection.priors)])
         z, of_z = _beside(self.inner, data, n)
         w, of_w = _beside(self.outer, data, n)
         binary = isinstance(self.design.family, HeckmanProbit)
         return Pair(
-            y=np.ascontiguousarray(data["y_data"] - mu.offset, dtype=float),
+            y=np.ascontiguousarray(y, dtype=float),
             mu=_equation(x[:observed], z[:observed], w[:observed], ~of_x, ~of_z, ~of_w),
             selection=_equation(x, z, w, of_x, of_z, of_w),
             codes=self.rows.codes,
@@ -70,7 +68,7 @@ class Frame:
             deviations=self._deviations(),
             first=self._products(x * of_x, z * of_z, w * of_w),
             second=self._products(x[:observed], z[:observed], w[:observed]),
-            sigma=(1, 1.0, 0.0) if binary else _positive(self.predictors["sigma"].priors[0]),
+            sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
             rho=correlation(self.predictors["rho"].priors[0]),
             binary=binary,
         )
@@ -95,21 +93,13 @@ class Frame:
 
 def correlation(prior: Prior) -> np.ndarray:
     """A prior of rho as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
-    if prior.name == "FisherNormal":
-        return np.array([FISHER, *prior.args, -1.0, 1.0])
-    if prior.name == "ScaledBeta":
-        return np.array([BETA, *prior.args, -1.0, 1.0])
-    return np.array([BETA, 1.0, 1.0, *prior.args])
+    assert prior.distribution.ridge is not None
+    return np.array(prior.distribution.ridge(*prior.args))
 
 
 def _equations(design: Design) -> tuple[Predictor, Predictor]:
     found = {p.key: p for p in design.predictors}
     return found["mu"], found["selection"]
-
-
-def _positive(prior: Prior) -> tuple[int, float, float]:
-    first, second = (*prior.args, 0.0)[:2]
-    return POSITIVE.index(prior.name) + 1, float(first), float(second)
 
 
 def _selecting(block: Block) -> np.ndarray:

@@ -24,8 +24,6 @@ from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.selection.equations import predict
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
-BETA, FISHER = 0, 1
-"""Priors of rho: (1 + rho) / 2 is Beta, between bounds; artanh rho is Normal."""
 FARTHEST = 18.0
 """Of artanh rho: beyond it rho is 1 to rounding."""
 WIDTH = 8.0
@@ -46,10 +44,10 @@ SINGULAR = 1e-6
 
 @compiled
 def log_prior_rho(prior, zeta):
-    """Of artanh rho, with the Jacobian, up to a constant."""
+    """Of artanh rho, with the Jacobian, up to a constant: kind 0, (1 + rho) / 2 is Beta, between bounds; 1, Normal."""
     if abs(zeta) > FARTHEST:
         return -np.inf
-    if prior[0] == FISHER:
+    if prior[0] == 1:
         return -0.5 * ((zeta - prior[1]) / prior[2]) ** 2
     if not prior[3] < math.tanh(zeta) < prior[4]:
         return -np.inf

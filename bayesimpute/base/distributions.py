@@ -1,0 +1,234 @@
+"""The distributions that a prior can be, each one object with all that there is to know of it.
+
+To add one, add an entry to :data:`DISTRIBUTIONS`. It says what each parameter is: a ``location`` and a ``scale`` follow
+the units of the variable, a ``rate`` goes against them, a ``shape`` ignores them. Names and parameters are PyMC's.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import betaln, gammaln, log_expit
+
+Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
+Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
+
+
+@dataclass(frozen=True)
+class Through:
+    """How a distribution is a function of one of PyMC's.
+
+    Parameters
+    ----------
+    base : str
+        The name of that one, with the same parameters.
+    map, back : callable
+        From its values, and to them, of arrays.
+    symbolic : callable
+        As `map`, of a tensor in a PyMC model.
+    """
+
+    base: str
+    map: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+    symbolic: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """A distribution.
+
+    Parameters
+    ----------
+    parameters : mapping of str to Role
+        What its parameters are, in the order in which PyMC takes them.
+    support : Support
+        Where it lives.
+    draw : callable
+        From a generator, a number of draws and the parameters to independent draws.
+    density : callable or None
+        Log density from values and the parameters; of distributions that coefficients may have.
+    fisher : callable or None
+        Log density of z = artanh(r) from z and the parameters where r is distributed so; of priors of a correlation.
+    whole : callable or None
+        Of the distribution of an absolute value: from its parameters to name and parameters of the one on the whole
+        line.
+    through : Through or None
+        Of which distribution of PyMC's it is a function; None: it is one of PyMC's.
+    middle : bool
+        Whether its middle may be far from 1 on a standardised scale, so that chains have to start around its median.
+    slice : int or None
+        The number by which the compiled samplers know its density of a positive number, or, 0, of a partial
+        correlation (``samplers/gibbs/densities.py``); None: they have no code for it.
+    ridge : callable or None
+        The same of a correlation, from the parameters to kind, two arguments and bounds
+        (``samplers/gibbs/selection/ridge.py``).
+    """
+
+    parameters: Mapping[str, Role]
+    support: Support
+    draw: Callable[..., np.ndarray]
+    density: Callable[..., np.ndarray] | None = None
+    fisher: Callable[..., np.ndarray] | None = None
+    whole: Callable[..., tuple[str, tuple[float, ...]]] | None = None
+    through: Through | None = None
+    middle: bool = False
+    slice: int | None = None
+    ridge: Callable[..., tuple[float, ...]] | None = None
+
+
+def _normal(x: np.ndarray, mu: float, sigma: float) -> np.ndarray:
+    return -0.5 * ((x - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+
+def _student(x: np.ndarray, nu: float, mu: float, sigma: float) -> np.ndarray:
+    constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(sigma)
+    return constant - (nu + 1) / 2 * np.log1p(((x - mu) / sigma) ** 2 / nu)
+
+
+def _uniform(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
+    return np.where((x >= lower) & (x <= upper), -np.log(upper - lower), -np.inf)
+
+
+def _uniform_fisher(z: np.ndarray, lower: float, upper: float) -> np.ndarray:
+    # with u = (1 + r) / 2 = expit(2 z), dr / dz = 1 - r^2 = 4 u (1 - u)
+    low, high = log_expit(2 * z), log_expit(-2 * z)
+    return _uniform(np.tanh(z), lower, upper) + np.log(4) + low + high
+
+
+def _beta_fisher(z: np.ndarray, alpha: float, beta: float) -> np.ndarray:
+    return alpha * log_expit(2 * z) + beta * log_expit(-2 * z) - betaln(alpha, beta) + np.log(2)
+
+
+def _draw_student(rng: np.random.Generator, n: int, nu: float, mu: float, sigma: float) -> np.ndarray:
+    return mu + sigma * rng.standard_t(nu, n)
+
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "Normal": Distribution(
+        parameters={"mu": "location", "sigma": "scale"},
+        support="real",
+        draw=lambda rng, n, mu, sigma: rng.normal(mu, sigma, n),
+        density=_normal,
+    ),
+    "StudentT": Distribution(
+        parameters={"nu": "shape", "mu": "location", "sigma": "scale"},
+        support="real",
+        draw=_draw_student,
+        density=_student,
+    ),
+    "Cauchy": Distribution(
+        parameters={"alpha": "location", "beta": "scale"},
+        support="real",
+        draw=lambda rng, n, alpha, beta: alpha + beta * rng.standard_cauchy(n),
+        density=lambda x, alpha, beta: _student(x, 1.0, alpha, beta),
+    ),
+    "Laplace": Distribution(
+        parameters={"mu": "location", "b": "scale"},
+        support="real",
+        draw=lambda rng, n, mu, b: rng.laplace(mu, b, n),
+        density=lambda x, mu, b: -np.abs(x - mu) / b - np.log(2 * b),
+    ),
+    "Uniform": Distribution(
+        parameters={"lower": "lower", "upper": "upper"},
+        support="interval",
+        draw=lambda rng, n, lower, upper: rng.uniform(lower, upper, n),
+        density=_uniform,
+        fisher=_uniform_fisher,
+        slice=8,
+        ridge=lambda lower, upper: (0, 1.0, 1.0, lower, upper),
+    ),
+    "HalfNormal": Distribution(
+        parameters={"sigma": "scale"},
+        support="positive",
+        draw=lambda rng, n, sigma: np.abs(rng.normal(0, sigma, n)),
+        whole=lambda sigma: ("Normal", (0.0, sigma)),
+        slice=1,
+    ),
+    "HalfStudentT": Distribution(
+        parameters={"nu": "shape", "sigma": "scale"},
+        support="positive",
+        draw=lambda rng, n, nu, sigma: np.abs(_draw_student(rng, n, nu, 0, sigma)),
+        whole=lambda nu, sigma: ("StudentT", (nu, 0.0, sigma)),
+        slice=2,
+    ),
+    "HalfCauchy": Distribution(
+        parameters={"beta": "scale"},
+        support="positive",
+        draw=lambda rng, n, beta: np.abs(beta * rng.standard_cauchy(n)),
+        whole=lambda beta: ("Cauchy", (0.0, beta)),
+        slice=3,
+    ),
+    "Exponential": Distribution(
+        parameters={"lam": "rate"},
+        support="positive",
+        draw=lambda rng, n, lam: rng.exponential(1 / lam, n),
+        whole=lambda lam: ("Laplace", (0.0, 1 / lam)),
+        slice=4,
+    ),
+    "Gamma": Distribution(
+        parameters={"alpha": "shape", "beta": "rate"},
+        support="positive",
+        draw=lambda rng, n, alpha, beta: rng.gamma(alpha, 1 / beta, n),
+        middle=True,
+        slice=5,
+    ),
+    "InverseGamma": Distribution(
+        parameters={"alpha": "shape", "beta": "scale"},
+        support="positive",
+        draw=lambda rng, n, alpha, beta: beta / rng.gamma(alpha, 1, n),
+        middle=True,
+        slice=6,
+    ),
+    "LogNormal": Distribution(
+        parameters={"mu": "log location", "sigma": "shape"},
+        support="positive",
+        draw=lambda rng, n, mu, sigma: rng.lognormal(mu, sigma, n),
+        middle=True,
+        slice=7,
+    ),
+    "Beta": Distribution(
+        parameters={"alpha": "shape", "beta": "shape"},
+        support="unit",
+        draw=lambda rng, n, alpha, beta: rng.beta(alpha, beta, n),
+        slice=0,
+    ),
+    # a draw is one correlation of a 2 x 2 matrix: 2 Beta(eta, eta) - 1 (Lewandowski, Kurowicka & Joe 2009)
+    "LKJ": Distribution(
+        parameters={"eta": "shape"},
+        support="correlation",
+        draw=lambda rng, n, eta: 2 * rng.beta(eta, eta, n) - 1,
+    ),
+    "ScaledBeta": Distribution(
+        parameters={"alpha": "shape", "beta": "shape"},
+        support="signed unit",
+        draw=lambda rng, n, alpha, beta: 2 * rng.beta(alpha, beta, n) - 1,
+        fisher=_beta_fisher,
+        through=Through("Beta", lambda b: 2 * b - 1, lambda r: (r + 1) / 2, lambda b: 2 * b - 1),
+        ridge=lambda alpha, beta: (0, alpha, beta, -1.0, 1.0),
+    ),
+    # of a correlation r: its Fisher's z, artanh r, is Normal
+    "FisherNormal": Distribution(
+        parameters={"mu": "location", "sigma": "scale"},
+        support="signed unit",
+        draw=lambda rng, n, mu, sigma: np.tanh(rng.normal(mu, sigma, n)),
+        fisher=_normal,
+        through=Through("Normal", np.tanh, np.arctanh, lambda z: z.tanh()),
+        ridge=lambda mu, sigma: (1, mu, sigma, -1.0, 1.0),
+    ),
+}
+
+
+def moved(value: float, role: Role, shift: float, unit: float) -> float:
+    """A parameter of the distribution of (x - shift) / unit from that of the distribution of x."""
+    if role in ("location", "lower", "upper"):
+        return (value - shift) / unit
+    if role == "scale":
+        return value / unit
+    if role == "rate":
+        return value * unit
+    if role == "log location":
+        return value - math.log(unit)
+    return value

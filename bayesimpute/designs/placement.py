@@ -1,0 +1,171 @@
+"""A design on one data set: which rows its model is fitted to, which it predicts for, and the cluster of each row.
+
+A :class:`~bayesimpute.designs.design.Design` knows no rows, so that one model can be placed on many data: on those that
+it was described on, on a part of them, on completed datasets, on rows and clusters that it never saw. The effects of a
+cluster that it never saw are drawn from their population distribution (:meth:`Placement.with_new_clusters`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.design import Design, Draw
+from bayesimpute.families import Rows
+from bayesimpute.plan.targets import Target
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placement:
+    """A design on one data set.
+
+    Parameters
+    ----------
+    design : Design
+        The model.
+    codes : mapping of str to ndarray of int, shape (row,)
+        By block the cluster of each row of the data; from the block's size on, clusters that the model never saw.
+    learn_rows, model_rows : ndarray of int, shape (fitted unit,)
+        A row of each unit whose value of the target the model is fitted to; and then those that were not selected,
+        which only a selection model knows.
+    impute_rows : ndarray of int, shape (imputed unit,)
+        A row of each unit whose value is drawn.
+    apart : ndarray of bool, shape (imputed unit,)
+        Which of these could not have been selected.
+    """
+
+    design: Design
+    codes: Mapping[str, np.ndarray]
+    learn_rows: np.ndarray
+    model_rows: np.ndarray
+    impute_rows: np.ndarray
+    apart: np.ndarray
+
+    @classmethod
+    def of(cls, design: Design, target: Target, incomplete: Incomplete) -> "Placement":
+        """The design on the data whose rows a target has."""
+        return cls(
+            design=design,
+            codes={b.key: incomplete.codes(b.factor) for b in design.blocks},
+            learn_rows=target.learn_rows,
+            model_rows=target.model_rows,
+            impute_rows=target.missing_rows,
+            apart=target.apart[target.impute],
+        )
+
+    @classmethod
+    def elsewhere(cls, design: Design, described: Incomplete, incomplete: Incomplete) -> "Placement":
+        """The design on rows to predict for, beside the data that it was described on: clusters keep their labels."""
+        none, rows = np.zeros(0, dtype=np.int64), np.arange(len(incomplete.frame))
+        return cls(
+            design=design,
+            codes={b.key: _matched(described.labels(b.factor), incomplete, b.factor) for b in design.blocks},
+            learn_rows=none,
+            model_rows=none,
+            impute_rows=rows,
+            apart=np.zeros(len(rows), dtype=bool),
+        )
+
+    @cached_property
+    def learns(self) -> np.ndarray:
+        """Which rows the model is fitted to the target's values of, bool, up to the last row that it is fitted to."""
+        mask = np.zeros(self.model_rows.max(initial=-1) + 1, dtype=bool)
+        mask[self.learn_rows] = True
+        return mask
+
+    @cached_property
+    def fitted_rows(self) -> Mapping[str, np.ndarray]:
+        """The rows that each matrix is needed at to fit the model."""
+        at = {Rows.OBSERVED: self.learn_rows, Rows.ALL: self.model_rows}
+        design = self.design
+        common = {p.parameter.name: at[p.parameter.rows] for p in design.predictors}
+        added = {o.key: at[design.rows(o.predictor)] for o in design.offsets}
+        return common | {b.key: at[b.rows] for b in design.blocks} | added
+
+    @cached_property
+    def fitted_codes(self) -> Mapping[str, np.ndarray]:
+        """The clusters of these rows as the graph holds them, by container."""
+        rows = self.fitted_rows
+        return {f"codes_{key}": codes[rows[key]].astype(np.int32) for key, codes in self.codes.items()}
+
+    def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
+        """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
+
+        Rows with an observed target come first, so that what is learnt from all rows has them in common with the rest.
+        """
+        fitted = {key: m for key, m in matrices.items() if key in self.design.fitted_keys}
+        data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in fitted.items()}
+        data |= self.fitted_codes
+        return data | {"y_data": self.response(y)}
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """The standardised values of the target that its model is fitted to, from those of all rows, shape (unit,)."""
+        return (y[self.learn_rows] - self.design.centre) / self.design.scale
+
+    def side(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The columns that the family reads at all fitted rows, by container, from columns of all rows."""
+        return {f"side_{role}": values[column][self.model_rows] for role, column in self.design.side.items()}
+
+    def codes_at(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The clusters of some rows, by block."""
+        return {key: codes[rows] for key, codes in self.codes.items()}
+
+    def eta(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The standardised linear predictors at `rows`, each of shape (row,), given a draw and matrices of all rows."""
+        return self.eta_at(draw, {key: matrix[rows] for key, matrix in matrices.items()}, rows)
+
+    def eta_at(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
+        return self.design.eta(draw, matrices, self.codes_at(rows), len(rows))
+
+    def predict(self, draw: Draw, matrices: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The family's parameters at `rows` on the response scale and in the target's units.
+
+        Each is of shape (row,); with labels, (row, label).
+        """
+        return self.design.respond(self.eta(draw, matrices, rows))
+
+    def missing(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same at the rows that are imputed; units that could not be selected have selection at minus infinity."""
+        rows = self.impute_rows
+        return self.missing_at(draw, {key: matrix[rows] for key, matrix in matrices.items()})
+
+    def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The same from matrices that have these rows only."""
+        theta = self.design.respond(self.eta_at(draw, matrices, self.impute_rows))
+        selection = self.design.family.selection
+        if selection is not None:
+            name = selection.parameter
+            theta[name] = np.where(self.apart, -np.inf, theta[name])
+        return theta
+
+    def with_new_clusters(self, draw: Draw, rng: np.random.Generator) -> Draw:
+        """The draw, with effects of the clusters that the model never saw, from their population distribution."""
+        grown = dict(draw)
+        for b in self.design.blocks:
+            new = int(self.codes[b.key].max(initial=-1)) + 1 - b.size
+            if new > 0:
+                effects = rng.standard_normal((new, b.width)) @ draw[f"{b.key}_root"].T
+                grown[b.key] = np.concatenate([draw[b.key], effects])
+        return grown
+
+    def of_clusters(self, factor: str, taken: np.ndarray) -> "Placement":
+        """The model of some clusters of a key, numbered anew in the order given; other rows have the code -1."""
+        blocks = self.design.blocks
+        size = max(b.size for b in blocks if b.factor == factor)
+        new = np.full(size, -1)
+        new[taken] = np.arange(len(taken))
+        mine = {b.key for b in blocks if b.factor == factor}
+        smaller = tuple(replace(b, size=len(taken)) if b.key in mine else b for b in blocks)
+        codes = {key: new[codes] if key in mine else codes for key, codes in self.codes.items()}
+        return replace(self, design=replace(self.design, blocks=smaller), codes=codes)
+
+
+def _matched(known: tuple, incomplete: Incomplete, factor: str) -> np.ndarray:
+    """The codes of a key's clusters, those with a known label first."""
+    places = {label: k for k, label in enumerate(known)}
+    for label in incomplete.labels(factor):
+        places.setdefault(label, len(places))
+    return np.array([places[label] for label in incomplete.labels(factor)], dtype=np.int64)[incomplete.codes(factor)]

@@ -1,0 +1,232 @@
+"""What values a variable takes, whatever its distribution: one class a kind, :data:`VALUES` is the one registry.
+
+A family says which values its variable takes; of the variable's own column they are an object, with its labels or its
+precision. Whoever depends on what is imputed and not on how asks that object: how a chain starts, what is recorded of
+the imputed cells, how these are kept and shown.
+
+**To add a kind of values**: write one final frozen dataclass here and add one line to ``VALUES``. The contract tests
+take their cases from :attr:`Values.support`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, final
+
+import numpy as np
+from scipy.special import expit, logit
+
+from bayesimpute.data.columns import Column
+
+SINGLE = frozenset({"float32", "Float32", "float[pyarrow]"})
+"""How pandas writes the types of single-precision columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """An interval, or the whole numbers in it.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends; whole numbers include them, an interval does not.
+    whole : bool
+        Whether there are only whole numbers in it.
+    """
+
+    low: float = -np.inf
+    high: float = np.inf
+    whole: bool = False
+
+    @property
+    def points(self) -> np.ndarray | None:
+        """All values in ascending order, shape (value,); None if there is no end of them."""
+        return np.arange(self.low, self.high + 1) if self.whole and np.isfinite(self.high - self.low) else None
+
+    def contains(self, values: np.ndarray) -> np.ndarray:
+        """Bool, of the shape of the values; NaN is nowhere."""
+        if self.whole:
+            return (values >= self.low) & (values <= self.high) & (values == np.round(values))
+        return (values > self.low) & (values < self.high)
+
+    def __str__(self) -> str:
+        return f"{'whole ' * self.whole}numbers from {self.low:g} to {self.high:g}"
+
+
+class Values(ABC):
+    """The values of one variable; subclasses are frozen dataclasses."""
+
+    name: ClassVar[str]
+    """Its key in ``VALUES``."""
+    words: ClassVar[str]
+    """What such a variable is called."""
+    unlike: ClassVar[str] = ""
+    """What is said of numbers that are not such values, after "a number"."""
+    labels: tuple[str, ...] = ()
+    """Those of the codes 0, 1, ..., as pictures show them; empty for values that are shown as numbers."""
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, column: Column) -> bool:
+        """Whether a column may be a target of a family of such values."""
+
+    @classmethod
+    @abstractmethod
+    def suits(cls, column: Column) -> str | None:
+        """Why such values are those that a column seems to have, unless a kind earlier in ``VALUES`` is; or None."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, column: Column) -> Self:
+        """The values of a column that is accepted."""
+
+    @property
+    @abstractmethod
+    def support(self) -> Support:
+        """Where the values lie."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype:
+        """The smallest type that holds imputed cells without loss; it never follows from the cells."""
+
+    @abstractmethod
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        """A chain's first fill: like the observed values, and shifted.
+
+        Parameters
+        ----------
+        rng : Generator
+            Of the chain.
+        known : ndarray, shape (observed unit,)
+            The observed values.
+        size : int
+            How many values are missing.
+        spread : float
+            The shift is uniform between -spread and +spread standard deviations, or units of a link.
+
+        Returns
+        -------
+        ndarray of float, shape (size,)
+        """
+
+    @abstractmethod
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        """What is recorded of the imputed cells of a sweep, by name; of no cells the same names with NaN."""
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of the summaries."""
+        return tuple(self.summaries(np.zeros(0)))
+
+    @property
+    def shown(self) -> np.dtype:
+        """The type of the completed variable: that of the cells if they are whole numbers, else float64."""
+        return self.dtype if self.support.whole else np.dtype(np.float64)
+
+    @abstractmethod
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """Floats as bambi wants them on the left side of a formula, shape (row,)."""
+
+
+def _mean_and_sd(cells: np.ndarray) -> dict[str, float]:
+    return {"mean": cells.mean(), "sd": cells.std()} if cells.size else {"mean": np.nan, "sd": np.nan}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Binary(Values):
+    """0 and 1: yes/no values, 0/1 numbers, two labels."""
+
+    name: ClassVar[str] = "binary"
+    words: ClassVar[str] = "a yes/no variable"
+    unlike: ClassVar[str] = " of other values than 0 and 1"
+
+    labels: tuple[str, ...] = ("0", "1")
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        if column.kind == "number":
+            values = column.values[~column.missing]
+            return bool(len(values) and np.isin(values, (0.0, 1.0)).all())
+        return column.kind == "yes/no" or (column.kind == "category" and len(column.labels) == 2)
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return "it is a binary variable" if cls.accepts(column) else None
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        if column.kind == "category":
+            return cls(labels=tuple(map(str, column.labels)))
+        return cls(labels=("no", "yes")) if column.kind == "yes/no" else cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=0, high=1, whole=True)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.int8)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        shift = rng.uniform(-spread, spread)
+        share = np.clip(known.mean(), 0.02, 0.98)
+        return (rng.random(size) < expit(logit(share) + shift)).astype(float)
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return _mean_and_sd(cells)
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return y.astype(int)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Real(Values):
+    """Any number.
+
+    Parameters
+    ----------
+    single : bool
+        Whether the column has single precision: that is all that a completed column can show.
+    """
+
+    name: ClassVar[str] = "number"
+    words: ClassVar[str] = "a number"
+
+    single: bool = False
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        return column.kind == "number"
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return "it is a number variable" if cls.accepts(column) else None
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        return cls(single=column.dtype in SINGLE)
+
+    @property
+    def support(self) -> Support:
+        return Support()
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float32 if self.single else np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        shift = rng.uniform(-spread, spread)
+        return rng.choice(known, size) + shift * known.std()
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return _mean_and_sd(cells)
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+
+VALUES: Mapping[str, type[Values]] = {"binary": Binary, "number": Real}
+"""In the order in which they are asked whether they suit a column."""

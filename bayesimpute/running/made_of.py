@@ -1,0 +1,131 @@
+"""What an imputation was made of, and how its cells are drawn again, without any model being fitted.
+
+The cells of a step follow from four things: the draw of its parameters and group-specific effects, the generator from
+which they were drawn, the data that it saw, and, in compatible mode, the draws of the models that read it. Steps that
+are visited later have gone on by the end of a sweep, so what an earlier one saw of them (cells and draws of the sweep
+before) is kept too, where it saw any; :func:`seen_before` says of which.
+
+:func:`redrawn` goes through the sweep of an imputation again. Where nothing is changed, it gives the very cells that
+the run drew; where an assumption about them is changed, the difference is that of the assumption, for draws and random
+numbers are the same. (Normal
+draws of compatible mode agree to the last digits: a run keeps the derivatives that they need, which are differences,
+from one sweep to the next.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.designs.design import Draw
+from bayesimpute.plan.resolving import reads
+from bayesimpute.plan.targets import Resolved
+from bayesimpute.running.imputed_cells import Cells
+from bayesimpute.running.kernel import Bench, ChainState, Visit, Workspace, impute
+
+_WORD = (1 << 64) - 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """What the cells of one imputation were made of.
+
+    Parameters
+    ----------
+    draws : mapping of str to mapping of str to ndarray
+        Of each step the parameters and group-specific effects, on the standardised scale of its design.
+    generators : mapping of str to ndarray of uint64, shape (6,)
+        Of each step where its random numbers stood: :func:`frozen`.
+    before : Mapping of str to ndarray, shape (missing unit,)
+        Cells of the sweep before, of the targets that a step saw before they were drawn.
+    others : mapping of str to mapping of str to ndarray
+        Draws of the sweep before, of the models whose density entered a step before they were drawn.
+    """
+
+    draws: Mapping[str, Draw] = field(default_factory=dict)
+    generators: Mapping[str, np.ndarray] = field(default_factory=dict)
+    before: Cells = field(default_factory=lambda: Cells({}))
+    others: Mapping[str, Draw] = field(default_factory=dict)
+
+
+def seen_before(resolved: Resolved) -> tuple[frozenset[str], frozenset[str]]:
+    """The targets whose cells, and the models whose draws, a step sees as they were in the sweep before."""
+    order, cells, draws = [t.name for t in resolved.targets], frozenset[str](), frozenset[str]()
+    for place, target in enumerate(resolved.targets):
+        later = frozenset(order[place:])
+        saw, factors = reads(target, resolved.derived), resolved.factors.get(target.name, ())
+        for reader in map(resolved.target, factors):  # a step of compatible mode starts from its own cells
+            saw |= reads(reader, resolved.derived) | {target.name}
+            saw |= {reader.name} if reader.learns_imputed else frozenset()
+        cells, draws = cells | (saw & later), draws | (later & frozenset(factors))
+    return cells, draws
+
+
+def seen(bench: Bench, state: ChainState, saw: tuple[frozenset[str], frozenset[str]]) -> Made:
+    """What the steps of the next sweep will see of the one before."""
+    cells, draws = saw
+    return Made(
+        before=Cells({name: state.cells[name] for name in cells}),
+        others={name: copied(bench.draw(name, state)) for name in draws},
+    )
+
+
+def made(before: Made, visits: Mapping[str, Visit]) -> Made:
+    """What the imputation after a sweep was made of."""
+    return replace(
+        before,
+        draws={name: copied(v.draw) for name, v in visits.items()},
+        generators={name: frozen(v.generator) for name, v in visits.items()},
+    )
+
+
+def copied(draw: Draw) -> Draw:
+    """A draw that holds nothing but its own numbers."""
+    return {name: np.array(values) for name, values in draw.items()}
+
+
+def frozen(state: Mapping[str, Any]) -> np.ndarray:
+    """Where a generator stands, as six numbers."""
+    wide = state["state"]["state"], state["state"]["inc"]
+    words = [part for number in wide for part in (number >> 64, number & _WORD)]
+    return np.array([*words, state["has_uint32"], state["uinteger"]], dtype=np.uint64)
+
+
+def thawed(words: np.ndarray) -> np.random.Generator:
+    """A generator that stands there."""
+    a, b, c, d, has, last = (int(word) for word in words)
+    bits = np.random.PCG64()
+    state = {"state": (a << 64) | b, "inc": (c << 64) | d}
+    bits.state = {"bit_generator": "PCG64", "state": state, "has_uint32": has, "uinteger": last}
+    return np.random.Generator(bits)
+
+
+def redrawn(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The cells of an imputation, drawn again step by step, each given those drawn before.
+
+    Parameters
+    ----------
+    space : Workspace
+        Of the plan on its data; nothing is compiled.
+    made : Made
+        What the imputation was made of.
+    cells : mapping of str to ndarray, shape (missing unit,)
+        Its cells, by target: in the place of those that no step saw before they were drawn.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    start = {name: np.asarray(made.before.get(name, values), dtype=float) for name, values in cells.items()}
+    bench = Bench(space, start)
+    for name, draw in made.others.items():
+        bench.drawn(name, draw)
+    found = {}
+    for target in space.resolved.targets:
+        bench.drawn(target.name, made.draws[target.name])
+        drawn = impute(bench, ChainState(chain=0), target, thawed(made.generators[target.name]))
+        found[target.name] = drawn
+        if drawn.size:
+            bench.set(target, drawn)
+    return found

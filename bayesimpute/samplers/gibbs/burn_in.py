@@ -1,0 +1,33 @@
+"""How a chain's start is burnt in: stages of sweeps, in which the directions of slices are learnt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LARGE = (10, 15, 20)
+"""Stages of large data, after those of a sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BurnIn:
+    """What an engine wants of a chain's start.
+
+    Parameters
+    ----------
+    stages : tuple of int
+        Sweeps: the first are forgotten, each of the others takes its directions from those before.
+    places : tuple of str
+        The parts of a state that say where a chain's parameters are, not what it has learnt, and that have one shape
+        for a sample and for all data: a sample's chain hands them on.
+    fading : mapping of str to float
+        As how many sweeps counts, at the beginning of a stage, what was learnt before it: by the name of the count.
+    """
+
+    stages: tuple[int, ...] = (30, 40, 50, 80)
+    places: tuple[str, ...] = ("theta", "z")
+    fading: Mapping[str, float] = field(default_factory=dict)
+
+    def faded(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """A state at the beginning of a stage that learns."""
+        return {**arrays, **{name: np.minimum(arrays[name], most) for name, most in self.fading.items()}}

@@ -1,0 +1,112 @@
+"""What values a variable takes: which columns may be targets, what "auto" makes of them, starts, summaries, types."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesimpute.data.columns import Column, encode
+from bayesimpute.families import FAMILIES, VALUES, Bernoulli, Binary, Gaussian, Real, Support, Values, accepting, auto
+
+COLUMNS = {
+    "numbers": [1.5, 2.5, None],
+    "0/1": [0, 1, None],
+    "yes/no": [True, False, None],
+    "two labels": ["a", "b", None],
+    "three labels": ["a", "b", "c"],
+    "mixed": [1, "b", None],
+    "dates": ["2024-01-01", "2024-01-02", None],
+    "nothing": np.array([np.nan, np.nan]),
+}
+each_kind = pytest.mark.parametrize("kind", VALUES.values(), ids=VALUES)
+
+
+def column(name: str) -> Column:
+    return encode(pd.Series(COLUMNS[name]), "v")
+
+
+def example(kind: type[Values]) -> Values:
+    """Of the first column that such values suit."""
+    return kind.of(next(column(name) for name in COLUMNS if kind.suits(column(name))))
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "accepted"),
+    [
+        ("numbers", Gaussian, {Real}),
+        ("0/1", Bernoulli, {Real, Binary}),
+        ("yes/no", Bernoulli, {Binary}),
+        ("two labels", Bernoulli, {Binary}),
+        ("three labels", None, set()),
+        ("mixed", None, set()),
+        ("dates", None, set()),
+        ("nothing", Gaussian, {Real}),
+    ],
+)
+def test_what_may_be_a_target_and_what_auto_takes_are_two_questions(
+    name: str, family: type | None, accepted: set[type[Values]]
+) -> None:
+    assert {kind for kind in VALUES.values() if kind.accepts(column(name))} == accepted
+    assert accepting(column(name)) == tuple(key for key, each in FAMILIES.items() if each.values in accepted)
+    if family is not None:
+        assert auto(column(name)) is family
+    else:
+        assert not auto(column(name)).values.accepts(column(name))
+
+
+def test_labels_and_precision_are_the_columns() -> None:
+    assert [Binary.of(column(name)).labels for name in ("0/1", "yes/no", "two labels")] == [
+        ("0", "1"),
+        ("no", "yes"),
+        ("a", "b"),
+    ]
+    assert Real.of(encode(pd.Series([1.5], dtype="float32"), "v")).dtype == np.float32
+    assert Real.of(column("numbers")) == Real() and Real().labels == ()
+
+
+@each_kind
+def test_they_suit_nothing_that_they_do_not_accept(kind: type[Values]) -> None:
+    assert VALUES[kind.name] is kind
+    for name in COLUMNS:
+        assert kind.accepts(column(name)) or kind.suits(column(name)) is None
+
+
+@each_kind
+def test_a_start_lies_in_the_support_and_fits_into_the_type_of_cells(kind: type[Values]) -> None:
+    values, rng = example(kind), np.random.default_rng(1)
+    known = np.tile(values.support.points if values.support.points is not None else [1.0, 2.5, 4.0], 5)
+    for spread in (0.0, 1.0):
+        cells = values.start(rng, known, size=40, spread=spread)
+        assert cells.shape == (40,) and cells.dtype == np.float64
+        assert values.support.contains(cells).all()
+        np.testing.assert_allclose(cells.astype(values.dtype), cells, rtol=1e-6)
+
+
+@each_kind
+def test_starts_follow_the_observed_values_and_lie_apart(kind: type[Values]) -> None:
+    values = example(kind)
+    known = np.repeat([0.0, 1.0], [700, 300])
+    plain = values.start(np.random.default_rng(2), known, size=10_000, spread=0.0)
+    assert abs(plain.mean() - 0.3) < 4 * np.sqrt(0.21 / 10_000)
+    means = [values.start(np.random.default_rng(s), known, size=1000, spread=1.0).mean() for s in range(20)]
+    assert np.std(means) > 0.1
+
+
+@each_kind
+def test_summaries_have_the_same_names_whatever_the_cells(kind: type[Values]) -> None:
+    values = example(kind)
+    assert values.recorded == tuple(values.summaries(np.array([0.0, 1.0, 1.0])))
+    assert all(np.isnan(value) for value in values.summaries(np.zeros(0)).values())
+
+
+@each_kind
+def test_labels_are_those_of_the_codes(kind: type[Values]) -> None:
+    values = example(kind)
+    assert not values.labels or len(values.labels) == len(np.atleast_1d(values.support.points))
+
+
+def test_whole_numbers_include_their_ends_and_intervals_do_not() -> None:
+    at = np.array([-1.0, 0.0, 0.5, 2.0, 3.0, np.nan])
+    assert Support(low=0, high=2, whole=True).contains(at).tolist() == [False, True, False, True, False, False]
+    assert Support(low=0, high=2).contains(at).tolist() == [False, False, True, False, False, False]
+    assert Support(low=0, whole=True).points is None and Support(low=0, high=2).points is None
+    assert list(np.atleast_1d(Support(low=0, high=2, whole=True).points)) == [0, 1, 2]
