@@ -188,7 +188,7 @@ def test_few_values_are_drawn_with_the_product_of_both_densities() -> None:
         (Support(low=0, whole=True), stats.poisson(3.0)),
         (Support(low=0, high=6, whole=True), stats.binom(6, 0.4)),
     ],
-    ids=str,
+    ids=["poisson", "binomial"],
 )
 def test_slices_of_whole_numbers_follow_their_law(support: Support, law: Any) -> None:
     rng, cells = np.random.default_rng(2), np.full(3000, 5.0)
@@ -199,7 +199,9 @@ def test_slices_of_whole_numbers_follow_their_law(support: Support, law: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("support", "law"), [(Support(low=0), stats.expon()), (Support(low=0, high=1), stats.beta(0.7, 2))], ids=str
+    ("support", "law"),
+    [(Support(low=0), stats.expon()), (Support(low=0, high=1), stats.beta(0.7, 2))],
+    ids=["exponential", "beta"],
 )
 def test_slices_of_an_interval_stay_in_it(support: Support, law: Any) -> None:
     def density(values: np.ndarray) -> np.ndarray:

@@ -413,7 +413,7 @@ def test_other_arrays_are_seen_with_other_numbers_of_rows(short: None) -> None:
     n = len(model.data["y_data"]) - 20
     data = {k: v[20:] for k, v in model.data.items()}
     _, draw, _ = one.step(back, data, np.random.default_rng(1))
-    assert one.counts == (n, len(model.data["X_selection"]) - 20)
+    assert (len(one.fitted.pair.y), one.rows_count) == (n, len(model.data["X_selection"]) - 20)
     assert np.isfinite(model.design.posterior(draw)).all()
 
 

@@ -56,7 +56,7 @@ class Plain:
     burn_in: ClassVar[BurnIn] = BurnIn()
     design: Design
     mu: Part
-    sigma: Prior
+    sigma_prior: Prior
     lay: Layout
     rows: Rows
 
@@ -81,7 +81,7 @@ class Plain:
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one; inner effects are drawn by the first step."""
-        sigma = start(self.sigma, rng)
+        sigma = start(self.sigma_prior, rng)
         return to_arrays(fresh(starts(self.mu.blocks, sigma, rng), self.lay.mean)) | {"u": np.zeros((0, 0))}
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
