@@ -35,8 +35,8 @@ class Stacked:
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both equations and of the ridge."""
-        before = (_tuple(arrays, names) for names in (NAMES, ERRORS, RIDGE))
-        after = run_selection(rng, *before, sweeps, tune, self.lay, self.pair)
+        linear, errors, ridge = (_tuple(arrays, names) for names in (NAMES, ERRORS, RIDGE))
+        after = run_selection(rng, linear, errors, ridge, sweeps, tune, self.lay, self.pair)
         moved: dict[str, np.ndarray] = {}
         for names, values in zip((NAMES, ERRORS, RIDGE), after, strict=True):
             moved |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
