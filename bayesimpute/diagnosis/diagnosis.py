@@ -175,7 +175,7 @@ def _estimates(analyses: Sequence[Analyses]) -> pd.DataFrame:
         by_chain = padded.reshape(rounds, analysis.chains, -1).transpose(2, 1, 0)
         terms = analysis.estimates[0].terms
         labels = {"analysis": [number] * len(terms), "term": terms}
-        tables.append(pd.DataFrame({**labels, **autocorrelations(by_chain, 1)}))
+        tables.append(pd.DataFrame({**labels, **autocorrelations(list(by_chain), 1)}))
     columns = ["analysis", "term", "autocorrelation", "autocorrelation_se"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 

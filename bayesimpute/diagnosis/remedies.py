@@ -35,7 +35,7 @@ def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int) -> list[s
     found = []
     for target, rows in parameters.groupby("target", sort=False):
         stuck = rows.loc[chains.stuck(rows), "parameter"]
-        if len(stuck):
+        if not stuck.empty:
             found.append(f"{target}: {_listed(stuck)} never moved or is not a number; look at its prior and its scale")
         found += _judged(f"{target}: ", rows, draws, "parameter")
     for target, rows in values.groupby("target", sort=False):
@@ -47,11 +47,11 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
     """What the autocorrelations say."""
     found = []
     for table, name, what in ((values, "target", "imputed values"), (estimates, "term", "the analysis's estimates")):
-        over = table[chains.dependent(table)]
-        if len(over):
+        over = table.loc[chains.dependent(table)]
+        if not over.empty:
             found.append(
                 f"successive imputations of a chain depend on each other: autocorrelation of {what} up to "
-                f"{over['autocorrelation'].max():.2f} ({_listed(over[name])}), below "
+                f"{max(over['autocorrelation']):.2f} ({_listed(over[name])}), below "
                 f"{AUTOCORRELATION} is needed; space them out with more sweeps (run.sweeps)"
             )
     return found
@@ -60,14 +60,14 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
 def _judged(place: str, rows: pd.DataFrame, draws: int, label: str) -> list[str]:
     """A sentence for R-hat and one for ESS."""
     found = []
-    high, low = rows[chains.unmixed(rows)], rows[chains.scarce(rows)]
-    if len(high):
+    high, low = rows.loc[chains.unmixed(rows)], rows.loc[chains.scarce(rows)]
+    if not high.empty:
         simpler = ", or a simpler random part" if any("|" in name for name in high[label]) else ""
         found.append(
-            f"{place}R-hat is up to {_shown(high['r_hat'].max())} ({_listed(high[label])}), below {R_HAT} is needed; "
+            f"{place}R-hat is up to {_shown(max(high['r_hat']))} ({_listed(high[label])}), below {R_HAT} is needed; "
             f"give more warm-up and more sweeps (run.warmup, run.sweeps, or extend()){simpler}"
         )
-    if len(low):
+    if not low.empty:
         fewest = chains.least_ess(low).min()
         found.append(
             f"{place}ESS is down to {fewest:.0f} ({_listed(low[label])}), above {ESS} is needed; give more sweeps, "

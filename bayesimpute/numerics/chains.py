@@ -16,9 +16,15 @@ quantities fail it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Figures = Mapping[str, Any] | pd.DataFrame
+"""Figures of quantities by name."""
 
 R_HAT = 1.01
 """R-hat must be below this."""
@@ -95,28 +101,28 @@ def diverge(divergences: int, transitions: int) -> bool:
     return divergences > DIVERGENT_SHARE * transitions
 
 
-def stuck(figures: Mapping[str, Any]) -> np.ndarray:
+def stuck(figures: Figures) -> np.ndarray:
     """Which quantities never moved or are not numbers."""
     return np.isnan(np.asarray(figures["r_hat"]))
 
 
-def unmixed(figures: Mapping[str, Any]) -> np.ndarray:
+def unmixed(figures: Figures) -> np.ndarray:
     """Which of the quantities that vary have an R-hat that is not low enough: the chains are in different places."""
     return ~np.isnan(np.asarray(figures["sd"])) & ~(np.asarray(figures["r_hat"]) < R_HAT)
 
 
-def scarce(figures: Mapping[str, Any]) -> np.ndarray:
+def scarce(figures: Figures) -> np.ndarray:
     """Which of the quantities that vary have an effective sample size that is not large enough."""
     return ~np.isnan(np.asarray(figures["sd"])) & ~(least_ess(figures) > ESS)
 
 
-def least_ess(figures: Mapping[str, Any]) -> np.ndarray:
+def least_ess(figures: Figures) -> np.ndarray:
     """The smaller of bulk and tail ESS."""
     bulk, tail = np.asarray(figures["ess_bulk"]), np.asarray(figures["ess_tail"])
     return np.where(tail < bulk, tail, bulk)
 
 
-def dependent(figures: Mapping[str, Any]) -> np.ndarray:
+def dependent(figures: Figures) -> np.ndarray:
     """Which quantities have an autocorrelation above the limit by more than chance can make it.
 
     Of k autocorrelations together the probability of a false alarm is :data:`FALSE_ALARM` at most (Bonferroni).

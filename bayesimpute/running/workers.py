@@ -79,7 +79,9 @@ def _threads(workers: int, job: Job) -> Iterator[Crew]:
     pool = ThreadPoolExecutor(workers)
     try:
         yield Crew(
-            submit=lambda schedule, *leg: pool.submit(run_leg, replace(job, schedule=schedule), *leg, stopped.is_set)
+            submit=lambda schedule, state, sweeps: pool.submit(
+                run_leg, replace(job, schedule=schedule), state, sweeps, stopped.is_set
+            )
         )
     finally:
         stopped.set()  # nobody waits for the legs that are under way
