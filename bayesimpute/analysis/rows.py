@@ -96,8 +96,8 @@ def problem(
     columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
     _check_kinds(formula, columns, keys)
     y, levels, note = _outcome(columns[str(formula.response)], outcome)
-    keys = tuple(group.keys for group in formula.groups)
-    design = Design(rows=rows, frame=_design_frame(rows, columns), keys=keys)
+    factors = tuple(group.keys for group in formula.groups)
+    design = Design(rows=rows, frame=_design_frame(rows, columns), keys=factors)
     names, x = design.full_rank(formula.common, place=formula.source)
     if not intercept and "Intercept" in names:
         kept = [j for j, name in enumerate(names) if name != "Intercept"]

@@ -35,8 +35,10 @@ def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Param
 class Options(Protocol):
     """What both families let the user choose."""
 
-    rho: float | None
-    systematic: Systematic
+    @property
+    def rho(self) -> float | None: ...
+    @property
+    def systematic(self) -> Systematic: ...
 
 
 def about(options: Options, *, hold: Callable[[float], Family], ignorable: Family) -> Selection:

@@ -152,7 +152,7 @@ def interval(log_prior: Callable[[np.ndarray], np.ndarray], about: Dependence) -
 def _densities(correlation: Correlation) -> pd.DataFrame:
     """Densities of the correlation: those of z over its slope, the derivative by z."""
     about = correlation.dependence
-    within = float(about.line(PLOTTED * about.bounds[1]))
+    within = float(about.line(np.asarray(PLOTTED * about.bounds[1])))
     grid, q = density(correlation.z.ravel(), ess=correlation.ess, within=within)
     values = about.back(grid)
     slope, prior = about.slope(values), np.exp(correlation.log_prior(grid))
