@@ -18,7 +18,7 @@ from bayesimpute import load
 imputed = load(sys.argv[1])
 stats = imputed.tree["sample_stats"].to_dataset()
 means = stats[["seconds", "steps"]].mean(("chain", "draw"))
-print(json.dumps({str(t): [float(means[k].sel(target=t)) for k in means] for t in stats.target.values}))
+print(json.dumps({str(t): [float(means[k].sel(step=t)) for k in means] for t in stats.step.values}))
 """
 
 

@@ -40,8 +40,8 @@ def test_a_visit_of_a_covariate(benchmark, kind: str, size: tuple[int, int]) -> 
     space = Workspace(plan, incomplete)
     state = begin(space, 0, 1)
     bench = Bench(space, state.cells)
-    for target in space.resolved.targets:
-        space.posterior(target, bench.data(target))
+    for step in space.resolved.steps:
+        space.posterior(step, bench.data(step))
     state = adapt(bench, state, 1)
     place = next(k for k, t in enumerate(space.resolved.targets) if t.name == "x")
 

@@ -95,8 +95,8 @@ class Session:
         space = Workspace(work.plan, work.incomplete)
         state = begin(space, 0, SEED)
         bench = Bench(space, state.cells)
-        for target in space.resolved.targets:
-            space.posterior(target, bench.data(target))
+        for step in space.resolved.steps:
+            space.posterior(step, bench.data(step))
         session = cls(space, bench, adapt(bench, state, SEED))
         for _ in range(SETTLING):
             session.sweep(tune=True)
@@ -130,9 +130,9 @@ class Session:
 
     def chain(self, name: str, budget: float) -> tuple[np.ndarray, float]:
         """Draws of a target's scalar parameters at fixed data, shape (draw, parameter), and their CPU seconds."""
-        target = next(t for t in self.space.resolved.targets if t.name == name)
-        data, design = self.bench.data(target), self.space.designs[name]
-        posterior, state = self.space.posterior(target, data), self.state.samplers[name]
+        step = self.space.resolved.step(name)
+        data, design = self.bench.data(step), self.space.designs[name]
+        posterior, state = self.space.posterior(step, data), self.state.samplers[name]
         rng, rows, spent = np.random.default_rng(SEED), [], 0.0
         state, _, _ = posterior.step(state, data, rng)  # cross-products are no part of a step
         while len(rows) < RATE_DRAWS[0] or (len(rows) < RATE_DRAWS[1] and spent < budget):

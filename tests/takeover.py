@@ -44,6 +44,6 @@ class Shelf:
         design = space.designs[target.name]
         key = (target.name, *(b.centred for b in design.blocks))
         if key not in self.compiled:
-            model = ConditionalModel(design, bench.data(target))
+            model = ConditionalModel(design, bench.data(space.resolved.step(target.name)))
             self.compiled[key] = Compiled(model, Nuts().compile(model))
         space.posteriors[target.name] = self.compiled[key].taken_over(design)

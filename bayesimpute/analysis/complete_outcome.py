@@ -78,7 +78,7 @@ class Observed:
     def data(self, design: Design) -> dict[str, np.ndarray]:
         """What the data containers of the design's graph hold on these rows."""
         columns = Completed(self.incomplete, self.resolved, {}).columns
-        placement = Placement.of(design, self.target, self.incomplete)
+        placement = Placement.of(design, self.resolved.steps[0], self.incomplete)
         return placement.data(design.matrices(columns), self.problem.y)
 
 

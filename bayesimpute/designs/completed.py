@@ -16,7 +16,7 @@ from bayesimpute.designs.cluster_means import ClusterMeans
 from bayesimpute.families import Known
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
-from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
+from bayesimpute.plan.targets import DerivedColumn, Resolved, Step, Target
 
 
 class Completed:
@@ -76,10 +76,16 @@ class Completed:
         """The columns that a target's family reads, by role, at some rows."""
         return {role: self.values[column][rows] for role, column in target.side.items()}
 
-    def known(self, target: Target, rows: np.ndarray) -> Known:
-        """What a target's family may know at some rows."""
-        observed = target.observed[target.unit_of_row[rows]]
-        return Known(y=np.where(observed, self.values[target.name][rows], np.nan), side=self.side(target, rows))
+    def known(self, step: Step, rows: np.ndarray) -> Known:
+        """What a step's family may know at some rows: of several targets y is of shape (row, target)."""
+        units = step.lead.unit_of_row[rows]
+        y = [np.where(t.observed[units], self.values[t.name][rows], np.nan) for t in step.targets]
+        return Known(y=y[0] if len(y) == 1 else np.stack(y, axis=1), side=self.side(step.lead, rows))
+
+    def outcome(self, step: Step) -> np.ndarray:
+        """The values of a step's targets as its model has them, shape (row,), or (row, target) of several."""
+        columns = [self.unmoved(target.name) for target in step.targets]
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
     def move(self, name: str) -> str | None:
         """The column that is added to what the model of a target draws."""

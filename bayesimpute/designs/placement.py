@@ -14,7 +14,7 @@ import numpy as np
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.families import Rows
-from bayesimpute.plan.targets import Target
+from bayesimpute.plan.targets import Step
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,15 +44,15 @@ class Placement:
     apart: np.ndarray
 
     @classmethod
-    def of(cls, design: Design, target: Target, incomplete: Incomplete) -> "Placement":
-        """The design on the data whose rows a target has."""
+    def of(cls, design: Design, step: Step, incomplete: Incomplete) -> "Placement":
+        """The design on the data whose rows a step has."""
         return cls(
             design=design,
             codes={b.key: incomplete.codes(b.factor) for b in design.blocks},
-            learn_rows=target.learn_rows,
-            model_rows=target.model_rows,
-            impute_rows=target.missing_rows,
-            apart=target.apart[target.impute],
+            learn_rows=step.learn_rows,
+            model_rows=step.model_rows,
+            impute_rows=step.missing_rows,
+            apart=step.lead.apart[step.impute],
         )
 
     @classmethod

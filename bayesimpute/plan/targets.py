@@ -62,6 +62,8 @@ class Target:
     shift, move : str or None
         Derived columns that are zero where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is added
         to the linear predictor of ``mu``, the other to the value that was drawn.
+    together : str or None
+        The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Target:
     path: str = ""
     shift: str | None = None
     move: str | None = None
+    together: str | None = None
 
     @property
     def mnar(self) -> bool:
@@ -144,6 +147,59 @@ class Target:
     def adjusting(self) -> frozenset[str]:
         """The columns of its adjustments."""
         return frozenset({self.shift, self.move} - {None})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """What one visit draws: a target, or several targets of one level that have one law.
+
+    Parameters
+    ----------
+    name : str
+        Of the one target, or of all together: state, draws and the groups of a result bear it.
+    targets : tuple of Target
+        In the order in which the law has them; the first stands for all where the law, its formulas and its units are
+        meant.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+
+    @property
+    def lead(self) -> Target:
+        """The target that stands for all."""
+        return self.targets[0]
+
+    @cached_property
+    def impute(self) -> np.ndarray:
+        """Units of which the value of any target is drawn, bool, shape (unit,)."""
+        return np.any([target.impute for target in self.targets], axis=0)
+
+    @cached_property
+    def missing_rows(self) -> np.ndarray:
+        """A row of each of these units."""
+        return self.lead.rows[self.impute]
+
+    @cached_property
+    def learn_rows(self) -> np.ndarray:
+        """A row of each unit to whose values, observed or current, the model is fitted."""
+        return self.lead.rows[np.any([target.learn for target in self.targets], axis=0)]
+
+    @property
+    def model_rows(self) -> np.ndarray:
+        """A row of each unit that some part of the model is fitted to, those with a value first."""
+        return self.lead.model_rows if self.lead.family.selection is not None else self.learn_rows
+
+    @cached_property
+    def learns_imputed(self) -> bool:
+        """Whether the model is fitted to values that are drawn: where several are drawn together, it is."""
+        return len(self.targets) > 1 or self.lead.learns_imputed
+
+    def cells(self, drawn: np.ndarray) -> dict[str, np.ndarray]:
+        """By target the cells of what was drawn, shape (imputed unit,), or (imputed unit, target)."""
+        if len(self.targets) == 1:
+            return {self.name: drawn}
+        return {t.name: drawn[t.impute[self.impute], k] for k, t in enumerate(self.targets)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -224,6 +280,18 @@ class Resolved:
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
     adjustments: tuple[Adjustment, ...] = ()
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What is visited, in the order of the first target of each."""
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            found.setdefault(target.together or target.name, []).append(target)
+        return tuple(Step(name=name, targets=tuple(targets)) for name, targets in found.items())
+
+    def step(self, target: str) -> Step:
+        """The step that draws a target."""
+        return next(step for step in self.steps if any(t.name == target for t in step.targets))
 
     def target(self, name: str) -> Target:
         """The target of that name."""

@@ -85,10 +85,10 @@ class Stack:
         """The cells of a target."""
         return self.kept[self.imputations[place]][name]
 
-    def variable(self, target: Target) -> xr.Variable:
+    def variable(self, target: Target, dtype: np.dtype | None = None) -> xr.Variable:
         """The cells of a target, (imputation, cell); those of an imputation are read without those of others."""
         shape = (len(self.imputations), len(target.missing_rows))
-        return _variable(self, target.name, ("imputation", "cell"), shape, target.values.dtype)
+        return _variable(self, target.name, ("imputation", "cell"), shape, dtype or target.values.dtype)
 
 
 class Datasets:

@@ -13,7 +13,7 @@ from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.made_arrays import read_made
-from bayesimpute.result.schema import imputations_in, in_order, summary_name
+from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_name
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Leg, Record
@@ -41,13 +41,12 @@ def from_tree(tree: xr.DataTree) -> Record:
         keep_effects=bool(attrs["keep_effects"]),
     )
     resolved = record.resolved
-    names = safe_names([t.name for t in resolved.targets])
     sweeps = json.loads(attrs["sweeps_done"])
     kept = {k: packed(resolved.targets, cells) for k, cells in _read_kept(tree, resolved).items()}
-    made = read_made(tree, resolved, names)
+    made = read_made(tree, step_names(resolved))
     states, legs = [], []
     for chain in range(schedule.chains):
-        states.append(_read_state(tree, names, chain, sweeps[chain]))
+        states.append(_read_state(tree, resolved, chain, sweeps[chain]))
         mine = {k: cells for k, cells in kept.items() if k % schedule.chains == chain}
         own_made = {k: each for k, each in made.items() if k % schedule.chains == chain}
         own = tuple(e for e in events if e.chain == chain)
@@ -70,17 +69,18 @@ def _read_events(tree: xr.DataTree) -> list[Event]:
     ]
 
 
-def _read_state(tree: xr.DataTree, names: Mapping[str, str], chain: int, sweep: int) -> ChainState:
-    cells, samplers, steps = {}, {}, {}
-    for target, safe in names.items():
-        data = tree[f"state/{safe}"].to_dataset()
+def _read_state(tree: xr.DataTree, resolved: Resolved, chain: int, sweep: int) -> ChainState:
+    cells, samplers, steps, names = {}, {}, {}, step_names(resolved)
+    for step in resolved.steps:
+        data = tree[f"state/{names[step.name]}"].to_dataset()
         if data["has_cells"].values[chain]:
-            cells[target] = np.array(data["cells"].values[chain], dtype=np.float64)
+            for target, safe in safe_names([t.name for t in step.targets]).items():
+                cells[target] = np.array(data[f"cells_{safe}"].values[chain], dtype=np.float64)
         if data["has_sampler"].values[chain]:
             arrays = {str(n)[8:]: np.array(v.values[chain]) for n, v in data.items() if str(n).startswith("sampler_")}
-            samplers[target] = SamplerState(arrays)
+            samplers[step.name] = SamplerState(arrays)
         if data["steps"].values[chain]:
-            steps[target] = int(data["steps"].values[chain])
+            steps[step.name] = int(data["steps"].values[chain])
     return ChainState(chain=chain, sweep=sweep, cells=cells, samplers=samplers, steps=steps)
 
 
@@ -93,19 +93,20 @@ def _read_leg(
     events: tuple[Event, ...],
     keep_effects: bool,
 ) -> Leg:
-    draws, imputed, stats, effects, parameters = {}, {}, {}, {}, {}
-    names = safe_names([t.name for t in resolved.targets])
-    for place, (target, safe) in enumerate(names.items()):
+    draws, stats, effects, parameters = {}, {}, {}, {}
+    chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
+    for place, (step, safe) in enumerate(step_names(resolved).items()):
         posterior = tree[f"posterior/{safe}"].to_dataset()
         scalars = [v.values[chain, :length] for v in in_order(posterior)]
-        parameters[target] = tuple(v.attrs["name"] for v in in_order(posterior))
-        draws[target] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
-        chains, visits = tree["chains"].to_dataset(), tree["sample_stats"].to_dataset()
-        recorded = [chains[summary_name(safe, s)] for s in resolved.targets[place].values.recorded]
-        imputed[target] = np.stack([v.values[chain, :length] for v in recorded], axis=1)
-        stats[target] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
+        parameters[step] = tuple(v.attrs["name"] for v in in_order(posterior))
+        draws[step] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
+        stats[step] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
         if keep_effects:
-            effects[target] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
+            effects[step] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
+    imputed, names = {}, safe_names([t.name for t in resolved.targets])
+    for target in resolved.targets:
+        recorded = [chains[summary_name(names[target.name], s)] for s in target.values.recorded]
+        imputed[target.name] = np.stack([v.values[chain, :length] for v in recorded], axis=1)
     if not any(parameters.values()):
         return Leg(events=events, kept=kept)
     return Leg(names=parameters, draws=draws, imputed=imputed, stats=stats, effects=effects, kept=kept, events=events)

@@ -18,9 +18,10 @@ import xarray as xr
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, PlanError, one
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.reading import from_tree
-from bayesimpute.result.schema import FORMAT, in_order, summary_name, to_tree
+from bayesimpute.result.schema import FORMAT, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
@@ -87,11 +88,10 @@ class Result:
 
     @cached_property
     def _targets(self) -> dict[str, str]:
-        stats, chains = self.tree["sample_stats"], self.tree["chains"].to_dataset()
-        safe = [str(name) for name in stats.coords["target"].values] if "target" in stats.coords else []
-        recorded = {key: v.attrs for key, v in chains.items()}
-        mine = {n: [a for k, a in recorded.items() if k == summary_name(n, a["statistic"])] for n in safe}
-        return {mine[name][0]["target"]: name for name in safe}
+        """The safe name of the step that draws each."""
+        steps = dict(json.loads(self.tree.attrs["steps"]))
+        names = safe_names(steps)
+        return {target: names[step] for step, targets in steps.items() for target in targets}
 
     @property
     def events(self) -> pd.DataFrame:
@@ -181,7 +181,7 @@ class Result:
         if target not in self._targets:
             raise KeyError(f'"{target}" was not imputed from a model; the targets are {", ".join(self.targets)}')
         safe = self._targets[target]
-        stats = self.tree["sample_stats"].to_dataset().sel(target=safe, drop=True)
+        stats = self.tree["sample_stats"].to_dataset().sel(step=safe, drop=True)
         groups = {"posterior": self.tree[f"posterior/{safe}"].to_dataset(), "sample_stats": stats}
         return xr.DataTree.from_dict(groups)
 

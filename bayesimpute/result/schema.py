@@ -7,12 +7,14 @@
 | ``/imputed`` | imputation | the numbers of the imputations that are there; those from m on are spares for ``add`` |
 | ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
-| ``/imputations/<target>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
-| ``/posterior/<target>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
+| ``/imputations/<step>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
+| ``/posterior/<step>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | the summaries of each target's imputed values: mean and sd of numbers |
-| ``/sample_stats`` | chain, draw, target | how each visit went |
+| ``/sample_stats`` | chain, draw, step | how each visit went |
 | ``/events`` | event | automatic actions |
-| ``/state/<target>`` | chain, … | cells and sampler state |
+| ``/state/<step>`` | chain, … | cells of its targets and sampler state |
+
+A step of one target bears its name.
 
 A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a
 saved run needs.
@@ -36,7 +38,7 @@ import xarray as xr
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
-from bayesimpute.plan.targets import Target
+from bayesimpute.plan.targets import Resolved, Step, Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.result.made_arrays import made_groups
 from bayesimpute.running.records import STATS, Record
@@ -50,23 +52,26 @@ LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
 def to_tree(record: Record) -> xr.DataTree:
     """A record as a DataTree."""
-    resolved = record.resolved
-    names = safe_names([t.name for t in resolved.targets])
+    steps, names = record.resolved.steps, step_names(record.resolved)
     groups = {
         "/": xr.Dataset(attrs=_attributes(record)),
         "/observed": frame_to_dataset(record.incomplete.frame),
         "/missing": _missing(record.incomplete),
         **datasets_of(record),
-        "/chains": _chains(record, names),
+        "/chains": _chains(record),
         "/sample_stats": _sample_stats(record, names),
         "/events": _events(record),
     }
-    for target in resolved.targets:
-        safe = names[target.name]
-        groups[f"/posterior/{safe}"] = _posterior(record, target.name)
-        groups[f"/state/{safe}"] = _state(record, target)
+    for step in steps:
+        groups[f"/posterior/{names[step.name]}"] = _posterior(record, step.name)
+        groups[f"/state/{names[step.name]}"] = _state(record, step)
     groups |= made_groups(record, names)
     return xr.DataTree.from_dict(groups)
+
+
+def step_names(resolved: Resolved) -> dict[str, str]:
+    """The safe name of each step, by its name, in the order of the visits."""
+    return safe_names([step.name for step in resolved.steps])
 
 
 def datasets_of(record: Record) -> dict[str, xr.Dataset]:
@@ -92,9 +97,12 @@ def imputations_in(tree: xr.DataTree) -> list[int]:
 
 
 def _imputed(record: Record, target: Target, stack: Stack) -> xr.Dataset:
-    cells = stack.variable(target)
     row = target.missing_rows.astype(np.min_scalar_type(-len(record.incomplete.frame)))
-    return xr.Dataset({"cells": cells, "row": ("cell", row)}, attrs={"name": target.name, "level": target.level or ""})
+    held: dict[str, Any] = {"cells": stack.variable(target), "row": ("cell", row)}
+    before = {k: made.before for leg in record.legs for k, made in leg.made.items()}
+    if before and all(target.name in cells for cells in before.values()):
+        held["before"] = Stack(before).variable(target, np.dtype(np.float64))
+    return xr.Dataset(held, attrs={"name": target.name, "level": target.level or ""})
 
 
 def _attributes(record: Record) -> dict[str, Any]:
@@ -103,6 +111,7 @@ def _attributes(record: Record) -> dict[str, Any]:
         "plan": record.plan.to_toml(),
         "seed": str(record.seed),
         "clusters": json.dumps(list(record.incomplete.clusters)),
+        "steps": json.dumps([[step.name, [t.name for t in step.targets]] for step in record.resolved.steps]),
         "schedule": json.dumps(_schedule(record.schedule)),
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
@@ -184,8 +193,8 @@ def _with_coordinates(dataset: xr.Dataset, draws: np.ndarray) -> xr.Dataset:
     return dataset.assign_coords(chain=np.arange(draws.shape[0]), draw=np.arange(draws.shape[1]))
 
 
-def _chains(record: Record, names: Mapping[str, str]) -> xr.Dataset:
-    variables = {}
+def _chains(record: Record) -> xr.Dataset:
+    variables, names = {}, safe_names([t.name for t in record.resolved.targets])
     draws = np.zeros((record.schedule.chains, 0))
     for target in record.resolved.targets:
         recorded = target.values.recorded
@@ -204,10 +213,10 @@ def summary_name(target: str, statistic: str) -> str:
 def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:
     if not names:
         return xr.Dataset()
-    stats = np.stack([_by_chain(record, "stats", target, len(STATS)) for target in names], axis=2)
-    dims = ("chain", "draw", "target")
+    stats = np.stack([_by_chain(record, "stats", step, len(STATS)) for step in names], axis=2)
+    dims = ("chain", "draw", "step")
     dataset = xr.Dataset({name: (dims, stats[..., i]) for i, name in enumerate(STATS)})
-    return _with_coordinates(dataset, stats).assign_coords(target=np.array(list(names.values()), dtype=object))
+    return _with_coordinates(dataset, stats).assign_coords(step=np.array(list(names.values()), dtype=object))
 
 
 def _events(record: Record) -> xr.Dataset:
@@ -221,22 +230,22 @@ def _events(record: Record) -> xr.Dataset:
     return xr.Dataset({**numbers, **{f"on_{k}" if k == "target" else k: v for k, v in texts.items()}})
 
 
-def _state(record: Record, target: Target) -> xr.Dataset:
-    name, width = target.name, len(target.missing_rows)
-    dtype = target.values.dtype
-    blank = np.zeros(width)
-    cells = [state.cells.get(name, blank) for state in record.states]
-    variables: dict[str, Any] = {
+def _state(record: Record, step: Step) -> xr.Dataset:
+    name, safe = step.name, safe_names([t.name for t in step.targets])
+    inner = [state.steps.get(name, 0) for state in record.states]
+    variables: dict[str, Any] = {"steps": ("chain", np.array(inner))}
+    for target in step.targets:
+        blank, dtype = np.zeros(len(target.missing_rows)), target.values.dtype
+        cells = [state.cells.get(target.name, blank) for state in record.states]
         # codes as codes; numbers with all digits of the chain, for it goes on from them
-        "cells": (("chain", "missing_unit"), np.array(cells, dtype=dtype if dtype.kind == "i" else np.float64)),
-        "steps": ("chain", np.array([state.steps.get(name, 0) for state in record.states])),
-    }
+        held = np.array(cells, dtype=dtype if dtype.kind == "i" else np.float64)
+        variables[f"cells_{safe[target.name]}"] = (("chain", f"missing_{safe[target.name]}"), held)
     ready = [state.samplers[name] for state in record.states if name in state.samplers]
     for part in ready[0].arrays if ready else ():
         shape = ready[0].arrays[part].shape
         none = SamplerState({part: np.full(shape, np.nan)})
         rows = [np.asarray(s.samplers.get(name, none).arrays[part], dtype=float) for s in record.states]
         variables[f"sampler_{part}"] = (("chain", *(f"{part}_{i}" for i in range(len(shape)))), np.stack(rows))
-    variables["has_cells"] = ("chain", np.array([name in state.cells for state in record.states]))
+    variables["has_cells"] = ("chain", np.array([step.lead.name in state.cells for state in record.states]))
     variables["has_sampler"] = ("chain", np.array([name in state.samplers for state in record.states]))
     return xr.Dataset(variables)

@@ -32,8 +32,8 @@ from bayesimpute.running.records import Record
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
-STACKS = {"imputed": "cells", "imputations": "before"}
-"""By folder of groups the variable of which an imputation's part never changes once it is there."""
+STACKS = ("cells", "before")
+"""Variables of imputed cells: an imputation's part of them never changes once it is there."""
 
 
 def write_tree(tree: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -161,10 +161,11 @@ def _write(tree: xr.DataTree, path: str | os.PathLike[str], force: bool, last: _
 
 def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
     groups = {name: group for name, group in tree.to_dict().items() if last is None or name[1:] not in UNCHANGING}
-    stacks = [(g[1:], name) for g, held in groups.items() if (name := STACKS.get(g.split("/")[1])) and name in held]
-    rows = [f"{group}/row" for group, _ in stacks if last is not None and "row" in groups[f"/{group}"]]
-    for group, name in stacks:
-        groups[f"/{group}"] = groups[f"/{group}"].drop_vars([name, *(["row"] if f"{group}/row" in rows else [])])
+    imputed = [name[1:] for name in groups if name.startswith("/imputed/")]
+    stacks = [(group, name) for group in imputed for name in STACKS if name in groups[f"/{group}"]]
+    rows = [] if last is None else [f"{group}/row" for group in imputed]
+    for group in imputed:
+        groups[f"/{group}"] = groups[f"/{group}"].drop_vars([*STACKS, *(["row"] if rows else [])], errors="ignore")
     xr.DataTree.from_dict(groups).to_zarr(store, mode="w", consolidated=False, zarr_format=3)
     if last is not None:
         for name in (*UNCHANGING, *rows):
@@ -201,9 +202,8 @@ def _write_stack(cells: xr.DataArray, imputations: list[int], store: Path, group
 def _move_cells(record: Record, tree: xr.DataTree, written: _Written, before: Mapping[int, int]) -> None:
     """Have the cells that are new in a store read from its files."""
     for leg in record.legs:
-        for folder, stack in (("imputed", leg.kept), ("imputations", {k: m.before for k, m in leg.made.items()})):
-            name = STACKS[folder]
-            groups = [group for group in tree[folder].children.values() if name in group]
+        for name, stack in (("cells", leg.kept), ("before", {k: made.before for k, made in leg.made.items()})):
+            groups = [group for group in tree["imputed"].children.values() if name in group]
             for k, cells in stack.items():
                 if k not in before and isinstance(cells, Cells):
                     with suppress(OSError, ValueError):  # then they stay in memory

@@ -31,7 +31,7 @@ from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.families import Context
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Event, Resolved, Target
+from bayesimpute.plan.targets import Event, Resolved, Step
 from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 
 TARGET_AUTOCORRELATION = 0.1
@@ -56,9 +56,9 @@ class ChainState:
     cells : mapping of str to ndarray, shape (missing unit,)
         The current values of each target.
     samplers : mapping of str to SamplerState
-        Of each target; empty before the first sweep.
+        Of each step; empty before the first sweep.
     steps : mapping of str to int
-        Inner steps of each target; empty until they are settled.
+        Inner steps of each step; empty until they are settled.
     """
 
     chain: int
@@ -79,7 +79,7 @@ class Described:
     resolved : Resolved
         What is imputed and what is derived.
     placements : mapping of str to Placement
-        Of the design of each target on the data.
+        Of the design of each step on the data.
     compatible : mapping of str to Compatible
         Of the targets whose draws take other models' densities into account.
     """
@@ -95,14 +95,15 @@ class Described:
         """Describe every model of a checked plan; `resolved` is the plan on these data, if it has been settled."""
         resolved = resolved or resolve(plan, incomplete)
         designs = describe_all(incomplete, resolved)
-        target = resolved.target
-        placed = {name: Placement.of(design, target(name), incomplete) for name, design in designs.items()}
-        factors = {name: Compatible.of(target(name), resolved, placed, incomplete) for name in resolved.factors}
+        steps = {step.name: step for step in resolved.steps}
+        placed = {name: Placement.of(design, steps[name], incomplete) for name, design in designs.items()}
+        names = resolved.factors
+        factors = {name: Compatible.of(resolved.target(name), resolved, placed, incomplete) for name in names}
         return cls(plan, incomplete, resolved, placed, factors)
 
     @cached_property
     def designs(self) -> Mapping[str, Design]:
-        """The design of each target."""
+        """The design of each step."""
         return {name: placement.design for name, placement in self.placements.items()}
 
     @property
@@ -112,13 +113,13 @@ class Described:
 
     @cached_property
     def samplers(self) -> Mapping[str, str]:
-        """The name of the sampler of each target."""
+        """The name of the sampler of each step."""
         asked = self.plan.run.sampler
         return {name: chosen(asked, ConditionalModel(design, {})) for name, design in self.designs.items()}
 
     @cached_property
     def large(self) -> frozenset[str]:
-        """The targets whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
+        """The steps whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
         samplers = self.samplers
         return frozenset(n for n, p in self.placements.items() if is_large(p) and SAMPLERS[samplers[n]].unlocked)
 
@@ -147,18 +148,18 @@ class Workspace:
 
     @property
     def designs(self) -> Mapping[str, Design]:
-        """The design of each target."""
+        """The design of each step."""
         return {name: placement.design for name, placement in self.placements.items()}
 
-    def posterior(self, target: Target, data: Mapping[str, np.ndarray]) -> Posterior:
-        """The compiled sampler of a target, compiled on first use."""
-        if target.name not in self.posteriors:
-            model = ConditionalModel(self.placements[target.name].design, data)
+    def posterior(self, step: Step, data: Mapping[str, np.ndarray]) -> Posterior:
+        """The compiled sampler of a step, compiled on first use."""
+        if step.name not in self.posteriors:
+            model = ConditionalModel(self.placements[step.name].design, data)
             name = chosen(self.plan.run.sampler, model)
-            self.posteriors[target.name] = SAMPLERS[name]().compile(model)
-            self.samplers[target.name] = name
+            self.posteriors[step.name] = SAMPLERS[name]().compile(model)
+            self.samplers[step.name] = name
             self.compilations += 1
-        return self.posteriors[target.name]
+        return self.posteriors[step.name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,66 +188,68 @@ class Bench:
         self._draws: dict[str, Draw] = {}
         self.derivatives: dict[str, Any] = {}
 
-    def matrices(self, target: Target) -> Mapping[str, np.ndarray]:
-        """The design matrices of a target at all rows, on the current data."""
-        return self._sheet(target, "all").current(self.completed.columns)
+    def matrices(self, step: Step) -> Mapping[str, np.ndarray]:
+        """The design matrices of a step at all rows, on the current data."""
+        return self._sheet(step, "all").current(self.completed.columns)
 
-    def missing(self, target: Target) -> Mapping[str, np.ndarray]:
+    def missing(self, step: Step) -> Mapping[str, np.ndarray]:
         """The same at the rows that are imputed."""
-        if target.name in self.workspace.large:
-            return Sheet(self.workspace.designs[target.name], target.missing_rows).current(self.completed.columns)
-        return self._sheet(target, "missing").current(self.completed.columns)
+        if step.name in self.workspace.large:
+            return Sheet(self.workspace.designs[step.name], step.missing_rows).current(self.completed.columns)
+        return self._sheet(step, "missing").current(self.completed.columns)
 
-    def data(self, target: Target) -> Mapping[str, np.ndarray]:
-        """What the graph of a target holds, given the current data."""
-        if target.name not in self._data:
-            self._data[target.name] = self._made(target)
-        return self._data[target.name]
+    def data(self, step: Step) -> Mapping[str, np.ndarray]:
+        """What the graph of a step holds, given the current data."""
+        if step.name not in self._data:
+            self._data[step.name] = self._made(step)
+        return self._data[step.name]
 
-    def _made(self, target: Target) -> Mapping[str, np.ndarray]:
-        placement = self.workspace.placements[target.name]
-        if target.name in self.workspace.large:
+    def _made(self, step: Step) -> Mapping[str, np.ndarray]:
+        placement = self.workspace.placements[step.name]
+        if step.name in self.workspace.large:
             return LargeData(placement, self.completed)
-        fitted = self._sheet(target, "fitted").current(self.completed.columns)
-        if target.name not in self._responses:
-            self._responses[target.name] = placement.response(self.completed.unmoved(target.name))
-        y = self._responses[target.name]
+        fitted = self._sheet(step, "fitted").current(self.completed.columns)
+        if step.name not in self._responses:
+            self._responses[step.name] = placement.response(self.completed.outcome(step))
+        y = self._responses[step.name]
         held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
         return {**held, **placement.fitted_codes, "y_data": y, **placement.side(self.completed.values)}
 
-    def _sheet(self, target: Target, which: str) -> Sheet:
-        place = target.name, which
+    def _sheet(self, step: Step, which: str) -> Sheet:
+        place = step.name, which
         if place not in self._sheets:
-            placement = self.workspace.placements[target.name]
-            rows = {"all": None, "missing": target.missing_rows, "fitted": placement.fitted_rows}[which]
+            placement = self.workspace.placements[step.name]
+            rows = {"all": None, "missing": step.missing_rows, "fitted": placement.fitted_rows}[which]
             self._sheets[place] = Sheet(placement.design, rows)
         return self._sheets[place]
 
-    def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
-        """Put imputed values in; what reads what has changed is no longer current."""
-        changed = self.completed.set(target, cells)
+    def set(self, step: Step, cells: Mapping[str, np.ndarray]) -> frozenset[str]:
+        """Put imputed values in, by target; what reads what has changed is no longer current."""
+        changed = frozenset[str]().union(*(self.completed.set(t, cells[t.name]) for t in step.targets))
         for sheet in self._sheets.values():
             sheet.changed(changed)
-        for name, placement in self.workspace.placements.items():
-            if changed & placement.design.inputs:
-                self._data.pop(name, None)
-            if self.workspace.resolved.target(name).move in changed:
-                self._responses.pop(name, None)
-                self._data.pop(name, None)
+        for other in self.workspace.resolved.steps:
+            if changed & self.workspace.placements[other.name].design.inputs:
+                self._data.pop(other.name, None)
+            if any(target.move in changed for target in other.targets):
+                self._forget(other)
         for name, how in self.workspace.compatible.items():
-            if name != target.name and any(changed & other.design.inputs for other in how.placements.values()):
+            if name != step.name and any(changed & other.design.inputs for other in how.placements.values()):
                 self.derivatives.pop(name, None)
-        if target.learns_imputed:  # its own model is fitted to these values
-            self._responses.pop(target.name, None)
-            self._data.pop(target.name, None)
+        if step.learns_imputed:  # its own model is fitted to these values
+            self._forget(step)
         return changed
 
+    def _forget(self, step: Step) -> None:
+        self._responses.pop(step.name, None)
+        self._data.pop(step.name, None)
+
     def drawn(self, name: str, draw: Draw) -> None:
-        """Remember the last draw of a target's parameters."""
+        """Remember the last draw of a step's parameters."""
         self._draws[name] = draw
 
     def draw(self, name: str, state: ChainState) -> Draw:
-        """The last draw of a target's parameters."""
+        """The last draw of a step's parameters."""
         if name not in self._draws:
             self._draws[name] = self.workspace.posteriors[name].draw(state.samplers[name])
         return self._draws[name]
@@ -266,36 +269,37 @@ def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:
 def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
     """The chain's own parameter starts and first adaptation, on its fill."""
     samplers = {}
-    for place, target in enumerate(bench.workspace.resolved.targets, start=1):
-        data = bench.data(target)
+    for place, step in enumerate(bench.workspace.resolved.steps, start=1):
+        data = bench.data(step)
         rng = generator(seed, state.chain, 0, place)
-        samplers[target.name] = bench.workspace.posterior(target, data).init(data, rng)
+        samplers[step.name] = bench.workspace.posterior(step, data).init(data, rng)
     return replace(state, samplers=samplers)
 
 
 def samplers_chosen(workspace: Workspace) -> list[Event]:
-    """Which sampler draws each target's parameters, and why."""
+    """Which sampler draws each step's parameters, and why."""
     asked = workspace.plan.run.sampler
     return [Event(target=t, what=f"sampler {name}", why=why(asked, name)) for t, name in workspace.samplers.items()]
 
 
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
-    """Draw one target's parameters from where its sampler stood, then its missing cells given all that matters."""
+    """Draw one step's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
     workspace = bench.workspace
-    target = workspace.resolved.targets[place]
+    step = workspace.resolved.steps[place]
     rng = generator(seed, state.chain, state.sweep + 1, place)
-    data = bench.data(target)
-    moved, draw, stats = workspace.posterior(target, data).step(
-        state.samplers[target.name], data, rng, transitions=state.steps.get(target.name, WARMUP_STEPS), tune=tune
+    data = bench.data(step)
+    moved, draw, stats = workspace.posterior(step, data).step(
+        state.samplers[step.name], data, rng, transitions=state.steps.get(step.name, WARMUP_STEPS), tune=tune
     )
-    bench.drawn(target.name, draw)
+    bench.drawn(step.name, draw)
     stood = rng.bit_generator.state
-    cells = impute(bench, state, target, rng)
-    if workspace.samplers.get(target.name) != "prior":  # which knows of no data that would hold it back
-        _require_sane(cells, workspace.placements[target.name].design, state)
-    changed = bench.set(target, cells) if cells.size else frozenset[str]()
-    state = replace(state, cells={**state.cells, target.name: cells}, samplers={**state.samplers, target.name: moved})
+    drawn = impute(bench, state, step, rng)
+    if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
+        _require_sane(drawn, workspace.placements[step.name].design, state)
+    cells = step.cells(drawn)
+    changed = bench.set(step, cells) if drawn.size else frozenset[str]()
+    state = replace(state, cells={**state.cells, **cells}, samplers={**state.samplers, step.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
 
@@ -305,7 +309,7 @@ def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
     Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
     infinity, and nothing shall be kept that could be taken for a result.
     """
-    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
+    if cells.size and not (np.abs(cells - design.centre) / design.scale).max() <= RUNAWAY:
         name = design.name
         finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
         remedy = (
@@ -315,19 +319,24 @@ def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
         raise one(PlanError, design.path, finding, remedy)
 
 
-def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Generator) -> np.ndarray:
-    """One draw of the missing cells of a target given the last draws of all parameters, shape (missing unit,)."""
-    space = bench.workspace
-    placement = space.placements[target.name]
-    theta = placement.missing_at(bench.draw(target.name, state), bench.missing(target))
-    how = space.compatible.get(target.name)
+def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator) -> np.ndarray:
+    """One draw of a step's missing cells given the last draws of all parameters.
+
+    Returns
+    -------
+    ndarray, shape (missing unit,), or (missing unit, target) of several targets
+    """
+    space, target = bench.workspace, step.lead
+    placement = space.placements[step.name]
+    theta = placement.missing_at(bench.draw(step.name, state), bench.missing(step))
+    how = space.compatible.get(step.name)
     moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
-        context = Context(rows=target.missing_rows, look=partial(bench.completed.known, target))
+        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step))
         drawn = target.family.impute(rng, theta, context)
         return drawn if moved is None else drawn + moved
     draws = {name: bench.draw(name, state) for name in how.placements}
-    matrices = {name: bench.matrices(space.resolved.target(name)) for name in how.placements}
+    matrices = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
     return compatible.draw(
         rng,
         how,
@@ -342,28 +351,29 @@ def impute(bench: Bench, state: ChainState, target: Target, rng: np.random.Gener
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
-    """Choose the number of inner steps of a target, with its data held fixed and its adaptation frozen."""
+    """Choose the number of inner steps of a step, with its data held fixed and its adaptation frozen."""
     workspace = bench.workspace
-    target = workspace.resolved.targets[place]
+    visited = workspace.resolved.steps
+    step = visited[place]
     asked = workspace.plan.run.steps
-    where = {"chain": state.chain, "sweep": state.sweep, "target": target.name}
+    where = {"chain": state.chain, "sweep": state.sweep, "target": step.name}
     if asked != "auto":
         steps, why = int(asked), "run.steps says so"
-    elif len(workspace.resolved.targets) == 1:
+    elif len(visited) == 1:
         steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
-    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION * _share(bench.data(target)):
+    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION * _share(bench.data(step)):
         steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
     else:
-        rng = generator(seed, state.chain, state.sweep + 1, len(workspace.resolved.targets) + place)
-        data = bench.data(target)
-        posterior = workspace.posterior(target, data)
-        sampler, chain = posterior.explore(state.samplers[target.name], data, rng, CALIBRATION)
-        state = replace(state, samplers={**state.samplers, target.name: sampler})
+        rng = generator(seed, state.chain, state.sweep + 1, len(visited) + place)
+        data = bench.data(step)
+        posterior = workspace.posterior(step, data)
+        sampler, chain = posterior.explore(state.samplers[step.name], data, rng, CALIBRATION)
+        state = replace(state, samplers={**state.samplers, step.name: sampler})
         steps, left = shortest_lag(chain)
         why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
-        why += ", on a sample of clusters" if target.name in workspace.large else ""
+        why += ", on a sample of clusters" if step.name in workspace.large else ""
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
-    return replace(state, steps={**state.steps, target.name: steps}), event
+    return replace(state, steps={**state.steps, step.name: steps}), event
 
 
 def _share(data: Mapping[str, np.ndarray]) -> float:

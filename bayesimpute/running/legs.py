@@ -151,8 +151,8 @@ def run_leg(
             if not state.cells:
                 state = begin(space, state.chain, job.seed)
             bench = Bench(space, state.cells)
-            for target in space.resolved.targets:
-                space.posterior(target, bench.data(target))
+            for step in space.resolved.steps:
+                space.posterior(step, bench.data(step))
             book = _Book(job, space, state.chain)
             if not state.samplers:
                 state = adapt(bench, state, job.seed)
@@ -169,12 +169,12 @@ def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainSta
     kept = job.schedule.imputation(state.chain, state.sweep + 1) is not None
     before = seen(bench, state, book.saw) if kept else None
     visits = {}
-    for place, target in enumerate(bench.workspace.resolved.targets):
-        state, visits[target.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
+    for place, step in enumerate(bench.workspace.resolved.steps):
+        state, visits[step.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
     state = replace(state, sweep=state.sweep + 1)
     book.enter(state, visits, before)
     if state.sweep == warmup:
-        for place in range(len(bench.workspace.resolved.targets)):
+        for place in range(len(bench.workspace.resolved.steps)):
             state, event = settle_steps(bench, state, place, job.seed)
             book.events.append(event)
     return state
@@ -186,11 +186,12 @@ class _Book:
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
         self.values = {target.name: target.values for target in space.resolved.targets}
+        self.summaries: list[dict[str, np.ndarray]] = []
         self.events: list[Event] = []
         self.kept: dict[int, Cells] = {}
         self.made: dict[int, Made] = {}
         self.saw = seen_before(space.resolved)
-        self.rows: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
+        self.rows: list[dict[str, tuple[np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
         self.seconds = 0.0
 
@@ -198,7 +199,9 @@ class _Book:
         self.seconds += sum(v.seconds for v in visits.values())
         if state.sweep <= self.job.schedule.base:
             return
-        self.rows.append({name: self._row(state, name, v) for name, v in visits.items()})
+        self.rows.append({name: self._row(name, v) for name, v in visits.items()})
+        found = {name: values.summaries(state.cells[name]) for name, values in self.values.items()}
+        self.summaries.append({name: np.array(list(each.values())) for name, each in found.items()})
         if self.job.keep_effects:
             self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
@@ -206,23 +209,23 @@ class _Book:
             self.made[k] = made(before, visits)
             self.kept[k] = packed(self.space.resolved.targets, state.cells)
 
-    def _row(self, state: ChainState, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        cells, s = state.cells[name], v.stats
+    def _row(self, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray]:
+        s = v.stats
         numbers = np.array([s.divergences, s.acceptance, s.depth, s.transitions, v.seconds])
-        summaries = np.array(list(self.values[name].summaries(cells).values()))
-        return self.space.designs[name].posterior(v.draw), summaries, numbers
+        return self.space.designs[name].posterior(v.draw), numbers
 
     def leg(self) -> Leg:
         names = self.space.designs
         columns = {name: [np.array(x) for x in zip(*(row[name] for row in self.rows))] for name in names}
+        summaries = {name: np.array([row[name] for row in self.summaries]) for name in self.values}
         if not self.rows:
-            widths = {n: (len(d.names), len(self.values[n].recorded), len(STATS)) for n, d in names.items()}
-            columns = {name: [np.zeros((0, width)) for width in each] for name, each in widths.items()}
+            columns = {n: [np.zeros((0, len(d.names))), np.zeros((0, len(STATS)))] for n, d in names.items()}
+            summaries = {name: np.zeros((0, len(values.recorded))) for name, values in self.values.items()}
         return Leg(
             names={name: design.names for name, design in names.items()},
             draws={name: c[0] for name, c in columns.items()},
-            imputed={name: c[1] for name, c in columns.items()},
-            stats={name: c[2] for name, c in columns.items()},
+            imputed=summaries,
+            stats={name: c[1] for name, c in columns.items()},
             effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
             kept=self.kept,
             made=self.made,

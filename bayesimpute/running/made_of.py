@@ -51,14 +51,15 @@ class Made:
 
 def seen_before(resolved: Resolved) -> tuple[frozenset[str], frozenset[str]]:
     """The targets whose cells, and the models whose draws, a step sees as they were in the sweep before."""
-    order, cells, draws = [t.name for t in resolved.targets], frozenset[str](), frozenset[str]()
-    for place, target in enumerate(resolved.targets):
-        later = frozenset(order[place:])
-        saw, factors = reads(target, resolved.derived), resolved.factors.get(target.name, ())
+    cells, draws = frozenset[str](), frozenset[str]()
+    for place, step in enumerate(resolved.steps):
+        later = resolved.steps[place:]
+        saw, factors = reads(step.lead, resolved.derived), resolved.factors.get(step.name, ())
         for reader in map(resolved.target, factors):  # a step of compatible mode starts from its own cells
-            saw |= reads(reader, resolved.derived) | {target.name}
+            saw |= reads(reader, resolved.derived) | {step.name}
             saw |= {reader.name} if reader.learns_imputed else frozenset()
-        cells, draws = cells | (saw & later), draws | (later & frozenset(factors))
+        cells |= saw & {target.name for other in later for target in other.targets}
+        draws |= frozenset(factors) & {other.name for other in later}
     return cells, draws
 
 
@@ -122,10 +123,10 @@ def redrawn(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> di
     for name, draw in made.others.items():
         bench.drawn(name, draw)
     found = {}
-    for target in space.resolved.targets:
-        bench.drawn(target.name, made.draws[target.name])
-        drawn = impute(bench, ChainState(chain=0), target, thawed(made.generators[target.name]))
-        found[target.name] = drawn
+    for step in space.resolved.steps:
+        bench.drawn(step.name, made.draws[step.name])
+        drawn = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]))
+        found |= step.cells(drawn)
         if drawn.size:
-            bench.set(target, drawn)
+            bench.set(step, step.cells(drawn))
     return found

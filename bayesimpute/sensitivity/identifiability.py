@@ -209,7 +209,7 @@ def _identified(imputed: Result, space: Workspace, refits: Refits, grid: tuple[f
         finding = f"it has {draws.number} kept sweeps in all, {FEWEST} are needed to judge its selection models"
         raise one(InputError, "imputed", finding, "give more sweeps (run.sweeps, or extend())")
     conditional = next(c for c in imputed.plan.models if c.target == target.name)
-    data = Bench(space, imputed.record.states[0].cells).data(target)
+    data = Bench(space, imputed.record.states[0].cells).data(space.resolved.step(design.name))
     exclusions = strength(draws, conditional, data)
     correlation = draws.correlation()
     movement = None if correlation is None else moved(correlation)

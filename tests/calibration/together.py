@@ -114,7 +114,7 @@ class Bed:
             for column in ("x", "y"):
                 everywhere = replace(resolved.target(column), impute=np.ones(len(rows), dtype=bool))
                 completed.set(everywhere, filled[column].to_numpy(dtype=float))
-            placed = Placement.of(design, resolved.target(name), incomplete)
+            placed = Placement.of(design, resolved.step(name), incomplete)
             theta = placed.predict(draws[name], design.matrices(completed.columns), rows)
             frame[name] = design.family.impute(rng, theta)
         return frame, draws
@@ -123,8 +123,8 @@ class Bed:
         """Of data with holes, with the frozen designs."""
         incomplete = Incomplete.from_frame(frame, clusters=plan_clusters(self.setup.plan))
         space = Workspace(self.setup.plan, incomplete)
-        for target in space.resolved.targets:
-            space.placements[target.name] = Placement.of(self.designs[target.name], target, incomplete)
+        for step in space.resolved.steps:
+            space.placements[step.name] = Placement.of(self.designs[step.name], step, incomplete)
         space.compatible = {
             t.name: compatible.Compatible.of(t, space.resolved, space.placements, incomplete)
             for t in space.resolved.targets
@@ -168,8 +168,8 @@ def one(bed: Bed, rng: np.random.Generator, *, draws: int, thin: int, wrong: str
     seed = int(rng.integers(2**31))
     state = begin(space, 0, seed)
     bench = Bench(space, state.cells)
-    for target in space.resolved.targets:
-        space.posterior(target, bench.data(target))
+    for step in space.resolved.steps:
+        space.posterior(step, bench.data(step))
     state = adapt(bench, state, seed)
     places = list(range(len(space.resolved.targets)))
     if wrong == "the outcome is drawn before the covariate":

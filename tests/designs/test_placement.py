@@ -9,6 +9,7 @@ from modelling import completed, only, placed, school_frame, workspace
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.placement import Placement
+from bayesimpute.plan.targets import Step
 from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.samplers.prior import prior_draw
 
@@ -64,12 +65,13 @@ def test_what_is_learnt_and_what_is_imputed_are_two_masks() -> None:
     both = replace(target, learn=target.observed | (np.arange(len(target.rows)) < 10))
     assert both.learns_imputed and np.array_equal(both.missing_rows, target.missing_rows)
     space.resolved = replace(space.resolved, targets=(both,))
-    space.placements["y"] = Placement.of(design, both, space.incomplete)
+    step = Step(name="y", targets=(both,))
+    space.placements["y"] = Placement.of(design, step, space.incomplete)
     cells = np.full(len(both.missing_rows), 3.0)
     bench = Bench(space, {"y": cells})
-    assert len(bench.data(both)["y_data"]) == len(target.fit_rows) + 2  # rows 0 and 5 of the first ten are missing
-    before = bench.data(both)["y_data"]
-    bench.set(both, cells + 1)
-    moved = bench.data(both)["y_data"] - before
+    assert len(bench.data(step)["y_data"]) == len(target.fit_rows) + 2  # rows 0 and 5 of the first ten are missing
+    before = bench.data(step)["y_data"]
+    bench.set(step, {"y": cells + 1})
+    moved = bench.data(step)["y_data"] - before
     np.testing.assert_allclose(np.sort(moved)[-2:], 1 / design.scale)
     assert np.count_nonzero(moved) == 2

@@ -85,7 +85,7 @@ def bench_of(plan: Plan) -> tuple[Bench, dict[str, np.ndarray]]:
 def assert_as_made_anew(bench: Bench, cells: dict[str, np.ndarray]) -> None:
     space = bench.workspace
     anew = Completed(space.incomplete, space.resolved, cells)
-    for target in space.resolved.targets:
+    for target in space.resolved.steps:
         design = space.designs[target.name]
         matrices = design.matrices(anew.columns)
         rows = target.missing_rows
@@ -98,7 +98,7 @@ def assert_as_made_anew(bench: Bench, cells: dict[str, np.ndarray]) -> None:
 def test_large_data_are_made_in_pieces_that_are_parts_of_the_whole(monkeypatch, formula: str) -> None:
     monkeypatch.setattr(sheets, "PIECE", 7)
     bench, _ = bench_of(Plan.of([formula, "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
-    (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
+    (target,) = (t for t in bench.workspace.resolved.steps if t.name == "x")
     whole = bench.data(target)
     large = LargeData(bench.workspace.placements["x"], bench.completed)
     same(large, whole)
@@ -133,7 +133,7 @@ def test_a_run_on_large_data_goes_on_and_has_the_same_numbers_in_threads(monkeyp
 def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch) -> None:
     bench, _ = bench_of(Plan.of(["x ~ z * c + (1 + z | g)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
     monkeypatch.setattr(sheets, "PIECE", 7)
-    for target in bench.workspace.resolved.targets:
+    for target in bench.workspace.resolved.steps:
         data = bench.data(target)
         posterior = bench.workspace.posterior(target, data)
         state = posterior.init(data, np.random.default_rng(1))
@@ -148,7 +148,7 @@ def test_a_visit_of_large_data_is_one_of_the_same_data_that_are_kept(monkeypatch
 def test_a_sample_has_whole_clusters_under_new_codes_or_rows_where_they_are_few(monkeypatch) -> None:
     monkeypatch.setattr(sheets, "SAMPLE", 20)
     bench, _ = bench_of(Plan.of(["x ~ z + (1 | g) + (1 | h)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
-    (target,) = (t for t in bench.workspace.resolved.targets if t.name == "x")
+    (target,) = (t for t in bench.workspace.resolved.steps if t.name == "x")
     design, whole = bench.workspace.designs["x"], bench.data(target)
     large = LargeData(bench.workspace.placements["x"], bench.completed)
     rows = large.sample()
@@ -184,10 +184,10 @@ def test_refreshed_designs_equal_fresh_ones(plan: Plan, order: list[int], seed: 
     rng = np.random.default_rng(seed)
     assert_as_made_anew(bench, cells)
     for place in order:
-        target = bench.workspace.resolved.targets[place]
+        target = bench.workspace.resolved.steps[place]
         shuffled = rng.permutation(cells[target.name])
-        cells[target.name] = 1 - shuffled if target.values.support.whole else shuffled * 1.5
-        bench.set(target, cells[target.name])
+        cells[target.name] = 1 - shuffled if target.lead.values.support.whole else shuffled * 1.5
+        bench.set(target, {target.name: cells[target.name]})
         if rng.random() < 0.7:  # some changes pile up before anybody looks
             assert_as_made_anew(bench, cells)
     assert_as_made_anew(bench, cells)
@@ -195,14 +195,14 @@ def test_refreshed_designs_equal_fresh_ones(plan: Plan, order: list[int], seed: 
 
 def test_columns_that_read_nothing_new_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, cells = bench_of(Plan.of(["x ~ z + b + w", "z ~ c + w", "b ~ x", "w ~ cluster_mean(x, g)"]))
-    targets = {t.name: t for t in bench.workspace.resolved.targets}
+    targets = {t.name: t for t in bench.workspace.resolved.steps}
     bench.data(targets["x"])
     computed = []
     from bayesimpute.formulas import matrices
 
     term = matrices._term
     monkeypatch.setattr(matrices, "_term", lambda t, data: computed.append(str(t.name)) or term(t, data))
-    bench.set(targets["z"], cells["z"] + 1)
+    bench.set(targets["z"], {"z": cells["z"] + 1})
     first = bench.data(targets["x"])
     assert computed == ["z"]
     assert bench.data(targets["x"]) is first and computed == ["z"]
@@ -210,8 +210,8 @@ def test_columns_that_read_nothing_new_are_not_computed(monkeypatch: pytest.Monk
 
 def test_arrays_with_news_are_other_objects() -> None:
     bench, cells = bench_of(Plan.of(["x ~ z + (1 | g)", "z ~ c", "b ~ x", "w ~ cluster_mean(x, g)"]))
-    targets = {t.name: t for t in bench.workspace.resolved.targets}
+    targets = {t.name: t for t in bench.workspace.resolved.steps}
     before = dict(bench.data(targets["x"]))
-    bench.set(targets["z"], cells["z"] + 1)
+    bench.set(targets["z"], {"z": cells["z"] + 1})
     after = bench.data(targets["x"])
     assert {name for name in before if after[name] is not before[name]} == {"X_mu"}

@@ -55,9 +55,9 @@ def chains_of(
         if path.startswith("/posterior/") or path == "/chains":
             groups[path] = filled(groups[path])
     stats = groups["/sample_stats"]
-    shape = (chains, draws, stats.sizes["target"])
+    shape = (chains, draws, stats.sizes["step"])
     zeros = {name: (("chain", "draw", "target"), np.full(shape, 1.0 if name == "steps" else 0.0)) for name in stats}
-    groups["/sample_stats"] = xr.Dataset(zeros, coords={"target": stats["target"]})
+    groups["/sample_stats"] = xr.Dataset(zeros, coords={"step": stats["step"]})
     root = groups["/"].copy()
     schedule = {"m": chains * (draws // thin), "chains": chains, "base": 10, "sweeps": draws, "thin": thin}
     root.attrs = {**root.attrs, "schedule": json.dumps(schedule), "sweeps_done": json.dumps([10 + draws] * chains)}

@@ -75,14 +75,14 @@ def test_groups_dims_and_attributes() -> None:
     tree = run_prior(table(), *FORMULAS, derived=[Derived(name="xy", expression="x * y")], m=3).tree
     n = len(table())
     groups = {"observed", "missing", "imputed", "completed", "chains", "sample_stats", "events", "posterior", "state"}
-    assert set(tree.children) == groups
+    assert set(tree.children) == groups | {"imputations"}
     assert tree["observed"].sizes == {"unit": n}
     assert all(v.dims == ("unit",) and v.dtype == bool for v in tree["missing"].data_vars.values())
     assert tree["completed"].sizes == {"imputation": 3, "unit": n}
     assert set(tree["completed"].data_vars) == {"x", "y", "xy"}
     assert tree["chains"].sizes == {"chain": 2, "draw": 4}
     assert set(tree["chains"].data_vars) == {"x_mean", "x_sd", "y_mean", "y_sd"}
-    assert tree["sample_stats"].sizes == {"chain": 2, "draw": 4, "target": 2}
+    assert tree["sample_stats"].sizes == {"chain": 2, "draw": 4, "step": 2}
     assert set(tree["sample_stats"].data_vars) == set(STATS)
     assert tree["posterior/y"].sizes == {"chain": 2, "draw": 4}
     assert set(tree["posterior/y"].data_vars) == {"Intercept", "x", "sigma", "1|g_sigma"}

@@ -105,7 +105,7 @@ def test_the_log_odds_of_a_yes_no_target_are_shifted_and_gibbs_still_draws_it() 
     assert other.samplers["b"] == "gibbs"  # where it is fitted, nothing is added
     moved = Workspace(one, record.incomplete, other)
     state = begin(space, 0, 1)
-    target, shifted = (w.resolved.target("b") for w in (space, moved))
+    target, shifted = (w.resolved.step("b") for w in (space, moved))
     draw = space_draw(space)
     mu = space.placements["b"].missing_at(draw, Bench(space, state.cells).missing(target))["mu"]
     less = moved.placements["b"].missing_at(draw, Bench(moved, state.cells).missing(shifted))["mu"]

@@ -49,7 +49,7 @@ def test_completed_columns_of_single_precision_are_those_of_the_chains_own_digit
 def test_two_values_take_a_byte(dtype: str) -> None:
     made = run_prior(with_binary("boolean").astype({"y": dtype}), "y ~ z + (1 | g)", "x ~ z")
     assert {cells["y"].dtype for leg in made.record.legs for cells in leg.kept.values()} == {np.dtype(np.int8)}
-    assert made.tree["imputed/y/cells"].dtype == made.tree["state/y/cells"].dtype == np.int8
+    assert made.tree["imputed/y/cells"].dtype == made.tree["state/y/cells_y"].dtype == np.int8
     assert made.tree["imputed/x/cells"].dtype == np.float64
 
 

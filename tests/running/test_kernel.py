@@ -92,12 +92,12 @@ def test_a_visit_changes_its_target_only() -> None:
 def test_matrices_are_kept_until_what_they_read_changes() -> None:
     plan = prior_plan("y ~ x + (1 | g)", "x ~ z")
     bench, state = started(workspace(plan))
-    targets = {t.name: t for t in bench.workspace.resolved.targets}
+    targets = {t.name: t for t in bench.workspace.resolved.steps}
     of_y, of_x = bench.matrices(targets["y"]), bench.matrices(targets["x"])
-    bench.set(targets["y"], state.cells["y"] + 1)
+    bench.set(targets["y"], {"y": state.cells["y"] + 1})
     assert bench.matrices(targets["x"]) is of_x and bench.matrices(targets["y"]) is of_y
     before, (block,) = of_y["mu"].copy(), (key for key in of_y if key != "mu")
-    bench.set(targets["x"], state.cells["x"] + 2)
+    bench.set(targets["x"], {"x": state.cells["x"] + 2})
     fresh = bench.matrices(targets["y"])
     assert fresh["mu"] is not of_y["mu"] and not np.array_equal(fresh["mu"], before)
     assert fresh[block] is of_y[block]
@@ -109,8 +109,8 @@ def test_derived_columns_and_cluster_means_follow_at_once() -> None:
         "y ~ x2 + cluster_mean(x, g) + (1 | g)", "x ~ z", derived=[Derived(name="x2", expression="x ** 2 + z")]
     )
     bench, state = started(workspace(plan))
-    target = next(t for t in bench.workspace.resolved.targets if t.name == "x")
-    changed = bench.set(target, np.arange(len(state.cells["x"]), dtype=float))
+    target = bench.workspace.resolved.step("x")
+    changed = bench.set(target, {"x": np.arange(len(state.cells["x"]), dtype=float)})
     values = bench.completed.values
     assert {"x", "x2"} < changed and len(changed) == 3
     # the square of an expression is a power, that of numpy a product: some processors round them differently

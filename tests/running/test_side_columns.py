@@ -100,16 +100,15 @@ def test_nuts_learns_and_imputes_with_exposures() -> None:
 
 def test_what_a_family_reads_is_current_in_data_density_and_draws() -> None:
     space = workspace(visits(days_missing=True), COUNTS, "days ~ x")
-    target = next(t for t in space.resolved.targets if t.name == "y")
-    days = next(t for t in space.resolved.targets if t.name == "days")
+    target, days = space.resolved.step("y"), space.resolved.step("days")
     design = space.designs["y"]
-    assert reads(target, space.resolved.derived) == {"x", "days"}
+    assert reads(target.lead, space.resolved.derived) == {"x", "days"}
     assert design.inputs == {"x", "days"}
     bench = Bench(space, {t.name: np.full(t.missing_rows.size, 2.0) for t in space.resolved.targets})
     before = bench.data(target)["side_exposure"]
-    bench.set(days, np.arange(1.0, 1 + days.missing_rows.size))
+    bench.set(days, {"days": np.arange(1.0, 1 + days.missing_rows.size)})
     after = bench.data(target)["side_exposure"]
-    np.testing.assert_array_equal(after, bench.completed.values["days"][target.fit_rows])
+    np.testing.assert_array_equal(after, bench.completed.values["days"][target.learn_rows])
     assert (before != after).any()
     draw = {"mu": np.array([0.3, 0.2])}
     expected = Exposed().logp(

@@ -65,7 +65,7 @@ def parts(imputed: MultiplyImputed, target: str = "b", *, allowed: bool = False)
 
 def fitted(imputed: MultiplyImputed, space: Workspace, target: str = "b") -> dict[str, np.ndarray]:
     """What the graph of a target holds."""
-    settled = next(t for t in space.resolved.targets if t.name == target)
+    settled = space.resolved.step(target)
     return Bench(space, imputed.record.states[0].cells).data(settled)
 
 
