@@ -223,8 +223,8 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         ("text", "damaged"),
         ("other", "not a saved imputation"),
         ("part", "damaged"),
-        ("older", "it has format 1, this version of bayesimpute reads 2; use the version that wrote it"),
-        ("newer", "it has format 99, this version of bayesimpute reads 2; use the version that wrote it"),
+        ("older", "it has format 1, this version of bayesimpute reads 3; use the version that wrote it"),
+        ("newer", "it has format 99, this version of bayesimpute reads 3; use the version that wrote it"),
         ("strange", "it has format two"),
     ],
 )

@@ -176,5 +176,5 @@ def _kept_on(leg: Leg, before: Schedule, after: Schedule) -> Leg:
     return replace(
         leg,
         kept={new: leg.kept[k] for k, new in numbers.items()},
-        made={new: leg.made[k] for k, new in numbers.items()},
+        made={new: leg.made[k] for k, new in numbers.items() if k in leg.made},
     )

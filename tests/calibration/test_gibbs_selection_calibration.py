@@ -74,7 +74,7 @@ def geweke(name: str, *, steps: int = STEPS, seed: int = 3, change: Callable[[An
     for _ in range(steps):
         y, selected = simulate(made, draw, rng)
         observed = selected & ~structure.unseen
-        data = with_target(made.design, observed, structure).data(made.matrices, y)
+        data = with_target(made.placed, observed, structure).data(made.matrices, y)
         one = one or Gibbs().compile(ConditionalModel(made.design, data))
         state = state or one.init(data, rng)
         one._set(data)
@@ -128,7 +128,7 @@ def everybody_selected(one: Any) -> None:
 
 def no_prior_of_rho(one: Any) -> None:
     """Uniform, as if rho had no other prior."""
-    pair = one.fitted.pair._replace(rho=np.array([ridge.BETA, 1.0, 1.0, -1.0, 1.0]))
+    pair = one.fitted.pair._replace(rho=np.array([0.0, 1.0, 1.0, -1.0, 1.0]))
     one.fitted = replace(one.fitted, pair=pair)
 
 
