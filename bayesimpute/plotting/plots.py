@@ -313,7 +313,7 @@ def _density(ax: "Axes", group: np.ndarray, **style: Any) -> None:
 def _bars(ax: "Axes", values: _Values) -> None:
     """Shares of the labels; the lines show the range over the imputations."""
     at = np.arange(len(values.labels))
-    observed, imputed = zip(*map(values.shares, at))
+    observed, imputed = zip(*(values.shares(k) for k in range(len(values.labels))))
     shares = np.stack(imputed)
     ax.bar(at - 0.2, observed, width=0.38, color=OBSERVED)
     ax.bar(at + 0.2, shares.mean(axis=1), width=0.38, color=IMPUTED)

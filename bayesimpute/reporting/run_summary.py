@@ -85,8 +85,8 @@ def convergence(found: "Diagnosis") -> str:
 
 def _summaries(found: "Diagnosis") -> str:
     """What is recorded of imputed values, in words."""
-    names = found.imputed["statistic"].unique()
-    return " and ".join(PLURALS.get(name, name) for name in names) or "summaries"
+    names = [str(name) for name in found.imputed["statistic"].unique()]
+    return " and ".join(PLURALS.get(name, name) for name in names or PLURALS)
 
 
 def software(imputed: "Result") -> str:
