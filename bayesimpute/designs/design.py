@@ -110,7 +110,7 @@ class Offset:
 
     def write(self, out: np.ndarray, columns: Columns, rows: np.ndarray | None) -> None:
         """Put the standardised values at some rows, or at all, into `out`, shape (row, 1)."""
-        every = sum(columns[name].to_numpy(dtype=float) for name in self.columns)
+        every = np.sum([columns[name].to_numpy(dtype=float) for name in self.columns], axis=0)
         out[:, 0] = (every if rows is None else every[rows]) / self.unit
 
 

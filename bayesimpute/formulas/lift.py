@@ -73,8 +73,10 @@ def lift_call(call: str) -> Expression:
     """What a column that was lifted is computed from; columns stand for the calls inside it."""
     expression = parse_expression(call, column_name(call))
     tree = expression.tree
-    own = isinstance(tree, Call) and tree.function in GIVEN
-    inner = replace(tree, arguments=tuple(map(_lifted, tree.arguments))) if own else _lifted(tree)
+    if isinstance(tree, Call) and tree.function in GIVEN:
+        inner: Node = replace(tree, arguments=tuple(map(_lifted, tree.arguments)))
+    else:
+        inner = _lifted(tree)
     return expression if inner == tree else Expression.of(render(inner), inner, expression.path)
 
 

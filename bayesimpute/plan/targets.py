@@ -146,7 +146,7 @@ class Target:
     @property
     def adjusting(self) -> frozenset[str]:
         """The columns of its adjustments."""
-        return frozenset({self.shift, self.move} - {None})
+        return frozenset(column for column in (self.shift, self.move) if column is not None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

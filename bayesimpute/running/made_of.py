@@ -97,7 +97,7 @@ def thawed(words: np.ndarray) -> np.random.Generator:
     """A generator that stands there."""
     a, b, c, d, has, last = (int(word) for word in words)
     bits = np.random.PCG64()
-    state = {"state": (a << 64) | b, "inc": (c << 64) | d}
+    state: Any = {"state": (a << 64) | b, "inc": (c << 64) | d}
     bits.state = {"bit_generator": "PCG64", "state": state, "has_uint32": has, "uinteger": last}
     return np.random.Generator(bits)
 
