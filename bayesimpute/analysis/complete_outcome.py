@@ -94,6 +94,7 @@ def _resolved(model: Model, outcome: Column, incomplete: Incomplete) -> Resolved
         level=None,
         unit_of_row=rows,
         rows=rows,
+        given=outcome.values,
         observed=np.ones(size, dtype=bool),
         learn=np.ones(size, dtype=bool),
         impute=np.zeros(size, dtype=bool),

@@ -46,8 +46,9 @@ class Completed:
             if name in read or name in self._targets:
                 self._put(name, resolved.filled.get(name, incomplete.columns[name].values))
         for name, cells in values.items():
-            self._put(name, self.values[name].copy())
-            self._write(self._targets[name], cells)
+            if cells.size:  # of what is observed everywhere, or derived, nothing is written
+                self._put(name, self.values[name].copy())
+                self._write(self._targets[name], cells)
         self._recompute(self._derived)
 
     @property
@@ -251,7 +252,7 @@ def fill(
     return {
         t.name: t.values.start(
             rng,
-            resolved.filled.get(t.name, incomplete.columns[t.name].values)[t.fit_rows],
+            t.given[t.fit_rows],
             size=len(t.missing_rows),
             spread=spread,
         )
@@ -276,5 +277,5 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
             mine = codes[target.missing_rows]
             chosen = starts[mine] + (rng.random(len(mine)) * counts[mine]).astype(np.int64)
             has = counts[mine] > 0
-            cells[target.name][has] = incomplete.columns[target.name].values[known[chosen[has]]]
+            cells[target.name][has] = target.given[known[chosen[has]]]
     return cells

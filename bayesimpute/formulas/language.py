@@ -215,6 +215,8 @@ def _response(left: Node | None, response: str, usage: Usage) -> str | None:
         usage.add(f'the left side "{render(left)}" is not wanted here', "write the terms only: x + z")
     if isinstance(left, Name):
         return left.name
+    if isinstance(left, Call) and left.function == "observed" and len(left.arguments) == 1:
+        return render(left).replace("`", "")
     usage.add(f'the left side "{render(left)}" is not a column', "derive a column and name it on the left of ~")
     return None
 

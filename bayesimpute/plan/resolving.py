@@ -13,6 +13,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import lift_expression, lift_formula
+from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import adjusted
 from bayesimpute.plan.conditional import Conditional
@@ -37,19 +38,20 @@ def resolve(plan: Plan, incomplete: Incomplete, adjustments: Iterable[Adjustment
     filled: dict[str, np.ndarray] = {}
     wanted = needed(plan, incomplete) | {model.target for model in plan.models}
     levels = {name: variable.level for name, variable in incomplete.variables.items()}
+    levels |= {m.target: levels[name] for m in plan.models if (name := indicated(m.target)) is not None}
     levels |= {model.target: model.level for model in plan.models if model.level is not None}
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
             events += _deduce(incomplete, name, levels[name], filled)
     for conditional in plan.models:
         name = conditional.target
-        complete = not incomplete.columns[name].missing.any() or _complete(filled.get(name))
+        complete = not column_of(name, incomplete).missing.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
         target, found = _target(conditional, plan.path(conditional), levels[name], incomplete, filled)
         targets.append(target)
-        calls |= found
+        calls |= found | ({name} if name not in incomplete.columns else set())
         events += _notes(conditional, target, incomplete)
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
@@ -116,12 +118,13 @@ def _target(
     conditional: Conditional, path: str, level: str | None, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
 ) -> tuple[Target, set[str]]:
     name = conditional.target
-    column = incomplete.columns[name]
+    column = column_of(name, incomplete)
+    given = filled.get(name, column.values)
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
     formulas, calls = read_formulas(conditional, path)
-    observed = ~np.isnan(filled.get(name, column.values)[rows])
+    observed = ~np.isnan(given[rows])
     target = Target(
         name=name,
         family=family,
@@ -130,6 +133,7 @@ def _target(
         level=level,
         unit_of_row=unit_of_row,
         rows=rows,
+        given=given,
         observed=observed,
         learn=observed,
         impute=~observed,
@@ -139,6 +143,21 @@ def _target(
         conditional=conditional,
     )
     return target, calls
+
+
+def indicated(name: str) -> str | None:
+    """The variable of whose being observed a target is the indicator: of ``observed(y)``, y."""
+    tree = read_expression(name, "target") if name.startswith("observed(") else None
+    known = isinstance(tree, Call) and tree.function == "observed" and isinstance(tree.arguments[0], Name)
+    return tree.arguments[0].name if known else None
+
+
+def column_of(name: str, incomplete: Incomplete) -> Column:
+    """The column of a target: one of the data, or, of ``observed(y)``, whether y is: that is never missing."""
+    if name in incomplete.columns:
+        return incomplete.columns[name]
+    seen = ~incomplete.columns[str(indicated(name))].missing
+    return Column(name=name, kind="yes/no", values=seen.astype(np.float64))
 
 
 def settle_family(conditional: Conditional, column: Column) -> Family:
@@ -166,7 +185,7 @@ def _apart(
 
 
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
-    notes, column = [], incomplete.columns[target.name]
+    notes, column = [], column_of(target.name, incomplete)
     if conditional.family == "auto":
         why = str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))

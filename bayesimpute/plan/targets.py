@@ -44,6 +44,8 @@ class Target:
         The unit that each row belongs to: the row itself, or its cluster.
     rows : ndarray of int, shape (unit,)
         A row of each unit.
+    given : ndarray, shape (row,)
+        The values as they are known, from themselves or from members of their clusters; NaN where they are missing.
     observed : ndarray of bool, shape (unit,)
         Whether the unit's value is known, from itself or from a member of its cluster.
     learn : ndarray of bool, shape (unit,)
@@ -73,6 +75,7 @@ class Target:
     level: str | None
     unit_of_row: np.ndarray
     rows: np.ndarray
+    given: np.ndarray
     observed: np.ndarray
     learn: np.ndarray
     impute: np.ndarray
