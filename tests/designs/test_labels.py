@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from graphs import centred, compiled_logp, layout_of, plain_logp
-from modelling import completed, conditional, graph_data, only, workspace
+from modelling import completed, conditional, graph_data, only, placed, workspace
 from scipy.special import log_softmax, ndtr, softmax
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.designs.graph import build, vectors
-from bayesimpute.families import Family, Parameter, bound, options
-from bayesimpute.families.family import Theta
+from bayesimpute.families import Context, Family, Parameter, Real, Side, Theta, Values, bound, options
+from bayesimpute.families.family import NO_SIDE, NOWHERE
 from bayesimpute.plan.plan import Plan
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts, nuts
@@ -36,7 +36,7 @@ class Softmax(Family):
     """log P(y = k) / P(y = 0) = mu_k."""
 
     name: ClassVar[str] = "softmax"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "categorical"
 
@@ -54,7 +54,7 @@ class Softmax(Family):
     def bind(self, column: Column) -> "Softmax":
         return replace(self, labels=labels_of(column))
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
@@ -65,14 +65,14 @@ class Softmax(Family):
     def logits(self, theta: Theta) -> np.ndarray:
         return np.concatenate([np.zeros_like(theta["mu"][:, :1]), theta["mu"]], axis=1)
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return log_softmax(self.logits(theta), axis=1)[np.arange(len(y)), y.astype(int)]
 
     def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
         p = softmax(self.logits(theta), axis=1)[:, 1:]
         return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         upper = np.cumsum(softmax(self.logits(theta), axis=1), axis=1)[:, :-1]
         return (rng.random((len(upper), 1)) > upper).sum(axis=1).astype(float)
 
@@ -87,7 +87,7 @@ class Ordered(Family):
     """P(y <= k) = Phi(c_k - mu), with cutpoints in the place of an intercept."""
 
     name: ClassVar[str] = "ordered"
-    kinds: ClassVar[frozenset[str]] = frozenset({"number"})
+    values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
 
@@ -104,7 +104,7 @@ class Ordered(Family):
     def bind(self, column: Column) -> "Ordered":
         return replace(self, labels=labels_of(column))
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any) -> None:
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
@@ -116,13 +116,13 @@ class Ordered(Family):
         below = ndtr(np.atleast_2d(theta["cutpoints"]) - theta["mu"][:, None])
         return np.diff(below, axis=1, prepend=0.0, append=1.0)
 
-    def logp(self, y: np.ndarray, theta: Theta) -> np.ndarray:
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return np.log(np.maximum(self.shares(theta)[np.arange(len(y)), y.astype(int)], 1e-300))
 
     def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
         return np.ones(len(y))
 
-    def impute(self, rng: np.random.Generator, theta: Theta) -> np.ndarray:
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         upper = np.cumsum(self.shares(theta), axis=1)[:, :-1]
         return (rng.random((len(upper), 1)) > upper).sum(axis=1).astype(float)
 
@@ -236,11 +236,12 @@ def test_predictions_have_a_column_for_each_label(name: str) -> None:
     filled = completed(work)
     matrices = design.matrices(filled.columns)
     draw = prior_draw(design, np.random.default_rng(3))
-    theta = design.missing(draw, matrices)
+    placement = placed(work)
+    theta = placement.missing(draw, matrices)
     several = {"softmax": "mu", "ordered": "cutpoints"}[name]
     assert theta[several].shape == (len(target.missing_rows), 2)
-    at_fit, y = design.theta(draw, design.data(matrices, filled.values["y"]))
-    there = design.predict(draw, matrices, target.fit_rows)
+    at_fit, y = design.theta(draw, placement.data(matrices, filled.values["y"]))
+    there = placement.predict(draw, matrices, target.fit_rows)
     np.testing.assert_allclose(design.family.logp(y, at_fit), design.family.logp(y, there))
     cells = target.family.impute(np.random.default_rng(4), theta)
     assert set(cells) <= {0.0, 1.0, 2.0}
