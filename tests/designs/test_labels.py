@@ -98,7 +98,7 @@ class Ordered(Family):
         prior, between = Prior.of("Normal", 0, 2), self.labels[:-1]
         return (
             Parameter(name="mu", link="identity", intercept=None),
-            Parameter(name="cutpoints", link="identity", support="ordered", labels=between, prior=prior),
+            Parameter(name="cutpoints", link="identity", support="ordered", labels=between, prior=prior, against="mu"),
         )
 
     def bind(self, column: Column) -> "Ordered":
@@ -182,6 +182,22 @@ def test_priors_are_given_to_a_label_or_to_all() -> None:
     _, design = only(space("softmax"))
     assert [p.priors[1].args[1] / p.scale[1] for p in design.predictors] == pytest.approx([3.0, 5.0])
     assert [prior for p in design.predictors for prior in p.priors[:1]] == [design.predictors[0].priors[0]] * 2
+
+
+def test_cutpoints_are_about_the_middle_of_the_data_and_told_where_columns_are_zero() -> None:
+    work = space("ordered")
+    target, design = only(work)
+    (mu,) = (p for p in design.predictors if p.key == "mu")
+    columns = completed(work).columns
+    np.testing.assert_allclose(design.matrices(columns)["mu"][target.fit_rows].mean(axis=0), 0.0, atol=1e-12)
+    draw = prior_draw(design, np.random.default_rng(3))
+    told = dict(zip(design.names, design.posterior(draw), strict=True))
+    x = mu.matrix.evaluate(columns)  # pyright: ignore[reportOptionalMemberAccess]
+    cuts = np.array([told["cutpoints[a]"], told["cutpoints[b]"]])
+    plain = cuts - (x @ np.array([told[name] for name in mu.names]))[:, None]
+    effects = design.effects(draw)["1|g"][work.incomplete.codes("g")]
+    theta = placed(work).predict(draw, design.matrices(columns), np.arange(len(x)))
+    np.testing.assert_allclose(plain - effects[:, None], theta["cutpoints"] - theta["mu"][:, None])
 
 
 def test_what_is_bound_is_no_option_and_in_no_plan() -> None:
