@@ -228,6 +228,14 @@ class Family(ABC):
         return self
 
     @property
+    def fitted_as(self) -> "Family":
+        """The family of the same parameters that has the likelihood of this one: itself, unless only draws differ.
+
+        Whoever has code for a likelihood asks for it, and not for the family.
+        """
+        return self
+
+    @property
     def selection(self) -> "Selection | None":
         """How the family models which values are missing; None if it takes them as missing at random."""
         return None
