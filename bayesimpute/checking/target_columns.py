@@ -29,8 +29,9 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
-        for use in reading.side.values():
-            _side(use, reading.target, read, data, notes)
+        for role, use in reading.side.items():
+            _side(use, role, reading, read, data, notes)
+        _limits(reading, data, notes)
     for definition in read.derived.values():
         _kinds(definition.use, data, notes)
         _unimputed(definition.use, definition.name, definition.use.values, read, data, notes)
@@ -146,12 +147,28 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
             notes.add(use.path, finding, f"leave it out, or write random effects: (1 | {quote(name)})")
 
 
-def _side(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    _unimputed(use, target, use.values, read, data, notes)
+def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
+    if reading.family is None or role not in reading.family.limits:
+        _unimputed(use, reading.target, use.values, read, data, notes)
+    elif not use.values <= set(data.columns) - read.targets:
+        notes.add(use.path, "limits are known before the run", "name a column of the data that is not imputed")
     for name in sorted(use.values & set(data.columns)):
         kind = data.columns[name].kind
         if kind not in ("number", "yes/no"):
             notes.add(use.path, f'"{name}" is {OUTSIDE.get(kind, "a category")}', "name a column of numbers")
+
+
+def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
+    """Values that are to lie where there is nothing, or that are observed elsewhere."""
+    roles = () if reading.family is None else [r for r in reading.family.limits if r in reading.side]
+    names = [name for role in roles for name in reading.side[role].values if name in data.columns]
+    if len(names) < 2 or reading.target not in data.columns:
+        return
+    low, high = (data.columns[name].values for name in names)
+    crossed = np.flatnonzero(low > high)
+    if crossed.size:
+        finding = f'in {crossed.size} rows "{names[0]}" is above "{names[1]}", first in row {crossed[0]}'
+        notes.add(f"{reading.path}.side", finding, "mend the data: no value lies between them")
 
 
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

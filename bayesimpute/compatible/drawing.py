@@ -82,7 +82,7 @@ def kind(target: Target, resolved: Resolved) -> Kind:
         return "enumerated"
     models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
     linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
-    return "normal" if target.family.normal and linear else "slice"
+    return "normal" if target.family.normal and linear and target.limits is None else "slice"
 
 
 def _why(target: Target, resolved: Resolved) -> str:
@@ -147,9 +147,11 @@ def draw(
         return draw_normal(rng, scenario, cells, theta["mu"] + moved, sd, given)
 
     side = completed.side(how.target, how.target.missing_rows)
+    between = None if how.target.limits is None else [end[how.target.impute] for end in how.target.limits]
 
     def own(values: np.ndarray) -> np.ndarray:
-        return family.logp(values - moved, theta, side)
+        found = family.logp(values - moved, theta, side)
+        return found if between is None else np.where((values >= between[0]) & (values <= between[1]), found, -np.inf)
 
     if support.points is not None:
         return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)

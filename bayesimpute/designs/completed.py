@@ -249,7 +249,7 @@ def fill(
     dict of str to ndarray
         For each target, the values of its missing units.
     """
-    return {
+    cells = {
         t.name: t.values.start(
             rng,
             t.given[t.fit_rows],
@@ -258,6 +258,10 @@ def fill(
         )
         for t in resolved.targets
     }
+    for t in resolved.targets:
+        if t.limits is not None:
+            cells[t.name] = np.clip(cells[t.name], *(end[t.impute] for end in t.limits))
+    return cells
 
 
 def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator) -> dict[str, np.ndarray]:

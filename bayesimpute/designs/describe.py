@@ -135,7 +135,7 @@ class _Describer:
         matrix = matrix.without_intercept() if p.intercept is None else matrix
         columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
-        centre = columns.mean(axis=0) if intercept else np.zeros(columns.shape[1])
+        centre = columns.mean(axis=0) if intercept or p.intercept is None else np.zeros(columns.shape[1])
         scale = spread(columns)
         free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
         centre[free] = 0.0

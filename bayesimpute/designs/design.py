@@ -369,10 +369,18 @@ class Design:
 
     def posterior(self, draw: Draw) -> np.ndarray:
         """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
-        parts = [self.coefficients(p, draw[p.key]) for p in self.predictors]
+        parts = [self._scalars(p, draw) for p in self.predictors]
         for b in self.blocks:
             parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
         return np.concatenate(parts)
+
+    def _scalars(self, p: Predictor, draw: Draw) -> np.ndarray:
+        """The coefficients; of what is compared with another linear predictor, where the columns of that are zero."""
+        found = self.coefficients(p, draw[p.key])
+        if p.parameter.against is None:
+            return found
+        other = self.predictor(p.parameter.against)
+        return found + self.coefficients(other, draw[other.key]) @ other.centre
 
     def effects(self, draw: Draw) -> dict[str, np.ndarray]:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""

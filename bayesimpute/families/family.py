@@ -61,9 +61,12 @@ class Parameter:
         on one matrix, without one it is a vector. Empty: it is one number.
     intercept : float or None
         Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
-        intercept's normal. None: its formula has no intercept, for others of the family's parameters are in its place.
+        intercept's normal. None: its formula has no intercept, for a parameter that is `against` it is in its place.
     effects : float
         The same of the half-normals of its group-specific effects' standard deviations. (Those of ``mu`` are bambi's.)
+    against : str or None
+        The parameter with which it is compared: ``mu`` for the cutpoints c of P(y <= k) = F(c_k - mu). Its prior is
+        about the centre of that one's columns, as an intercept's is; posteriors have it where the columns are zero.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Parameter:
     labels: tuple[str, ...] = ()
     intercept: float | None = 1.0
     effects: float = 1.0
+    against: str | None = None
 
     def key(self, label: str | None) -> str:
         """The name of a linear predictor: the parameter's own, or ``mu[b]`` where each label has one."""
@@ -197,6 +201,10 @@ class Family(ABC):
     """bambi's family with the automatic priors that apply."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """Of these, the two between whose columns a value lies that is not observed: the lower end and the upper. Where
+    such a column has no value, or an infinite one, that end is open. A value with an end is known in part: the model is
+    fitted to what it is currently drawn as."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
     normal: ClassVar[bool] = False
@@ -221,6 +229,14 @@ class Family(ABC):
         What it sets are fields made by :func:`bound`.
         """
         del column
+        return self
+
+    @property
+    def fitted_as(self) -> "Family":
+        """The family of the same parameters that has the likelihood of this one: itself, unless only draws differ.
+
+        Whoever has code for a likelihood asks for it, and not for the family.
+        """
         return self
 
     @property

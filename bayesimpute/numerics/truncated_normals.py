@@ -6,12 +6,16 @@ eta it is that normal, truncated.
 
 import math
 
+import numpy as np
+
 from bayesimpute.numerics.compiling import compiled
 
 POINT = 0.45
 """Above this normals are proposed by an exponential, below by normals: of these a third is then accepted."""
 FARTHEST = 1e100
 """So far out the number is the bound itself, to the last bit."""
+WIDE = math.sqrt(2 * math.pi)
+"""From this width on an interval around zero has more of the normals than of the uniform numbers that are accepted."""
 
 
 @compiled
@@ -34,6 +38,48 @@ def above(rng, a):
         more = rng.standard_exponential() / (a + ahead)
         if rng.standard_exponential() > 0.5 * (more - ahead) ** 2:
             return a + more
+
+
+@compiled
+def between(rng, a, b):
+    """A standard normal between `a` and `b`, either of which may be infinite; `a` if nothing is between.
+
+    Normals or one-sided draws are proposed where enough of them are accepted, else uniform numbers (Robert 1995,
+    section 2.3).
+    """
+    if not a < b:
+        return a
+    if b <= 0.0 or (a < 0.0 and -a > b):  # the side nearer to zero first
+        return -between_ends(rng, -b, -a)
+    return between_ends(rng, a, b)
+
+
+@compiled
+def between_ends(rng, a, b):
+    """The same where a + b >= 0."""
+    if a > FARTHEST:
+        return a
+    root = math.sqrt(max(a, 0.0) ** 2 + 4.0)
+    wide = WIDE if a <= 0.0 else 2.0 / (a + root) * math.exp(0.5 + 0.25 * a * (a - root))
+    if b - a > wide:
+        while True:
+            x = above(rng, a)
+            if x <= b:
+                return x
+    nearest = max(a, 0.0)
+    while True:
+        x = a + (b - a) * rng.random()
+        if rng.standard_exponential() > 0.5 * (x - nearest) * (x + nearest):
+            return x
+
+
+@compiled
+def draw_between(rng, low, high):
+    """Standard normals between bounds, each of shape (row,)."""
+    out = np.empty(low.size)
+    for i in range(out.size):
+        out[i] = between(rng, low[i], high[i])
+    return out
 
 
 @compiled

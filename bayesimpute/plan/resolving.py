@@ -125,6 +125,8 @@ def _target(
     family = settle_family(conditional, column).bind(column)
     formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(given[rows])
+    limits = _limits(family, conditional, incomplete, rows)
+    in_part = False if limits is None else np.isfinite(limits).any(axis=0)
     target = Target(
         name=name,
         family=family,
@@ -135,12 +137,13 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=observed,
+        learn=observed | in_part,
         impute=~observed,
         apart=_apart(family, formulas, incomplete, rows, observed),
         values=family.values.of(column),
         path=path,
         conditional=conditional,
+        limits=limits,
     )
     return target, calls
 
@@ -158,6 +161,20 @@ def column_of(name: str, incomplete: Incomplete) -> Column:
         return incomplete.columns[name]
     seen = ~incomplete.columns[str(indicated(name))].missing
     return Column(name=name, kind="yes/no", values=seen.astype(np.float64))
+
+
+def _limits(
+    family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The ends between which values lie that are not observed, by the columns that a plan names."""
+    if not set(family.limits) & set(conditional.side):
+        return None
+    ends = []
+    for role, end in zip(family.limits, (-np.inf, np.inf), strict=True):
+        column = conditional.side.get(role)
+        values = np.full(len(rows), end) if column is None else incomplete.columns[column].values[rows]
+        ends.append(np.where(np.isnan(values), end, values))
+    return ends[0], ends[1]
 
 
 def settle_family(conditional: Conditional, column: Column) -> Family:

@@ -64,6 +64,8 @@ class Target:
     shift, move : str or None
         Derived columns that are zero where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is added
         to the linear predictor of ``mu``, the other to the value that was drawn.
+    limits : tuple of (ndarray, ndarray), shape (unit,), or None
+        The ends between which a value lies that is not observed, infinite where they are open; None: all are.
     together : str or None
         The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
     """
@@ -85,6 +87,7 @@ class Target:
     path: str = ""
     shift: str | None = None
     move: str | None = None
+    limits: tuple[np.ndarray, np.ndarray] | None = None
     together: str | None = None
 
     @property

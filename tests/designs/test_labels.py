@@ -16,8 +16,8 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.designs.graph import build, vectors
-from bayesimpute.families import Family, Parameter, Real, Values, bound, options
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families import Context, Family, Parameter, Real, Side, Theta, Values, bound, options
+from bayesimpute.families.family import NO_SIDE, NOWHERE
 from bayesimpute.plan.plan import Plan
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts, nuts
@@ -98,7 +98,7 @@ class Ordered(Family):
         prior, between = Prior.of("Normal", 0, 2), self.labels[:-1]
         return (
             Parameter(name="mu", link="identity", intercept=None),
-            Parameter(name="cutpoints", link="identity", support="ordered", labels=between, prior=prior),
+            Parameter(name="cutpoints", link="identity", support="ordered", labels=between, prior=prior, against="mu"),
         )
 
     def bind(self, column: Column) -> "Ordered":
@@ -184,6 +184,22 @@ def test_priors_are_given_to_a_label_or_to_all() -> None:
     assert [prior for p in design.predictors for prior in p.priors[:1]] == [design.predictors[0].priors[0]] * 2
 
 
+def test_cutpoints_are_about_the_middle_of_the_data_and_told_where_columns_are_zero() -> None:
+    work = space("ordered")
+    target, design = only(work)
+    (mu,) = (p for p in design.predictors if p.key == "mu")
+    columns = completed(work).columns
+    np.testing.assert_allclose(design.matrices(columns)["mu"][target.fit_rows].mean(axis=0), 0.0, atol=1e-12)
+    draw = prior_draw(design, np.random.default_rng(3))
+    told = dict(zip(design.names, design.posterior(draw), strict=True))
+    x = mu.matrix.evaluate(columns)  # pyright: ignore[reportOptionalMemberAccess]
+    cuts = np.array([told["cutpoints[a]"], told["cutpoints[b]"]])
+    plain = cuts - (x @ np.array([told[name] for name in mu.names]))[:, None]
+    effects = design.effects(draw)["1|g"][work.incomplete.codes("g")]
+    theta = placed(work).predict(draw, design.matrices(columns), np.arange(len(x)))
+    np.testing.assert_allclose(plain - effects[:, None], theta["cutpoints"] - theta["mu"][:, None])
+
+
 def test_what_is_bound_is_no_option_and_in_no_plan() -> None:
     work = space("softmax")
     assert options(Softmax) == ()
@@ -236,11 +252,12 @@ def test_predictions_have_a_column_for_each_label(name: str) -> None:
     filled = completed(work)
     matrices = design.matrices(filled.columns)
     draw = prior_draw(design, np.random.default_rng(3))
-    theta = at.missing(draw, matrices)
+    placement = placed(work)
+    theta = placement.missing(draw, matrices)
     several = {"softmax": "mu", "ordered": "cutpoints"}[name]
     assert theta[several].shape == (len(target.missing_rows), 2)
-    at_fit, y = design.theta(draw, at.data(matrices, filled.values["y"]))
-    there = at.predict(draw, matrices, target.fit_rows)
+    at_fit, y = design.theta(draw, placement.data(matrices, filled.values["y"]))
+    there = placement.predict(draw, matrices, target.fit_rows)
     np.testing.assert_allclose(design.family.logp(y, at_fit), design.family.logp(y, there))
     cells = target.family.impute(np.random.default_rng(4), theta)
     assert set(cells) <= {0.0, 1.0, 2.0}

@@ -17,7 +17,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import log_expit, log_ndtr, owens_t
 
-from bayesimpute.data.columns import encode
+from bayesimpute.data.columns import Column, encode
 from bayesimpute.families import (
     FAMILIES,
     Bernoulli,
@@ -112,7 +112,17 @@ def variants(cls: type[Family]) -> Iterator[Family]:
         yield cls(**{f.name: value for f, value in zip(options, values)})
 
 
-ALL = [family for cls in FAMILIES.values() for family in variants(cls)]
+COLUMNS = [encode(pd.Series(values), "v") for values in ([0.1, 0.9], [1.0, 2.0], ["a", "b"], ["a", "b", "c"])]
+COLUMNS.append(encode(pd.Series(pd.Categorical(["a", "b", "c"], ordered=True)), "v"))
+"""For each kind of values one that it accepts."""
+
+
+def column_of(family: Family) -> Column:
+    """The first that it accepts."""
+    return next(column for column in COLUMNS if family.values.accepts(column))
+
+
+ALL = [family.bind(column_of(family)) for cls in FAMILIES.values() for family in variants(cls)]
 VALUES = {
     "identity": (-1.5, 0.0, 2.0),
     "log": (0.3, 1.0, 2.5),
@@ -121,8 +131,6 @@ VALUES = {
     "fisher": (-0.9, 0.0, 0.6),
 }
 SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
-COLUMNS = [encode(pd.Series(values), "v") for values in ([0.1, 0.9], [1.0, 2.0], ["a", "b"], ["a", "b", "c"])]
-"""For each kind of values one that it accepts."""
 FAR = 40.0
 """Standard deviations beyond which no whole number has a probability that counts."""
 each_family = pytest.mark.parametrize("family", ALL, ids=str)
@@ -130,22 +138,29 @@ each_family = pytest.mark.parametrize("family", ALL, ids=str)
 
 def support_of(family: Family) -> Support:
     """Where its values lie, of the first column that it accepts."""
-    return family.values.of(next(column for column in COLUMNS if family.values.accepts(column))).support
+    return family.values.of(column_of(family)).support
 
 
-def thetas(family: Family) -> list[dict[str, float]]:
-    """Combinations of parameters on the response scale; shapes without a unit are large enough for eight moments."""
+def thetas(family: Family) -> list[dict[str, Any]]:
+    """Combinations of parameters on the response scale, vectors of those with labels.
+
+    Shapes without a unit are large enough for eight moments.
+    """
     grid = []
     for p in family.parameters:
         shape = p.unit == "none" and p.link == "log"
         values = (9.0, 30.0) if shape else VALUES[p.link]
-        grid.append([(p.name, v) for v in (values[::2] if family.selection else values)])
+        taken = values[::2] if family.selection else values
+        grid.append([(p.name, v + np.arange(len(p.labels)) if p.labels else v) for v in taken])
     return [dict(values) for values in product(*grid)]
 
 
 def rows(theta: Mapping[str, float], n: int) -> dict[str, np.ndarray]:
     """One set of parameters for n rows; only mu has a row axis, as without formulas for the others."""
-    return {name: np.full(n, value) if name == "mu" else np.asarray(value) for name, value in theta.items()}
+    return {
+        name: np.full((n, *np.shape(value)), value) if name == "mu" else np.asarray(value)
+        for name, value in theta.items()
+    }
 
 
 def expect(family: Family, theta: Mapping[str, float], f: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -190,7 +205,7 @@ def test_the_first_parameter_is_mu_and_links_invert(family: Family) -> None:
         link = LINKS[p.link]
         at = np.array(VALUES[p.link])
         np.testing.assert_allclose(link.inverse(link.link(at)), at, rtol=1e-12)
-        assert p.support == SUPPORTS[p.link]
+        assert p.support == SUPPORTS[p.link] or (p.support == "ordered" and p.link == "identity" and p.labels)
 
 
 @pytest.mark.parametrize("name", LINKS)
@@ -272,7 +287,12 @@ def test_the_tails_of_the_graph_are_finite_with_a_gradient(family: Family) -> No
     far = np.array([-700.0, -30.0, 30.0, 700.0])
     y = np.repeat(values_of(family), len(far))
     everywhere = np.tile(far, len(values_of(family)))
-    eta = {p.name: np.zeros(len(y)) if p.rows is Rows.ALL else np.zeros(()) for p in family.parameters}
+    eta = {
+        p.name: np.zeros((len(y), len(p.labels))) + np.arange(len(p.labels))
+        if p.labels
+        else np.zeros(len(y) if p.rows is Rows.ALL else ())
+        for p in family.parameters
+    }
     eta["mu"] = np.zeros(len(y))
     for steered in family.steered:
         logp, gradient = graph_logp(family, {**eta, steered: everywhere}, y)
@@ -397,9 +417,10 @@ def test_the_information_of_a_selection_model_is_its_curvature(family: Family) -
 @each_family
 def test_the_information_is_finite_at_the_ends_of_the_scale(family: Family) -> None:
     p = family.parameters[0]
-    theta = {q.name: np.array(1.0) for q in family.parameters} | {"mu": LINKS[p.link].inverse(np.array([-40.0, 40.0]))}
+    theta = {q.name: np.arange(len(q.labels)) if q.labels else np.array(1.0) for q in family.parameters}
+    theta |= {"mu": LINKS[p.link].inverse(np.array([-40.0, 40.0]))}
     theta |= {"rho": np.array(0.5)} if family.selection else {}
-    theta = {name: np.broadcast_to(v, 2) for name, v in theta.items()}
+    theta = {name: np.broadcast_to(v, 2) if np.ndim(v) == 0 else v for name, v in theta.items()}
     assert np.isfinite(family.information(theta, np.array([0.0, 1.0]))).all()
 
 

@@ -129,7 +129,7 @@ class Binary:
     @staticmethod
     def takes(design: Design) -> bool:
         """Yes/no targets with one of the links; the target takes no offset away."""
-        family = design.family
+        family = design.family.fitted_as
         known = isinstance(family, Bernoulli) and family.link in LINKS and mixed(design, "mu")
         return known and not parts(design)["mu"].predictor.offset and not shifted(design)
 

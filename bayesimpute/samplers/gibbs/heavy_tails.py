@@ -175,7 +175,7 @@ class Heavy:
     @staticmethod
     def takes(design: Design) -> bool:
         """T-distributed targets with one sigma and one nu."""
-        return isinstance(design.family, StudentT) and mixed(design, "mu")
+        return isinstance(design.family.fitted_as, StudentT) and mixed(design, "mu")
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Heavy":

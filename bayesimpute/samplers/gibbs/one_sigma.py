@@ -63,7 +63,7 @@ class Plain:
     @staticmethod
     def takes(design: Design) -> bool:
         """Numbers with one sigma."""
-        return isinstance(design.family, Gaussian) and mixed(design, "mu")
+        return isinstance(design.family.fitted_as, Gaussian) and mixed(design, "mu")
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Plain":

@@ -57,7 +57,7 @@ def mixed(design: Design, *formulas: str) -> bool:
     """Whether these parameters and no others, mu among them, have linear predictors, each a mixed model of its own.
 
     So a block has effects of one parameter alone. There are few outer effects of mu; coefficients have normal priors,
-    all the rest priors of positive numbers for which there is code.
+    positive numbers priors for which there is code. Of other parameters without a formula an engine has to ask itself.
     """
     return (
         {p.key for p in design.predictors if p.matrix is not None} == set(formulas)
@@ -74,8 +74,9 @@ def shifted(design: Design) -> frozenset[str]:
 
 
 def _priors_known(design: Design) -> bool:
-    """Normal ones of coefficients, and those of positive numbers for the rest."""
+    """Normal ones of coefficients, and those of positive numbers that there is code for."""
     normal = [prior for p in design.predictors if p.matrix is not None for prior in p.priors]
-    positive = [prior for p in design.predictors if p.matrix is None for prior in p.priors]
+    alone = [p for p in design.predictors if p.matrix is None and p.parameter.support == "positive"]
+    positive = [prior for p in alone for prior in p.priors]
     positive += [prior for b in design.blocks for prior in b.priors]
     return all(prior.name == "Normal" for prior in normal) and all(map(known, positive))

@@ -59,7 +59,7 @@ class Scaled:
     @staticmethod
     def takes(design: Design) -> bool:
         """Numbers with a formula for log sigma."""
-        return isinstance(design.family, Gaussian) and mixed(design, "mu", "sigma")
+        return isinstance(design.family.fitted_as, Gaussian) and mixed(design, "mu", "sigma")
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Scaled":
