@@ -248,7 +248,7 @@ def test_ascending_numbers_go_there_and_back_and_are_drawn_in_order() -> None:
 @each
 def test_predictions_have_a_column_for_each_label(name: str) -> None:
     work = space(name)
-    (target, design), at = only(work), placed(work)
+    target, design = only(work)
     filled = completed(work)
     matrices = design.matrices(filled.columns)
     draw = prior_draw(design, np.random.default_rng(3))
