@@ -94,6 +94,14 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Donors:
+    """The units whose values a model is fitted to: `y`, and the parameters there under the same draw, each (unit,)."""
+
+    y: np.ndarray
+    theta: Theta
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """Where values are imputed, and what is known there or elsewhere, looked up only if a family asks.
 
@@ -103,17 +111,28 @@ class Context:
         Rows of the data at which the parameters are, in their order.
     look : callable
         What is known at given rows.
+    fitted : callable
+        The donors.
     """
 
     rows: np.ndarray
     look: Callable[[np.ndarray], Known]
+    fitted: Callable[[], Donors]
 
     def at(self, rows: np.ndarray | None = None) -> Known:
         """What is known at some rows of the data; by default at those that are imputed."""
         return self.look(self.rows if rows is None else rows)
 
+    def donors(self) -> Donors:
+        """The units whose values the model is fitted to, with their predictions: what matching chooses from."""
+        return self.fitted()
 
-NOWHERE = Context(rows=np.zeros(0, dtype=np.int64), look=lambda rows: Known(y=np.full(len(rows), np.nan), side=NO_SIDE))
+
+NOWHERE = Context(
+    rows=np.zeros(0, dtype=np.int64),
+    look=lambda rows: Known(y=np.full(len(rows), np.nan), side=NO_SIDE),
+    fitted=lambda: Donors(y=np.zeros(0), theta={}),
+)
 """The context of who draws without data: no family that reads side columns can use it."""
 
 

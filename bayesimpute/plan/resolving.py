@@ -81,11 +81,17 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
         events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
     return replace(
         resolved,
-        targets=tuple(replace(t, learn=np.ones_like(t.learn)) if t.name in read else t for t in ordered),
+        targets=tuple(_read(t, graph) if t.name in read else t for t in ordered),
         events=(*resolved.events, *events),
         factors={name: found for name, found in who_reads.factors(graph).items() if found},
         joint=all(len(circle) == 1 for circle in who_reads.circles(graph).values()),
     )
+
+
+def _read(target: Target, graph: who_reads.Graph) -> Target:
+    """A target whose values other models read: its own is fitted to all of them."""
+    watched = any(target.name in graph[name] and indicated(name) == target.name for name in graph)
+    return replace(target, learn=np.ones_like(target.learn), watched=watched)
 
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
@@ -150,9 +156,10 @@ def _target(
 
 def indicated(name: str) -> str | None:
     """The variable of whose being observed a target is the indicator: of ``observed(y)``, y."""
-    tree = read_expression(name, "target") if name.startswith("observed(") else None
-    known = isinstance(tree, Call) and tree.function == "observed" and isinstance(tree.arguments[0], Name)
-    return tree.arguments[0].name if known else None
+    match read_expression(name, "target") if name.startswith("observed(") else None:
+        case Call("observed", (Name(about),)):
+            return about
+    return None
 
 
 def column_of(name: str, incomplete: Incomplete) -> Column:

@@ -68,6 +68,8 @@ class Target:
         The ends between which a value lies that is not observed, infinite where they are open; None: all are.
     together : str or None
         The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
+    watched : bool
+        Whether the model of its being observed reads its values.
     """
 
     name: str
@@ -89,11 +91,15 @@ class Target:
     move: str | None = None
     limits: tuple[np.ndarray, np.ndarray] | None = None
     together: str | None = None
+    watched: bool = False
 
     @property
     def mnar(self) -> bool:
-        """Whether its values are taken as missing not at random: its model selects, or they are adjusted."""
-        return self.family.selection is not None or bool(self.adjusting)
+        """Whether its values are taken as missing not at random.
+
+        Its model selects, they are adjusted, or a model of their being observed reads them.
+        """
+        return self.family.selection is not None or bool(self.adjusting) or self.watched
 
     @cached_property
     def fit_rows(self) -> np.ndarray:

@@ -28,7 +28,7 @@ from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import LargeData, Sheet, is_large
-from bayesimpute.families import Context
+from bayesimpute.families import Context, Donors
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Step
@@ -215,6 +215,13 @@ class Bench:
         held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
         return {**held, **placement.fitted_codes, "y_data": y, **placement.side(self.completed.values)}
 
+    def donors(self, step: Step, draw: Draw) -> Donors:
+        """The units whose values a step's model is fitted to, and the parameters there under a draw."""
+        placement = self.workspace.placements[step.name]
+        rows = placement.learn_rows
+        theta = placement.predict(draw, self.matrices(step), rows)
+        return Donors(y=self.completed.outcome(step)[rows], theta=theta)
+
     def _sheet(self, step: Step, which: str) -> Sheet:
         place = step.name, which
         if place not in self._sheets:
@@ -332,7 +339,8 @@ def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator
     how = space.compatible.get(step.name)
     moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
-        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step))
+        donors = partial(bench.donors, step, bench.draw(step.name, state))
+        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step), fitted=donors)
         drawn = target.family.impute(rng, theta, context)
         return drawn if moved is None else drawn + moved
     draws = {name: bench.draw(name, state) for name in how.placements}

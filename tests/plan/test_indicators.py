@@ -49,6 +49,7 @@ def test_the_indicator_is_a_complete_target_whose_density_counts() -> None:
     resolved = made.record.resolved
     assert resolved.factors == {"y": ("observed(y)",)} and resolved.target("y").learns_imputed
     assert not resolved.target("observed(y)").impute.any()
+    assert resolved.target("y").mnar and not resolved.target("observed(y)").mnar
     assert Described.of(made.plan, made.incomplete, resolved).compatible["y"].kind == "slice"
     missing = frame["y"].isna().to_numpy()
     found = np.mean([c["y"][missing].mean() for c in made])

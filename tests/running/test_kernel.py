@@ -23,6 +23,7 @@ from bayesimpute.running.kernel import (
     shortest_lag,
     visit,
 )
+from bayesimpute.samplers.prior import prior_draw
 
 
 def workspace(plan: Plan, seed: int = 1) -> Workspace:
@@ -197,3 +198,14 @@ def test_a_level_2_target_is_imputed_once_a_cluster() -> None:
     assert state.cells["w"].shape == (2,)
     visit(bench, state, 0, 1, tune=False)
     assert np.ptp(bench.completed.values["w"].reshape(8, 5), axis=1).max() == 0
+
+
+def test_a_family_may_ask_for_the_units_that_its_model_is_fitted_to() -> None:
+    bench, _ = started(workspace(prior_plan(*FORMULAS)))
+    step = bench.workspace.resolved.step("y")
+    draw = prior_draw(bench.workspace.designs["y"], np.random.default_rng(1))
+    donors, placement = bench.donors(step, draw), bench.workspace.placements["y"]
+    rows = step.learn_rows
+    np.testing.assert_array_equal(donors.y, bench.completed.values["y"][rows])
+    np.testing.assert_array_equal(donors.theta["mu"], placement.predict(draw, bench.matrices(step), rows)["mu"])
+    assert len(donors.y) == np.sum(~np.isnan(bench.workspace.incomplete.columns["y"].values))
