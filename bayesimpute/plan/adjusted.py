@@ -13,13 +13,21 @@ imputed, so that it follows what it is computed from, and counts in who reads wh
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bayesimpute.base.errors import PlanError, one
 from bayesimpute.formulas.lift import lift_expression
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import Adjustment, DerivedColumn, Resolved
 from bayesimpute.plan.units import lifted
 
 
 def adjusted(resolved: Resolved, adjustments: Iterable[Adjustment]) -> Resolved:
-    """The settled plan with adjustments: at most one of each scale for a target."""
+    """The settled plan with adjustments: at most one of each scale for a target.
+
+    Raises
+    ------
+    PlanError
+        If a shift follows from the values that it shifts.
+    """
     adjustments = tuple(adjustments)
     derived, targets = list(resolved.derived), {t.name: t for t in resolved.targets}
     for adjustment in adjustments:
@@ -28,6 +36,9 @@ def adjusted(resolved: Resolved, adjustments: Iterable[Adjustment]) -> Resolved:
         shift, calls = lift_expression(adjustment.shift)
         derived += [d for d in lifted(calls) if d.name not in {known.name for known in derived}]
         derived.append(DerivedColumn(name=column, expression=shift, only=name))
+        if name in who_reads.closure(shift.needs, {d.name: d.expression.needs for d in derived}):
+            finding = f"the shift of {name} follows from {name} itself, and would move on from sweep to sweep"
+            raise one(PlanError, f"adjustment[{name}].shift", finding, f"leave {name} out of it")
         field = "shift" if adjustment.scale == "predictor" else "move"
         targets[name] = replace(targets[name], **{field: column})
     return replace(resolved, derived=tuple(derived), targets=tuple(targets.values()), adjustments=adjustments)

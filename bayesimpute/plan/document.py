@@ -21,19 +21,40 @@ from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_docume
 SCHEMA = 1
 
 
+@dataclass(frozen=True)
+class Section:
+    """Tables of a document with plain fields.
+
+    Parameters
+    ----------
+    field : str
+        Of the plan.
+    holds : type
+        What a table is: a frozen dataclass.
+    named : tuple of str
+        What is written though it may be the default.
+    """
+
+    field: str
+    holds: type
+    named: tuple[str, ...] = ()
+
+
+SECTIONS: Mapping[str, Section] = {
+    "derived": Section("derived", Derived),
+    "analysis": Section("analyses", Analysis, named=("family",)),
+    "estimand": Section("estimands", Estimand, named=("statistic", "target")),
+}
+"""By the name in documents; to add one, add a field to the plan and a line here."""
+
+
 class Writable(Protocol):
-    """The fields of a plan that a document holds."""
+    """The fields of a plan that a document holds, beside those of :data:`SECTIONS`."""
 
     @property
     def conditionals(self) -> tuple[Conditional, ...]: ...
     @property
     def substantive(self) -> tuple[Conditional, ...]: ...
-    @property
-    def derived(self) -> tuple[Derived, ...]: ...
-    @property
-    def analyses(self) -> tuple[Analysis, ...]: ...
-    @property
-    def estimands(self) -> tuple[Estimand, ...]: ...
     @property
     def run(self) -> Run: ...
     @property
@@ -145,9 +166,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
     if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
-    reader.known(
-        "", document, ["schema", "title", "run", "substantive", "conditional", "derived", "analysis", "estimand"]
-    )
+    reader.known("", document, ["schema", "title", "run", "substantive", "conditional", *SECTIONS])
     run = reader.table("run", document.get("run", {}))
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
@@ -160,9 +179,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
         "run": Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
         "conditionals": reader.models("conditional", document),
         "substantive": reader.models("substantive", document),
-        "derived": reader.simples("derived", Derived, document),
-        "analyses": reader.simples("analysis", Analysis, document),
-        "estimands": reader.simples("estimand", Estimand, document),
+        **{section.field: reader.simples(key, section.holds, document) for key, section in SECTIONS.items()},
     }, reader.problems
 
 
@@ -240,7 +257,7 @@ class _Reader:
     def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
         """A dataclass with plain fields; those without a default are needed."""
         named, types = {f.name: f.default is MISSING for f in in_document(cls)}, types_of(cls)
-        path = f"{key}[{table.get('name', '?')}]"
+        path = f"{key}[{table.get('name', table.get('target', '?'))}]"
         self.known(f"{path}.", table, list(named))
         values = {}
         for name, needed in named.items():
@@ -310,9 +327,8 @@ def as_document(plan: Writable) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
     document["substantive"] = [_conditional_document(c) for c in plan.substantive]
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
-    document["derived"] = [{"name": d.name, "expression": d.expression} for d in plan.derived]
-    document["analysis"] = [_declared(a, ("family",)) for a in plan.analyses]
-    document["estimand"] = [_declared(e, ("statistic", "target")) for e in plan.estimands]
+    for key, section in SECTIONS.items():
+        document[key] = [_declared(each, section.named) for each in getattr(plan, section.field)]
     return {k: v for k, v in document.items() if v not in ("", [])}
 
 

@@ -7,7 +7,7 @@ To add a setting, add a field to the dataclass it belongs to; TOML reading and w
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bayesimpute.base.errors import PlanError, one
@@ -53,7 +53,7 @@ class Plan:
         if isinstance(given, Iterable):
             made = tuple(Conditional.of(item) if isinstance(item, str) else item for item in given)
             object.__setattr__(self, "substantive", made)
-        for name in ("conditionals", "substantive", "derived", "analyses", "estimands"):
+        for name in (f.name for f in fields(self) if f.default == ()):
             given = getattr(self, name)
             if isinstance(given, str) or not isinstance(given, Iterable):
                 raise one(PlanError, f"plan.{name}", f"{given!r} is not a list", "write a list or tuple")

@@ -1,13 +1,14 @@
 """What is settled of a plan on its data, as frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
@@ -160,6 +161,16 @@ class Target:
         """The columns of its adjustments."""
         return frozenset(column for column in (self.shift, self.move) if column is not None)
 
+    def elsewhere(self, incomplete: Incomplete) -> "Target":
+        """The variable in other data, whose cells are what they are: none is drawn, and nothing learnt from them."""
+        unit_of_row = incomplete.each_row if self.level is None else incomplete.codes(self.level)
+        rows = incomplete.each_row if self.level is None else incomplete.level_rows(self.level)
+        every, none = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+        masks = {"observed": every, "learn": none, "impute": none, "apart": none}
+        column = incomplete.columns.get(self.name)
+        given = np.full(len(unit_of_row), np.nan) if column is None else column.values
+        return replace(self, unit_of_row=unit_of_row, rows=rows, given=given, **masks)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
@@ -300,6 +311,10 @@ class Resolved:
         for target in self.targets:
             found.setdefault(target.together or target.name, []).append(target)
         return tuple(Step(name=name, targets=tuple(targets)) for name, targets in found.items())
+
+    def elsewhere(self, incomplete: Incomplete) -> "Resolved":
+        """The plan on other data, where nothing is drawn: what is derived there follows from what they hold."""
+        return replace(self, targets=tuple(t.elsewhere(incomplete) for t in self.targets), filled={})
 
     def step(self, target: str) -> Step:
         """The step that draws a target."""

@@ -326,8 +326,21 @@ def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
         raise one(PlanError, design.path, finding, remedy)
 
 
-def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator) -> np.ndarray:
+def impute(
+    bench: Bench,
+    state: ChainState,
+    step: Step,
+    rng: np.random.Generator,
+    matrices: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
     """One draw of a step's missing cells given the last draws of all parameters.
+
+    Parameters
+    ----------
+    bench, state, step, rng
+        Where the chain stands, what is drawn, from which random numbers.
+    matrices : mapping of str to ndarray, shape (missing unit, column), optional
+        Of the step at the rows that are imputed; by default those of the current data.
 
     Returns
     -------
@@ -335,7 +348,7 @@ def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator
     """
     space, target = bench.workspace, step.lead
     placement = space.placements[step.name]
-    theta = placement.missing_at(bench.draw(step.name, state), bench.missing(step))
+    theta = placement.missing_at(bench.draw(step.name, state), bench.missing(step) if matrices is None else matrices)
     how = space.compatible.get(step.name)
     moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
@@ -344,14 +357,14 @@ def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator
         drawn = target.family.impute(rng, theta, context)
         return drawn if moved is None else drawn + moved
     draws = {name: bench.draw(name, state) for name in how.placements}
-    matrices = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
+    readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
     return compatible.draw(
         rng,
         how,
         theta,
         draws,
         bench.completed,
-        matrices,
+        readers,
         unit=placement.design.scale,
         memory=bench.derivatives,
         moved=0.0 if moved is None else moved,

@@ -12,7 +12,7 @@ draws of compatible mode agree to the last digits: a run keeps the derivatives t
 from one sweep to the next.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from bayesimpute.designs.design import Draw
 from bayesimpute.plan.resolving import reads
-from bayesimpute.plan.targets import Resolved
+from bayesimpute.plan.targets import Resolved, Step
 from bayesimpute.running.imputed_cells import Cells
 from bayesimpute.running.kernel import Bench, ChainState, Visit, Workspace, impute
 
@@ -102,7 +102,12 @@ def thawed(words: np.ndarray) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def redrawn(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def redrawn(
+    space: Workspace,
+    made: Made,
+    cells: Mapping[str, np.ndarray],
+    sees: Callable[[Bench, Step], Mapping[str, np.ndarray]] = Bench.missing,
+) -> dict[str, np.ndarray]:
     """The cells of an imputation, drawn again step by step, each given those drawn before.
 
     Parameters
@@ -113,6 +118,10 @@ def redrawn(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> di
         What the imputation was made of.
     cells : mapping of str to ndarray, shape (missing unit,)
         Its cells, by target: in the place of those that no step saw before they were drawn.
+    sees : callable, optional
+        The matrices of a step at the rows that are imputed, (missing unit, column), given the cells drawn before: what
+        its model predicts from, where that is assumed to be something else than the data. The bench has the step's
+        draw already.
 
     Returns
     -------
@@ -125,7 +134,7 @@ def redrawn(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> di
     found = {}
     for step in space.resolved.steps:
         bench.drawn(step.name, made.draws[step.name])
-        drawn = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]))
+        drawn = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]), sees(bench, step))
         found |= step.cells(drawn)
         if drawn.size:
             bench.set(step, step.cells(drawn))

@@ -20,7 +20,7 @@ def elsewhere(space: Workspace, frame: pd.DataFrame) -> tuple[Placement, dict[st
     """The one model on other rows, with its matrices there."""
     _, design = only(space)
     data = Incomplete.from_frame(frame, clusters=space.incomplete.clusters)
-    columns = Completed(data, space.resolved, {}).columns
+    columns = Completed(data, space.resolved.elsewhere(data), {}).columns
     return Placement.elsewhere(design, space.incomplete, data), design.matrices(columns)
 
 
@@ -34,6 +34,17 @@ def test_rows_in_another_order_are_predicted_as_they_were() -> None:
     found = there.missing(there.with_new_clusters(draw, np.random.default_rng(3)), matrices)
     for name, values in whole.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-12)
+
+
+def test_cluster_means_of_imputed_columns_are_taken_over_the_rows_that_are_predicted() -> None:
+    frame = school_frame()
+    frame.loc[2::9, "x"] = np.nan
+    space = workspace(frame, "y ~ x + cluster_mean(x, school)", "x ~ y", "b ~ x")
+    rows = school_frame().iloc[:6].assign(school=[1, 1, 1, 99, 99, 99])
+    data = Incomplete.from_frame(rows, clusters=space.incomplete.clusters)
+    columns = Completed(data, space.resolved.elsewhere(data), {}).columns
+    expected = rows.groupby("school")["x"].transform("mean")
+    np.testing.assert_allclose(columns["cluster_mean(x, school)"], expected)
 
 
 def test_clusters_that_were_never_seen_have_effects_of_their_own_from_the_population() -> None:

@@ -50,9 +50,11 @@ def run(plan: bi.Plan, frame: pd.DataFrame, *adjustments: Adjustment) -> Result:
     return Result.of(fcs.run(record, executor=None, workers=1, progress=False, keeper=Nobody()))
 
 
-def plan(conditionals: Sequence[str], substantive: Sequence[str] = (), **more: object) -> bi.Plan:
+def plan(
+    conditionals: Sequence[str], substantive: Sequence[str] = (), derived: Sequence[bi.Derived] = (), **more: object
+) -> bi.Plan:
     settings = Run(**{"m": 4, "chains": 2, "warmup": 30, "sweeps": 4, "sampler": "gibbs"} | more)
-    return bi.Plan.of(list(conditionals), substantive=tuple(substantive), run=settings)
+    return bi.Plan.of(list(conditionals), substantive=tuple(substantive), derived=tuple(derived), run=settings)
 
 
 @pytest.mark.parametrize("scale", ["predictor", "value"])
@@ -64,6 +66,13 @@ def test_alone_a_shift_moves_the_imputed_values_and_nothing_else(scale: str) -> 
     for a, b in zip(plain, moved, strict=True):
         np.testing.assert_allclose((b["y"] - a["y"])[gone], frame["x"][gone] - 5, atol=1e-9)
         assert (b["y"] == a["y"])[~gone].all()
+
+
+@pytest.mark.parametrize("shift", ["0.1 * y", "cluster_mean(y, school)", "x + twice"])
+def test_it_cannot_follow_from_what_it_shifts(shift: str) -> None:
+    both = plan(["y ~ x + (1 | school)", "x ~ 1"], derived=(bi.Derived(name="twice", expression="2 * y"),))
+    with pytest.raises(bi.PlanError, match=r"adjustment\[y\].shift: the shift of y follows from y itself"):
+        resolve(both, fresh_record(data(), both).incomplete, [delta("y", shift)])
 
 
 def test_what_is_chained_feels_it() -> None:

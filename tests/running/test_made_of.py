@@ -11,7 +11,8 @@ from modelling import school_frame
 
 import bayesimpute as bi
 from bayesimpute.plan.options import Run
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.plan.targets import Step
+from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.running.made_of import frozen, redrawn, thawed
 
 FCS = ("y ~ x + b + (1 | school)", "b ~ y + x + (1 | school)", "x ~ y + cluster_mean(y, school)")
@@ -89,6 +90,21 @@ def test_other_random_numbers_give_other_cells_and_the_same_ones_a_shift() -> No
     shifted["mu"] = shifted["mu"] + np.eye(len(shifted["mu"]))[intercept]
     moved = redrawn(space, type(made)(draws={"y": shifted}, generators=made.generators), cells)["y"] - cells["y"]
     np.testing.assert_allclose(moved, space.designs["y"].scale)
+
+
+def test_rows_may_be_drawn_as_if_their_covariates_were_others() -> None:
+    record = run(("y ~ x", "x ~ 1", "b ~ 1")).record
+    space = Workspace(record.plan, record.incomplete)
+    made, cells = record.legs[0].made[0], record.legs[0].kept[0]
+    design = space.designs["y"]
+    place = [name for name, _ in design.predictors[0].matrix.terms].index("x")
+
+    def further(bench: Bench, step: Step) -> dict[str, np.ndarray]:
+        plain = bench.missing(step)
+        return {"mu": plain["mu"] + np.eye(plain["mu"].shape[1])[place]} if step.name == "y" else plain
+
+    moved = redrawn(space, made, cells, further)["y"] - redrawn(space, made, cells)["y"]
+    np.testing.assert_allclose(moved, design.scale * made.draws["y"]["mu"][place])
 
 
 def test_a_generator_goes_on_from_where_it_was_frozen() -> None:
