@@ -13,7 +13,7 @@ from modelling import conditional, graph_data, only, workspace
 
 from bayesimpute.families import Bernoulli
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import shortest_lag
+from bayesimpute.running.inner_steps import shortest_lag
 from bayesimpute.samplers import SAMPLERS, ConditionalModel
 
 pytestmark = pytest.mark.benchmark

@@ -19,18 +19,8 @@ from typing import Any
 import numpy as np
 from works import Work
 
-from bayesimpute.running.kernel import (
-    CALIBRATION,
-    Bench,
-    ChainState,
-    Described,
-    Workspace,
-    adapt,
-    begin,
-    settle_steps,
-    shortest_lag,
-    visit,
-)
+from bayesimpute.running.inner_steps import CALIBRATION, settle_steps, shortest_lag
+from bayesimpute.running.kernel import Bench, ChainState, Described, Workspace, adapt, begin, visit
 from bayesimpute.samplers import ConditionalModel, chosen
 
 MORE = 10

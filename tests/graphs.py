@@ -8,8 +8,9 @@ import numpy as np
 from scipy import stats
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, pairs
+from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import Layout, vectors
+from bayesimpute.designs.parts import pairs
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),

@@ -11,6 +11,9 @@ import bayesimpute as bi
 from bayesimpute import Conditional, Derived, MultiplyImputed, Plan, Run
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.result import run
+from bayesimpute.result.result import Result
+from bayesimpute.running import fcs
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import Leg, Record
 from bayesimpute.running.schedules import Schedule
@@ -50,6 +53,12 @@ def fresh_record(frame: pd.DataFrame, plan: Plan, seed: int = 1, *, keep_effects
         legs=tuple(Leg() for _ in states),
         keep_effects=keep_effects,
     )
+
+
+def ran(record: Record) -> Result:
+    """The run of a record to where its chains meet; nothing is checked, nothing kept on the way."""
+    keeper = run._Checkpoint(None)
+    return Result.of(fcs.run(record, executor=None, workers=1, progress=False, keeper=keeper))
 
 
 def run_prior(frame: pd.DataFrame, *conditionals: str | Conditional, seed: int = 1, **options: Any) -> MultiplyImputed:

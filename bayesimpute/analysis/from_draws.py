@@ -15,7 +15,8 @@ from bayesimpute.analysis.rows import Problem
 from bayesimpute.analysis.variance_components import SCALES
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.data.xarray_frames import safe_names
-from bayesimpute.designs.design import Block, Design, correlation_name
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Block, correlation_name
 
 if TYPE_CHECKING:
     import xarray as xr

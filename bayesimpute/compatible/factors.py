@@ -9,7 +9,7 @@ import numpy as np
 from bayesimpute.compatible.affected import Affected
 from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design, Draw
-from bayesimpute.designs.design import places as block_places
+from bayesimpute.designs.parts import places as block_places
 from bayesimpute.designs.placement import Placement
 
 

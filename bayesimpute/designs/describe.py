@@ -23,9 +23,10 @@ import pandas as pd
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill_within
-from bayesimpute.designs.design import Block, Design, Offset, Predictor, Units
+from bayesimpute.designs.design import Design
 from bayesimpute.designs.information_ratio import information_ratio
 from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, labelled, lookups, prefixed
+from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Formula, Matrix, build, namespace

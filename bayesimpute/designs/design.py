@@ -17,150 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.designs.completed import Columns
-from bayesimpute.families import Family, Parameter, Rows
+from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, effect_units, pairs, places
+from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
 
 Draw = Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Units:
-    """eta = shift + unit * eta_s: how a linear predictor follows the target's units."""
-
-    shift: float = 0.0
-    unit: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Predictor:
-    """The common part of one linear predictor.
-
-    Parameters
-    ----------
-    parameter : Parameter
-        Whose it is; those of one parameter share its matrix.
-    label : str or None
-        Which one of the parameter's it is, where there are several.
-    matrix : Matrix or None
-        The columns on any data; None for a parameter without a formula, which has one coefficient, or one a label.
-    names : tuple of str
-        Of the coefficients, as the posterior has them.
-    centre, scale : ndarray, shape (column,)
-        x_s = (x - centre) / scale.
-    units : Units
-        Of the linear predictor.
-    offset : float
-        Added to eta_s where there is no intercept to absorb the shift.
-    priors : tuple of Prior
-        Of the standardised coefficients.
-    """
-
-    parameter: Parameter
-    label: str | None = None
-    matrix: Matrix | None
-    names: tuple[str, ...]
-    centre: np.ndarray
-    scale: np.ndarray
-    units: Units
-    offset: float
-    priors: tuple[Prior, ...]
-
-    @property
-    def key(self) -> str:
-        """Its name in draws."""
-        return self.parameter.key(self.label)
-
-    def value(self, vector: Any) -> Any:
-        """What draws and linear predictors have of the vector of its coefficients: a number where it is only one."""
-        return vector if self.matrix is not None or self.parameter.labels else vector[0]
-
-    @property
-    def intercept(self) -> int | None:
-        """The place of the intercept among the columns."""
-        columns = self.matrix.names if self.matrix else ()
-        return columns.index("Intercept") if "Intercept" in columns else None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Offset:
-    """What is added to a linear predictor with the coefficient 1: a matrix of one column, where there is any.
-
-    Parameters
-    ----------
-    key : str
-        Of the matrix.
-    predictor : str
-        The key of the linear predictor.
-    columns : tuple of str
-        The columns of the data whose sum it is, in the units of the linear predictor.
-    unit : float
-        Of the linear predictor: eta_s has the sum divided by it.
-    fitted : bool
-        Whether the model is fitted with it. What is zero wherever the model is fitted only moves predictions.
-    """
-
-    key: str
-    predictor: str
-    columns: tuple[str, ...]
-    unit: float
-    fitted: bool
-
-    def write(self, out: np.ndarray, columns: Columns, rows: np.ndarray | None) -> None:
-        """Put the standardised values at some rows, or at all, into `out`, shape (row, 1)."""
-        every = np.sum([columns[name].to_numpy(dtype=float) for name in self.columns], axis=0)
-        out[:, 0] = (every if rows is None else every[rows]) / self.unit
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """Group-specific effects of one cluster key that have one covariance matrix; they may belong to several parameters.
-
-    Parameters
-    ----------
-    key : str
-        Its name in draws.
-    factor : str
-        The cluster key.
-    rows : Rows
-        Where its effects enter the likelihood: of a block of several parameters, where any of them does.
-    size : int
-        Number of clusters.
-    parts : tuple of (str, Matrix)
-        The columns, by linear predictor.
-    names : tuple of str
-        Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
-    scale : ndarray, shape (effect,)
-        z_s = z / scale.
-    units : tuple of Units
-        Of the predictor that each effect belongs to.
-    priors : tuple of Prior
-        Of the standardised standard deviations.
-    eta : float
-        LKJ parameter of their correlations.
-    centred : bool
-        Whether the sampler works with the effects themselves (clusters that say much about their own effect) or with
-        standard normals (clusters that say little, where the effects' scale makes a funnel).
-    """
-
-    key: str
-    factor: str
-    rows: Rows
-    size: int
-    parts: tuple[tuple[str, Matrix], ...]
-    names: tuple[str, ...]
-    scale: np.ndarray
-    units: tuple[Units, ...]
-    priors: tuple[Prior, ...]
-    eta: float
-    centred: bool
-
-    @property
-    def width(self) -> int:
-        """Number of effects of a cluster."""
-        return len(self.names)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -398,36 +261,12 @@ class Design:
 
 def by_parameter(predictors: Sequence[Predictor], values: Mapping[str, Any], stack: Any) -> dict[str, Any]:
     """What the linear predictors have, by parameter: those of one parameter's labels side by side, by `stack`."""
-    keys: dict[str, list[str]] = {}
+    labelled = {p.parameter.name for p in predictors if p.label is not None}
+    found = {}
     for p in predictors:
-        keys.setdefault(p.parameter.name, []).append(p.key)
-    labels = {p.parameter.name for p in predictors if p.label is not None}
-    return {
-        name: stack([values[k] for k in mine], axis=-1) if name in labels else values[name]
-        for name, mine in keys.items()
-    }
-
-
-def effect_units(block: Block) -> np.ndarray:
-    """What turns standardised effects into the user's units, shape (effect,)."""
-    return np.array([u.unit for u in block.units]) / block.scale
-
-
-def pairs(width: int) -> list[tuple[int, int]]:
-    """The places below the diagonal of a matrix, row by row, as (column, row)."""
-    return [(j, i) for i in range(width) for j in range(i)]
-
-
-def correlation_name(first: str, second: str) -> str:
-    """``1|school`` and ``sex|school`` give ``1~~sex|school_corr``."""
-    effect, factor = first.rsplit("|", 1)
-    return f"{effect}~~{second.rsplit('|', 1)[0]}|{factor}_corr"
-
-
-def places(block: Block) -> list[tuple[str, slice]]:
-    """The linear predictors of a block with the places of their effects."""
-    found, start = [], 0
-    for parameter, matrix in block.parts:
-        found.append((parameter, slice(start, start + len(matrix.names))))
-        start += len(matrix.names)
+        name = p.parameter.name
+        if name not in labelled:
+            found[name] = values[name]
+        elif name not in found:
+            found[name] = stack([values[q.key] for q in predictors if q.parameter.name == name], axis=-1)
     return found

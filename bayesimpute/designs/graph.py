@@ -26,7 +26,8 @@ from scipy.special import expit, logit
 
 from bayesimpute.base.distributions import Distribution
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block, Design, Predictor, by_parameter, pairs, places
+from bayesimpute.designs.design import Design, by_parameter
+from bayesimpute.designs.parts import Block, Predictor, pairs, places
 from bayesimpute.families.links import LINKS
 
 
@@ -123,7 +124,7 @@ class Vector:
 
 
 def partial_correlation_priors(block: Block) -> list[Prior]:
-    """Beta priors of (1 + partial correlation) / 2, in the order of :func:`bayesimpute.designs.design.pairs`."""
+    """Beta priors of (1 + partial correlation) / 2, in the order of :func:`bayesimpute.designs.parts.pairs`."""
     shapes = [block.eta + (block.width - 2 - column) / 2 for column, _ in pairs(block.width)]
     return [Prior.of("Beta", a, a) for a in shapes]
 

@@ -218,6 +218,11 @@ class Step:
         """Whether the model is fitted to values that are drawn: where several are drawn together, it is."""
         return len(self.targets) > 1 or self.lead.learns_imputed
 
+    @cached_property
+    def moves(self) -> frozenset[str]:
+        """The columns that are added to what is drawn."""
+        return frozenset(target.move for target in self.targets if target.move is not None)
+
     def cells(self, drawn: np.ndarray) -> dict[str, np.ndarray]:
         """By target the cells of what was drawn, shape (imputed unit,), or (imputed unit, target)."""
         if len(self.targets) == 1:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayesimpute.reporting.citing import samplers, see, versions
 from bayesimpute.reporting.wording import bullets, code, counted
-from bayesimpute.running.kernel import MOST_STEPS, TARGET_AUTOCORRELATION
+from bayesimpute.running.inner_steps import MOST_STEPS, TARGET_AUTOCORRELATION
 from bayesimpute.samplers import SAMPLERS
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """The loop, from the inside out.
 
-``kernel.py`` has one visit, ``legs.py`` some sweeps of one chain, ``workers.py`` who runs them, ``schedules.py`` when
-all chains meet and what is kept by then, ``fcs.py`` all chains.
+``kernel.py`` has one visit, ``inner_steps.py`` how many transitions it needs, ``legs.py`` some sweeps of one chain,
+``workers.py`` who runs them, ``schedules.py`` when all chains meet and what is kept by then, ``fcs.py`` all chains.
 """

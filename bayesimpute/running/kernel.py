@@ -1,13 +1,8 @@
-"""One visit: refresh the design, step the sampler, impute; and how many inner steps a visit needs.
+"""One visit: refresh the design, step the sampler, impute.
 
 A :class:`Workspace` holds what one thread has compiled; a :class:`ChainState` is all that distinguishes a chain, as
 plain arrays. ``visit`` is a function of its arguments: the random numbers come from the address (chain, sweep,
 place).
-
-**Inner steps.** A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each
-visit, or the between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So
-the number of transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar
-parameter (standard deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
 """
 
 import time
@@ -17,7 +12,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_toeplitz
 
 from bayesimpute import compatible
 from bayesimpute.base.errors import PlanError, one
@@ -31,14 +25,9 @@ from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.families import Context, Donors
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Event, Resolved, Step
+from bayesimpute.plan.targets import Event, Resolved, Step, Target
 from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, SamplerState, Stats, chosen, why
 
-TARGET_AUTOCORRELATION = 0.1
-CALIBRATION = 500
-"""Transitions at fixed data from which the number of inner steps is found."""
-MOST_STEPS = 50
-ORDER = 3
 RUNAWAY = 1e8
 """Standard deviations of a target from its mean beyond which an imputed value is no value."""
 WARMUP_STEPS = 3
@@ -215,6 +204,10 @@ class Bench:
         held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
         return {**held, **placement.fitted_codes, "y_data": y, **placement.side(self.completed.values)}
 
+    def moves(self, target: Target) -> np.ndarray:
+        """What is added to the values that are drawn for a target whose value is adjusted, shape (missing unit,)."""
+        return self.completed.values[str(target.move)][target.missing_rows]
+
     def donors(self, step: Step, draw: Draw) -> Donors:
         """The units whose values a step's model is fitted to, and the parameters there under a draw."""
         placement = self.workspace.placements[step.name]
@@ -232,13 +225,13 @@ class Bench:
 
     def set(self, step: Step, cells: Mapping[str, np.ndarray]) -> frozenset[str]:
         """Put imputed values in, by target; what reads what has changed is no longer current."""
-        changed = frozenset[str]().union(*(self.completed.set(t, cells[t.name]) for t in step.targets))
+        changed = frozenset[str]().union(*[self.completed.set(t, cells[t.name]) for t in step.targets])
         for sheet in self._sheets.values():
             sheet.changed(changed)
         for other in self.workspace.resolved.steps:
             if changed & self.workspace.placements[other.name].design.inputs:
                 self._data.pop(other.name, None)
-            if any(target.move in changed for target in other.targets):
+            if changed & other.moves:
                 self._forget(other)
         for name, how in self.workspace.compatible.items():
             if name != step.name and any(changed & other.design.inputs for other in how.placements.values()):
@@ -301,11 +294,11 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     )
     bench.drawn(step.name, draw)
     stood = rng.bit_generator.state
-    drawn = impute(bench, state, step, rng)
+    cells = impute(bench, state, step, rng)
     if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
-        _require_sane(drawn, workspace.placements[step.name].design, state)
-    cells = step.cells(drawn)
-    changed = bench.set(step, cells) if drawn.size else frozenset[str]()
+        for values in cells.values():
+            _require_sane(values, workspace.placements[step.name].design, state)
+    changed = bench.set(step, cells) if step.missing_rows.size else frozenset[str]()
     state = replace(state, cells={**state.cells, **cells}, samplers={**state.samplers, step.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
@@ -316,7 +309,7 @@ def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
     Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
     infinity, and nothing shall be kept that could be taken for a result.
     """
-    if cells.size and not (np.abs(cells - design.centre) / design.scale).max() <= RUNAWAY:
+    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
         name = design.name
         finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
         remedy = (
@@ -332,7 +325,7 @@ def impute(
     step: Step,
     rng: np.random.Generator,
     matrices: Mapping[str, np.ndarray] | None = None,
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """One draw of a step's missing cells given the last draws of all parameters.
 
     Parameters
@@ -344,21 +337,22 @@ def impute(
 
     Returns
     -------
-    ndarray, shape (missing unit,), or (missing unit, target) of several targets
+    dict of str to ndarray, shape (missing unit,)
+        By target.
     """
-    space, target = bench.workspace, step.lead
+    space, draw = bench.workspace, bench.draw(step.name, state)
     placement = space.placements[step.name]
-    theta = placement.missing_at(bench.draw(step.name, state), bench.missing(step) if matrices is None else matrices)
+    theta = placement.missing_at(draw, bench.missing(step) if matrices is None else matrices)
     how = space.compatible.get(step.name)
-    moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
-        donors = partial(bench.donors, step, bench.draw(step.name, state))
-        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step), fitted=donors)
-        drawn = target.family.impute(rng, theta, context)
-        return drawn if moved is None else drawn + moved
+        look, donors = partial(bench.completed.known, step), partial(bench.donors, step, draw)
+        drawn = step.lead.family.impute(rng, theta, Context(rows=step.missing_rows, look=look, fitted=donors))
+        moved = {t.name: bench.moves(t) for t in step.targets if t.move is not None}
+        cells = step.cells(drawn)
+        return {name: values + moved[name] if name in moved else values for name, values in cells.items()}
     draws = {name: bench.draw(name, state) for name in how.placements}
     readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
-    return compatible.draw(
+    drawn = compatible.draw(
         rng,
         how,
         theta,
@@ -367,71 +361,6 @@ def impute(
         readers,
         unit=placement.design.scale,
         memory=bench.derivatives,
-        moved=0.0 if moved is None else moved,
+        moved=0.0 if how.target.move is None else bench.moves(how.target),
     )
-
-
-def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
-    """Choose the number of inner steps of a step, with its data held fixed and its adaptation frozen."""
-    workspace = bench.workspace
-    visited = workspace.resolved.steps
-    step = visited[place]
-    asked = workspace.plan.run.steps
-    where = {"chain": state.chain, "sweep": state.sweep, "target": step.name}
-    if asked != "auto":
-        steps, why = int(asked), "run.steps says so"
-    elif len(visited) == 1:
-        steps, why = 1, "with one incomplete variable the loop is ordinary MCMC"
-    elif workspace.plan.run.sweeps * MOST_STEPS <= CALIBRATION * _share(bench.data(step)):
-        steps, why = MOST_STEPS, "for so few sweeps, to find out how many are needed would cost more than the most"
-    else:
-        rng = generator(seed, state.chain, state.sweep + 1, len(visited) + place)
-        data = bench.data(step)
-        posterior = workspace.posterior(step, data)
-        sampler, chain = posterior.explore(state.samplers[step.name], data, rng, CALIBRATION)
-        state = replace(state, samplers={**state.samplers, step.name: sampler})
-        steps, left = shortest_lag(chain)
-        why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
-        why += ", on a sample of clusters" if step.name in workspace.large else ""
-    event = Event(**where, what=f"{steps} inner steps a visit", why=why)
-    return replace(state, steps={**state.steps, step.name: steps}), event
-
-
-def _share(data: Mapping[str, np.ndarray]) -> float:
-    """Of the rows that the number of inner steps is found on."""
-    return len(data.sample()["y_data"]) / len(data["y_data"]) if isinstance(data, LargeData) else 1.0
-
-
-def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
-    """The lag from which on the columns of `chain`, shape (draw, parameter), are as good as uncorrelated.
-
-    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker),
-    which takes the noise out of the higher lags. For each parameter the smallest lag at which they are below the
-    target, of either sign, there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with
-    a positive one at even lags); then the largest over the parameters.
-
-    Returns
-    -------
-    int
-        The lag, at most :data:`MOST_STEPS`.
-    float
-        The largest autocorrelation there, of either sign.
-    """
-    centred = chain - chain.mean(axis=0)
-    variance = (centred**2).mean(axis=0)
-    size = np.abs([_autocorrelations(x) for x, v in zip(centred.T, variance) if v > 0])
-    if not size.size:
-        return 1, 0.0
-    small = (size[:, :-1] < TARGET_AUTOCORRELATION) & (size[:, 1:] < TARGET_AUTOCORRELATION)
-    first = np.where(small.any(axis=1), small.argmax(axis=1), MOST_STEPS - 1)
-    lag = int(first.max()) + 1
-    return lag, float(size[:, lag - 1].max())
-
-
-def _autocorrelations(x: np.ndarray) -> list[float]:
-    """At lags 1 to MOST_STEPS + 1, of the autoregression fitted to a centred series."""
-    found = [float(x[lag:] @ x[: len(x) - lag]) / float(x @ x) for lag in range(ORDER + 1)]
-    weights = solve_toeplitz(found[:ORDER], found[1:])
-    while len(found) < MOST_STEPS + 2:
-        found.append(float(weights @ found[: -ORDER - 1 : -1]))
-    return found[1:]
+    return {how.target.name: drawn}

@@ -20,6 +20,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.imputed_cells import Cells, packed
+from bayesimpute.running.inner_steps import settle_steps
 from bayesimpute.running.kernel import (
     Bench,
     ChainState,
@@ -29,7 +30,6 @@ from bayesimpute.running.kernel import (
     adapt,
     begin,
     samplers_chosen,
-    settle_steps,
     visit,
 )
 from bayesimpute.running.made_of import Made, made, seen, seen_before

@@ -54,7 +54,8 @@ def seen_before(resolved: Resolved) -> tuple[frozenset[str], frozenset[str]]:
     cells, draws = frozenset[str](), frozenset[str]()
     for place, step in enumerate(resolved.steps):
         later = resolved.steps[place:]
-        saw, factors = reads(step.lead, resolved.derived), resolved.factors.get(step.name, ())
+        saw = frozenset[str]().union(*(reads(target, resolved.derived) for target in step.targets))
+        factors = resolved.factors.get(step.name, ())
         for reader in map(resolved.target, factors):  # a step of compatible mode starts from its own cells
             saw |= reads(reader, resolved.derived) | {step.name}
             saw |= {reader.name} if reader.learns_imputed else frozenset()
@@ -134,8 +135,8 @@ def redrawn(
     found = {}
     for step in space.resolved.steps:
         bench.drawn(step.name, made.draws[step.name])
-        drawn = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]), sees(bench, step))
-        found |= step.cells(drawn)
-        if drawn.size:
-            bench.set(step, step.cells(drawn))
+        cells = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]), sees(bench, step))
+        found |= cells
+        if step.missing_rows.size:
+            bench.set(step, cells)
     return found

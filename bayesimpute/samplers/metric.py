@@ -28,8 +28,9 @@ import numba
 import numpy as np
 from scipy.linalg import block_diag
 
-from bayesimpute.designs.design import Block, Design, Draw, places
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.graph import Layout, vectors
+from bayesimpute.designs.parts import Block, places
 from bayesimpute.families import Rows
 
 Arrays = Mapping[str, np.ndarray]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, Predictor
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Predictor
 from bayesimpute.families import Dependence
 from bayesimpute.plan.targets import Resolved
 from bayesimpute.result.result import Result

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.checking.exclusions import Exclusions, exclusions
-from bayesimpute.designs.design import Block, Predictor, correlation_name, effect_units, pairs, places
+from bayesimpute.designs.parts import Block, Predictor, correlation_name, effect_units, pairs, places
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.sensitivity.selection_draws import Draws

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from modelling import workspace
 
-from bayesimpute.running.kernel import Bench, adapt, begin, settle_steps, visit
+from bayesimpute.running.inner_steps import settle_steps
+from bayesimpute.running.kernel import Bench, adapt, begin, visit
 from bayesimpute.samplers import SamplerState, Stats
 
 ERRORS = 3.0

@@ -10,7 +10,8 @@ from modelling import completed, conditional, only, school_frame, workspace
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.describe import INFORMATIVE, SEED, spread
-from bayesimpute.designs.design import Block, Design
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Block
 from bayesimpute.families import Bernoulli
 from bayesimpute.formulas import namespace
 from bayesimpute.running.kernel import Workspace

@@ -5,7 +5,8 @@ import pytest
 from modelling import completed, conditional, only, placed, school_frame, workspace
 from scipy.special import expit, ndtr
 
-from bayesimpute.designs.design import Design, correlation_name, pairs
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import correlation_name, pairs
 from bayesimpute.families import Bernoulli
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Workspace

@@ -13,7 +13,7 @@ from scipy import stats
 
 from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, pairs
+from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import (
     Layout,
     Slot,
@@ -23,6 +23,7 @@ from bayesimpute.designs.graph import (
     partial_correlation_priors,
     vectors,
 )
+from bayesimpute.designs.parts import pairs
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import namespace
 from bayesimpute.plan.conditional import Conditional

@@ -2,28 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from looping import fresh_record
+from looping import fresh_record, ran
 from scipy.special import expit
 
 import bayesimpute as bi
 from bayesimpute.plan.options import Run
 from bayesimpute.result.result import Result
-from bayesimpute.running import fcs
 from bayesimpute.running.kernel import Described
-from bayesimpute.running.records import Record
 
 STRENGTH = 1.5
-
-
-class Nobody:
-    """Keeps nothing."""
-
-    def write(self, record: Record) -> None: ...
-
-    def now_and_then(self, record: Record) -> None: ...
-
-    def how_to_go_on(self) -> str:
-        return ""
 
 
 def table(n: int = 1500) -> tuple[pd.DataFrame, np.ndarray]:
@@ -39,8 +26,7 @@ def run(strength: float, frame: pd.DataFrame) -> Result:
     indicator = bi.Conditional.of("observed(y) ~ y", family="bernoulli", priors={"y": f"Normal({-strength}, 0.01)"})
     settings = Run(m=4, chains=2, warmup=40, sweeps=40, sampler="gibbs")
     plan = bi.Plan(conditionals=(bi.Conditional.of("y ~ x"),), substantive=(indicator,), run=settings)
-    record = fresh_record(frame, plan, seed=2)
-    return Result.of(fcs.run(record, executor=None, workers=1, progress=False, keeper=Nobody()))
+    return ran(fresh_record(frame, plan, seed=2))
 
 
 def test_the_indicator_is_a_complete_target_whose_density_counts() -> None:

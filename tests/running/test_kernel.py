@@ -9,20 +9,8 @@ from looping import FORMULAS, prior_plan, table
 from bayesimpute import Conditional, Derived, Plan
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.running.kernel import (
-    CALIBRATION,
-    MOST_STEPS,
-    TARGET_AUTOCORRELATION,
-    Bench,
-    ChainState,
-    Workspace,
-    adapt,
-    begin,
-    generator,
-    settle_steps,
-    shortest_lag,
-    visit,
-)
+from bayesimpute.running.inner_steps import CALIBRATION, MOST_STEPS, TARGET_AUTOCORRELATION, settle_steps, shortest_lag
+from bayesimpute.running.kernel import Bench, ChainState, Workspace, adapt, begin, generator, visit
 from bayesimpute.samplers.prior import prior_draw
 
 

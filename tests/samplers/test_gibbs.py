@@ -26,7 +26,7 @@ from bayesimpute.families import Bernoulli
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import shortest_lag
+from bayesimpute.running.inner_steps import shortest_lag
 from bayesimpute.samplers import SAMPLERS, ConditionalModel, Nuts, SamplerState, Stats, choose
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.engines import ENGINES, engine_for

@@ -10,7 +10,7 @@ from modelling import conditional
 from test_gibbs import chain, made
 
 from bayesimpute.families import Bernoulli
-from bayesimpute.running.kernel import shortest_lag
+from bayesimpute.running.inner_steps import shortest_lag
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs
 

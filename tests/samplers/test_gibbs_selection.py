@@ -459,7 +459,7 @@ def test_systematic_clusters_have_the_prior_of_their_effects(short: None) -> Non
 
 def test_a_strong_ridge_does_not_hold_rho() -> None:
     """On selection that nothing outside the outcome moves much, rho is spread out, and forgotten in some sweeps."""
-    from bayesimpute.running.kernel import shortest_lag
+    from bayesimpute.running.inner_steps import shortest_lag
 
     model = made(PLANS["numbers, joint effects"], survey(400, 20))
     draws = chain(Gibbs().compile(model), model, 1500, seed=1)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block
 from bayesimpute.designs.graph import partial_correlation_priors
+from bayesimpute.designs.parts import Block
 
 FIXED = -1
 """The group of log sigma where it has a formula of its own: it is 0 and nothing moves it."""

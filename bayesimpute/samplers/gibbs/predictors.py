@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block, Design, Predictor
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Block, Predictor
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, few, known, layout, ordered
 from bayesimpute.samplers.sampler import Data
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block, Design, effect_units
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Block, effect_units
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
 from bayesimpute.samplers.gibbs.predictors import Part

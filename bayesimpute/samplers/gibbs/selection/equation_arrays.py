@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Block, Design, Predictor
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import Block, Predictor
 from bayesimpute.families import HeckmanProbit
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded, layout, ordered
 from bayesimpute.samplers.gibbs.predictors import Codes
