@@ -3,21 +3,21 @@
 A variable's level is found from the data: it is of level 2 of a cluster key if it is constant in every cluster of that
 key, and at least two units are observed in some cluster (one proves nothing). The units are those of the next finer
 level that was found: pupils of one class say nothing about their school, two classes of it that agree do. Where several
-keys qualify it belongs to the coarsest. All is computed by sorting once per key, so that a million rows take a second.
+keys qualify it belongs to the coarsest.
 
-A key is the name of a column, or ``a:b`` for the interaction of two; clusters are coded by first appearance, so
-nothing depends on their labels. To describe variables by something more, add a field to :class:`Variable`.
+To describe variables by something more, add a field to :class:`Variable`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, one
+from bayesimpute.data.cluster_keys import Key, key_of, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
 Pattern = Literal["complete", "sporadic", "systematic", "both"]
@@ -59,38 +59,6 @@ class Variable:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Key:
-    """Clusters in the order of their first row: `codes` per row, `order` sorts the rows by code, `starts` cuts them."""
-
-    codes: np.ndarray
-    labels: tuple[Any, ...]
-    order: np.ndarray
-    starts: np.ndarray
-
-    @property
-    def n(self) -> int:
-        return len(self.starts)
-
-    def extremes(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest observed value of each cluster, shape (cluster,); (inf, -inf) where there is none."""
-        ordered = values[self.order]
-        missing = np.isnan(ordered)
-        low = np.minimum.reduceat(np.where(missing, np.inf, ordered), self.starts)
-        high = np.maximum.reduceat(np.where(missing, -np.inf, ordered), self.starts)
-        return low, high
-
-    def count(self, mask: np.ndarray) -> np.ndarray:
-        """Rows of each cluster for which `mask` holds, shape (cluster,)."""
-        return np.bincount(self.codes[mask], minlength=self.n)
-
-    def units(self, mask: np.ndarray, finer: "_Key | None") -> np.ndarray:
-        """The same in clusters of a finer key, of which a row counts as one, shape (cluster,)."""
-        if finer is None:
-            return self.count(mask)
-        return np.bincount(np.unique(finer.codes[mask] * self.n + self.codes[mask]) % self.n, minlength=self.n)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Incomplete:
     """Incomplete multilevel data; made by :meth:`from_frame`.
 
@@ -110,7 +78,7 @@ class Incomplete:
     columns: Mapping[str, Column]
     clusters: tuple[str, ...]
     variables: Mapping[str, Variable]
-    _keys: Mapping[str, _Key]
+    _keys: Mapping[str, Key]
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, clusters: Sequence[str] = ()) -> "Incomplete":
@@ -140,7 +108,7 @@ class Incomplete:
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:
             raise DataError(problems)
-        keys = {key: _key(frame, _parts(frame, key)) for key in clusters}
+        keys = {key: key_of(frame, parts(frame, key)) for key in clusters}
         variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
         return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
 
@@ -222,7 +190,7 @@ class Incomplete:
 
         The level is ``1``, the key of a level-2 variable, or ``key`` for a cluster key that is not constant in another.
         """
-        keyed = {part for key in self.clusters for part in _parts(self.frame, key)}
+        keyed = {part for key in self.clusters for part in parts(self.frame, key)}
         rows = [
             (
                 v.name,
@@ -265,13 +233,13 @@ class Incomplete:
         table.insert(len(table.columns), "n_missing", totals, allow_duplicates=True)
         return table
 
-    def _find(self, key: str) -> _Key:
+    def _find(self, key: str) -> Key:
         if key in self._keys:
             return self._keys[key]
         problems = _key_problems(self.frame, self.columns, (key,))
         if problems:
             raise DataError(problems)
-        return _key(self.frame, _parts(self.frame, key))
+        return key_of(self.frame, parts(self.frame, key))
 
 
 def _require_frame(frame: pd.DataFrame) -> None:
@@ -302,14 +270,9 @@ def _infinite(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Proble
     return problems
 
 
-def _parts(frame: pd.DataFrame, key: str) -> tuple[str, ...]:
-    """The columns of a key; a column whose own name has a colon comes first."""
-    return (key,) if key in frame.columns else tuple(str(key).split(":"))
-
-
 def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: Sequence[str]) -> list[Problem]:
     problems = []
-    for name in dict.fromkeys(part for key in clusters for part in _parts(frame, key)):
+    for name in dict.fromkeys(part for key in clusters for part in parts(frame, key)):
         if name not in columns:
             remedy = did_you_mean(name, columns, "name a column of the data")
             problems.append(Problem(path="clusters", finding=f'there is no column "{name}"', remedy=remedy))
@@ -322,32 +285,12 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
     return problems
 
 
-def _key(frame: pd.DataFrame, parts: tuple[str, ...]) -> _Key:
-    codes, labels = _factorize(frame, parts[0])
-    for part in parts[1:]:
-        more, _ = _factorize(frame, part)
-        codes, _ = pd.factorize(codes * (int(more.max()) + 1) + more)
-    codes = codes.astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    if len(parts) > 1:
-        rows = frame[list(parts)].iloc[order[starts]]
-        labels = tuple(":".join(map(str, row)) for row in rows.itertuples(index=False, name=None))
-    return _Key(codes=codes, labels=labels, order=order, starts=starts)
-
-
-def _factorize(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[Any, ...]]:
-    # From the column as given: as floats, whole numbers above 2**53 would run together.
-    codes, labels = pd.factorize(cast(pd.Series, frame[name]))
-    return codes.astype(np.int64), tuple(labels.tolist())
-
-
-def _owners(frame: pd.DataFrame, keys: Mapping[str, _Key], name: str) -> frozenset[str]:
+def _owners(frame: pd.DataFrame, keys: Mapping[str, Key], name: str) -> frozenset[str]:
     """The keys that a column is part of: it is constant within these by construction."""
-    return frozenset(key for key in keys if name in _parts(frame, key))
+    return frozenset(key for key in keys if name in parts(frame, key))
 
 
-def _describe(column: Column, keys: Mapping[str, _Key], owners: frozenset[str]) -> Variable:
+def _describe(column: Column, keys: Mapping[str, Key], owners: frozenset[str]) -> Variable:
     missing = column.missing
     level = _level(column.values, {key: found for key, found in keys.items() if key not in owners})
     first = next(iter(keys), None)
@@ -364,8 +307,8 @@ def _describe(column: Column, keys: Mapping[str, _Key], owners: frozenset[str]) 
     )
 
 
-def _level(values: np.ndarray, keys: Mapping[str, _Key]) -> str | None:
-    found: dict[str, _Key] = {}
+def _level(values: np.ndarray, keys: Mapping[str, Key]) -> str | None:
+    found: dict[str, Key] = {}
     for name, key in sorted(keys.items(), key=lambda item: -item[1].n):
         low, high = key.extremes(values)
         finer = next((k for k in reversed(found.values()) if k.n > key.n), None)
@@ -374,7 +317,7 @@ def _level(values: np.ndarray, keys: Mapping[str, _Key]) -> str | None:
     return min(found, key=lambda name: found[name].n, default=None)
 
 
-def _pattern(missing: np.ndarray, key: _Key | None) -> Pattern:
+def _pattern(missing: np.ndarray, key: Key | None) -> Pattern:
     if not missing.any():
         return "complete"
     if key is None:
@@ -384,7 +327,7 @@ def _pattern(missing: np.ndarray, key: _Key | None) -> Pattern:
     return "both" if whole and some else "systematic" if whole else "sporadic"
 
 
-def _icc(values: np.ndarray, key: _Key) -> float | None:
+def _icc(values: np.ndarray, key: Key) -> float | None:
     """ICC(1) from a one-way analysis of variance of the observed values.
 
     (MSB - MSW) / (MSB + (n - 1) MSW) with the mean observed cluster size n; Bartko (1976, Psychological Bulletin
