@@ -27,7 +27,7 @@ def settings(sampler: str) -> Run:
     return Run(m=2, chains=2, warmup=4, sweeps=3, sampler=sampler)
 
 
-@pytest.mark.parametrize("sampler", ["gibbs", "nuts"])
+@pytest.mark.parametrize("sampler", ["gibbs", pytest.param("nuts", marks=pytest.mark.slow)])
 def test_a_number_with_an_offset_is_the_rest_imputed_and_the_offset_added(sampler: str) -> None:
     data = frame().drop(columns="b")
     with_offset = run(bi.Plan.of(["y ~ x + offset(2 * z) + (1 | school)"], run=settings(sampler)), data)

@@ -56,8 +56,9 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("ending", ["", ".nc", ".zarr"])
+@pytest.mark.parametrize(
+    ("name", "ending"), [*((name, "") for name in PLANS), ("chained", ".nc"), ("chained", ".zarr"), ("slices", ".nc")]
+)
 def test_the_cells_of_a_run_are_drawn_again_from_what_is_kept(name: str, ending: str, tmp_path: Path) -> None:
     conditionals, substantive = PLANS[name]
     imputed = run(conditionals, substantive=substantive)
