@@ -81,8 +81,11 @@ class Parameter:
     against: str | None = None
 
     def key(self, label: str | None) -> str:
-        """The name of a linear predictor: the parameter's own, or ``mu[b]`` where each label has one."""
-        return self.name if label is None else f"{self.name}[{label}]"
+        """The name of a linear predictor: the parameter's own, or ``mu[0]``, ``mu[1]``, ... where each label has one.
+
+        By the places of the labels, for graphs and files do not take every text as a name.
+        """
+        return self.name if label is None else f"{self.name}[{self.labels.index(label)}]"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -151,8 +151,8 @@ def space(name: str) -> Workspace:
 
 NAMES = {
     "softmax": {
-        "mu[b]": ("Intercept[b]", "x[b]", "z[v, b]"),
-        "mu[c]": ("Intercept[c]", "x[c]", "z[v, c]"),
+        "mu[0]": ("Intercept[b]", "x[b]", "z[v, b]"),
+        "mu[1]": ("Intercept[c]", "x[c]", "z[v, c]"),
     },
     "ordered": {"mu": ("x", "z[v]"), "cutpoints": ("cutpoints[a]", "cutpoints[b]")},
 }
@@ -167,6 +167,12 @@ def test_coefficients_are_named_by_label(name: str) -> None:
     draw = prior_draw(design, np.random.default_rng(1))
     assert {key: len(draw[key]) for key in NAMES[name]} == {key: len(names) for key, names in NAMES[name].items()}
     assert design.posterior(draw).shape == (len(design.names),)
+
+
+def test_any_text_may_be_a_label() -> None:
+    p = Parameter(name="mu", link="identity", labels=("n/a", "mu[0]"))
+    assert [p.key(label) for label in p.labels] == ["mu[0]", "mu[1]"]
+    assert p.key(None) == "mu"
 
 
 def test_labels_share_one_matrix_and_a_covariance_of_effects() -> None:
