@@ -1,5 +1,7 @@
 """Targets and predictors, column by column: what they are, what is missing in them, and who imputes it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
@@ -95,28 +97,36 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
 def _family(reading: Reading, column: Column, notes: Notes) -> None:
     fitting, name, family = accepting(column), reading.target, reading.family
     if not fitting:
-        _no_family(reading, column, notes)
+        _no_family(reading, column, fitting, notes)
     elif family is None and not reading.broken_family:
         settled_to = settled(reading, column)
         if settled_to is not None:
             parameter_problems(settled_to, reading.conditional.formulas, f"{reading.path}.formulas", notes)
+        else:
+            _no_family(reading, column, fitting, notes)
     elif family is not None and not family.values.accepts(column):
-        found = next(values.words for values in VALUES.values() if values.suits(column))
+        kinds = sorted((v for v in VALUES.values() if v.accepts(column)), key=lambda v: v.suits(column) is None)
+        found = kinds[0].words
         what = found + family.values.unlike * (column.kind == "number")
         finding = f'"{name}" is {what}, and the family {family.name} imputes {family.values.words}'
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
 
 
-def _no_family(reading: Reading, column: Column, notes: Notes) -> None:
+def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
+    """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
     families = ", ".join(f"{key} ({cls.values.words})" for key, cls in FAMILIES.items())
     if column.kind in OUTSIDE:
         remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
         notes.add(reading.path, f'"{reading.target}" is {OUTSIDE[column.kind]}, which cannot be imputed', remedy)
         return
     present = len(np.unique(column.values[~column.missing]))
-    finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and no family imputes these'
+    none = '"auto" stands for no family of so many' if fitting else "no family imputes these"
+    finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and {none}'
     if _mostly_numbers(column):
         notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
+        return
+    if fitting:
+        notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}, or leave it out")
         return
     merge = "drop the labels that do not occur" if present == 2 else "merge them into two, or leave it out"
     notes.add(reading.path, finding, f"{merge}; there are {families}")

@@ -47,7 +47,9 @@ def draw_enumerated(
         weights = np.empty((len(points), len(moved)))
         for k, value in enumerate(points):
             cells[moved] = value
-            weights[k] = own(cells)[moved] + others(cells)[affected.block_of_cell[moved]]
+            weights[k] = own(cells)[moved]
+            if np.isfinite(weights[k]).any():  # what a variable never is may be what other models cannot read
+                weights[k] += others(cells)[affected.block_of_cell[moved]]
         cells[moved] = points[_chosen(rng, weights)]
     return cells
 

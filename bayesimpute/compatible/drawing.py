@@ -15,7 +15,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Theta
+from bayesimpute.families import Side, Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
 MOST_KEPT = 20_000_000
@@ -155,11 +155,11 @@ def draw(
 
     if support.points is not None:
         return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
-    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta), support)
+    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta, side), support)
 
 
-def spread(target: Target, theta: Theta) -> np.ndarray:
+def spread(target: Target, theta: Theta, side: Side) -> np.ndarray:
     """About one standard deviation of the variable's own model at each cell."""
-    _, variance = target.family.moments(theta)
+    _, variance = target.family.moments(theta, side)
     scale = np.broadcast_to(theta.get("sigma", 1.0), variance.shape)
     return np.where(np.isfinite(variance) & (variance > 0), np.sqrt(np.abs(variance)), scale)

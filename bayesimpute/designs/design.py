@@ -165,7 +165,11 @@ class Design:
     def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
         theta, y = self.theta(draw, data)
-        return self.family.logp(y, theta, {role: data[f"side_{role}"] for role in self.side})
+        return self.family.logp(y, theta, self.reading(data))
+
+    def reading(self, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The columns that the family reads at all fitted rows, by role, from what the graph's containers hold."""
+        return {role: data[f"side_{role}"] for role in self.side}
 
     def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The standardised parameters at all fitted rows, and y_s, NaN where missing.

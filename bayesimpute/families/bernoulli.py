@@ -48,7 +48,7 @@ class Bernoulli(Family):
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         del y
         p = np.clip(theta["mu"], 1e-9, 1 - 1e-9)
         slope = p * (1 - p) if self.link == "logit" else np.exp(-0.5 * ndtri(p) ** 2) / np.sqrt(2 * np.pi)
@@ -57,5 +57,5 @@ class Bernoulli(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return (rng.random(np.shape(theta["mu"])) < theta["mu"]).astype(float)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return theta["mu"], theta["mu"] * (1 - theta["mu"])

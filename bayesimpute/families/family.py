@@ -81,8 +81,11 @@ class Parameter:
     against: str | None = None
 
     def key(self, label: str | None) -> str:
-        """The name of a linear predictor: the parameter's own, or ``mu[b]`` where each label has one."""
-        return self.name if label is None else f"{self.name}[{label}]"
+        """The name of a linear predictor: the parameter's own, or ``mu[0]``, ``mu[1]``, ... where each label has one.
+
+        By the places of the labels, for graphs and files do not take every text as a name.
+        """
+        return self.name if label is None else f"{self.name}[{self.labels.index(label)}]"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -291,7 +294,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         """Fisher information of each unit about the linear predictors of :attr:`steered`.
 
         Expected, or observed at `y` (shape (row,), NaN where it is not selected), but positive semidefinite. Samplers
@@ -310,14 +313,17 @@ class Family(ABC):
         it could not have been, so that its being missing tells nothing.
         """
 
-    def moments(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of y given theta, each of shape (row,): what the contract tests hold `impute` against."""
-        mean, variance = self.mean_variance(theta)
-        shape = np.shape(theta["mu"])
+    def moments(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of y given theta, each of shape (row,): what the contract tests hold `impute` against.
+
+        Of labels those of the codes, which mean nothing but are what draws of them must have.
+        """
+        mean, variance = self.mean_variance(theta, side)
+        shape = np.shape(theta["mu"])[:1]
         return np.broadcast_to(mean, shape), np.broadcast_to(variance, shape)
 
     @abstractmethod
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         """The formulas behind :meth:`moments`; either may be infinite."""
 
 

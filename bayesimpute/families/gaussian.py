@@ -38,12 +38,12 @@ class Gaussian(Family):
         z = (y - theta["mu"]) / theta["sigma"]
         return -0.5 * z**2 - np.log(theta["sigma"]) - 0.5 * np.log(2 * np.pi)
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         del y
         return np.broadcast_to(1 / theta["sigma"] ** 2, np.shape(theta["mu"]))
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return theta["mu"], theta["sigma"] ** 2

@@ -70,7 +70,7 @@ class HeckmanGaussian(Family):
         chosen = Gaussian().logp(y, theta) + log_ndtr((s + r * e) / np.sqrt(1 - r**2))
         return np.where(np.isnan(y), log_ndtr(-s), chosen)
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         s, r, sigma = theta["selection"], heckman.correlation(theta, self.rho), theta["sigma"]
         root = np.sqrt(1 - r**2)
         gone = np.isnan(y)
@@ -86,6 +86,6 @@ class HeckmanGaussian(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * heckman.latent(rng, theta, self.rho)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = heckman.latent_moments(theta, self.rho)
         return theta["mu"] + theta["sigma"] * mean, theta["sigma"] ** 2 * variance

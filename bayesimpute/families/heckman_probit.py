@@ -72,7 +72,7 @@ class HeckmanProbit(Family):
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return self._derivatives(y, theta)[0]
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         sign, (_, of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
         s, rho = theta["selection"], np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
         h = np.nan_to_num(sign) * ndtri(np.clip(theta["mu"], 1e-300, 1 - 1e-16))
@@ -99,7 +99,7 @@ class HeckmanProbit(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return (ndtri(theta["mu"]) + heckman.latent(rng, theta, self.rho) > 0).astype(float)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         from bayesimpute.numerics.normal_cdf import log_quadrant
 
         s, r, m = np.broadcast_arrays(theta["selection"], heckman.correlation(theta, self.rho), ndtri(theta["mu"]))

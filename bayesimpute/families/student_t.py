@@ -40,7 +40,7 @@ class StudentT(Family):
         normaliser = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(theta["sigma"])
         return normaliser - (nu + 1) / 2 * np.log1p(z**2 / nu)
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         del y
         nu = theta["nu"]
         return np.broadcast_to((nu + 1) / ((nu + 3) * theta["sigma"] ** 2), np.shape(theta["mu"]))
@@ -48,7 +48,7 @@ class StudentT(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_t(theta["nu"], np.shape(theta["mu"]))
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         nu = theta["nu"]
         mean = np.where(nu > 1, theta["mu"], np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):

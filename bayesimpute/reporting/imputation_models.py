@@ -9,7 +9,7 @@ from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes, counted
 
 if TYPE_CHECKING:
-    from bayesimpute.families import Dependence, Selection
+    from bayesimpute.families import Dependence, Parameter, Selection
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plan.targets import Resolved, Target
@@ -81,7 +81,13 @@ def _formulas(target: "Target", conditional: "Conditional") -> str:
     family = target.family
     texts = [text if name == "mu" else f"{name}: {text}" for name, text in conditional.formulas.items()]
     texts += [f"{role}: {column}" for role, column in conditional.side.items()]
-    return f"{code(target.name)}: {family.name} ({family.parameters[0].link} link), {', '.join(map(code, texts))}"
+    return f"{code(target.name)}: {family.name} ({_linked(family.parameters[0])}), {', '.join(map(code, texts))}"
+
+
+def _linked(mu: "Parameter") -> str:
+    if mu.labels:
+        return f"with a linear predictor for {codes(mu.labels)}"
+    return f"{mu.link} link"
 
 
 def _factors(target: "Target") -> str:

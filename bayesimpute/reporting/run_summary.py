@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bayesimpute.result.result import Result
 
 PLURALS = {"mean": "means", "sd": "standard deviations"}
-"""Of summaries of imputed values; others have the names of which chains record."""
+"""Of summaries of imputed values; of others, such as the shares of labels, there are too many to be named."""
 NAMES = {"bayesimpute": "bayesimpute", "pymc": "PyMC", "pytensor": "PyTensor", "bambi": "bambi", "xarray": "xarray"}
 """The libraries that a report names, as they write themselves."""
 
@@ -86,7 +86,7 @@ def convergence(found: "Diagnosis") -> str:
 def _summaries(found: "Diagnosis") -> str:
     """What is recorded of imputed values, in words."""
     names = [str(name) for name in found.imputed["statistic"].unique()]
-    return " and ".join(PLURALS.get(name, name) for name in names or PLURALS)
+    return " and ".join(PLURALS[name] for name in names or PLURALS) if set(names) <= set(PLURALS) else "summaries"
 
 
 def software(imputed: "Result") -> str:

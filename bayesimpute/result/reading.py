@@ -13,7 +13,7 @@ from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.made_arrays import read_made
-from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_name
+from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_names
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Leg, Record
@@ -105,7 +105,7 @@ def _read_leg(
             effects[step] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
     imputed, names = {}, safe_names([t.name for t in resolved.targets])
     for target in resolved.targets:
-        recorded = [chains[summary_name(names[target.name], s)] for s in target.values.recorded]
+        recorded = [chains[safe] for safe in summary_names(names[target.name], target.values.recorded).values()]
         imputed[target.name] = np.stack([v.values[chain, :length] for v in recorded], axis=1)
     if not any(parameters.values()):
         return Leg(events=events, kept=kept)

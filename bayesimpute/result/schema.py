@@ -199,15 +199,15 @@ def _chains(record: Record) -> xr.Dataset:
     for target in record.resolved.targets:
         recorded = target.values.recorded
         draws = _by_chain(record, "imputed", target.name, len(recorded))
-        for i, statistic in enumerate(recorded):
+        for i, (statistic, safe) in enumerate(summary_names(names[target.name], recorded).items()):
             attrs = {"target": target.name, "statistic": statistic}
-            variables[summary_name(names[target.name], statistic)] = (("chain", "draw"), draws[:, :, i], attrs)
+            variables[safe] = (("chain", "draw"), draws[:, :, i], attrs)
     return _with_coordinates(xr.Dataset(variables), draws)
 
 
-def summary_name(target: str, statistic: str) -> str:
-    """What a summary of a target's imputed values is called in ``/chains``; `target` is its safe name."""
-    return f"{target}_{safe_names([statistic])[statistic]}"
+def summary_names(target: str, recorded: Iterable[str]) -> dict[str, str]:
+    """What the summaries of a target's imputed values are called in ``/chains``; `target` is its safe name."""
+    return {statistic: f"{target}_{safe}" for statistic, safe in safe_names(recorded).items()}
 
 
 def _sample_stats(record: Record, names: Mapping[str, str]) -> xr.Dataset:

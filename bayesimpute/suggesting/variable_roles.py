@@ -13,7 +13,7 @@ import pandas as pd
 from bayesimpute.base.errors import DataError
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import unit_rows
-from bayesimpute.families import accepting
+from bayesimpute.families import auto
 from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.syntax import Name
 from bayesimpute.formulas.terms import Atom, common_terms, key_text, mean_by, names_in, written
@@ -110,8 +110,9 @@ class Scene:
         return int(np.isnan(self.filled(name)).sum())
 
     def imputable(self, name: str) -> bool:
-        """Whether some family imputes a variable."""
-        return bool(accepting(self.data.columns[name]))
+        """Whether there is a family that a variable suggests."""
+        column = self.data.columns[name]
+        return auto(column).values.accepts(column)
 
     def units(self, name: str) -> int:
         """The observed units of a variable: rows, or clusters at level 2."""

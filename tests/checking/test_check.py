@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from bayesimpute import families
 from bayesimpute.base.errors import InputError, PlanError, Problem, Severity, errors
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking import check, plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
-from bayesimpute.families import Bernoulli
+from bayesimpute.families import Bernoulli, Binary
 from bayesimpute.formulas import build
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Analysis, Derived, Run
@@ -405,6 +406,19 @@ def test_each_error_of_the_data_has_its_place_finding_and_remedy(case: str) -> N
     assert len(found) == 1, [str(p) for p in check(made, frame)]
     assert remedy in found[0].remedy
     assert found[0].severity is Severity.ERROR
+
+
+def test_values_that_suit_no_column_by_themselves_are_asked_for_by_a_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Binary, "accepts", classmethod(lambda cls, column: column.kind == "category"))
+    monkeypatch.setattr(Binary, "suits", classmethod(lambda cls, column: None))
+    for other in families.VALUES.keys() - {"binary", "number"}:
+        monkeypatch.delitem(families.VALUES, other)  # type: ignore[arg-type]
+    frame = _with(c=_gaps(FRAME["c"]))
+    (found,) = errors(check(Plan.of(["c ~ a"]), frame))
+    assert (found.path, "use bernoulli" in found.remedy) == ("conditional[c].family", True)
+    assert found.finding == '"c" is a category with 4 labels, and "auto" stands for no family of so many'
+    (found,) = errors(check(Plan.of([Conditional.of("c ~ a", family="gaussian")]), frame))
+    assert '"c" is a yes/no variable, and the family gaussian imputes a number' in found.finding
 
 
 WARNINGS: dict[str, tuple[pd.DataFrame, Plan, str, str]] = {

@@ -212,3 +212,18 @@ def test_slices_of_an_interval_stay_in_it(support: Support, law: Any) -> None:
     for _ in range(30):
         cells = draw_slice(rng, apart(3000), cells, density, nothing, np.full(3000, 4.0), support)
     assert stats.kstest(cells, law.cdf).pvalue > LEVEL
+
+
+def test_what_a_variable_never_is_is_not_asked_of_other_models() -> None:
+    affected = apart(400)
+
+    def own(cells: np.ndarray) -> np.ndarray:
+        return np.where(cells == 1, -np.inf, np.log(0.5))
+
+    def others(cells: np.ndarray) -> np.ndarray:
+        assert (cells != 1).all()
+        return np.log(np.where(cells == 0, 0.2, 0.8))
+
+    drawn = draw_enumerated(np.random.default_rng(3), affected, np.zeros(400), own, others, np.arange(3.0))
+    assert set(drawn) == {0.0, 2.0}
+    assert abs(np.mean(drawn == 2) - 0.8) < 4 * np.sqrt(0.16 / 400)

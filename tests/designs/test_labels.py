@@ -68,7 +68,7 @@ class Softmax(Family):
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return log_softmax(self.logits(theta), axis=1)[np.arange(len(y)), y.astype(int)]
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         p = softmax(self.logits(theta), axis=1)[:, 1:]
         return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
 
@@ -76,7 +76,7 @@ class Softmax(Family):
         upper = np.cumsum(softmax(self.logits(theta), axis=1), axis=1)[:, :-1]
         return (rng.random((len(upper), 1)) > upper).sum(axis=1).astype(float)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         p, k = softmax(self.logits(theta), axis=1), np.arange(len(self.labels))
         return p @ k, p @ k**2 - (p @ k) ** 2
 
@@ -119,14 +119,14 @@ class Ordered(Family):
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return np.log(np.maximum(self.shares(theta)[np.arange(len(y)), y.astype(int)], 1e-300))
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return np.ones(len(y))
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         upper = np.cumsum(self.shares(theta), axis=1)[:, :-1]
         return (rng.random((len(upper), 1)) > upper).sum(axis=1).astype(float)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         p, k = self.shares(theta), np.arange(len(self.labels))
         return p @ k, p @ k**2 - (p @ k) ** 2
 
@@ -151,8 +151,8 @@ def space(name: str) -> Workspace:
 
 NAMES = {
     "softmax": {
-        "mu[b]": ("Intercept[b]", "x[b]", "z[v, b]"),
-        "mu[c]": ("Intercept[c]", "x[c]", "z[v, c]"),
+        "mu[0]": ("Intercept[b]", "x[b]", "z[v, b]"),
+        "mu[1]": ("Intercept[c]", "x[c]", "z[v, c]"),
     },
     "ordered": {"mu": ("x", "z[v]"), "cutpoints": ("cutpoints[a]", "cutpoints[b]")},
 }
@@ -167,6 +167,12 @@ def test_coefficients_are_named_by_label(name: str) -> None:
     draw = prior_draw(design, np.random.default_rng(1))
     assert {key: len(draw[key]) for key in NAMES[name]} == {key: len(names) for key, names in NAMES[name].items()}
     assert design.posterior(draw).shape == (len(design.names),)
+
+
+def test_any_text_may_be_a_label() -> None:
+    p = Parameter(name="mu", link="identity", labels=("n/a", "mu[0]"))
+    assert [p.key(label) for label in p.labels] == ["mu[0]", "mu[1]"]
+    assert p.key(None) == "mu"
 
 
 def test_labels_share_one_matrix_and_a_covariance_of_effects() -> None:

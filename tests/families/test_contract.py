@@ -6,7 +6,7 @@ to its own error, draws to four Monte Carlo errors.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise, product
 from operator import add
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -244,8 +244,8 @@ def test_the_density_is_scipys(family: Family) -> None:
         np.testing.assert_allclose(found, exact, rtol=1e-12, atol=CANCELS.get(family.name, 0.0))
 
 
-def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> np.ndarray:
-    """The likelihood part of the graph, row by row, and d/d(eta of mu), each of shape (row,)."""
+def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The likelihood part of the graph, shape (row,), and d/d(eta of mu), (row,) or (row, label)."""
     import pymc as pm
     import pytensor
     import pytensor.tensor as pt
@@ -255,7 +255,7 @@ def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> 
     seen = first[: int((~np.isnan(y)).sum())]
     mine = {p.name: first if p.rows is Rows.ALL else seen for p in family.parameters}
     at = {name: value[mine[name]] if np.ndim(value) else value for name, value in eta.items()}
-    mu = pt.vector("eta_mu")
+    mu = pt.tensor("eta_mu", shape=(None,) * np.ndim(at["mu"]), dtype="float64")
     others = {name: pt.constant(value) for name, value in at.items() if name != "mu"}
     with pm.Model() as model:
         family.likelihood({"mu": mu, **others}, pt.constant(y[seen]))
@@ -263,9 +263,9 @@ def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> 
     rows = reduce(add, factors) if len(seen) == len(y) else pt.concatenate(factors)
     compute = pytensor.function([mu], [rows, pytensor.grad(rows.sum(), mu)], mode="FAST_COMPILE")
     logp, slope = compute(np.asarray(at["mu"], dtype=float))
-    found = np.zeros((2, len(y)))
-    found[0, first], found[1, seen] = logp, slope
-    return found
+    found, steep = np.zeros(len(y)), np.zeros(np.shape(eta["mu"]))
+    found[first], steep[seen] = logp, slope
+    return found, steep
 
 
 def linked(family: Family, theta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -293,9 +293,11 @@ def test_the_tails_of_the_graph_are_finite_with_a_gradient(family: Family) -> No
         else np.zeros(len(y) if p.rows is Rows.ALL else ())
         for p in family.parameters
     }
-    eta["mu"] = np.zeros(len(y))
+    labels = {p.name: len(p.labels) for p in family.parameters}
+    apart = {name: np.multiply.outer(everywhere, np.linspace(1, -1, n) if n else 1.0) for name, n in labels.items()}
+    eta["mu"] = 0 * apart["mu"]
     for steered in family.steered:
-        logp, gradient = graph_logp(family, {**eta, steered: everywhere}, y)
+        logp, gradient = graph_logp(family, {**eta, steered: apart[steered]}, y)
         assert np.isfinite(logp).all()
         assert np.isfinite(gradient).all()
 
@@ -374,20 +376,26 @@ def test_draws_come_from_the_generator_alone(family: Family) -> None:
 
 @pytest.mark.parametrize("family", [f for f in ALL if not f.selection], ids=str)
 def test_the_information_is_the_variance_of_the_score(family: Family) -> None:
-    link, step = LINKS[family.parameters[0].link], 1e-4
+    mu, step = family.parameters[0], 1e-4
+    link, ways = LINKS[mu.link], np.eye(len(mu.labels)) if mu.labels else np.ones(1)
     for theta in thetas(family):
-        eta = float(link.link(np.array(theta["mu"])))
+        eta = link.link(np.array(theta["mu"]))
 
-        def score(y: np.ndarray, eta: float = eta, theta: Mapping[str, float] = theta) -> np.ndarray:
-            up, down = (float(link.inverse(np.array(eta + s))) for s in (step, -step))
+        def score(
+            y: np.ndarray, way: np.ndarray, eta: np.ndarray = eta, theta: Mapping[str, Any] = theta
+        ) -> np.ndarray:
+            up, down = (link.inverse(eta + s * way) for s in (step, -step))
             ends = (family.logp(y, rows({**theta, "mu": mu}, len(y))) for mu in (up, down))
             return (next(ends) - next(ends)) / (2 * step)
 
-        assert abs(expect(family, theta, score)) < 1e-6
-        exact = expect(family, theta, lambda y, score=score: score(y) ** 2)
+        assert all(abs(expect(family, theta, partial(score, way=way))) < 1e-6 for way in ways)
+        exact = [
+            expect(family, theta, lambda y, a=a, b=b, score=score: score(y, a) * score(y, b))
+            for a, b in product(ways, ways)
+        ]
         found = family.information(rows(theta, 3), np.zeros(3))
-        assert found.shape == (3,)
-        np.testing.assert_allclose(found, exact, rtol=1e-5)
+        assert found.shape == (3, *np.shape(theta["mu"]), *np.shape(theta["mu"]))
+        np.testing.assert_allclose(found.reshape(3, -1), np.tile(exact, (3, 1)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", [f for f in ALL if f.selection], ids=str)
@@ -418,7 +426,8 @@ def test_the_information_of_a_selection_model_is_its_curvature(family: Family) -
 def test_the_information_is_finite_at_the_ends_of_the_scale(family: Family) -> None:
     p = family.parameters[0]
     theta = {q.name: np.arange(len(q.labels)) if q.labels else np.array(1.0) for q in family.parameters}
-    theta |= {"mu": LINKS[p.link].inverse(np.array([-40.0, 40.0]))}
+    ends = np.multiply.outer(np.array([-40.0, 40.0]), np.linspace(1, -1, len(p.labels)) if p.labels else 1.0)
+    theta |= {"mu": LINKS[p.link].inverse(ends)}
     theta |= {"rho": np.array(0.5)} if family.selection else {}
     theta = {name: np.broadcast_to(v, 2) if np.ndim(v) == 0 else v for name, v in theta.items()}
     assert np.isfinite(family.information(theta, np.array([0.0, 1.0]))).all()

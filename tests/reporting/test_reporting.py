@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ import bayesimpute as bi
 from bayesimpute import Analysis, BayesimputeError, Conditional, Derived, InputError, MultiplyImputed, Plan, Run
 from bayesimpute.base.paper_tables import number
 from bayesimpute.cli.parser import main
-from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.families import HeckmanGaussian, HeckmanProbit, Parameter
+from bayesimpute.reporting import imputation_models, run_summary
 from bayesimpute.reporting.publications import REFERENCES
 
 pytestmark = pytest.mark.long(14)
@@ -127,6 +129,21 @@ def test_models_have_families_formulas_and_keys(text: str) -> None:
     level_2 = line(found, "- `w`: ")
     holds(level_2, "`w ~ cluster_mean(y, g)`", "No random effects", "7 observed clusters of `g`", "imputed for 1")
     holds(found, "`w`, `x` and `y` were taken as missing at random", "`d` = `x + y`")
+
+
+def test_models_of_labels_name_those_that_have_a_predictor() -> None:
+    mu = Parameter(name="mu", link="identity", labels=("b", "c"))
+    assert imputation_models._linked(mu) == "with a linear predictor for `b` and `c`"
+    assert imputation_models._linked(replace(mu, labels=())) == "identity link"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "called"),
+    [(["sd", "mean"], "standard deviations and means"), (["share of a", "share of b"], "summaries"), ([], "means")],
+)
+def test_summaries_of_imputed_values_are_named_where_they_are_few(recorded: list[str], called: str) -> None:
+    imputed = pd.DataFrame({"statistic": pd.Series(recorded, dtype=str)})
+    assert called in run_summary._summaries(SimpleNamespace(imputed=imputed))  # pyright: ignore[reportArgumentType]
 
 
 def test_selection_models_are_named_as_such(text: str) -> None:

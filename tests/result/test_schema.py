@@ -10,7 +10,7 @@ from looping import FORMULAS, assert_same_run, fresh_record, prior_plan, run_pri
 
 from bayesimpute import Conditional, Derived, MultiplyImputed
 from bayesimpute.result.reading import from_tree
-from bayesimpute.result.schema import FORMAT, to_tree
+from bayesimpute.result.schema import FORMAT, summary_names, to_tree
 from bayesimpute.running.legs import Job, run_leg
 from bayesimpute.running.records import STATS, Record
 
@@ -97,6 +97,13 @@ def test_statistics_are_those_of_the_imputed_cells() -> None:
         cells = completed["y"].to_numpy()[gaps]
         assert imputed.tree["chains/y_mean"].values[k, 0] == pytest.approx(cells.mean(), rel=1e-12)
         assert imputed.tree["chains/y_sd"].values[k, 0] == pytest.approx(cells.std(), rel=1e-12)
+
+
+def test_statistics_have_names_of_their_own_whatever_the_labels() -> None:
+    recorded = ("share of a/b", "share of a_b")
+    found = summary_names("y", recorded)
+    assert tuple(found) == recorded and len(set(found.values())) == 2
+    assert all("/" not in name for name in found.values())
 
 
 def test_effects_have_the_clusters_as_a_dimension() -> None:

@@ -50,7 +50,7 @@ class Between(Family):
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return Gaussian().logp(y, theta)
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return Gaussian().information(theta, y)
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
@@ -58,7 +58,7 @@ class Between(Family):
         middle = (side["low"] + side["high"]) / 2
         return np.where(np.isfinite(middle), middle, theta["mu"])
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return Gaussian().mean_variance(theta)
 
 

@@ -7,14 +7,17 @@ from typing import Any, ClassVar, final
 import numpy as np
 import pandas as pd
 import pytest
+from graphs import layout_of
 from looping import fresh_record
-from modelling import completed, workspace
+from modelling import completed, only, workspace
 from scipy.special import gammaln
 
 import bayesimpute as bi
 from bayesimpute.checking import plan_clusters
 from bayesimpute.compatible.affine import is_affine
+from bayesimpute.compatible.drawing import spread
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.graph import build
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.families import FAMILIES, Context, Family, Parameter, Real, Side, Theta, Values
 from bayesimpute.families.family import NO_SIDE, NOWHERE
@@ -25,6 +28,7 @@ from bayesimpute.plan.resolving import reads
 from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.running.legs import Job
 from bayesimpute.running.made_of import redrawn, seen_before
+from bayesimpute.samplers.metric import at_draw, coefficients
 
 
 @final
@@ -53,14 +57,15 @@ class Exposed(Family):
         mean = theta["mu"] * side["exposure"]
         return y * np.log(mean) - mean - gammaln(y + 1)
 
-    def information(self, theta: Theta, y: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(theta["mu"], y.shape)
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        return np.broadcast_to(theta["mu"] * side["exposure"], y.shape)
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return rng.poisson(theta["mu"] * context.at().side["exposure"]).astype(float)
 
-    def mean_variance(self, theta: Theta) -> tuple[np.ndarray, np.ndarray]:
-        return theta["mu"], theta["mu"]
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        mean = theta["mu"] * side["exposure"]
+        return mean, mean
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +123,21 @@ def test_what_a_family_reads_is_current_in_data_density_and_draws() -> None:
     known = bench.completed.known(target, np.arange(5))
     np.testing.assert_array_equal(np.isnan(known.y), visits()["y"].isna()[:5])
     np.testing.assert_array_equal(known.side["exposure"], bench.completed.values["days"][:5])
+
+
+def test_the_metric_and_the_widths_of_slices_know_exposures() -> None:
+    space = workspace(visits(), COUNTS)
+    target, design = only(space)
+    data = Bench(space, {"y": np.ones(target.missing_rows.size)}).data(space.resolved.step("y"))
+    layout = layout_of(design, build(design, data))
+    draw = layout.unpack(np.array([0.3, 0.6]))
+    metric = at_draw(layout, data, draw)
+    x = data["X_mu"]
+    information = np.exp(x @ draw["mu"]) * data["side_exposure"]
+    precision = x.T @ (information[:, None] * x) + np.diag(coefficients(layout).precisions)
+    np.testing.assert_allclose(metric.factor @ metric.factor.T, precision, rtol=1e-6)
+    theta, exposure = {"mu": np.full(3, 2.0)}, np.array([1.0, 2.0, 8.0])
+    np.testing.assert_allclose(spread(target, theta, {"exposure": exposure}), np.sqrt(2 * exposure))
 
 
 def test_the_density_of_counts_pulls_on_an_imputed_exposure() -> None:
