@@ -13,6 +13,7 @@ from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.family import (
     Context,
     Dependence,
+    Donors,
     Family,
     Known,
     Parameter,
@@ -60,6 +61,7 @@ __all__ = [
     "Binary",
     "Context",
     "Dependence",
+    "Donors",
     "Family",
     "Gaussian",
     "HeckmanGaussian",

@@ -90,6 +90,23 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Donors:
+    """The units that the model is fitted to: their values, and what the best guess of the parameters says of them.
+
+    Parameters
+    ----------
+    y, mu : ndarray, shape (fitted unit,)
+        In the same order and the same units.
+    """
+
+    y: np.ndarray
+    mu: np.ndarray
+
+
+NOBODY = Donors(y=np.zeros(0), mu=np.zeros(0))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """Where values are imputed, and what is known there or elsewhere, looked up only if a family asks.
 
@@ -99,10 +116,13 @@ class Context:
         Rows of the data at which the parameters are, in their order.
     look : callable
         What is known at given rows.
+    donors : callable
+        Makes the donors; only for laws that are :attr:`Family.normal`.
     """
 
     rows: np.ndarray
     look: Callable[[np.ndarray], Known]
+    donors: Callable[[], Donors] = lambda: NOBODY
 
     def at(self, rows: np.ndarray | None = None) -> Known:
         """What is known at some rows of the data; by default at those that are imputed."""
@@ -199,6 +219,9 @@ class Family(ABC):
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
+    density: ClassVar[bool] = True
+    """Whether what it imputes has the density that its model is fitted with: else no other model's draws may take it
+    into account, nor it theirs."""
     normal: ClassVar[bool] = False
     """Whether y is Normal(mu, sigma) given the parameters, with mu its own linear predictor: then missing covariates of
     models that are linear in them have closed-form draws (:mod:`bayesimpute.compatible`)."""

@@ -26,9 +26,10 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import LargeData, Sheet, is_large
-from bayesimpute.families import Context
+from bayesimpute.families import Context, Donors
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Step
@@ -332,7 +333,8 @@ def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator
     how = space.compatible.get(step.name)
     moved = None if target.move is None else bench.completed.values[target.move][target.missing_rows]
     if how is None:
-        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step))
+        donors = partial(_donors, bench, step, bench.draw(step.name, state))
+        context = Context(rows=step.missing_rows, look=partial(bench.completed.known, step), donors=donors)
         drawn = target.family.impute(rng, theta, context)
         return drawn if moved is None else drawn + moved
     draws = {name: bench.draw(name, state) for name in how.placements}
@@ -348,6 +350,13 @@ def impute(bench: Bench, state: ChainState, step: Step, rng: np.random.Generator
         memory=bench.derivatives,
         moved=0.0 if moved is None else moved,
     )
+
+
+def _donors(bench: Bench, step: Step, draw: Draw) -> Donors:
+    """The fitted units with their predictions at the estimate, before the step's new cells are put in."""
+    design, data = bench.workspace.placements[step.name].design, bench.data(step)
+    best = design.respond(design.fitted(estimate(design, draw, data), data))
+    return Donors(y=bench.completed.outcome(step)[step.learn_rows], mu=best["mu"])
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:

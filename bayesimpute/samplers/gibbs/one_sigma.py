@@ -8,7 +8,6 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.sheets import pieces
-from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
@@ -63,7 +62,7 @@ class Plain:
     @staticmethod
     def takes(design: Design) -> bool:
         """Numbers with one sigma."""
-        return isinstance(design.family, Gaussian) and mixed(design, "mu")
+        return design.family.normal and mixed(design, "mu")
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Plain":

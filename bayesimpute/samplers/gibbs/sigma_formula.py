@@ -6,7 +6,6 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
@@ -59,7 +58,7 @@ class Scaled:
     @staticmethod
     def takes(design: Design) -> bool:
         """Numbers with a formula for log sigma."""
-        return isinstance(design.family, Gaussian) and mixed(design, "mu", "sigma")
+        return design.family.normal and mixed(design, "mu", "sigma")
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Scaled":
