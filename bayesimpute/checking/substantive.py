@@ -23,6 +23,9 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for outcome in outcomes:
         _nothing_incomplete(readings[outcome], graph, data, notes)
         _circles(outcome, graph, mates[outcome], readings, notes)
+    for name, factors in who_reads.factors(graph).items():
+        for one in (name, *factors) if factors else ():
+            _without_density(readings[one], data, notes)
     for name in sorted(who_reads.read_by_others(graph)):
         _selected(name, readings, graph, data, notes)
     return notes.problems
@@ -73,6 +76,14 @@ def _circles(
         circle = " and ".join(sorted(mates))
         finding = f"the models of {circle} read each other in a circle, and one of them is a substantive model"
         notes.add(f"{readings[outcome].path}.formulas", finding, "order them, so that each reads only those before it")
+
+
+def _without_density(reading: Reading, data: Incomplete, notes: Notes) -> None:
+    family, path = settled(reading, data.columns[reading.target]), f"{reading.path}.family"
+    if family is None or family.density or any(problem.path == path for problem in notes.problems):
+        return
+    finding = f"{family.name} has no density that could multiply into draws, as a plan with substantive models needs"
+    notes.add(path, finding, "take a family that has one, or use chained equations throughout")
 
 
 def _selected(name: str, readings: dict[str, Reading], graph: who_reads.Graph, data: Incomplete, notes: Notes) -> None:

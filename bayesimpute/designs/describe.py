@@ -14,7 +14,7 @@ for the standardised target and columns: on the raw scale they would not survive
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Formula, Matrix, build, namespace
-from bayesimpute.plan.targets import Resolved, Target
+from bayesimpute.plan.targets import Resolved, Step, Target
 
 SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
@@ -52,13 +52,14 @@ def describe(target: Target, incomplete: Incomplete, resolved: Resolved) -> Desi
     FormulaError
         If a formula cannot be computed on the data.
     """
-    return _Describer(target, incomplete, _completed(incomplete, resolved)).design()
+    step = Step(name=target.name, targets=(target,))
+    return _Describer(step, incomplete, _completed(incomplete, resolved)).design()
 
 
 def describe_all(incomplete: Incomplete, resolved: Resolved) -> dict[str, Design]:
-    """The designs of all targets, as :func:`describe` makes them."""
+    """The designs of all steps, as :func:`describe` makes them."""
     completed = _completed(incomplete, resolved)
-    return {t.name: _Describer(t, incomplete, completed).design() for t in resolved.targets}
+    return {step.name: _Describer(step, incomplete, completed).design() for step in resolved.steps}
 
 
 def _completed(incomplete: Incomplete, resolved: Resolved) -> Completed:
@@ -67,38 +68,44 @@ def _completed(incomplete: Incomplete, resolved: Resolved) -> Completed:
 
 @dataclass
 class _Describer:
-    """The steps of :func:`describe`, on one completed frame."""
+    """What :func:`describe` does, on one completed frame.
 
-    target: Target
+    Of several targets each has its own centre, scale and automatic priors, from all units where any is observed.
+    """
+
+    step: Step
     incomplete: Incomplete
     completed: Completed
+    described: dict[int, Any] = field(default_factory=dict)
+    two: str = ""
 
     def __post_init__(self) -> None:
+        self.target = self.step.lead
         frame = self.completed.frame
-        kept = representative(self.target, frame, self.incomplete)
-        at = {Rows.OBSERVED: self.target.fit_rows, Rows.ALL: self.target.model_rows}
+        kept = representative(self.step, frame, self.incomplete)
+        at = {Rows.OBSERVED: self.step.fit_rows, Rows.ALL: self.step.model_rows}
         self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
         self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
-        self.y = self.completed.values[self.target.name][self.rows[Rows.OBSERVED]] - self.known()
+        known = self.known()
+        self.y = [self.completed.values[t.name][self.rows[Rows.OBSERVED]] - known for t in self.step.targets]
         scaled = self.target.family.standardise
-        self.centre = float(self.y.mean()) if scaled else 0.0
-        self.scale = float(self.y.std()) if scaled else 1.0
-        self.described: Any = None
-        self.two = ""
+        self.centre = [float(y.mean()) if scaled else 0.0 for y in self.y]
+        self.scale = [float(y.std()) if scaled else 1.0 for y in self.y]
 
     def design(self) -> Design:
         family = self.target.family
         predictors = tuple(made for p in family.parameters for made in self.predictors(p))
         parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
         blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
+        alone = len(self.y) == 1
         return Design(
-            name=self.target.name,
+            name=self.step.name,
             family=family,
             path=self.target.path,
             predictors=predictors,
             blocks=blocks,
-            centre=self.centre,
-            scale=self.scale,
+            centre=self.centre[0] if alone else np.array(self.centre),
+            scale=self.scale[0] if alone else np.array(self.scale),
             offsets=tuple(offset for p in predictors for offset in self.offsets(p)),
             side=self.target.side,
         )
@@ -108,8 +115,9 @@ class _Describer:
         formula, mine = self.target.formulas.get(p.parameter.name), {"predictor": p.key, "unit": p.units.unit}
         if formula is not None and formula.offsets:
             yield Offset(key=f"{p.key}_offset", columns=formula.offset_columns, fitted=True, **mine)
-        if p.parameter.name == "mu" and self.target.shift is not None:
-            columns, fitted = (self.target.shift,), self.target.learns_imputed
+        shift = self.step.targets[self.step.place(p.label)].shift
+        if p.parameter.name == "mu" and shift is not None:
+            columns, fitted = (shift,), self.step.learns_imputed
             yield Offset(key=f"{p.key}_shift", columns=columns, fitted=fitted, **mine)
 
     def known(self) -> np.ndarray | float:
@@ -120,17 +128,17 @@ class _Describer:
         columns = [self.frames[Rows.OBSERVED][name] for name in formula.offset_columns]
         return sum(column.to_numpy(dtype=float) for column in columns)
 
-    def units(self, p: Parameter) -> Units:
+    def units(self, p: Parameter, label: str | None) -> Units:
+        k = self.step.place(label)
         if p.unit == "location":
-            return Units(shift=self.centre, unit=self.scale)
-        return Units(shift=float(np.log(self.scale))) if p.unit == "scale" else Units()
+            return Units(shift=self.centre[k], unit=self.scale[k])
+        return Units(shift=float(np.log(self.scale[k]))) if p.unit == "scale" else Units()
 
     def predictors(self, p: Parameter) -> list[Predictor]:
         """One, or one for each label of a parameter with a formula."""
         formula = self.target.formulas.get(p.name)
-        units = self.units(p)
         if formula is None:
-            return [self.constant(p, units)]
+            return [self.constant(p)]
         frame = self.frames[p.rows]
         matrix = build(formula.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
         matrix = matrix.without_intercept() if p.intercept is None else matrix
@@ -141,10 +149,10 @@ class _Describer:
         free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
         centre[free] = 0.0
         scale[free] = 1.0
-        automatic = self.automatic(p, formula, matrix, scale, units)
         terms = column_terms(matrix)
 
-        def priors(label: str | None) -> tuple[Prior, ...]:
+        def priors(label: str | None, units: Units) -> tuple[Prior, ...]:
+            automatic = self.automatic(p, label, formula, matrix, scale)
             found = [
                 self.own(lookups(p, label, name, term), prior)
                 for name, term, prior in zip(matrix.names, terms, automatic, strict=True)
@@ -162,32 +170,43 @@ class _Describer:
                 scale=scale,
                 units=units,
                 offset=0.0 if intercept else -units.shift / units.unit,
-                priors=priors(label),
+                priors=priors(label, units),
             )
             for label in p.labels or (None,)
+            for units in [self.units(p, label)]
         ]
 
-    def constant(self, p: Parameter, units: Units) -> Predictor:
-        unit = self.scale if p.unit == "scale" else 1.0
+    def constant(self, p: Parameter) -> Predictor:
         assert p.prior is not None
-        prior = self.target.priors.get(p.name, p.prior.affine(unit=1 / unit)).affine(unit=unit)
-        names = tuple(labelled(p.name, label) for label in p.labels or (None,))
-        none, priors = np.zeros(0), (prior,) * len(names)
+        none, names, priors = np.zeros(0), [], []
+        for label in p.labels or (None,):
+            unit = self.scale[self.step.place(label)] if p.unit == "scale" else 1.0
+            names.append(labelled(p.name, label))
+            priors.append(self.own([p.name], p.prior.affine(unit=1 / unit)).affine(unit=unit))
         return Predictor(
-            parameter=p, matrix=None, names=names, centre=none, scale=none, units=units, offset=0.0, priors=priors
+            parameter=p,
+            matrix=None,
+            names=tuple(names),
+            centre=none,
+            scale=none,
+            units=self.units(p, None),
+            offset=0.0,
+            priors=tuple(priors),
         )
 
     def own(self, names: Sequence[str], automatic: Prior) -> Prior:
         """The user's prior by the first of some names, from a coefficient's to that of all of its kind."""
         return next((self.target.priors[name] for name in names if name in self.target.priors), automatic)
 
-    def automatic(self, p: Parameter, formula: Formula, matrix: Matrix, scale: np.ndarray, units: Units) -> list[Prior]:
+    def automatic(
+        self, p: Parameter, label: str | None, formula: Formula, matrix: Matrix, scale: np.ndarray
+    ) -> list[Prior]:
         """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
         if p.name != "mu":
-            first = None if p.intercept is None else Prior.of("Normal", units.shift, p.intercept)
+            first = None if p.intercept is None else Prior.of("Normal", self.units(p, label).shift, p.intercept)
             pairs = zip(matrix.names, scale, strict=True)
             return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
-        described = self.bambi(formula)
+        described = self.bambi(formula, self.step.place(label))
         priors: list[Prior] = []
         for term, place in matrix.terms:
             given = described.intercept_term if term == "Intercept" else described.common_terms[term]
@@ -196,15 +215,15 @@ class _Describer:
             priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
         return priors
 
-    def bambi(self, formula: Formula) -> Any:
-        """Bambi's description of the main formula, with stand-ins for the cluster keys."""
+    def bambi(self, formula: Formula, k: int) -> Any:
+        """Bambi's description of the main formula of a target, with stand-ins for the cluster keys."""
         import bambi
 
-        if self.described is not None:
-            return self.described
+        if k in self.described:
+            return self.described[k]
         observed = self.frames[Rows.OBSERVED]
         y = unused("response", observed)
-        frame = observed.assign(**{y: self.target.values.response(self.y)})
+        frame = observed.assign(**{y: self.step.targets[k].values.response(self.y[k])})
         self.two = unused("two", frame)
         frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
         groups = [f"(1 | {self.two})"] if formula.groups else []
@@ -215,10 +234,10 @@ class _Describer:
             warnings.simplefilter("ignore")  # of deprecations inside bambi, and of its divisions by zero
             options = {"family": family.bambi, "extra_namespace": namespace({}), **link}
             plain = bambi.Model(text, frame, auto_scale=False, **options)
-            priors = unscalable(next(iter(plain.parameters.values())), self.scale, binary=bool(link))
+            priors = unscalable(next(iter(plain.parameters.values())), self.scale[k], binary=bool(link))
             model = bambi.Model(text, frame, priors=priors, **options)
-        self.described = next(iter(model.parameters.values()))
-        return self.described
+        self.described[k] = next(iter(model.parameters.values()))
+        return self.described[k]
 
     def block(self, bundle: Sequence[Part], key: str) -> Block:
         """The effects of one cluster key, of one parameter or of several."""
@@ -238,7 +257,7 @@ class _Describer:
             units=tuple(part.units for part in parts for _ in part.names),
             priors=tuple(prior for part in parts for prior in part.priors),
             eta=self.own([correlations(bundle[0].parameter, bundle[0].group)], Prior.of("LKJ", LKJ_ETA)).args[0],
-            centred=min(self.ratio(x.parameter, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
+            centred=min(self.ratio(x, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
         )
 
     def part(self, part: Part) -> "_Effects":
@@ -249,51 +268,52 @@ class _Describer:
         columns = matrix.evaluate(frame)
         scale = spread(columns)
         scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
-        units = self.units(p)
+        units = self.units(p, part.label)
         effects, terms = (
             ["1" if name == "Intercept" else name for name in of] for of in (matrix.names, column_terms(matrix))
         )
         names = tuple(f"{labelled(prefixed(p, name), part.label)}|{group.factor}" for name in effects)
         priors = []
-        for name, term, prior, s in zip(effects, terms, self.automatic_sds(p, matrix, columns), scale, strict=True):
+        for name, term, prior, s in zip(effects, terms, self.automatic_sds(part, matrix, columns), scale, strict=True):
             keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, part.label, name, term)]
             priors.append(self.own(keys, prior).affine(unit=units.unit / s))
         return _Effects(matrix, columns / scale, names, scale, units, tuple(priors))
 
-    def automatic_sds(self, p: Parameter, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
+    def automatic_sds(self, part: Part, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
         """Half-normals in the user's units: of the intercept bambi's own, of each column by bambi's rule.
 
         Its terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, which
         lme4 does not.
         """
+        p, k = part.parameter, self.step.place(part.label)
         if p.name != "mu":
             return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
-        slopes = SLOPE * self.scale / spread(columns)
+        slopes = SLOPE * self.scale[k] / spread(columns)
         if "Intercept" in matrix.names:
-            intercept = self.bambi(self.target.formulas[p.name]).group_specific_terms[f"1|{self.two}"]
+            intercept = self.bambi(self.target.formulas[p.name], k).group_specific_terms[f"1|{self.two}"]
             slopes[matrix.names.index("Intercept")] = intercept.prior.args["sigma"].args["sigma"]
         return [Prior.of("HalfNormal", s) for s in slopes]
 
-    def ratio(self, p: Parameter, codes: np.ndarray, part: "_Effects") -> float:
+    def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
 
         Where it is little, the centred form has a funnel at small standard deviations; so in doubt it is not used: not
         for parameters other than locations, nor for yes/no targets, unless the family selects (its clusters are worth
         the rough answer of a linear model for the probabilities).
         """
-        selects = self.target.family.selection
+        p, selects = part.parameter, self.target.family.selection
         if selects is not None and p.name == selects.parameter:
-            rows = self.rows[Rows.ALL]
-            y = np.repeat([1.0, 0.0], [len(self.y), len(rows) - len(self.y)])
+            rows, observed = self.rows[Rows.ALL], len(self.y[0])
+            y = np.repeat([1.0, 0.0], [observed, len(rows) - observed])
         elif p.name == "mu" and (selects is not None or self.target.family.standardise):
-            y = self.y
+            y = self.y[self.step.place(part.label)]
         else:
             return 0.0
         frame = self.frames[p.rows]
         matrix = build(self.target.formulas[p.name].trees, frame)
         x = matrix.evaluate(frame)
         y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
-        return information_ratio(y, x / spread(x), part.columns, codes[self.rows[p.rows]])
+        return information_ratio(y, x / spread(x), made.columns, codes[self.rows[p.rows]])
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,17 +33,17 @@ class Design:
     Parameters
     ----------
     name : str
-        The variable.
+        Of the step: the variable, or several together.
     family : Family
-        Its law.
+        Its law; of several variables, whose names are labels of its locations and scales.
     path : str
         Where its model stands in the plan.
     predictors : tuple of Predictor
         One for each parameter of the family or, where it has a formula, for each of its labels, in its order.
     blocks : tuple of Block
         The group-specific effects.
-    centre, scale : float
-        y_s = (y - centre) / scale.
+    centre, scale : float, or ndarray, shape (target,)
+        y_s = (y - centre) / scale; of several targets drawn together, each has its own.
     offsets : tuple of Offset
         What is added to linear predictors.
     side : mapping of str to str
@@ -55,8 +55,8 @@ class Design:
     path: str
     predictors: tuple[Predictor, ...]
     blocks: tuple[Block, ...]
-    centre: float
-    scale: float
+    centre: float | np.ndarray
+    scale: float | np.ndarray
     offsets: tuple[Offset, ...] = ()
     side: Mapping[str, str] = field(default_factory=dict)
 
@@ -222,8 +222,13 @@ class Design:
     def _respond(self, p: Predictor, eta: np.ndarray) -> np.ndarray:
         value = eta if p.matrix is None else LINKS[p.parameter.link].inverse(eta)
         if p.parameter.unit == "location":
-            return self.centre + self.scale * value
-        return self.scale * value if p.parameter.unit == "scale" else value
+            return p.units.shift + p.units.unit * value
+        return self.scale_of(p) * value if p.parameter.unit == "scale" else value
+
+    def scale_of(self, p: Predictor) -> float | np.ndarray:
+        """That of the target that a linear predictor is about: of a vector with labels, of each."""
+        scale = np.asarray(self.scale)
+        return self.scale if not scale.ndim or p.label is None else float(scale[p.parameter.labels.index(p.label)])
 
     @property
     def names(self) -> tuple[str, ...]:

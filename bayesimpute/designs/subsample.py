@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import coded_columns
-from bayesimpute.plan.targets import Target
+from bayesimpute.plan.targets import Step, Target
 
 MOST = 100_000
 """Rows up to which all are taken."""
@@ -20,7 +20,7 @@ MANY = 1_000
 SEED = 20260102
 
 
-def representative(target: Target, frame: pd.DataFrame, incomplete: Incomplete) -> np.ndarray | None:
+def representative(step: Step, frame: pd.DataFrame, incomplete: Incomplete) -> np.ndarray | None:
     """Which rows a model is described on, of those that it is fitted to.
 
     Returns
@@ -28,7 +28,7 @@ def representative(target: Target, frame: pd.DataFrame, incomplete: Incomplete) 
     ndarray of bool, shape (row,), or None
         None where they are few enough for all of them.
     """
-    rows = target.model_rows
+    rows, target = step.model_rows, step.lead
     if len(rows) <= MOST:
         return None
     rng = np.random.default_rng(SEED)

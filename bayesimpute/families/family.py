@@ -98,7 +98,11 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Donors:
-    """The units whose values a model is fitted to: `y`, and the parameters there under the same draw, each (unit,)."""
+    """The units whose values a model is fitted to: `y`, and the parameters there, each (unit,).
+
+    With coefficients and effects at their mean given the other parameters of the draw if the law is normal, else under
+    the draw itself.
+    """
 
     y: np.ndarray
     theta: Theta
@@ -229,6 +233,9 @@ class Family(ABC):
     fitted to what it is currently drawn as."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
+    density: ClassVar[bool] = True
+    """Whether what it imputes has the density that its model is fitted with: else no other model's draws may take it
+    into account, nor it theirs."""
     normal: ClassVar[bool] = False
     """Whether y is Normal(mu, sigma) given the parameters, with mu its own linear predictor: then missing covariates of
     models that are linear in them have closed-form draws (:mod:`bayesimpute.compatible`)."""

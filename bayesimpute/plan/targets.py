@@ -204,6 +204,11 @@ class Step:
         return self.lead.rows[self.impute]
 
     @cached_property
+    def fit_rows(self) -> np.ndarray:
+        """A row of each unit of which the value of any target is observed."""
+        return self.lead.rows[np.any([target.observed for target in self.targets], axis=0)]
+
+    @cached_property
     def learn_rows(self) -> np.ndarray:
         """A row of each unit to whose values, observed or current, the model is fitted."""
         return self.lead.rows[np.any([target.learn for target in self.targets], axis=0)]
@@ -222,6 +227,10 @@ class Step:
     def moves(self) -> frozenset[str]:
         """The columns that are added to what is drawn."""
         return frozenset(target.move for target in self.targets if target.move is not None)
+
+    def place(self, label: str | None) -> int:
+        """Which target a label of the law's parameters is about: of several the one of that name, else the first."""
+        return next((k for k, target in enumerate(self.targets) if target.name == label), 0)
 
     def cells(self, drawn: np.ndarray) -> dict[str, np.ndarray]:
         """By target the cells of what was drawn, shape (imputed unit,), or (imputed unit, target)."""

@@ -20,6 +20,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import LargeData, Sheet, is_large
 from bayesimpute.families import Context, Donors
@@ -209,10 +210,15 @@ class Bench:
         return self.completed.values[str(target.move)][target.missing_rows]
 
     def donors(self, step: Step, draw: Draw) -> Donors:
-        """The units whose values a step's model is fitted to, and the parameters there under a draw."""
+        """The units whose values a step's model is fitted to, and the parameters there at the estimate.
+
+        So matching is of van Buuren's type 1: who is imputed has the drawn parameters. Of laws for which there is no
+        estimate (:func:`~bayesimpute.designs.estimate.estimate`) donors have those of the draw too (his type 2).
+        """
         placement = self.workspace.placements[step.name]
-        rows = placement.learn_rows
-        theta = placement.predict(draw, self.matrices(step), rows)
+        rows, normal = placement.learn_rows, placement.design.family.fitted_as.normal
+        best = estimate(placement.design, draw, self.data(step)) if normal else draw
+        theta = placement.predict(best, self.matrices(step), rows)
         return Donors(y=self.completed.outcome(step)[rows], theta=theta)
 
     def _sheet(self, step: Step, which: str) -> Sheet:

@@ -9,6 +9,7 @@ from looping import FORMULAS, prior_plan, table
 from bayesimpute import Conditional, Derived, Plan
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.estimate import estimate
 from bayesimpute.running.inner_steps import CALIBRATION, MOST_STEPS, TARGET_AUTOCORRELATION, settle_steps, shortest_lag
 from bayesimpute.running.kernel import Bench, ChainState, Workspace, adapt, begin, generator, visit
 from bayesimpute.samplers.prior import prior_draw
@@ -195,5 +196,7 @@ def test_a_family_may_ask_for_the_units_that_its_model_is_fitted_to() -> None:
     donors, placement = bench.donors(step, draw), bench.workspace.placements["y"]
     rows = step.learn_rows
     np.testing.assert_array_equal(donors.y, bench.completed.values["y"][rows])
-    np.testing.assert_array_equal(donors.theta["mu"], placement.predict(draw, bench.matrices(step), rows)["mu"])
+    best = estimate(placement.design, draw, bench.data(step))
+    np.testing.assert_array_equal(donors.theta["mu"], placement.predict(best, bench.matrices(step), rows)["mu"])
+    assert np.corrcoef(donors.theta["mu"], donors.y)[0, 1] > 0.5
     assert len(donors.y) == np.sum(~np.isnan(bench.workspace.incomplete.columns["y"].values))
