@@ -302,21 +302,21 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     stood = rng.bit_generator.state
     cells = impute(bench, state, step, rng)
     if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
-        for values in cells.values():
-            _require_sane(values, workspace.placements[step.name].design, state)
+        require_sane(cells, workspace.placements[step.name].design, state)
     changed = bench.set(step, cells) if step.missing_rows.size else frozenset[str]()
     state = replace(state, cells={**state.cells, **cells}, samplers={**state.samplers, step.name: moved})
     return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
 
-def _require_sane(cells: np.ndarray, design: Design, state: ChainState) -> None:
-    """Stop a chain that has run away.
+def require_sane(cells: Mapping[str, np.ndarray], design: Design, state: ChainState) -> None:
+    """Stop a chain that has run away; `cells` by target, in the order in which the design has centres and scales.
 
     Chained equations whose models contradict each other (a square, and a line that reverses it) can drive values to
     infinity, and nothing shall be kept that could be taken for a result.
     """
-    if cells.size and not np.abs(cells - design.centre).max() <= RUNAWAY * design.scale:
-        name = design.name
+    for (name, values), centre, scale in zip(cells.items(), np.atleast_1d(design.centre), np.atleast_1d(design.scale)):
+        if not values.size or np.abs(values - centre).max() <= RUNAWAY * scale:
+            continue
         finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
         remedy = (
             "its model and another feed each other's errors: leave powers and products of imputed variables out, or "

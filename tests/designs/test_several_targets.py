@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from modelling import completed, workspace
 
+from bayesimpute.base.errors import PlanError
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Family, Parameter, Real, Values
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.plan.targets import Resolved
-from bayesimpute.running.kernel import Described, Workspace
+from bayesimpute.running.kernel import Described, Workspace, begin, require_sane
 
 FORMULA = "~ x + c + (1 + x | school)"
 
@@ -93,7 +94,7 @@ def both(space: Workspace) -> Design:
 
 
 def test_each_target_has_the_scales_and_priors_that_it_has_alone(space: Workspace, both: Design) -> None:
-    for k, (name, alone) in enumerate(space.designs.items()):
+    for k, alone in enumerate(space.designs.values()):
         assert (both.centre[k], both.scale[k]) == (alone.centre, alone.scale)
         mine, its = both.predictor(f"mu[{k}]"), alone.predictor("mu")
         assert mine.priors == its.priors
@@ -136,3 +137,12 @@ def test_both_columns_are_standardised_and_imputed_by_one_visit(space: Workspace
     known = ~np.isnan(big[step.learn_rows])
     np.testing.assert_allclose(y[known].mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(y[known].std(axis=0), 1)
+
+
+def test_values_that_run_away_are_told_by_target(space: Workspace, both: Design) -> None:
+    state = begin(space, 0, 1)
+    require_sane({"big": np.full(3, 9e9), "small": np.full(3, 0.1)}, both, state)
+    with pytest.raises(PlanError, match="imputed values of small run away, in sweep 1"):
+        require_sane({"big": np.full(3, 9e9), "small": np.array([0.1, np.nan])}, both, state)
+    with pytest.raises(PlanError, match="imputed values of small run away"):
+        require_sane({"big": np.full(3, 9e9), "small": np.full(3, 9e9)}, both, state)
