@@ -1,9 +1,9 @@
 """Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
 
 bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
-priors. In that frame one random intercept by a two-level stand-in takes the place of all random effects, because
-formulae builds one column per cluster (quadratic in time and memory) and the intercept's prior does not depend on
-their number; the true cluster codes are kept in the design.
+priors of the common ones. Group-specific effects are not shown to it (formulae builds one column per cluster, quadratic
+in time and memory); the priors of their standard deviations follow its rule. Where columns have centres, priors of
+intercepts hold there, so that they do not depend on where a column has its zero, as bambi's do.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
 ``(1 + x | g)`` independent.
@@ -77,7 +77,6 @@ class _Describer:
     incomplete: Incomplete
     completed: Completed
     described: dict[int, Any] = field(default_factory=dict)
-    two: str = ""
 
     def __post_init__(self) -> None:
         self.target = self.step.lead
@@ -144,11 +143,8 @@ class _Describer:
         matrix = matrix.without_intercept() if p.intercept is None else matrix
         columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
-        centre = columns.mean(axis=0) if intercept or p.intercept is None else np.zeros(columns.shape[1])
-        scale = spread(columns)
-        free = np.array([name == "Intercept" for name in matrix.names], dtype=bool)
-        centre[free] = 0.0
-        scale[free] = 1.0
+        centre = columns.mean(axis=0) if p.intercept is None else middles(matrix, columns)
+        scale, free = spread(columns), ones(matrix)
         terms = column_terms(matrix)
 
         def priors(label: str | None, units: Units) -> tuple[Prior, ...]:
@@ -212,11 +208,13 @@ class _Describer:
             given = described.intercept_term if term == "Intercept" else described.common_terms[term]
             width = place.stop - place.start
             mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
+            if term == "Intercept":  # bambi's is where columns are zero, and so the wider the farther off that is
+                sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
             priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
         return priors
 
     def bambi(self, formula: Formula, k: int) -> Any:
-        """Bambi's description of the main formula of a target, with stand-ins for the cluster keys."""
+        """Bambi's description of the common terms of the main formula of a target."""
         import bambi
 
         if k in self.described:
@@ -224,10 +222,7 @@ class _Describer:
         observed = self.frames[Rows.OBSERVED]
         y = unused("response", observed)
         frame = observed.assign(**{y: self.step.targets[k].values.response(self.y[k])})
-        self.two = unused("two", frame)
-        frame[self.two] = pd.Categorical(np.arange(len(frame)) % 2)
-        groups = [f"(1 | {self.two})"] if formula.groups else []
-        text = f"{y} ~ {' + '.join([formula.common, *groups])}"
+        text = f"{y} ~ {formula.common}"
         family = self.target.family
         link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
         with warnings.catch_warnings():
@@ -253,6 +248,7 @@ class _Describer:
             size=self.incomplete.n_clusters(factor),
             parts=tuple((part.key, made.matrix) for part, made in zip(bundle, parts, strict=True)),
             names=names,
+            centre=np.concatenate([part.centre for part in parts]),
             scale=np.concatenate([part.scale for part in parts]),
             units=tuple(part.units for part in parts for _ in part.names),
             priors=tuple(prior for part in parts for prior in part.priors),
@@ -266,8 +262,7 @@ class _Describer:
         frame = self.frames[p.rows]
         matrix = build(group.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
         columns = matrix.evaluate(frame)
-        scale = spread(columns)
-        scale[np.array([n == "Intercept" for n in matrix.names], dtype=bool)] = 1.0
+        centre, scale = middles(matrix, columns), spread(columns)
         units = self.units(p, part.label)
         effects, terms = (
             ["1" if name == "Intercept" else name for name in of] for of in (matrix.names, column_terms(matrix))
@@ -277,10 +272,10 @@ class _Describer:
         for name, term, prior, s in zip(effects, terms, self.automatic_sds(part, matrix, columns), scale, strict=True):
             keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, part.label, name, term)]
             priors.append(self.own(keys, prior).affine(unit=units.unit / s))
-        return _Effects(matrix, columns / scale, names, scale, units, tuple(priors))
+        return _Effects(matrix, (columns - centre) / scale, names, centre, scale, units, tuple(priors))
 
     def automatic_sds(self, part: Part, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
-        """Half-normals in the user's units: of the intercept bambi's own, of each column by bambi's rule.
+        """Half-normals in the user's units, of each column by bambi's rule, the intercept at the centre of the others.
 
         Its terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, which
         lme4 does not.
@@ -288,11 +283,7 @@ class _Describer:
         p, k = part.parameter, self.step.place(part.label)
         if p.name != "mu":
             return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
-        slopes = SLOPE * self.scale[k] / spread(columns)
-        if "Intercept" in matrix.names:
-            intercept = self.bambi(self.target.formulas[p.name], k).group_specific_terms[f"1|{self.two}"]
-            slopes[matrix.names.index("Intercept")] = intercept.prior.args["sigma"].args["sigma"]
-        return [Prior.of("HalfNormal", s) for s in slopes]
+        return [Prior.of("HalfNormal", s) for s in SLOPE * self.scale[k] / spread(columns)]
 
     def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
@@ -312,20 +303,33 @@ class _Describer:
         frame = self.frames[p.rows]
         matrix = build(self.target.formulas[p.name].trees, frame)
         x = matrix.evaluate(frame)
+        x -= middles(matrix, x)
         y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
         return information_ratio(y, x / spread(x), made.columns, codes[self.rows[p.rows]])
 
 
 @dataclass(frozen=True, eq=False)
 class _Effects:
-    """One parenthesis of random effects: matrix, standardised columns (row, effect), names, scales, units, priors."""
+    """One parenthesis of random effects: its matrix, the standardised columns (row, effect), and what a block has."""
 
     matrix: Matrix
     columns: np.ndarray
     names: tuple[str, ...]
+    centre: np.ndarray
     scale: np.ndarray
     units: Units
     priors: tuple[Prior, ...]
+
+
+def ones(matrix: Matrix) -> np.ndarray:
+    """Which column is the intercept's, bool, shape (column,)."""
+    return np.array([name == "Intercept" for name in matrix.names], dtype=bool)
+
+
+def middles(matrix: Matrix, columns: np.ndarray) -> np.ndarray:
+    """The means of columns beside an intercept, which takes up what they leave; 0 of others, shape (column,)."""
+    free = ones(matrix)
+    return np.where(free.any() & ~free, columns.mean(axis=0), 0.0)
 
 
 def flat(columns: np.ndarray) -> np.ndarray:

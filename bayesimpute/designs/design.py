@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.designs.completed import Columns
-from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, effect_units, pairs, places
+from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, deviations, pairs, places, to_zero
 from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
@@ -139,7 +139,8 @@ class Design:
             for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
                 if b.key in arrays:
                     at = rows[b.key] if isinstance(rows, Mapping) else rows
-                    matrix.refresh(arrays[b.key][:, place], columns, at, changed, scale=b.scale[place])
+                    own = {"centre": b.centre[place], "scale": b.scale[place]}
+                    matrix.refresh(arrays[b.key][:, place], columns, at, changed, **own)
         for offset in self.offsets:
             if offset.key in arrays and (changed is None or changed & set(offset.columns)):
                 at = rows[offset.key] if isinstance(rows, Mapping) else rows
@@ -243,7 +244,7 @@ class Design:
         """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
         parts = [self._scalars(p, draw) for p in self.predictors]
         for b in self.blocks:
-            parts += [draw[f"{b.key}_sd"] * effect_units(b), draw[f"{b.key}_corr"]]
+            parts += deviations(b, draw)
         return np.concatenate(parts)
 
     def _scalars(self, p: Predictor, draw: Draw) -> np.ndarray:
@@ -256,7 +257,10 @@ class Design:
 
     def effects(self, draw: Draw) -> dict[str, np.ndarray]:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
-        return {name: draw[b.key][:, k] * effect_units(b)[k] for b in self.blocks for k, name in enumerate(b.names)}
+        found: dict[str, np.ndarray] = {}
+        for b in self.blocks:
+            found |= zip(b.names, to_zero(b) @ draw[b.key].T, strict=True)
+        return found
 
     def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
         """Standardised coefficients in the user's units, shape (…, coefficient)."""

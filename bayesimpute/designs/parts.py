@@ -1,5 +1,6 @@
 """The parts of a conditional model's design: linear predictors, what is added to them, and group-specific effects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -118,8 +119,10 @@ class Block:
         The columns, by linear predictor.
     names : tuple of str
         Of the effects: ``1|school``, ``sex|school``, ``selection_1|school``.
-    scale : ndarray, shape (effect,)
-        z_s = z / scale.
+    centre, scale : ndarray, shape (effect,)
+        z_s = (z - centre) / scale. Columns beside an intercept have their means for centres, so that priors of standard
+        deviations and correlations hold there and not where the columns are zero; others have 0, for without an
+        intercept that correlates with them they would be other models.
     units : tuple of Units
         Of the predictor that each effect belongs to.
     priors : tuple of Prior
@@ -137,6 +140,7 @@ class Block:
     size: int
     parts: tuple[tuple[str, Matrix], ...]
     names: tuple[str, ...]
+    centre: np.ndarray
     scale: np.ndarray
     units: tuple[Units, ...]
     priors: tuple[Prior, ...]
@@ -150,8 +154,30 @@ class Block:
 
 
 def effect_units(block: Block) -> np.ndarray:
-    """What turns standardised effects into the user's units, shape (effect,)."""
+    """What turns standardised effects into the user's units where the columns are at their centres, shape (effect,)."""
     return np.array([u.unit for u in block.units]) / block.scale
+
+
+def to_zero(block: Block) -> np.ndarray:
+    """The matrix that turns standardised effects into the user's, whose intercepts are where columns are zero.
+
+    (effect, effect), the T of u = T u_s: with the slopes u_1 and the centres m the intercept is u_0 - m'u_1.
+    """
+    found = np.diag(effect_units(block))
+    for (_, place), (_, matrix) in zip(places(block), block.parts, strict=True):
+        if "Intercept" in matrix.names:
+            found[place.start + matrix.names.index("Intercept"), place] -= (block.centre * np.diag(found))[place]
+    return found
+
+
+def deviations(block: Block, draw: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The standard deviations (effect,) and correlations (pair,) of the effects of a draw in the user's units."""
+    if not block.centre.any():
+        return draw[f"{block.key}_sd"] * effect_units(block), draw[f"{block.key}_corr"]
+    root = to_zero(block) @ draw[f"{block.key}_root"]
+    sd = np.sqrt((root**2).sum(axis=1))
+    shape = root / sd[:, None]
+    return sd, np.array([shape[i] @ shape[j] for j, i in pairs(block.width)])
 
 
 def pairs(width: int) -> list[tuple[int, int]]:

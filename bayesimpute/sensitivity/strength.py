@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.checking.exclusions import Exclusions, exclusions
-from bayesimpute.designs.parts import Block, Predictor, correlation_name, effect_units, pairs, places
+from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs, places, to_zero
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.sensitivity.selection_draws import Draws
@@ -161,12 +161,13 @@ def _varying(draws: Draws, block: Block, name: str, data: Mapping[str, np.ndarra
 
 def _covariance(draws: Draws, block: Block) -> np.ndarray:
     """The posterior mean of the effects' covariance matrix, standardised, shape (effect, effect)."""
-    sds = np.stack([draws.named[f"{n}_sigma"].ravel() for n in block.names], axis=1) / effect_units(block)
+    sds = np.stack([draws.named[f"{n}_sigma"].ravel() for n in block.names], axis=1)
     found = np.diag((sds**2).mean(axis=0))
     for i, j in pairs(block.width):
         r = draws.named[correlation_name(block.names[i], block.names[j])].ravel()
         found[i, j] = found[j, i] = (r * sds[:, i] * sds[:, j]).mean()
-    return found
+    back = np.linalg.inv(to_zero(block))
+    return back @ found @ back.T
 
 
 def _effect_row(varying: _Varying, label: str, kind: str, whole: float) -> dict[str, Any]:

@@ -155,10 +155,22 @@ def test_a_vector_of_mixed_priors_is_put_back_in_order() -> None:
 
 
 def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool) -> Any:
-    """bambi's own PyMC model on the frame on which ours was described."""
+    """bambi's own PyMC model on the frame on which ours was described.
+
+    Its priors of intercepts, common and group-specific, grow with the distance of the columns from zero: it has ours.
+    """
     import bambi
 
-    target, _ = only(space)
+    target, design = only(space)
+    p = design.predictors[0]
+    priors: dict[str, Any] = {
+        f"1|{b.factor}": bambi.Prior("Normal", mu=0, sigma=bambi.Prior("HalfNormal", sigma=2.5 * design.scale))
+        for b in design.blocks
+        if b.names[0] == f"1|{b.factor}"
+    }
+    if p.intercept is not None:
+        mean, sd = p.priors[p.intercept].args
+        priors["Intercept"] = bambi.Prior("Normal", mu=p.units.shift + p.units.unit * mean, sigma=p.units.unit * sd)
     done = completed(space)
     frame = done.frame.iloc[target.fit_rows].reset_index(drop=True)
     for key in ("school", "region"):
@@ -171,7 +183,8 @@ def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool
         frame[target.name] = frame[target.name].astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = bambi.Model(formula, frame, family=name, noncentered=noncentred, extra_namespace=namespace({}), **link)
+        options = {"family": name, "noncentered": noncentred, "extra_namespace": namespace({}), "priors": priors, **link}
+        model = bambi.Model(formula, frame, **options)
         model.build()
         return model.backend.model
 

@@ -410,7 +410,8 @@ def test_a_column_of_zeros_has_its_prior(small: ConditionalModel) -> None:
     data = dict(model.data)
     for name in ("X_mu", "X_block0"):
         data[name] = data[name] * np.array([1.0, 0.0])
-    empty = ConditionalModel(model.design, data)
+    (block,) = model.design.blocks  # without centres: where the columns are zero is where the priors hold
+    empty = ConditionalModel(replace(model.design, blocks=(replace(block, centre=np.zeros(2)),)), data)
     draws = chain(Gibbs().compile(empty), empty, 4000, seed=3)
     prior = model.design.predictors[0].priors[1]
     slope = draws[:, 1] / model.design.predictors[0].units.unit * model.design.predictors[0].scale[1]
