@@ -30,6 +30,7 @@ from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Formula, Matrix, build, namespace
+from bayesimpute.formulas.centring import about_means
 from bayesimpute.plan.targets import Resolved, Step, Target
 
 SEED = 20260101
@@ -141,14 +142,15 @@ class _Describer:
         frame = self.frames[p.rows]
         matrix = build(formula.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
         matrix = matrix.without_intercept() if p.intercept is None else matrix
-        columns = matrix.evaluate(frame)
         intercept = "Intercept" in matrix.names
+        matrix = about_means(matrix, frame, intercept=intercept or p.intercept is None)
+        columns = matrix.evaluate(frame)
         centre = columns.mean(axis=0) if p.intercept is None else middles(matrix, columns)
         scale, free = spread(columns), ones(matrix)
         terms = column_terms(matrix)
 
         def priors(label: str | None, units: Units) -> tuple[Prior, ...]:
-            automatic = self.automatic(p, label, formula, matrix, scale)
+            automatic = self.automatic(p, label, formula, matrix, columns)
             found = [
                 self.own(lookups(p, label, name, term), prior)
                 for name, term, prior in zip(matrix.names, terms, automatic, strict=True)
@@ -195,23 +197,30 @@ class _Describer:
         return next((self.target.priors[name] for name in names if name in self.target.priors), automatic)
 
     def automatic(
-        self, p: Parameter, label: str | None, formula: Formula, matrix: Matrix, scale: np.ndarray
+        self, p: Parameter, label: str | None, formula: Formula, matrix: Matrix, columns: np.ndarray
     ) -> list[Prior]:
-        """The priors of the common coefficients in the user's units, the intercept's at the centre of the columns."""
+        """The priors of the common coefficients in the user's units, those that hold at the centres of the columns."""
         if p.name != "mu":
             first = None if p.intercept is None else Prior.of("Normal", self.units(p, label).shift, p.intercept)
-            pairs = zip(matrix.names, scale, strict=True)
+            pairs = zip(matrix.names, spread(columns), strict=True)
             return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
         described = self.bambi(formula, self.step.place(label))
         priors: list[Prior] = []
-        for term, place in matrix.terms:
+        for (term, place), about in zip(matrix.terms, matrix.abouts, strict=True):
             given = described.intercept_term if term == "Intercept" else described.common_terms[term]
             width = place.stop - place.start
             mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
             if term == "Intercept":  # bambi's is where columns are zero, and so the wider the farther off that is
                 sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
+            elif any(about):
+                sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
             priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
         return priors
+
+    def slopes(self, columns: np.ndarray, k: int, *, interaction: bool) -> np.ndarray:
+        """Standard deviations of the priors of a term's coefficients by bambi's rule, shape (column,)."""
+        binary = self.target.family.bambi == "bernoulli"
+        return (1.0 if binary else SLOPE * self.scale[k]) / spread(ruled(columns, one=binary and interaction))
 
     def bambi(self, formula: Formula, k: int) -> Any:
         """Bambi's description of the common terms of the main formula of a target."""
@@ -261,6 +270,7 @@ class _Describer:
         p, group = part.parameter, part.group
         frame = self.frames[p.rows]
         matrix = build(group.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
+        matrix = about_means(matrix, frame, intercept="Intercept" in matrix.names)
         columns = matrix.evaluate(frame)
         centre, scale = middles(matrix, columns), spread(columns)
         units = self.units(p, part.label)
@@ -302,6 +312,7 @@ class _Describer:
             return 0.0
         frame = self.frames[p.rows]
         matrix = build(self.target.formulas[p.name].trees, frame)
+        matrix = about_means(matrix, frame, intercept="Intercept" in matrix.names)
         x = matrix.evaluate(frame)
         x -= middles(matrix, x)
         y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
@@ -342,6 +353,11 @@ def spread(columns: np.ndarray) -> np.ndarray:
     return np.where(flat(columns), 1.0, columns.std(axis=0))
 
 
+def ruled(columns: np.ndarray, *, one: bool) -> np.ndarray:
+    """The columns whose spreads bambi's rule takes: where it has one for all columns of a term, that of their sum."""
+    return np.repeat(columns.sum(axis=1, keepdims=True), columns.shape[1], axis=1) if one else columns
+
+
 def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
     """Priors of the terms that bambi 0.21 cannot scale, by its own rule for each column.
 
@@ -354,8 +370,7 @@ def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
     for name, term in described.common_terms.items():
         columns = term.data if term.data.ndim == 2 else term.data[:, None]
         width = columns.shape[1]
-        if binary and term.kind == "interaction":  # bambi's rule: one spread for all, that of their sum
-            columns = np.repeat(columns.sum(axis=1, keepdims=True), width, axis=1)
+        columns = ruled(columns, one=binary and term.kind == "interaction")
         ones = binary and (term.categorical or _all_categories(term))
         several = binary and width > 1 and term.kind != "interaction"
         if not ones and (several or flat(columns).any()):

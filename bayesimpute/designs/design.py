@@ -253,7 +253,7 @@ class Design:
         if p.parameter.against is None:
             return found
         other = self.predictor(p.parameter.against)
-        return found + self.coefficients(other, draw[other.key]) @ other.centre
+        return found - other.at_zero(draw[other.key] * other.units.unit / other.scale)
 
     def effects(self, draw: Draw) -> dict[str, np.ndarray]:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
@@ -266,10 +266,10 @@ class Design:
         """Standardised coefficients in the user's units, shape (…, coefficient)."""
         if p.matrix is None:
             return np.atleast_1d(value * (self.scale if p.parameter.unit == "scale" else 1.0))
-        beta = value * p.units.unit / p.scale
+        found = p.from_centre(value * p.units.unit / p.scale)
         if p.intercept is not None:
-            beta[..., p.intercept] += p.units.shift - beta @ p.centre
-        return beta
+            found[..., p.intercept] += p.units.shift
+        return found
 
 
 def by_parameter(predictors: Sequence[Predictor], values: Mapping[str, Any], stack: Any) -> dict[str, Any]:

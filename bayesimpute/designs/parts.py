@@ -36,7 +36,7 @@ class Predictor:
     names : tuple of str
         Of the coefficients, as the posterior has them.
     centre, scale : ndarray, shape (column,)
-        x_s = (x - centre) / scale.
+        x_s = (x - centre) / scale, with the columns x of the matrix, whose products and powers are about means.
     units : Units
         Of the linear predictor.
     offset : float
@@ -63,6 +63,27 @@ class Predictor:
     def value(self, vector: Any) -> Any:
         """What draws and linear predictors have of the vector of its coefficients: a number where it is only one."""
         return vector if self.matrix is not None or self.parameter.labels else vector[0]
+
+    def at_zero(self, beta: np.ndarray) -> np.ndarray:
+        """What coefficients (…, column) of the columns about their centres say of where the variables are zero."""
+        constant = self.matrix.constant if self.matrix else None
+        return beta @ (-self.centre if constant is None else constant - self.centre)
+
+    def from_centre(self, beta: np.ndarray) -> np.ndarray:
+        """Coefficients (…, column) of the formula's own terms, from those of the columns about their centres."""
+        to_zero = self.matrix.to_zero if self.matrix else None
+        found = beta.copy() if to_zero is None else beta @ to_zero.T
+        if self.intercept is not None:
+            found[..., self.intercept] += self.at_zero(beta)
+        return found
+
+    def to_centre(self, beta: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`from_centre`."""
+        to_zero = self.matrix.to_zero if self.matrix else None
+        found = beta.copy() if to_zero is None else np.linalg.solve(to_zero, beta[..., None])[..., 0]
+        if self.intercept is not None:
+            found[..., self.intercept] -= self.at_zero(found)
+        return found
 
     @property
     def intercept(self) -> int | None:
@@ -159,22 +180,28 @@ def effect_units(block: Block) -> np.ndarray:
 
 
 def to_zero(block: Block) -> np.ndarray:
-    """The matrix that turns standardised effects into the user's, whose intercepts are where columns are zero.
+    """The matrix that turns standardised effects into the user's, which hold where variables are zero.
 
     (effect, effect), the T of u = T u_s: with the slopes u_1 and the centres m the intercept is u_0 - m'u_1.
     """
-    found = np.diag(effect_units(block))
+    units = effect_units(block)
+    found = np.diag(units)
     for (_, place), (_, matrix) in zip(places(block), block.parts, strict=True):
+        at = -block.centre[place]
+        if matrix.to_zero is not None:
+            found[place, place] = matrix.to_zero * units[place]
+            at = at + matrix.constant
         if "Intercept" in matrix.names:
-            found[place.start + matrix.names.index("Intercept"), place] -= (block.centre * np.diag(found))[place]
+            found[place.start + matrix.names.index("Intercept"), place] += at * units[place]
     return found
 
 
 def deviations(block: Block, draw: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The standard deviations (effect,) and correlations (pair,) of the effects of a draw in the user's units."""
-    if not block.centre.any():
+    back = to_zero(block)
+    if not (back - np.diag(np.diag(back))).any():
         return draw[f"{block.key}_sd"] * effect_units(block), draw[f"{block.key}_corr"]
-    root = to_zero(block) @ draw[f"{block.key}_root"]
+    root = back @ draw[f"{block.key}_root"]
     sd = np.sqrt((root**2).sum(axis=1))
     shape = root / sd[:, None]
     return sd, np.array([shape[i] @ shape[j] for j, i in pairs(block.width)])

@@ -22,11 +22,20 @@ from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse, usage_of
-from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
+from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, render, walk
 
 _CODING = ("C", "T", "S")
 
 Given = Mapping[str, Callable[..., np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class About:
+    """What is subtracted from the columns of a factor of a term; of a power from the column that is raised to it."""
+
+    means: np.ndarray
+    base: str | None = None
+    power: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +52,30 @@ class Matrix:
         The columns of the data that it is computed from.
     path : str
         Where the formula stands, for messages.
+    by_name : bool
+        Whether its functions ask for the names of columns.
+    abouts : tuple of tuple of About or None
+        By term and factor, where products and powers are about means: see :mod:`.centring`.
+    to_zero, constant : ndarray, shape (column, column) and (column,), or None
+        The columns are ``X @ to_zero + constant`` of those X that the formula names; None: they are these.
     """
 
     names: tuple[str, ...]
     terms: tuple[tuple[str, slice], ...]
     columns: tuple[str, ...]
     path: str
-    _parts: tuple[Any, ...]
+    _terms: tuple[Any, ...]
+    _atoms: Mapping[str, Node]
     _reads: tuple[frozenset[str], ...]
-    _by_name: bool
+    by_name: bool
+    abouts: tuple[tuple[About | None, ...], ...] = ()
+    to_zero: np.ndarray | None = None
+    constant: np.ndarray | None = None
+
+    @property
+    def parts(self) -> list[list[tuple[Any, Node | None]]]:
+        """Of each term its factors, as formulae has them and, where that is known, as they are written."""
+        return [[(factor, self._atoms.get(_plain(factor.name))) for factor in _factors(term)] for term in self._terms]
 
     def evaluate(self, frame: "pd.DataFrame | Table") -> np.ndarray:
         """The matrix on other data, with labels and transforms as on the first.
@@ -106,13 +130,14 @@ class Matrix:
         FormulaError
             As :meth:`evaluate`.
         """
-        data = Excerpt(frame, rows, len(out), by_name=self._by_name)
+        data = Excerpt(frame, rows, len(out), by_name=self.by_name)
+        abouts = self.abouts or [()] * len(self._terms)
         with np.errstate(all="ignore"):
-            for term, reads, (name, place) in zip(self._parts, self._reads, self.terms, strict=True):
+            for term, about, reads, (name, place) in zip(self._terms, abouts, self._reads, self.terms, strict=True):
                 if changed is not None and reads.isdisjoint(changed):
                     continue
                 try:
-                    values = _term(term, data)
+                    values = _term(term, data, about)
                 except Exception as error:
                     raise _failed(name, error, self.path) from error
                 values = values if centre is None else values - centre[place]
@@ -123,7 +148,7 @@ class Matrix:
         if "Intercept" not in self.names:
             return self
         terms = tuple((name, slice(place.start - 1, place.stop - 1)) for name, place in self.terms[1:])
-        return replace(self, names=self.names[1:], terms=terms, _parts=self._parts[1:], _reads=self._reads[1:])
+        return replace(self, names=self.names[1:], terms=terms, _terms=self._terms[1:], _reads=self._reads[1:])
 
 
 def build(
@@ -290,18 +315,39 @@ def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: st
     for term in terms:
         places.append((str(term.name), slice(len(labels), len(labels) + len(term.labels))))
         labels += map(str, term.labels)
-    reads = [usage_of([tree]).names for tree in formula.trees if tree]
-    reads = [frozenset[str]()] * (len(terms) - len(reads)) + reads  # the intercept comes first
-    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), tuple(reads), by_name)
+    atoms = {_plain(render(atom)): atom for tree in formula.trees for atom in tree}
+    found = {text: usage_of([[atom]]).names for text, atom in atoms.items()}
+    every = frozenset(names)  # of what formulae writes in another way
+    reads = [frozenset().union(*(found.get(_plain(f.name), every) for f in _factors(term))) for term in terms]
+    return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), atoms, tuple(reads), by_name)
 
 
-def _term(term: Any, data: Excerpt) -> np.ndarray:
+def _factors(term: Any) -> list[Any]:
+    """The components of a term; formulae adds terms where a product needs them, ``d`` to ``c:d`` of two categories."""
+    return [] if term.kind == "intercept" else term.components
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").replace("`", "").replace("'", '"')
+
+
+def _term(term: Any, data: Excerpt, about: Sequence[About | None]) -> np.ndarray:
     if term.kind == "intercept":
         return np.ones((data.shape[0], 1))
-    return reduce(_products, (_component(component, data) for component in term.components))
+    factors = zip(_factors(term), about or [None] * len(_factors(term)), strict=True)
+    return reduce(_products, (_moved(component, data, where) for component, where in factors))
 
 
-def _component(component: Any, data: Excerpt) -> np.ndarray:
+def _moved(component: Any, data: Excerpt, about: About | None) -> np.ndarray:
+    if about is None:
+        return component_values(component, data)
+    if about.base is None:
+        return component_values(component, data) - about.means
+    return ((data.numbers(about.base) - about.means) ** about.power)[:, None]
+
+
+def component_values(component: Any, data: Excerpt) -> np.ndarray:
+    """The columns of a factor of a term, shape (row, column)."""
     name = _plain_column(component)
     if name is None:
         known = data if component.kind == "numeric" else AsSeries(data)

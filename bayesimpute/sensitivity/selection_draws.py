@@ -114,7 +114,7 @@ class Draws:
         if p.intercept is None:
             return None
         beta = np.stack([self.named[name] for name in p.names], axis=-1)
-        z = beta[..., p.intercept] + beta @ p.centre
+        z = p.to_centre(beta)[..., p.intercept]
         name, prior = p.names[p.intercept], p.priors[p.intercept]
         return Correlation(z=z, prior=prior, linear=True, name=name, dependence=self.dependence)
 
@@ -123,8 +123,8 @@ class Draws:
         columns = [k for k in range(len(p.names)) if k != p.intercept]
         if not columns:
             return np.zeros((self.number, 0))
-        beta = np.stack([self.named[p.names[k]].ravel() for k in columns], axis=1)
-        return beta * p.scale[columns] / p.units.unit
+        beta = np.stack([self.named[name].ravel() for name in p.names], axis=1)
+        return (p.to_centre(beta) * p.scale / p.units.unit)[:, columns]
 
 
 def correlated(design: Design) -> Predictor | None:

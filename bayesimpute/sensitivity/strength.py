@@ -112,7 +112,7 @@ class _Common:
 def _common(draws: Draws, p: Predictor, data: Mapping[str, np.ndarray]) -> _Common:
     assert p.matrix is not None
     columns = [draws.named[name].ravel() for name in p.names]
-    beta = np.stack(columns, axis=1) * p.scale if columns else np.zeros((draws.number, 0))
+    beta = p.to_centre(np.stack(columns, axis=1)) * p.scale if columns else np.zeros((draws.number, 0))
     return _Common(x=data[f"X_{p.key}"], beta=beta, slices=dict(p.matrix.terms))
 
 
@@ -154,20 +154,19 @@ def _varying(draws: Draws, block: Block, name: str, data: Mapping[str, np.ndarra
         if parameter == name:
             labels = {f"{'1' if t == 'Intercept' else t}|{block.factor}": own for t, own in matrix.terms}
             sigma = np.stack([draws.named[f"{n}_sigma"].ravel() for n in block.names[place]], axis=1)
-            covariance = _covariance(draws, block)[place, place]
-            return _Varying(z=data[f"X_{block.key}"][:, place], covariance=covariance, sigma=sigma, slices=labels)
+            z = data[f"X_{block.key}"][:, place] @ np.linalg.inv(to_zero(block)[place, place])
+            return _Varying(z=z, covariance=_covariance(draws, block)[place, place], sigma=sigma, slices=labels)
     return None
 
 
 def _covariance(draws: Draws, block: Block) -> np.ndarray:
-    """The posterior mean of the effects' covariance matrix, standardised, shape (effect, effect)."""
+    """The posterior mean of the effects' covariance matrix, shape (effect, effect)."""
     sds = np.stack([draws.named[f"{n}_sigma"].ravel() for n in block.names], axis=1)
     found = np.diag((sds**2).mean(axis=0))
     for i, j in pairs(block.width):
         r = draws.named[correlation_name(block.names[i], block.names[j])].ravel()
         found[i, j] = found[j, i] = (r * sds[:, i] * sds[:, j]).mean()
-    back = np.linalg.inv(to_zero(block))
-    return back @ found @ back.T
+    return found
 
 
 def _effect_row(varying: _Varying, label: str, kind: str, whole: float) -> dict[str, Any]:

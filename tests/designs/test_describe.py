@@ -52,7 +52,19 @@ def bambi_terms(space: Workspace, formula: str, family: str, **options: Any) -> 
     return next(iter(model.parameters.values()))
 
 
-COMMON = ["x", "x + c", "x * c", "c:d", "c * d", "0 + c", "0 + x", "np_x", "x + I(x ** 2)", "scale(x) + w", "1"]
+COMMON = [
+    "x",
+    "x + c",
+    "center(x) * c",
+    "c:d",
+    "c * d",
+    "0 + c",
+    "0 + x",
+    "np_x",
+    "x + I(center(x) ** 2)",
+    "scale(x) + w",
+]
+COMMON += ["1"]
 NUMBERS = ["poly(x, 2)", "bs(x, df=5)", "c * poly(x, 2)"]
 GROUPS = [
     "(1 | school)",

@@ -183,8 +183,8 @@ def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool
         frame[target.name] = frame[target.name].astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        options = {"family": name, "noncentered": noncentred, "extra_namespace": namespace({}), "priors": priors, **link}
-        model = bambi.Model(formula, frame, **options)
+        options = {"family": name, "noncentered": noncentred, "priors": priors, **link}
+        model = bambi.Model(formula, frame, extra_namespace=namespace({}), **options)
         model.build()
         return model.backend.model
 
@@ -235,7 +235,10 @@ def bambi_values(design: Design, draw: Mapping[str, Any], raw: Mapping[str, np.n
 
 BAMBI = {
     "gaussian": (conditional("y ~ x + c"), "y ~ x + c"),
-    "gaussian, intercepts": (conditional("y ~ x * c + (1 | school)"), "y ~ x * c + (1 | school)"),
+    "gaussian, intercepts": (
+        conditional("y ~ center(x) * c + (1 | school)"),
+        "y ~ center(x) * c + (1 | school)",
+    ),
     "independent slopes": (conditional("y ~ x + (1 + x || school)"), "y ~ x + (1 | school) + (0 + x | school)"),
     "crossed": (
         conditional("y ~ poly(x, 2) + (1 | school) + (1 | region)"),

@@ -201,7 +201,7 @@ def test_columns_that_read_nothing_new_are_not_computed(monkeypatch: pytest.Monk
     from bayesimpute.formulas import matrices
 
     term = matrices._term
-    monkeypatch.setattr(matrices, "_term", lambda t, data: computed.append(str(t.name)) or term(t, data))
+    monkeypatch.setattr(matrices, "_term", lambda t, *more: computed.append(str(t.name)) or term(t, *more))
     bench.set(targets["z"], {"z": cells["z"] + 1})
     first = bench.data(targets["x"])
     assert computed == ["z"]

@@ -1,0 +1,95 @@
+"""Adding a constant to a variable changes nothing but the coefficients that it must change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from modelling import conditional, graph_data, only, placed, workspace
+
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import places
+from bayesimpute.designs.placement import Placement
+from bayesimpute.families import FAMILIES, HeckmanGaussian, HeckmanProbit
+from bayesimpute.formulas import Matrix
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.samplers.prior import prior_draw
+
+SHIFTS = {"x": 700.0, "z": -40.0}
+MODELS = {
+    "slopes": conditional("y ~ x + (1 + x | g)"),
+    "products": conditional("y ~ x * z + (1 + x * z | g)"),
+    "powers": conditional("y ~ x + I(x ** 2) + I(x ** 3) + x:c + c + (1 + x + I(x ** 2) | g)"),
+    "of a power": conditional("y ~ x * z + I(x ** 2) + I(x ** 2):z + (1 | g)"),
+    "labels": conditional("y ~ 0 + c + c:x + (1 + x | g)"),
+    "sigma": conditional("y ~ x + (1 | g)", sigma="x * z + (1 + x | g)"),
+    "heavy tails": conditional("y ~ x * z + (1 + x | g)", family="student_t"),
+    "logit": conditional("b ~ x * z + c:x + c + (1 + x | g)"),
+    "cluster means": conditional("y ~ x * cluster_mean(x, g) + (1 + x | g)"),
+    "selection": conditional("y ~ x * z + (1 + x | g)", family=HeckmanGaussian(), selection="x * z + w + (1 + x | g)"),
+    "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
+}
+
+
+def frame(shifts: dict[str, float]) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    n, g = 240, np.arange(240) % 24
+    data = {"g": g, **{name: rng.normal(0, 1, n) for name in ("x", "z", "w")}}
+    data["c"] = pd.Categorical(rng.choice(["p", "q", "r"], n))
+    data["y"] = data["x"] + rng.normal(0, 1, 24)[g] + rng.normal(0, 1, n)
+    data["b"] = (data["y"] > 0).astype(float)
+    made = pd.DataFrame(data)
+    made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
+    return made.assign(**{name: made[name] + by for name, by in shifts.items()})
+
+
+def described(item: Conditional, shifts: dict[str, float]) -> tuple[Design, dict[str, np.ndarray], Placement]:
+    other = {"y": "b", "b": "y"}[item.target]
+    space = workspace(frame(shifts).drop(columns=other), item)
+    return only(space)[1], graph_data(space), placed(space)
+
+
+@pytest.mark.parametrize("item", MODELS.values(), ids=MODELS.keys())
+def test_the_model_is_the_same(item: Conditional) -> None:
+    """Its data and its priors on the standardised scale, so every sampler's numbers."""
+    design, data, _ = described(item, {})
+    moved, again, _ = described(item, SHIFTS)
+    for name, values in data.items():
+        np.testing.assert_allclose(again[name], values, rtol=0, atol=1e-7, err_msg=name)
+    for ours, theirs in zip(design.predictors, moved.predictors, strict=True):
+        assert [p.args for p in ours.priors] == [pytest.approx(p.args) for p in theirs.priors], ours.key
+        assert ours.offset == pytest.approx(theirs.offset)
+    for one, other in zip(design.blocks, moved.blocks, strict=True):
+        assert [p.args for p in one.priors] == [pytest.approx(p.args) for p in other.priors]
+        assert (one.centred, one.eta) == (other.centred, other.eta)
+
+
+@pytest.mark.parametrize("item", MODELS.values(), ids=MODELS.keys())
+def test_what_a_user_is_told_is_the_same_predictor(item: Conditional) -> None:
+    """Coefficients and effects in the user's units, times the formula's own columns."""
+    for shifts in ({}, SHIFTS):
+        design, data, placement = described(item, shifts)
+        draw = prior_draw(design, np.random.default_rng(1))
+        told, effects = dict(zip(design.names, design.posterior(draw), strict=True)), design.effects(draw)
+        columns, eta = frame(shifts), design.fitted(draw, data)
+        columns["cluster_mean(x, g)"] = columns.groupby("g")["x"].transform("mean")
+        for p in (p for p in design.predictors if p.matrix is not None):
+            rows = placement.fitted_rows[p.parameter.name]
+            found = written(p.matrix, columns, rows) @ [told[name] for name in p.names]
+            for b in design.blocks:
+                z = [written(matrix, columns, rows) if key == p.key else None for key, matrix in b.parts]
+                for (_, place), values in zip(places(b), z, strict=True):
+                    if values is not None:
+                        own = np.stack([effects[name] for name in b.names[place]], axis=1)
+                        found += (values * own[columns["g"].to_numpy()[rows]]).sum(axis=1)
+            expected = p.units.shift + p.units.unit * eta[p.key][: len(rows)]
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(found).max(), err_msg=p.key)
+
+
+def written(matrix: Matrix, columns: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    return replace(matrix, abouts=(), to_zero=None, constant=None).evaluate(columns)[rows]
+
+
+def test_every_family_is_among_them() -> None:
+    asked = {item.family if isinstance(item.family, str) else item.family.name for item in MODELS.values()}
+    assert asked - {"auto"} | {"gaussian", "bernoulli"} == set(FAMILIES)
