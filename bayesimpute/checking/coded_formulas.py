@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import FormulaError, Problem, first_row
+from bayesimpute.base.errors import FormulaError, Problem, Severity, first_row
 from bayesimpute.checking import clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, closure, computable
@@ -30,6 +30,8 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Resolved, Target
 
+FAR = 2.0
+"""Standard deviations from zero at which a slope that goes with no intercept is about a place far off."""
 SEED = 20260102
 """Of the completed frame: a check says the same each time."""
 
@@ -160,6 +162,7 @@ class _Model:
                 self.separation(name, common, fit, path)
             for group, matrix in groups:
                 self.group(group.factor, matrix, path)
+                self.origin(group.factor, matrix, fit, path)
             if common is not None and all(matrix is not None for _, matrix in groups):
                 coded[name] = priors.Coded(common=common, groups=[(g, m) for g, m in groups if m is not None])
             self.level(formula, path)
@@ -234,6 +237,23 @@ class _Model:
             effects = f'{len(matrix.names)} random effects by "{factor}"'
             finding = f"{effects}, which has {clusters_seen} clusters with observed values"
             self.notes.add(path, finding, "use fewer random effects than clusters")
+
+    def origin(self, factor: str, matrix: Matrix | None, fit: pd.DataFrame, path: str) -> None:
+        """Slopes without an intercept that goes with them: they say that clusters differ least where x is zero."""
+        if matrix is None or "Intercept" in matrix.names:
+            return
+        columns = matrix.evaluate(fit)
+        for (name, place), factors in zip(matrix.terms, matrix.parts, strict=True):
+            middle, spread = columns[:, place].mean(), columns[:, place].std()
+            if all(f.kind == "numeric" for f, _ in factors) and abs(middle) > FAR * spread > 0:
+                finding = (
+                    f'the effects of {name} by "{factor}" do not go with those of an intercept, so clusters differ '
+                    f"least where {name} is zero, which is far off: mean {middle:.3g}, standard deviation {spread:.3g}"
+                )
+                remedy = f"write (1 + {name} | {factor}), or center({name})"
+                self.notes.problems.append(
+                    Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
+                )
 
     def level(self, formula: Formula, path: str) -> None:
         """Predictors of a level-2 target that are not constant within its clusters."""

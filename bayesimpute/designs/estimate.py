@@ -4,6 +4,7 @@ It is a function of the draw and the data, so that who has these can find it aga
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -24,14 +25,14 @@ def estimate(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> Draw
     nothing = {**draw, "mu": np.zeros_like(draw["mu"])} | {b.key: np.zeros_like(draw[b.key]) for b in blocks}
     y = y - design.fitted(nothing, data)["mu"]
     spans = [_columns(data[f"X_{b.key}"] @ draw[f"{b.key}_root"], data[f"codes_{b.key}"], b.size) for b in blocks]
-    m = sparse.hstack([sparse.csr_array(data["X_mu"]), *spans], format="csr")
+    m: Any = sparse.hstack([sparse.csr_array(data["X_mu"]), *spans], format="csr")
     normal = [prior.args if prior.name == "Normal" else (0.0, np.inf) for prior in p.priors]
     middle, precision = np.zeros(m.shape[1]), np.ones(m.shape[1])
     middle[: len(normal)] = [mean for mean, _ in normal]
     precision[: len(normal)] = [sd**-2.0 for _, sd in normal]
     weighted = m.multiply(np.broadcast_to(theta["sigma"] ** -2.0, y.shape)[:, None]).tocsc()
     left = sparse.csc_array(weighted.T @ m) + sparse.diags_array(precision, format="csc")
-    found = linalg.spsolve(left, weighted.T @ y + precision * middle)
+    found: Any = linalg.spsolve(left, weighted.T @ y + precision * middle)
     best, at = {**draw, "mu": found[: len(normal)]}, len(normal)
     for b in blocks:
         best[b.key] = found[at : at + b.size * b.width].reshape(b.size, b.width) @ draw[f"{b.key}_root"].T

@@ -316,7 +316,7 @@ def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: st
         places.append((str(term.name), slice(len(labels), len(labels) + len(term.labels))))
         labels += map(str, term.labels)
     atoms = {_plain(render(atom)): atom for tree in formula.trees for atom in tree}
-    found = {text: usage_of([[atom]]).names for text, atom in atoms.items()}
+    found = {text: usage_of([(atom,)]).names for text, atom in atoms.items()}
     every = frozenset(names)  # of what formulae writes in another way
     reads = [frozenset().union(*(found.get(_plain(f.name), every) for f in _factors(term))) for term in terms]
     return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), atoms, tuple(reads), by_name)

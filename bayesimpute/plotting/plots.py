@@ -328,7 +328,7 @@ def _shares(ax: "Axes", values: _Values) -> None:
     """Shares of all labels but the first, by imputation; of more than two, each mark is the code of its label."""
     for k in range(1, len(values.labels)):
         observed, imputed = values.shares(k)
-        style = {"marker": "o" if len(values.labels) == 2 else f"${k}$", "linestyle": "none"}
+        style: dict[str, Any] = {"marker": "o" if len(values.labels) == 2 else f"${k}$", "linestyle": "none"}
         ax.axhline(observed, color=OBSERVED, linewidth=0.9, linestyle="--")
         ax.plot([0], [observed], color=OBSERVED, **style)
         ax.plot(np.arange(1, len(imputed) + 1), imputed, color=IMPUTED, **style)

@@ -365,7 +365,7 @@ def impute(
         draws,
         bench.completed,
         readers,
-        unit=placement.design.scale,
+        unit=float(placement.design.scale),
         memory=bench.derivatives,
         moved=0.0 if how.target.move is None else bench.moves(how.target),
     )

@@ -19,6 +19,7 @@ from bayesimpute.analysis.fitters import model_of
 from bayesimpute.analysis.from_draws import Sampled, good_enough, to_estimate
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.parts import to_zero
 from bayesimpute.pooling.mixture import mix
 
 pytestmark = pytest.mark.long(40)
@@ -320,9 +321,12 @@ def test_coefficients_have_the_names_of_the_other_engine(right: str, frames: lis
     names = space.design.predictors[0].names
     assert names == space.reference.problem.names == fit(f"y ~ {right}", frames[0]).terms
     columns = space.reference.data(space.design)
-    raw = columns["X_mu"] * space.design.predictors[0].scale + space.design.predictors[0].centre
-    np.testing.assert_allclose(raw, space.reference.problem.x, atol=1e-9)
-    np.testing.assert_allclose(columns["X_block0"] * space.design.blocks[0].scale, space.reference.problem.random[0].z)
+    p, (block,), rng = space.design.predictors[0], space.design.blocks, np.random.default_rng(1)
+    beta, effects = rng.normal(size=len(names)), rng.normal(size=block.width)
+    told = p.from_centre(beta / p.scale)
+    np.testing.assert_allclose(columns["X_mu"] @ beta, space.reference.problem.x @ told, atol=1e-9)
+    theirs = space.reference.problem.random[0].z @ to_zero(block) @ effects / space.design.scale
+    np.testing.assert_allclose(columns["X_block0"] @ effects, theirs, atol=1e-9)
 
 
 def test_a_lost_or_a_new_category_is_named(frames: list[pd.DataFrame]) -> None:

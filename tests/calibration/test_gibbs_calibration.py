@@ -191,7 +191,8 @@ def worst(chain: np.ndarray, truth: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", ["random slopes", "crossed", "logit", "probit", "student_t"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
-    assert geweke(name) < ERRORS
+    slow = 4 if name == "crossed" else 1  # the two keys' intercepts move against each other
+    assert geweke(name, steps=slow * STEPS) < ERRORS
 
 
 @pytest.mark.slow

@@ -429,6 +429,12 @@ WARNINGS: dict[str, tuple[pd.DataFrame, Plan, str, str]] = {
     "collinear": (_with(a2=FRAME["a"] * 2 + 1), plan("y ~ a + b + a2"), MU, "a2 is exactly collinear"),
     "sum": (_with(t=FRAME["a"] + FRAME["b"]), plan("y ~ a + b + t"), MU, "t is exactly collinear"),
     "apart": (_with(a=FRAME["a"].where(FRAME["y"].isna())), plan("y ~ a", "a ~ b", *OTHERS[1:3]), MU, "never observed"),
+    "slopes about a far place": (
+        _with(a=FRAME["a"] + 50, g=FRAME["row"] % 12),
+        plan("y ~ a + (1 + a || g)"),
+        MU,
+        "least where a is zero",
+    ),
     "spline": (FRAME, plan("y ~ a + bs(x, df=4)"), MU, 'imputed values of "x" may lie outside'),
 }
 

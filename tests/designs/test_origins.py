@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 from modelling import conditional, graph_data, only, placed, workspace
 
+import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import FAMILIES, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import Matrix
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Run
+from bayesimpute.plan.plan import Plan
 from bayesimpute.samplers.prior import prior_draw
 
 SHIFTS = {"x": 700.0, "z": -40.0}
@@ -88,6 +91,25 @@ def test_what_a_user_is_told_is_the_same_predictor(item: Conditional) -> None:
 
 def written(matrix: Matrix, columns: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     return replace(matrix, abouts=(), to_zero=None, constant=None).evaluate(columns)[rows]
+
+
+def test_imputed_values_and_what_is_told_of_slopes_are_the_same() -> None:
+    run = Run(m=2, chains=1, warmup=5, sweeps=20)
+    plan = Plan.of([conditional("y ~ x * z + (1 + x | g)")], run=run)
+    one, other = (
+        bi.impute(frame(shifts).drop(columns="b"), plan, seed=1, progress=False) for shifts in ({}, {"x": 1000.0})
+    )
+    np.testing.assert_allclose(one.completed(1)["y"], other.completed(1)["y"], rtol=1e-6)
+    told, moved = (made.posterior("y")["posterior"].to_dataset() for made in (one, other))
+    same = ("x", "x:z", "x|g_sigma", "sigma")
+    names = {str(v.attrs["name"]): k for k, v in told.items()}
+    for name in same:
+        np.testing.assert_allclose(told[names[name]], moved[names[name]], rtol=1e-5, err_msg=name)
+    gap = moved[names["Intercept"]] - (told[names["Intercept"]] - 1000 * told[names["x"]])
+    assert abs(gap).max() < 1e-3
+    a, b, r = (told[names[name]] for name in ("1|g_sigma", "x|g_sigma", "1~~x|g_corr"))
+    variance = a**2 - 2 * 1000 * r * a * b + (1000 * b) ** 2  # of the effects where x was -1000
+    np.testing.assert_allclose(moved[names["1|g_sigma"]] ** 2, variance, rtol=1e-4)
 
 
 def test_every_family_is_among_them() -> None:

@@ -165,6 +165,9 @@ def saved(state: SamplerState) -> SamplerState:
 
 
 def test_exploring_is_one_transition_after_another(model: ConditionalModel) -> None:
+    """Exploring tells standard deviations and correlations at the centres of the columns: here these are zero."""
+    blocks = tuple(replace(b, centre=np.zeros(b.width)) for b in model.design.blocks)
+    model = ConditionalModel(replace(model.design, blocks=blocks), model.data)
     posterior = Gibbs().compile(model)
     state = posterior.init(model.data, np.random.default_rng(1))
     last, found = posterior.explore(state, model.data, np.random.default_rng(2), 20)
@@ -242,13 +245,13 @@ def test_cross_products_are_made_again_where_an_array_is_another_object(monkeypa
     posterior = Gibbs().compile(model)
     state = posterior.init(model.data, np.random.default_rng(1))
     assert len(calls) == 1
-    far = {**model.data, "y_data": model.data["y_data"] + 100.0}
+    far = {**model.data, "y_data": model.data["y_data"] + 10.0}
     rng = np.random.default_rng
     moved, _, _ = posterior.step(state, far, rng(1), transitions=20)
     assert len(calls) == 2
     back, _, _ = posterior.step(state, model.data, rng(1), transitions=20)
     assert len(calls) == 3
-    assert moved.arrays["z"][0] > back.arrays["z"][0] + 10
+    assert moved.arrays["z"][0] > back.arrays["z"][0] + 5
 
 
 def test_chains_start_apart(model: ConditionalModel) -> None:

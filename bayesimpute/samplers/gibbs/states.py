@@ -92,8 +92,8 @@ def scalars(design: Design, mu: Part, lay: Layout, chain: np.ndarray) -> np.ndar
     Returns
     -------
     ndarray, shape (state, parameter)
-        In the order of ``design.names``; of blocks of three and more effects the partial correlations stand for the
-        correlations.
+        In the order of ``design.names``, but standard deviations and correlations of effects where the columns are at
+        their centres; of blocks of three and more effects the partial correlations stand for the correlations.
     """
     theta, sigma = chain[:, : lay.groups.size], np.exp(chain[:, 0]) * design.scale
     columns = [*design.coefficients(mu.predictor, chain[:, lay.groups.size :]).T, sigma]
