@@ -107,13 +107,11 @@ class Bed:
         for name in ("x", "y"):
             design = self.designs[name]
             filled = frame.fillna(0.0)  # x does not read y, and y is drawn after x
-            incomplete = Incomplete.from_frame(self.frame, clusters=("g",))
+            # with the template's holes in the values drawn so far: cluster means keep the sums of what is observed
+            incomplete = Incomplete.from_frame(filled.where(self.frame.notna()), clusters=("g",))
             resolved = kernel.resolve(self.setup.plan, incomplete)
             cells = {t.name: filled[t.name].to_numpy()[t.missing_rows] for t in resolved.targets}
             completed = Completed(incomplete, resolved, cells)
-            for column in ("x", "y"):
-                everywhere = replace(resolved.target(column), impute=np.ones(len(rows), dtype=bool))
-                completed.set(everywhere, filled[column].to_numpy(dtype=float))
             placed = Placement.of(design, resolved.step(name), incomplete)
             theta = placed.predict(draws[name], design.matrices(completed.columns), rows)
             frame[name] = design.family.impute(rng, theta)
