@@ -1,6 +1,7 @@
 """What the tests of the model layers share: data frames made for a formula, and the way from a formula to a design."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
+from bayesimpute.formulas import Matrix
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
@@ -55,6 +57,11 @@ def conditional(formula: str, *, priors: Mapping[str, str] | None = None, **opti
     target = formula.partition("~")[0].strip().strip("`")
     more = {key: options.pop(key) for key in ("sigma", "nu", "selection", "rho") if key in options}
     return Conditional(target=target, formulas={"mu": formula, **more}, priors=priors or {}, **options)
+
+
+def as_written(matrix: Matrix) -> Matrix:
+    """The formula's own columns, none of them about means."""
+    return replace(matrix, abouts=(), to_zero=None, constant=None)
 
 
 def only(space: Workspace) -> tuple[Target, Design]:

@@ -30,6 +30,7 @@ from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Formula, Matrix, build, namespace
+from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.centring import about_means
 from bayesimpute.plan.targets import Resolved, Step, Target
 
@@ -139,12 +140,8 @@ class _Describer:
         formula = self.target.formulas.get(p.name)
         if formula is None:
             return [self.constant(p)]
-        frame = self.frames[p.rows]
-        matrix = build(formula.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
-        matrix = matrix.without_intercept() if p.intercept is None else matrix
-        intercept = "Intercept" in matrix.names
-        matrix = about_means(matrix, frame, intercept=intercept or p.intercept is None)
-        columns = matrix.evaluate(frame)
+        matrix = self.matrix(formula.trees, p, against=p.intercept is None)
+        intercept, columns = "Intercept" in matrix.names, matrix.evaluate(self.frames[p.rows])
         centre = columns.mean(axis=0) if p.intercept is None else middles(matrix, columns)
         scale, free = spread(columns), ones(matrix)
         terms = column_terms(matrix)
@@ -173,6 +170,13 @@ class _Describer:
             for label in p.labels or (None,)
             for units in [self.units(p, label)]
         ]
+
+    def matrix(self, trees: Sequence[Term], p: Parameter, *, against: bool = False) -> Matrix:
+        """Of some terms; without an intercept where cutpoints are `against` the predictor, which take its place."""
+        frame = self.frames[p.rows]
+        found = build(trees, frame, path=f"{self.target.path}.formulas.{p.name}")
+        found = found.without_intercept() if against else found
+        return about_means(found, frame, intercept=against or "Intercept" in found.names)
 
     def constant(self, p: Parameter) -> Predictor:
         assert p.prior is not None
@@ -268,10 +272,8 @@ class _Describer:
     def part(self, part: Part) -> "_Effects":
         """The effects that one parenthesis of random effects brings into a block."""
         p, group = part.parameter, part.group
-        frame = self.frames[p.rows]
-        matrix = build(group.trees, frame, path=f"{self.target.path}.formulas.{p.name}")
-        matrix = about_means(matrix, frame, intercept="Intercept" in matrix.names)
-        columns = matrix.evaluate(frame)
+        matrix = self.matrix(group.trees, p)
+        columns = matrix.evaluate(self.frames[p.rows])
         centre, scale = middles(matrix, columns), spread(columns)
         units = self.units(p, part.label)
         effects, terms = (
@@ -310,10 +312,8 @@ class _Describer:
             y = self.y[self.step.place(part.label)]
         else:
             return 0.0
-        frame = self.frames[p.rows]
-        matrix = build(self.target.formulas[p.name].trees, frame)
-        matrix = about_means(matrix, frame, intercept="Intercept" in matrix.names)
-        x = matrix.evaluate(frame)
+        matrix = self.matrix(self.target.formulas[p.name].trees, p)
+        x = matrix.evaluate(self.frames[p.rows])
         x -= middles(matrix, x)
         y = (y - (y.mean() if "Intercept" in matrix.names else 0.0)) / y.std()
         return information_ratio(y, x / spread(x), made.columns, codes[self.rows[p.rows]])

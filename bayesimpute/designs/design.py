@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.designs.completed import Columns
-from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, deviations, pairs, places, to_zero
+from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, deviations, pairs, places
 from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
@@ -259,7 +259,7 @@ class Design:
         """The group-specific effects in the user's units, by their names, each of shape (cluster,)."""
         found: dict[str, np.ndarray] = {}
         for b in self.blocks:
-            found |= zip(b.names, to_zero(b) @ draw[b.key].T, strict=True)
+            found |= zip(b.names, b.to_zero @ draw[b.key].T, strict=True)
         return found
 
     def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:

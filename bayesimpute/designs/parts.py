@@ -173,34 +173,34 @@ class Block:
         """Number of effects of a cluster."""
         return len(self.names)
 
+    @cached_property
+    def to_zero(self) -> np.ndarray:
+        """The matrix that turns standardised effects into the user's, which hold where variables are zero.
+
+        (effect, effect), the T of u = T u_s: with the slopes u_1 and the centres m the intercept is u_0 - m'u_1.
+        """
+        units = effect_units(self)
+        found = np.diag(units)
+        for (_, place), (_, matrix) in zip(places(self), self.parts, strict=True):
+            at = -self.centre[place]
+            if matrix.to_zero is not None:
+                found[place, place] = matrix.to_zero * units[place]
+                at = at + matrix.constant
+            if "Intercept" in matrix.names:
+                found[place.start + matrix.names.index("Intercept"), place] += at * units[place]
+        return found
+
 
 def effect_units(block: Block) -> np.ndarray:
     """What turns standardised effects into the user's units where the columns are at their centres, shape (effect,)."""
     return np.array([u.unit for u in block.units]) / block.scale
 
 
-def to_zero(block: Block) -> np.ndarray:
-    """The matrix that turns standardised effects into the user's, which hold where variables are zero.
-
-    (effect, effect), the T of u = T u_s: with the slopes u_1 and the centres m the intercept is u_0 - m'u_1.
-    """
-    units = effect_units(block)
-    found = np.diag(units)
-    for (_, place), (_, matrix) in zip(places(block), block.parts, strict=True):
-        at = -block.centre[place]
-        if matrix.to_zero is not None:
-            found[place, place] = matrix.to_zero * units[place]
-            at = at + matrix.constant
-        if "Intercept" in matrix.names:
-            found[place.start + matrix.names.index("Intercept"), place] += at * units[place]
-    return found
-
-
 def deviations(block: Block, draw: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The standard deviations (effect,) and correlations (pair,) of the effects of a draw in the user's units."""
-    back = to_zero(block)
-    if not (back - np.diag(np.diag(back))).any():
-        return draw[f"{block.key}_sd"] * effect_units(block), draw[f"{block.key}_corr"]
+    back = block.to_zero
+    if np.array_equal(back, np.diag(np.diag(back))):
+        return draw[f"{block.key}_sd"] * np.diag(back), draw[f"{block.key}_corr"]
     root = back @ draw[f"{block.key}_root"]
     sd = np.sqrt((root**2).sum(axis=1))
     shape = root / sd[:, None]

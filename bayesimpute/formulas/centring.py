@@ -80,7 +80,7 @@ class _Of:
     mean: float
 
 
-def _factor(component: Any, atom: Node | None, data: Excerpt) -> _Factor:
+def _factor(component: Any, atom: Node, data: Excerpt) -> _Factor:
     if component.kind != "numeric":
         return _Factor(tuple(component.labels), 1, None)
     base, power = _power(atom)
@@ -90,7 +90,7 @@ def _factor(component: Any, atom: Node | None, data: Excerpt) -> _Factor:
     return _Factor(tuple(component.labels), 1, About(means))
 
 
-def _power(atom: Node | None) -> tuple[str | None, int]:
+def _power(atom: Node) -> tuple[str | None, int]:
     """``I(x ** 2)`` is the second power of x."""
     match atom:
         case Call("I", (Operation(("**",), (Name(name), Number(k))),)) if k == int(k) and k > 1:

@@ -22,7 +22,7 @@ from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse, usage_of
-from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, render, walk
+from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
 
 _CODING = ("C", "T", "S")
 
@@ -65,7 +65,7 @@ class Matrix:
     columns: tuple[str, ...]
     path: str
     _terms: tuple[Any, ...]
-    _atoms: Mapping[str, Node]
+    _atoms: Mapping[str, Name | Call]
     _reads: tuple[frozenset[str], ...]
     by_name: bool
     abouts: tuple[tuple[About | None, ...], ...] = ()
@@ -73,9 +73,9 @@ class Matrix:
     constant: np.ndarray | None = None
 
     @property
-    def parts(self) -> list[list[tuple[Any, Node | None]]]:
-        """Of each term its factors, as formulae has them and, where that is known, as they are written."""
-        return [[(factor, self._atoms.get(_plain(factor.name))) for factor in _factors(term)] for term in self._terms]
+    def parts(self) -> list[list[tuple[Any, Node]]]:
+        """Of each term its factors, as formulae has them and as they are written."""
+        return [[(factor, self._atoms[factor.name]) for factor in _factors(term)] for term in self._terms]
 
     def evaluate(self, frame: "pd.DataFrame | Table") -> np.ndarray:
         """The matrix on other data, with labels and transforms as on the first.
@@ -192,10 +192,10 @@ def build(
     data = pd.DataFrame(columns, index=frame.index)
     try:
         with np.errstate(all="ignore"):
-            terms = _design(formula, data, namespace(extra or {}))
+            terms, atoms = _design(formula, data, namespace(extra or {}))
     except Exception as error:
         raise _failed(formula.common, error, path) from error
-    return _matrix(terms, formula, names, path, by_name=bool(extra))
+    return _matrix(terms, atoms, names, path, by_name=bool(extra))
 
 
 def namespace(extra: Given) -> dict[str, Callable[..., Any]]:
@@ -289,8 +289,12 @@ def _values(call: Call) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[..., Any]]) -> list[Any]:
-    """The terms as formulae has them, evaluated on the data.
+def _design(
+    formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[..., Any]]
+) -> tuple[list[Any], dict[str, Name | Call]]:
+    """The terms as formulae has them, evaluated on the data, and what is written for each factor, by formulae's name.
+
+    formulae adds terms where a product of categories needs them: ``d`` to ``c:d``. Their factors are written ones.
 
     They are resolved one at a time: its resolver would go as deep as there are terms, and compares them by a hash that
     texts and numbers in calls do not have.
@@ -304,31 +308,29 @@ def _design(formula: Formula, data: pd.DataFrame, functions: dict[str, Callable[
     texts = [text for text in formula.common_terms if text != "1"]
     intercept = [Intercept()] if "1" in formula.common_terms else []
     scanned = [Scanner(text).scan(add_intercept=False) for text in texts]
-    model = Model(*intercept, *(Resolver(Parser(tokens).parse()).resolve() for tokens in scanned))
+    terms = [Resolver(Parser(tokens).parse()).resolve() for tokens in scanned]
+    trees = [tree for tree in formula.trees if tree]
+    pairs = [zip(term.components, tree, strict=True) for term, tree in zip(terms, trees, strict=True)]
+    atoms = {factor.name: atom for of in pairs for factor, atom in of}
+    model = Model(*intercept, *terms)
     model.eval(data, Environment([functions]))
-    return model.common_terms
+    return model.common_terms, atoms
 
 
-def _matrix(terms: list[Any], formula: Formula, names: tuple[str, ...], path: str, *, by_name: bool) -> Matrix:
+def _matrix(
+    terms: list[Any], atoms: Mapping[str, Name | Call], names: tuple[str, ...], path: str, *, by_name: bool
+) -> Matrix:
     labels: list[str] = []
     places = []
     for term in terms:
         places.append((str(term.name), slice(len(labels), len(labels) + len(term.labels))))
         labels += map(str, term.labels)
-    atoms = {_plain(render(atom)): atom for tree in formula.trees for atom in tree}
-    found = {text: usage_of([(atom,)]).names for text, atom in atoms.items()}
-    every = frozenset(names)  # of what formulae writes in another way
-    reads = [frozenset().union(*(found.get(_plain(f.name), every) for f in _factors(term))) for term in terms]
+    reads = [usage_of([tuple(atoms[f.name] for f in _factors(term))]).names for term in terms]
     return Matrix(tuple(labels), tuple(places), names, path, tuple(terms), atoms, tuple(reads), by_name)
 
 
 def _factors(term: Any) -> list[Any]:
-    """The components of a term; formulae adds terms where a product needs them, ``d`` to ``c:d`` of two categories."""
     return [] if term.kind == "intercept" else term.components
-
-
-def _plain(text: str) -> str:
-    return text.replace(" ", "").replace("`", "").replace("'", '"')
 
 
 def _term(term: Any, data: Excerpt, about: Sequence[About | None]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.checking.exclusions import Exclusions, exclusions
-from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs, places, to_zero
+from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs, places
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.sensitivity.selection_draws import Draws
@@ -154,7 +154,7 @@ def _varying(draws: Draws, block: Block, name: str, data: Mapping[str, np.ndarra
         if parameter == name:
             labels = {f"{'1' if t == 'Intercept' else t}|{block.factor}": own for t, own in matrix.terms}
             sigma = np.stack([draws.named[f"{n}_sigma"].ravel() for n in block.names[place]], axis=1)
-            z = data[f"X_{block.key}"][:, place] @ np.linalg.inv(to_zero(block)[place, place])
+            z = data[f"X_{block.key}"][:, place] @ np.linalg.inv(block.to_zero[place, place])
             return _Varying(z=z, covariance=_covariance(draws, block)[place, place], sigma=sigma, slices=labels)
     return None
 

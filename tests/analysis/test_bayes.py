@@ -19,7 +19,6 @@ from bayesimpute.analysis.fitters import model_of
 from bayesimpute.analysis.from_draws import Sampled, good_enough, to_estimate
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.designs.design import Design
-from bayesimpute.designs.parts import to_zero
 from bayesimpute.pooling.mixture import mix
 
 pytestmark = pytest.mark.long(40)
@@ -325,7 +324,7 @@ def test_coefficients_have_the_names_of_the_other_engine(right: str, frames: lis
     beta, effects = rng.normal(size=len(names)), rng.normal(size=block.width)
     told = p.from_centre(beta / p.scale)
     np.testing.assert_allclose(columns["X_mu"] @ beta, space.reference.problem.x @ told, atol=1e-9)
-    theirs = space.reference.problem.random[0].z @ to_zero(block) @ effects / space.design.scale
+    theirs = space.reference.problem.random[0].z @ block.to_zero @ effects / space.design.scale
     np.testing.assert_allclose(columns["X_block0"] @ effects, theirs, atol=1e-9)
 
 

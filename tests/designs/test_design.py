@@ -1,16 +1,13 @@
 """Matrices, predictions and units: that the samplers work on another scale can never be seen from outside."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from modelling import completed, conditional, only, placed, school_frame, workspace
+from modelling import as_written, completed, conditional, only, placed, school_frame, workspace
 from scipy.special import expit, ndtr
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import correlation_name, pairs
 from bayesimpute.families import Bernoulli
-from bayesimpute.formulas import Matrix
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.kernel import Workspace
 from bayesimpute.samplers.prior import prior_draw
@@ -42,11 +39,6 @@ def described(item: Conditional) -> Workspace:
     else:
         frame["y"] = frame["y"].fillna(0.0)
     return workspace(frame, item)
-
-
-def as_written(matrix: Matrix) -> Matrix:
-    """The formula's own columns, none of them about means."""
-    return replace(matrix, abouts=(), to_zero=None, constant=None)
 
 
 def direct(design: Design, draw: dict, space: Workspace, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,18 +1,15 @@
 """Adding a constant to a variable changes nothing but the coefficients that it must change."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
-from modelling import conditional, graph_data, only, placed, workspace
+from modelling import as_written, conditional, graph_data, only, placed, workspace
 
 import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import FAMILIES, HeckmanGaussian, HeckmanProbit
-from bayesimpute.formulas import Matrix
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
@@ -78,19 +75,14 @@ def test_what_a_user_is_told_is_the_same_predictor(item: Conditional) -> None:
         columns["cluster_mean(x, g)"] = columns.groupby("g")["x"].transform("mean")
         for p in (p for p in design.predictors if p.matrix is not None):
             rows = placement.fitted_rows[p.parameter.name]
-            found = written(p.matrix, columns, rows) @ [told[name] for name in p.names]
+            found = as_written(p.matrix).evaluate(columns)[rows] @ [told[name] for name in p.names]
             for b in design.blocks:
-                z = [written(matrix, columns, rows) if key == p.key else None for key, matrix in b.parts]
-                for (_, place), values in zip(places(b), z, strict=True):
-                    if values is not None:
-                        own = np.stack([effects[name] for name in b.names[place]], axis=1)
-                        found += (values * own[columns["g"].to_numpy()[rows]]).sum(axis=1)
+                for (key, place), (_, matrix) in zip(places(b), b.parts, strict=True):
+                    if key == p.key:
+                        own = np.stack([effects[name] for name in b.names[place]], axis=1)[columns["g"].to_numpy()]
+                        found += (as_written(matrix).evaluate(columns) * own)[rows].sum(axis=1)
             expected = p.units.shift + p.units.unit * eta[p.key][: len(rows)]
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(found).max(), err_msg=p.key)
-
-
-def written(matrix: Matrix, columns: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-    return replace(matrix, abouts=(), to_zero=None, constant=None).evaluate(columns)[rows]
 
 
 def test_imputed_values_and_what_is_told_of_slopes_are_the_same() -> None:
@@ -110,6 +102,22 @@ def test_imputed_values_and_what_is_told_of_slopes_are_the_same() -> None:
     a, b, r = (told[names[name]] for name in ("1|g_sigma", "x|g_sigma", "1~~x|g_corr"))
     variance = a**2 - 2 * 1000 * r * a * b + (1000 * b) ** 2  # of the effects where x was -1000
     np.testing.assert_allclose(moved[names["1|g_sigma"]] ** 2, variance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+def test_a_covariate_is_imputed_at_its_own_place(compatible: bool) -> None:
+    outcome = conditional("y ~ x * z + (1 + x | g)")
+    covariate = conditional("x ~ z + (1 | g)" if compatible else "x ~ z + y + (1 | g)")
+    made = []
+    for by in (0.0, 100.0):
+        holes = frame({"x": by}).drop(columns=["b", "c", "w"])
+        holes.loc[::4, "x"] = np.nan
+        models = {"substantive": (outcome,)} if compatible else {}
+        plan = Plan.of([covariate] if compatible else [covariate, outcome], **models)
+        plan = plan.with_run(m=2, chains=1, warmup=5, sweeps=10)
+        made.append(bi.impute(holes, plan, seed=1, progress=False).completed(1))
+    np.testing.assert_allclose(made[1]["x"] - 100, made[0]["x"], atol=1e-6)
+    np.testing.assert_allclose(made[1]["y"], made[0]["y"], atol=1e-6)
 
 
 def test_every_family_is_among_them() -> None:
