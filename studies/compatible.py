@@ -9,13 +9,10 @@ a mistake: x's model is fitted to the rows where x is observed.
 """
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +21,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from compatible_designs import DESIGNS, Design, simulate
+from rows import done, gather
 
 import bayesimpute as bi
 from bayesimpute.analysis.estimates import Estimate
@@ -132,19 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(".study/compatible.csv"))
     asked = parser.parse_args(arguments)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    old = pd.read_csv(asked.out) if asked.out.exists() else pd.DataFrame(columns=["design", "method", "seed"])
-    done = set(old[["design", "method", "seed"]].itertuples(index=False, name=None))
+    old = done(asked.out, "design", "method", "seed")
     jobs = [(d, m, s) for d in asked.design for s in range(asked.replicates) for m in asked.method]
-    with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as executor:
-        for future in as_completed([executor.submit(replicate, *job) for job in jobs if job not in done]):
-            rows = future.result()
-            fresh = not asked.out.exists()
-            with asked.out.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-                if fresh:
-                    writer.writeheader()
-                writer.writerows(rows)
+    gather(replicate, [job for job in jobs if job not in old], asked.out, asked.workers)
     print(table(pd.read_csv(asked.out)).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
 
 

@@ -12,13 +12,10 @@ printed at the end.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +24,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # as pytest does
 
 from modelling import only, workspace
+from rows import done, gather
 from takeover import Shelf
 
 from bayesimpute.analysis import fit
@@ -138,18 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(".study/intervals.csv"))
     asked = parser.parse_args(arguments)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    done = set(pd.read_csv(asked.out)["seed"]) if asked.out.exists() else set()
-    jobs = [seed for seed in range(asked.replicates) if seed not in done]
-    with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as executor:
-        for future in as_completed([executor.submit(replicate, seed) for seed in jobs]):
-            rows = future.result()
-            fresh = not asked.out.exists()
-            with asked.out.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-                if fresh:
-                    writer.writeheader()
-                writer.writerows(rows)
+    old = done(asked.out, "seed")
+    gather(replicate, [(seed,) for seed in range(asked.replicates) if (seed,) not in old], asked.out, asked.workers)
     print(table(pd.read_csv(asked.out)).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
 
 

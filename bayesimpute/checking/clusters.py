@@ -9,8 +9,8 @@ from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
 
-FEW = 5
-"""Clusters below which a variance between clusters is hardly learnt."""
+FEWEST, FEW = 5, 10
+"""Clusters below which a variance between clusters is hardly learnt, and below which its prior has a say in it."""
 SHOWN = 8
 
 
@@ -21,7 +21,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         for name, use in reading.uses.items():
             factors = reading.formulas[name].factors
             for key in use.keys:
-                _key(key, use.path, data, notes, effects=key in factors)
+                _key(key, use.path, data, notes, effects=key in factors, target=reading.target)
             _targets_as_keys(use, reading.target, read, data, notes)
         if reading.level is not None:
             _level(reading, reading.level, data, notes)
@@ -51,7 +51,7 @@ def continuous(key: str, data: Incomplete) -> str | None:
     return None
 
 
-def _key(key: str, path: str, data: Incomplete, notes: Notes, *, effects: bool) -> None:
+def _key(key: str, path: str, data: Incomplete, notes: Notes, *, effects: bool, target: str = "") -> None:
     if not all(name in data.columns for name in key_columns(key, data.columns)):
         return
     what = "random effects" if effects else "a cluster mean"
@@ -60,19 +60,34 @@ def _key(key: str, path: str, data: Incomplete, notes: Notes, *, effects: bool) 
         remedy = f"use a cluster key; the effect of {number} itself is written + {quote(number)}"
         notes.add(path, f'{what} by "{number}", which is a continuous variable', remedy)
     elif usable(key, data):
-        _size(key, path, data, notes, what, effects=effects)
+        _size(key, path, data, notes, what)
+        if effects:
+            _number(key, path, data, notes, target)
 
 
-def _size(key: str, path: str, data: Incomplete, notes: Notes, what: str, *, effects: bool) -> None:
+def _size(key: str, path: str, data: Incomplete, notes: Notes, what: str) -> None:
     clusters, rows = data.n_clusters(key), len(data.frame)
     if clusters == rows:
         notes.add(path, f'{what} by "{key}": every cluster has one row', "use a key with several rows a cluster")
     elif clusters == 1:
         notes.add(path, f'{what} by "{key}": there is only one cluster', f"leave {quote(key)} out")
-    elif effects and clusters < FEW:
-        finding = f'there are only {clusters} clusters of "{key}"'
+
+
+def _number(key: str, path: str, data: Incomplete, notes: Notes, target: str) -> None:
+    """Whether there are enough clusters with a value of the target to tell how clusters differ, and not too many."""
+    clusters, rows = data.n_clusters(key), len(data.frame)
+    column = data.columns.get(target)
+    seen = clusters if column is None else len(np.unique(data.codes(key)[~column.missing]))
+    if clusters in (1, rows):
+        return
+    where = "" if seen == clusters else f' with a value of "{target}"'
+    finding = f'there are only {seen} clusters of "{key}"{where}'
+    if seen < FEWEST:
         _warn(notes, path, finding, f"consider the fixed effects of {quote(key)} instead of random ones")
-    elif effects and clusters > 0.9 * rows:
+    elif seen < FEW:
+        remedy = "the variance between them rests on its prior too: try another, and pool it by its median"
+        _warn(notes, path, finding, remedy)
+    elif clusters > 0.9 * rows:
         finding = f'"{key}" has {clusters} clusters in {rows} rows'
         _warn(notes, path, finding, "nearly all clusters have one row: their variance is hardly learnt")
 

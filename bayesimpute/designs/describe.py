@@ -2,8 +2,9 @@
 
 bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
 priors of the common ones. Group-specific effects are not shown to it (formulae builds one column per cluster, quadratic
-in time and memory); the priors of their standard deviations follow its rule. Where columns have centres, priors of
-intercepts hold there, so that they do not depend on where a column has its zero, as bambi's do.
+in time and memory); their standard deviations have half-t priors. Where columns have centres, priors of intercepts hold
+there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about the
+observed share (``families/shares.py``), not about one half.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
 ``(1 + x | g)`` independent.
@@ -40,6 +41,8 @@ INFORMATIVE = 1.0
 """Ratio of a cluster's information about its effects to the population's above which a block is centred."""
 SLOPE = 2.5
 """bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
+NU = 3.0
+"""Degrees of freedom of the half-t priors of the standard deviations of group-specific effects."""
 CONSTANT = 1e-12
 """Relative spread of a column that is constant but for rounding."""
 LKJ_ETA = 2.0
@@ -179,12 +182,13 @@ class _Describer:
         return about_means(found, frame, intercept=against or "Intercept" in found.names)
 
     def constant(self, p: Parameter) -> Predictor:
-        assert p.prior is not None
         none, names, priors = np.zeros(0), [], []
         for label in p.labels or (None,):
             unit = self.scale[self.step.place(label)] if p.unit == "scale" else 1.0
             names.append(labelled(p.name, label))
-            priors.append(self.own([p.name], p.prior.affine(unit=1 / unit)).affine(unit=unit))
+            automatic = self.frequency(p, label) or p.prior
+            assert automatic is not None
+            priors.append(self.own([p.name], automatic.affine(unit=1 / unit)).affine(unit=unit))
         return Predictor(
             parameter=p,
             matrix=None,
@@ -204,13 +208,18 @@ class _Describer:
         self, p: Parameter, label: str | None, formula: Formula, matrix: Matrix, columns: np.ndarray
     ) -> list[Prior]:
         """The priors of the common coefficients in the user's units, those that hold at the centres of the columns."""
+        frequency = self.frequency(p, label)
         if p.name != "mu":
-            first = None if p.intercept is None else Prior.of("Normal", self.units(p, label).shift, p.intercept)
+            general = None if p.intercept is None else Prior.of("Normal", self.units(p, label).shift, p.intercept)
+            first = frequency or general
             pairs = zip(matrix.names, spread(columns), strict=True)
             return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
         described = self.bambi(formula, self.step.place(label))
         priors: list[Prior] = []
         for (term, place), about in zip(matrix.terms, matrix.abouts, strict=True):
+            if term == "Intercept" and frequency is not None:
+                priors.append(frequency)
+                continue
             given = described.intercept_term if term == "Intercept" else described.common_terms[term]
             width = place.stop - place.start
             mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
@@ -220,6 +229,17 @@ class _Describer:
                 sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
             priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
         return priors
+
+    def frequency(self, p: Parameter, label: str | None) -> Prior | None:
+        """The prior that says how frequent values are, beside what is added to the predictor anyway."""
+        y, rows = self.y[self.step.place(label)], self.rows[Rows.ALL]
+        if self.target.family.selection is not None:
+            y = np.concatenate([y, np.full(len(rows) - len(y), np.nan)])
+        found, formula = self.target.family.intercept_prior(p.key(label), y), self.target.formulas.get(p.name)
+        if found is None or formula is None or not formula.offsets:
+            return found
+        offsets = self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float)
+        return found.affine(shift=offsets.sum(axis=1).mean())
 
     def slopes(self, columns: np.ndarray, k: int, *, interaction: bool) -> np.ndarray:
         """Standard deviations of the priors of a term's coefficients by bambi's rule, shape (column,)."""
@@ -287,15 +307,16 @@ class _Describer:
         return _Effects(matrix, (columns - centre) / scale, names, centre, scale, units, tuple(priors))
 
     def automatic_sds(self, part: Part, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
-        """Half-normals in the user's units, of each column by bambi's rule, the intercept at the centre of the others.
+        """In the user's units, of each column by its spread, the intercept at the centre of the others.
 
-        Its terms cannot be used: within ``( | g)`` formulae codes interactions as if their margins were there, which
-        lme4 does not.
+        Of ``mu`` half-t about a standard deviation of the target, not bambi's half-normals of 2.5: with few clusters
+        the prior weighs, and theirs is heavy where variances are too large to be true (Gelman 2006, Bayesian Analysis
+        1:515; ``studies/few_clusters.py``).
         """
         p, k = part.parameter, self.step.place(part.label)
         if p.name != "mu":
             return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
-        return [Prior.of("HalfNormal", s) for s in SLOPE * self.scale[k] / spread(columns)]
+        return [Prior.of("HalfStudentT", NU, s) for s in self.scale[k] / spread(columns)]
 
     def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.

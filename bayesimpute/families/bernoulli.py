@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from scipy.special import ndtri, xlog1py, xlogy
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.shares import about_share
 from bayesimpute.families.values import Binary, Values
 
 
@@ -27,6 +29,9 @@ class Bernoulli(Family):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter(name="mu", link=self.link, support="unit"),)
+
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        return about_share(y.sum(), len(y), self.link) if key == "mu" else None
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

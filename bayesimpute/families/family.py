@@ -63,7 +63,7 @@ class Parameter:
         Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
         intercept's normal. None: its formula has no intercept, for a parameter that is `against` it is in its place.
     effects : float
-        The same of the half-normals of its group-specific effects' standard deviations. (Those of ``mu`` are bambi's.)
+        The same of the half-normals of its group-specific effects' standard deviations. (``mu`` has half-t priors.)
     against : str or None
         The parameter with which it is compared: ``mu`` for the cutpoints c of P(y <= k) = F(c_k - mu). Its prior is
         about the centre of that one's columns, as an intercept's is; posteriors have it where the columns are zero.
@@ -267,6 +267,20 @@ class Family(ABC):
         Whoever has code for a likelihood asks for it, and not for the family.
         """
         return self
+
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        """The automatic prior that says how frequent values are, of what `key` names; None: by the general rule.
+
+        Parameters
+        ----------
+        key : str
+            Of a linear predictor, by :meth:`Parameter.key`: the prior is its intercept's at the centre of its columns,
+            on the scale of its link. Of a parameter without a formula: the prior is that parameter's.
+        y : ndarray, shape (row,)
+            Values of the target on its own scale; NaN stands for a unit that was not selected.
+        """
+        del key, y
+        return None
 
     @property
     def selection(self) -> "Selection | None":

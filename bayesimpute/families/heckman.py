@@ -15,6 +15,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Theta
+from bayesimpute.families.shares import about_share
 
 Systematic = Literal["marginal", "selected"]
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
@@ -65,6 +66,14 @@ def about(options: Options, *, hold: Callable[[float], Family], ignorable: Famil
 def together(*, joint: bool) -> tuple[frozenset[str], ...]:
     """Whoever differs in the outcome may differ in selection too."""
     return (frozenset({"mu", SELECTION.name}),) if joint else ()
+
+
+def intercept_prior(outcome: Family, key: str, y: np.ndarray) -> Prior | None:
+    """That of who is selected, and that of an outcome by its values where it is."""
+    selected = ~np.isnan(y)
+    if key == SELECTION.name:
+        return about_share(selected.sum(), len(y), "probit")
+    return outcome.intercept_prior(key, y[selected])
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import log_ndtr
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
@@ -49,6 +50,9 @@ class HeckmanGaussian(Family):
     @property
     def selection(self) -> Selection:
         return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Gaussian())
+
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        return heckman.intercept_prior(Gaussian(), key, y)
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import log_ndtr, ndtri
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
@@ -56,6 +57,9 @@ class HeckmanProbit(Family):
     @property
     def selection(self) -> Selection:
         return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Bernoulli(link="probit"))
+
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        return heckman.intercept_prior(Bernoulli(link="probit"), key, y)
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

@@ -23,7 +23,7 @@ from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number,
 
 ERRORS = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
 """Figures that have a Monte Carlo error."""
-INTERVAL = ("estimate", "conf_low", "conf_high", "method")
+INTERVAL = ("estimate", "median", "conf_low", "conf_high", "method")
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
 
 
@@ -41,10 +41,11 @@ class Pooled:
     covariance : ndarray, shape (term, term)
         Total covariance matrix T = Ū + (1 + 1/m) B.
     variance_components : DataFrame
-        ``group, name, estimate, conf_low, conf_high, method``: arithmetic means over the m fits and how the intervals
-        were made; covariances have none, see `quantities`. No rows for models without random effects.
+        ``group, name, estimate, median, conf_low, conf_high, method``: arithmetic means and medians over the m fits and
+        how the intervals were made; covariances have none, see `quantities`. No rows for models without random effects.
+        With few clusters the fits differ much, and to one side: there the median is nearer to the complete data.
     quantities : DataFrame
-        ``name, group, estimate, conf_low, conf_high, method`` of correlations, ICC and R² (Nakagawa).
+        ``name, group, estimate, median, conf_low, conf_high, method`` of correlations, ICC and R² (Nakagawa).
     monte_carlo : DataFrame
         One row per term: ``term``, the Monte Carlo errors of ``estimate, std_error, conf_low, conf_high, fmi`` and
         ``needed``, the m that its standard error needs; see :mod:`bayesimpute.pooling.montecarlo`. No rows if m is 2.
@@ -164,7 +165,7 @@ class Pooled:
         parts = [f"Pooled over m = {self.m} completed datasets (Rubin's rules; {level} intervals)"]
         parts.append(self.terms.to_string(index=False, float_format=_short))
         if len(self.variance_components):
-            parts.append("Variance components (means over the datasets)")
+            parts.append("Variance components (means and medians over the datasets)")
             parts.append(self.variance_components.to_string(index=False, float_format=_short, na_rep=""))
         if len(self.quantities):
             parts.append(self.quantities.to_string(index=False, float_format=_short, na_rep=""))
@@ -281,13 +282,13 @@ def _check_covariances(covariances: np.ndarray) -> None:
 
 
 def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities: pd.DataFrame) -> pd.DataFrame:
-    """Means over the fits, with the intervals of the variances."""
-    means = np.mean([[c.estimate for c in each] for each in components], axis=0)
-    first = components[0]
-    table = pd.DataFrame({"group": [c.group for c in first], "name": [c.name for c in first], "estimate": means})
+    """Means and medians over the fits, with the intervals of the variances."""
+    values, first = np.array([[c.estimate for c in each] for each in components]), components[0]
+    names = {"group": [c.group for c in first], "name": [c.name for c in first]}
+    table = pd.DataFrame(names | {"estimate": values.mean(axis=0), "median": np.median(values, axis=0)})
     rows = [row for row in quantities.to_dict("records") if row["kind"] == "variance"]
     known = {(row["group"], row["name"]): row for row in rows}
-    for column in INTERVAL[1:]:
+    for column in INTERVAL[2:]:
         found = [known.get((c.group, c.name), {}).get(column) for c in first]
         table[column] = ["" if f is None else f for f in found] if column == "method" else pd.Series(found, dtype=float)
     return table

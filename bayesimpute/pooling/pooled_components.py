@@ -1,4 +1,7 @@
-"""Pooled variances, correlations, ICC and R²: arithmetic means, as mitml gives them, and intervals, which it does not.
+"""Pooled variances, correlations, ICC and R²: arithmetic means, as mitml gives them, with medians and intervals.
+
+Where clusters are few the estimates of the m fits have a long right tail, which draws the mean: the median is named
+beside it (``studies/few_clusters.py``).
 
 Where every fit has a standard error on the scale that suits the quantity (log, Fisher's z, logit), the interval is
 Rubin's on that scale, turned back. Where a fit is at the boundary or close to it (a variance of zero, say), it is made
@@ -25,7 +28,7 @@ FORTH: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
 )
 NAMES = MappingProxyType({"log": "log scale", "fisher_z": "Fisher's z", "logit": "logit scale"})
 POSTERIOR = "mixed posteriors"
-COLUMNS = ("kind", "group", "name", "estimate", "conf_low", "conf_high", "fmi", "method")
+COLUMNS = ("kind", "group", "name", "estimate", "median", "conf_low", "conf_high", "fmi", "method")
 
 
 def pool_quantities(estimates: Sequence[Estimate], level: float) -> pd.DataFrame:
@@ -41,8 +44,8 @@ def pool_quantities(estimates: Sequence[Estimate], level: float) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``kind, group, name, estimate, conf_low, conf_high, fmi, method``; of a quantity without any interval the last
-        four are missing.
+        ``kind, group, name, estimate, median, conf_low, conf_high, fmi, method``; of a quantity without an interval the
+        last four are missing.
     """
     each = list(zip(*(e.quantities for e in estimates), strict=True))
     draws = _Draws(estimates)
@@ -53,7 +56,8 @@ def pool_quantities(estimates: Sequence[Estimate], level: float) -> pd.DataFrame
 def _row(quantity: Sequence[Quantity], place: int, draws: "_Draws", level: float) -> dict[str, Any]:
     first = quantity[0]
     values, errors = np.array([q.estimate for q in quantity]), np.array([q.std_error for q in quantity])
-    row = {"kind": first.kind, "group": first.group, "name": first.name, "estimate": float(values.mean())}
+    row = {"kind": first.kind, "group": first.group, "name": first.name}
+    row |= {"estimate": float(values.mean()), "median": float(np.median(values))}
     if np.isfinite(errors).all():
         found = rubin(FORTH[first.scale](values)[:, None], errors[:, None] ** 2)
         low, high = (float(BACK[first.scale](end)[0]) for end in found.interval(level))

@@ -425,6 +425,13 @@ WARNINGS: dict[str, tuple[pd.DataFrame, Plan, str, str]] = {
     "nothing missing": (FRAME, plan("a ~ b", "y ~ a", *OTHERS), "conditional[a]", '"a" has no missing values'),
     "mostly missing": (_with(y=FRAME["y"].where(FRAME["row"] < 5)), plan("y ~ a"), "conditional[y]", "93% of"),
     "few clusters": (_with(g=FRAME["row"] % 4), plan("y ~ a + (1 | g)"), MU, 'only 4 clusters of "g"'),
+    "not many clusters": (_with(g=FRAME["row"] % 8), plan("y ~ a + (1 | g)"), MU, 'only 8 clusters of "g"'),
+    "not many with values": (
+        _with(g=FRAME["row"] % 12, y=FRAME["y"].where(FRAME["row"] % 12 < 7)),
+        plan("y ~ a + (1 | g)"),
+        MU,
+        'only 7 clusters of "g" with a value of "y"',
+    ),
     "nearly singletons": (_with(g=FRAME["row"].clip(1)), plan("y ~ a + (1 | g)"), MU, "59 clusters in 60 rows"),
     "collinear": (_with(a2=FRAME["a"] * 2 + 1), plan("y ~ a + b + a2"), MU, "a2 is exactly collinear"),
     "sum": (_with(t=FRAME["a"] + FRAME["b"]), plan("y ~ a + b + t"), MU, "t is exactly collinear"),

@@ -13,6 +13,7 @@ from bayesimpute.designs.describe import INFORMATIVE, SEED, spread
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block
 from bayesimpute.families import Bernoulli
+from bayesimpute.families.shares import about_share
 from bayesimpute.formulas import namespace
 from bayesimpute.running.kernel import Workspace
 
@@ -31,7 +32,10 @@ def user_coefficients(design: Design, k: int = 0) -> dict[str, tuple[float, ...]
 def user_sds(block: Block) -> dict[str, float]:
     """The scales of the priors of a block's standard deviations in the user's units."""
     units = [u.unit for u in block.units]
-    return {n: p.args[0] * u / s for n, p, u, s in zip(block.names, block.priors, units, block.scale, strict=True)}
+    return {
+        n: p.parameters["sigma"] * u / s
+        for n, p, u, s in zip(block.names, block.priors, units, block.scale, strict=True)
+    }
 
 
 def bambi_terms(space: Workspace, formula: str, family: str, **options: Any) -> Any:
@@ -50,6 +54,13 @@ def bambi_terms(space: Workspace, formula: str, family: str, **options: Any) -> 
         warnings.simplefilter("ignore")
         model = bambi.Model(formula, frame, family=family, extra_namespace=namespace({}), **options)
     return next(iter(model.parameters.values()))
+
+
+def share_prior(space: Workspace, link: str = "logit") -> tuple[float, ...]:
+    """The prior of a yes/no target's intercept, from its observed values."""
+    target, _ = only(space)
+    y = completed(space, SEED).values[target.name][target.fit_rows]
+    return about_share(y.sum(), len(y), link).args
 
 
 COMMON = [
@@ -80,7 +91,7 @@ GROUPS = [
 @pytest.mark.parametrize("family", ["gaussian", "student_t", "bernoulli"])
 @pytest.mark.parametrize("common", [*(c.replace("np_x", "log(x)") for c in COMMON), *NUMBERS])
 def test_automatic_priors_of_coefficients_are_bambis(family: str, common: str) -> None:
-    """But for intercepts, whose standard deviation does not grow with the distance of the columns from zero."""
+    """But for intercepts: they do not grow with the distance of columns from zero, and say how frequent a label is."""
     if family == "bernoulli" and common in NUMBERS:
         pytest.skip("bambi 0.21 cannot scale these itself: the next test")
     frame = school_frame().assign(x=lambda f: f["x"].abs() + 1)
@@ -91,10 +102,12 @@ def test_automatic_priors_of_coefficients_are_bambis(family: str, common: str) -
     theirs = bambi_terms(space, formula, {"student_t": "t"}.get(family, family))
     expected: dict[str, tuple[float, ...]] = {}
     if theirs.intercept_term is not None:
-        prior = theirs.intercept_term.prior.args
-        spread = 1.5 if family == "bernoulli" else 2.5 * only(space)[1].scale
-        assert float(prior["sigma"]) >= spread * (1 - 1e-12)
-        expected["Intercept"] = float(prior["mu"]), spread
+        prior, spread = theirs.intercept_term.prior.args, 2.5 * only(space)[1].scale
+        if family == "bernoulli":
+            expected["Intercept"] = share_prior(space)
+        else:
+            assert float(prior["sigma"]) >= spread * (1 - 1e-12)
+            expected["Intercept"] = float(prior["mu"]), spread
     for term in theirs.common_terms.values():
         sigma = np.atleast_1d(term.prior.args["sigma"])
         width = term.data.shape[1] if term.data.ndim == 2 else 1
@@ -111,27 +124,29 @@ def test_terms_of_several_columns_get_bambis_rule_column_by_column(common: str) 
     columns = p.matrix.evaluate(completed(space, SEED).columns)[target.fit_rows]
     ours = user_coefficients(design)
     for name, values in zip(p.names, columns.T, strict=True):
-        expected = 1.5 if name == "Intercept" else 1.0 if name.startswith("c") else 1 / values.std()
-        assert ours[name] == (0.0, pytest.approx(expected))
+        if name == "Intercept":
+            assert ours[name] == share_prior(space)
+        else:
+            assert ours[name] == (0.0, pytest.approx(1.0 if name.startswith("c") else 1 / values.std()))
 
 
 @pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
 @pytest.mark.parametrize("groups", GROUPS)
-def test_automatic_priors_of_standard_deviations_are_bambis(family: str, groups: str) -> None:
+def test_automatic_priors_of_standard_deviations_are_a_fraction_of_bambis(family: str, groups: str) -> None:
     name = "b" if family == "bernoulli" else "y"
     formula = f"{name} ~ x + c + {groups}"
     space = workspace(school_frame(), conditional(formula, family=family))
     theirs = bambi_terms(space, formula, family)
     design = only(space)[1]
     for block in design.blocks:
-        assert all(prior.name == "HalfNormal" for prior in block.priors)
+        assert all((prior.name, prior.args[0]) == ("HalfStudentT", 3) for prior in block.priors)
         ours = list(user_sds(block).values())
         expected = [
             [2.5 * design.scale] if term.kind == "intercept" else np.atleast_1d(term.prior.args["sigma"].args["sigma"])
             for key, term in theirs.group_specific_terms.items()
             if key.endswith(f"|{block.factor}")
         ]
-        assert ours == [pytest.approx(v) for v in np.concatenate(expected)]
+        assert ours == [pytest.approx(v / 2.5) for v in np.concatenate(expected)]
 
 
 def test_interactions_without_their_margins_are_coded_as_in_lme4() -> None:
@@ -139,7 +154,7 @@ def test_interactions_without_their_margins_are_coded_as_in_lme4() -> None:
     (block,) = design.blocks
     assert block.names == ("1|school", "c[p]:x|school", "c[q]:x|school", "c[r]:x|school")
     fit = school_frame().dropna(subset="y")
-    expected = [2.5 * fit["y"].std(ddof=0) / np.std(fit["x"] * (fit["c"] == label)) for label in "pqr"]
+    expected = [fit["y"].std(ddof=0) / np.std(fit["x"] * (fit["c"] == label)) for label in "pqr"]
     assert list(user_sds(block).values())[1:] == pytest.approx(expected)
 
 
@@ -317,6 +332,7 @@ def test_blocks_are_centred_where_clusters_say_much(tau: float, size: int, centr
 
 def test_yes_no_targets_are_not_scaled_and_their_link_reaches_bambi() -> None:
     for link in ("logit", "probit"):
-        _, design = only(workspace(school_frame(), conditional("b ~ x", family=Bernoulli(link=link))))
+        space = workspace(school_frame(), conditional("b ~ x", family=Bernoulli(link=link)))
+        _, design = only(space)
         assert (design.centre, design.scale) == (0.0, 1.0)
-        assert user_coefficients(design)["Intercept"] == (0.0, 1.5)
+        assert user_coefficients(design)["Intercept"] == share_prior(space, link)

@@ -23,7 +23,7 @@ from bayesimpute.designs.graph import (
     partial_correlation_priors,
     vectors,
 )
-from bayesimpute.designs.parts import pairs
+from bayesimpute.designs.parts import Block, pairs
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import namespace
 from bayesimpute.plan.conditional import Conditional
@@ -154,19 +154,25 @@ def test_a_vector_of_mixed_priors_is_put_back_in_order() -> None:
     assert draw["mu"][1] == pytest.approx((lower + upper) / 2)
 
 
+def in_users_units(b: Block) -> list[Prior]:
+    """The priors of a block's standard deviations."""
+    return [p.affine(unit=s / u.unit) for p, u, s in zip(b.priors, b.units, b.scale, strict=True)]
+
+
 def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool) -> Any:
     """bambi's own PyMC model on the frame on which ours was described.
 
-    Its priors of intercepts, common and group-specific, grow with the distance of the columns from zero: it has ours.
+    Its priors of intercepts grow with the distance of the columns from zero, and those of standard deviations have
+    another shape: it has ours.
     """
     import bambi
 
     target, design = only(space)
     p = design.predictors[0]
     priors: dict[str, Any] = {
-        f"1|{b.factor}": bambi.Prior("Normal", mu=0, sigma=bambi.Prior("HalfNormal", sigma=2.5 * design.scale))
+        name: bambi.Prior("Normal", mu=0, sigma=bambi.Prior(prior.name, **prior.parameters))
         for b in design.blocks
-        if b.names[0] == f"1|{b.factor}"
+        for name, prior in zip(b.names, in_users_units(b), strict=True)
     }
     if p.intercept is not None:
         mean, sd = p.priors[p.intercept].args

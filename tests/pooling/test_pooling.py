@@ -191,7 +191,8 @@ def test_json_has_the_agreed_keys_and_null_for_infinity() -> None:
         "term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi",
     ]  # fmt: skip
     assert got["terms"][0]["df"] is None
-    assert got["variance_components"] == [{"group": "school", "name": "Intercept~~sex", "estimate": -0.5}]
+    component = {"group": "school", "name": "Intercept~~sex", "estimate": -0.5, "median": -0.5}
+    assert got["variance_components"] == [component]
     assert json.loads(json.dumps(got, allow_nan=False)) == got
 
 
