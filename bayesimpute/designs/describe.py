@@ -2,8 +2,8 @@
 
 bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
 priors of the common ones. Group-specific effects are not shown to it (formulae builds one column per cluster, quadratic
-in time and memory); their standard deviations have half-t priors. Where columns have centres, priors of intercepts hold
-there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about the
+in time and memory); their standard deviations have priors of our own. Where columns have centres, priors of intercepts
+hold there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about the
 observed share (``families/shares.py``), not about one half.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
@@ -42,7 +42,7 @@ INFORMATIVE = 1.0
 SLOPE = 2.5
 """bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
 NU = 3.0
-"""Degrees of freedom of the half-t priors of the standard deviations of group-specific effects."""
+"""Degrees of freedom of the half-t priors of the standard deviations of group-specific effects on a location."""
 CONSTANT = 1e-12
 """Relative spread of a column that is constant but for rounding."""
 LKJ_ETA = 2.0
@@ -309,14 +309,15 @@ class _Describer:
     def automatic_sds(self, part: Part, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
         """In the user's units, of each column by its spread, the intercept at the centre of the others.
 
-        Of ``mu`` half-t about a standard deviation of the target, not bambi's half-normals of 2.5: with few clusters
+        Of locations half-t about a standard deviation of the target, not bambi's half-normals of 2.5: with few clusters
         the prior weighs, and theirs is heavy where variances are too large to be true (Gelman 2006, Bayesian Analysis
-        1:515; ``studies/few_clusters.py``).
+        1:515; ``studies/few_clusters.py``). Of other parameters half-normal: where clusters tell 0 from 1 completely, a
+        long tail would let the deviation run away.
         """
         p, k = part.parameter, self.step.place(part.label)
-        if p.name != "mu":
-            return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
-        return [Prior.of("HalfStudentT", NU, s) for s in self.scale[k] / spread(columns)]
+        if p.unit == "location":
+            return [Prior.of("HalfStudentT", NU, self.scale[k] / s) for s in spread(columns)]
+        return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
 
     def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.

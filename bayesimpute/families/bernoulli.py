@@ -10,7 +10,7 @@ from scipy.special import ndtri, xlog1py, xlogy
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.links import LINKS
-from bayesimpute.families.shares import about_share
+from bayesimpute.families.shares import DEVIATIONS, about_share
 from bayesimpute.families.values import Binary, Values
 
 
@@ -28,7 +28,7 @@ class Bernoulli(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (Parameter(name="mu", link=self.link, support="unit"),)
+        return (Parameter(name="mu", link=self.link, support="unit", effects=DEVIATIONS[self.link]),)
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return about_share(y.sum(), len(y), self.link) if key == "mu" else None

@@ -63,7 +63,7 @@ class Parameter:
         Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
         intercept's normal. None: its formula has no intercept, for a parameter that is `against` it is in its place.
     effects : float
-        The same of the half-normals of its group-specific effects' standard deviations. (``mu`` has half-t priors.)
+        The same of the half-normals of its group-specific effects' standard deviations; locations have half-t priors.
     against : str or None
         The parameter with which it is compared: ``mu`` for the cutpoints c of P(y <= k) = F(c_k - mu). Its prior is
         about the centre of that one's columns, as an intercept's is; posteriors have it where the columns are zero.

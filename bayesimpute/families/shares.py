@@ -14,6 +14,8 @@ from bayesimpute.families.links import LINKS
 
 SPREADS: Mapping[str, float] = {"logit": 2.5, "probit": 1.5}
 """Standard deviations by link. The second is the first on the other scale: logits are about 1.7 times as wide."""
+DEVIATIONS: Mapping[str, float] = {"logit": 1.5, "probit": 0.9}
+"""The same of the half-normals of standard deviations of group-specific effects on a probability."""
 
 
 def about_share(successes: float, trials: float, link: str) -> Prior:

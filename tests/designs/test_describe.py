@@ -139,14 +139,15 @@ def test_automatic_priors_of_standard_deviations_are_a_fraction_of_bambis(family
     theirs = bambi_terms(space, formula, family)
     design = only(space)[1]
     for block in design.blocks:
-        assert all((prior.name, prior.args[0]) == ("HalfStudentT", 3) for prior in block.priors)
+        name, share = ("HalfNormal", 1.5 / 2.5) if family == "bernoulli" else ("HalfStudentT", 1 / 2.5)
+        assert all(prior.name == name and prior.parameters.get("nu", 3) == 3 for prior in block.priors)
         ours = list(user_sds(block).values())
         expected = [
             [2.5 * design.scale] if term.kind == "intercept" else np.atleast_1d(term.prior.args["sigma"].args["sigma"])
             for key, term in theirs.group_specific_terms.items()
             if key.endswith(f"|{block.factor}")
         ]
-        assert ours == [pytest.approx(v / 2.5) for v in np.concatenate(expected)]
+        assert ours == [pytest.approx(v * share) for v in np.concatenate(expected)]
 
 
 def test_interactions_without_their_margins_are_coded_as_in_lme4() -> None:

@@ -191,7 +191,7 @@ def exact_posterior(design: Design, data: Any, *, groups: bool) -> dict[str, tup
     priors = np.diag([p.args[1] ** -2 for p in design.predictors[0].priors])
     nu, scale = design.predictors[1].priors[0].args
     z = np.eye(10)[data["codes_block0"]] if groups else np.zeros((len(y), 1))
-    tau_scale = design.blocks[0].priors[0].args[0] if groups else 1.0
+    tau_nu, tau_scale = design.blocks[0].priors[0].args if groups else (1.0, 1.0)
     spectrum, basis = np.linalg.eigh(z @ z.T)  # in this basis var(y) is diagonal at every sigma and tau
     x, y = basis.T @ x, basis.T @ y
     sigmas = np.exp(np.linspace(np.log(0.15), np.log(2.5), 80))
@@ -203,7 +203,7 @@ def exact_posterior(design: Design, data: Any, *, groups: bool) -> dict[str, tup
     mean = np.einsum("gij,gj->gi", covariance, (y / v) @ x)
     logp = -0.5 * (np.log(v).sum(axis=1) + (y / v) @ y - np.einsum("gi,gij,gj->g", mean, precision, mean))
     logp += 0.5 * np.linalg.slogdet(covariance)[1] - (nu + 1) / 2 * np.log1p((sigma / scale) ** 2 / nu)
-    logp += np.log(sigma) - 0.5 * (tau / tau_scale) ** 2
+    logp += np.log(sigma) - (tau_nu + 1) / 2 * np.log1p((tau / tau_scale) ** 2 / tau_nu)
     squares = [np.diagonal(covariance, axis1=1, axis2=2) + mean**2, sigma[:, None] ** 2, tau[:, None] ** 2]
     table = np.hstack([mean, sigma[:, None], tau[:, None], *squares])
     w = np.exp(logp - logp.max())
