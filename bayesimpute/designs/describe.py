@@ -3,8 +3,8 @@
 bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
 priors of the common ones. Group-specific effects are not shown to it (formulae builds one column per cluster, quadratic
 in time and memory); their standard deviations have priors of our own. Where columns have centres, priors of intercepts
-hold there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about the
-observed share (``families/shares.py``), not about one half.
+hold there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about
+the observed share (``families/shares.py``), not about one half.
 
 bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
 ``(1 + x | g)`` independent.

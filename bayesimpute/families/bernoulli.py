@@ -28,7 +28,7 @@ class Bernoulli(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return (Parameter(name="mu", link=self.link, support="unit", effects=DEVIATIONS[self.link]),)
+        return (Parameter(name="mu", link=self.link, support="unit", effects=DEVIATIONS.get(self.link, 1.0)),)
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return about_share(y.sum(), len(y), self.link) if key == "mu" else None

@@ -21,7 +21,7 @@ SELECTION = "age + marital + (1 | region) + (1 | interviewer)"
 
 
 def survey() -> pd.DataFrame:
-    return simulate_hiv_survey(1, n=600, regions=6, interviewers=24).incomplete
+    return simulate_hiv_survey(1, n=600, regions=12, interviewers=24).incomplete
 
 
 def plan(
