@@ -144,8 +144,8 @@ def x_by_y_and_w(frame: Frame, rng: np.random.Generator) -> dict[str, np.ndarray
 
 
 def simulate(design: Design, seed: int) -> tuple[Frame, Frame]:
-    """The complete data of a replicate, and the same with holes."""
-    rng = np.random.default_rng([8101, seed])
+    """The complete data of a replicate, and the same with holes; no two designs share their random numbers."""
+    rng = np.random.default_rng([8101, list(DESIGNS.values()).index(design), seed])
     complete = design.make(design, rng)
     holes = design.holes(complete, rng)
     return complete, complete.assign(**{name: complete[name].where(~gone) for name, gone in holes.items()})

@@ -9,6 +9,8 @@ label was never seen, or alone; the mean of the imputed share is within 1 / (2 n
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.links import LINKS
 
@@ -20,4 +22,5 @@ DEVIATIONS: Mapping[str, float] = {"logit": 1.5, "probit": 0.9}
 
 def about_share(successes: float, trials: float, link: str) -> Prior:
     """The prior of the linear predictor of a probability, by how often that happened."""
-    return Prior.of("Normal", LINKS[link].link((successes + 0.5) / (trials + 1)), SPREADS[link])
+    centre = LINKS[link].link(np.asarray((successes + 0.5) / (trials + 1)))
+    return Prior.of("Normal", float(centre), SPREADS[link])

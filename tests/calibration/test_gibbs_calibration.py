@@ -2,7 +2,8 @@
 
 Simulation-based calibration as in ``test_sbc.py``, and Geweke's test of the joint distribution (2004, JASA 99:799):
 parameters drawn given data and data given parameters, in turn, must leave the prior as it was. It sees what small
-errors of a sampler do, because they add up; and it sees every mistake that the mutants below make on purpose.
+errors of a sampler do, because they add up; and it sees every mistake that the mutants below make on purpose. It is
+slow; in the default suite ``test_start_at_truth.py`` takes its place.
 """
 
 from collections.abc import Callable, Mapping
@@ -189,6 +190,7 @@ def worst(chain: np.ndarray, truth: np.ndarray) -> float:
     return float(np.abs((chain.mean(axis=0) - truth.mean(axis=0)) / error).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["random slopes", "crossed", "logit", "probit", "student_t"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
     slow = 4 if name == "crossed" else 1  # the two keys' intercepts move against each other
@@ -297,6 +299,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
 def test_mistakes_are_seen(mutant: Mutant) -> None:
     assert geweke("random slopes", mutant=mutant, steps=STEPS // 2) > ERRORS
@@ -316,10 +319,12 @@ LATENT_MUTANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "mutant"), LATENT_MUTANTS.values(), ids=LATENT_MUTANTS.keys())
 def test_mistakes_with_latent_variables_are_seen(name: str, mutant: Mutant) -> None:
     assert geweke(name, mutant=mutant, steps=STEPS // 2) > ERRORS
 
 
+@pytest.mark.slow
 def test_the_sweep_that_is_tampered_with_is_right_otherwise() -> None:
     assert geweke("logit", mutant=Mutant(on=rows_by(right)), steps=STEPS // 2) < ERRORS

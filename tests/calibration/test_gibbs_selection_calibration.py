@@ -106,6 +106,7 @@ def expected(name: str, size: int) -> np.ndarray:
     return np.array(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaussian, strong", "probit, strong"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str, short: None) -> None:
     assert geweke(name) < ERRORS
@@ -135,6 +136,7 @@ def no_prior_of_rho(one: Any) -> None:
 CHANGES = {"selection ignored": everybody_selected, "no prior of rho": no_prior_of_rho}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", CHANGES)
 def test_mistakes_in_what_is_known_are_seen(mistake: str, short: None) -> None:
     assert geweke("gaussian, strong", change=CHANGES[mistake]) > ERRORS

@@ -1,0 +1,121 @@
+"""Every compiled sampler leaves the joint law of parameters and data as it is; mutants of it do not."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import selecting
+import test_gibbs_calibration as plain
+import test_gibbs_selection_calibration as selection
+from start_at_truth import Trial
+from test_gibbs_calibration import ERRORS
+
+from bayesimpute.samplers import ConditionalModel
+from bayesimpute.samplers.gibbs import Gibbs
+
+pytestmark = pytest.mark.long(30)
+
+
+def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
+    """Bounded functions of the state and of both: values, squares, products with one another and with the data."""
+    values, of_data = np.tanh(values), np.tanh(of_data)
+    crossed = np.outer(values, np.concatenate([values[:3], of_data])).ravel()
+    return np.concatenate([values, values**2, crossed])
+
+
+def parts(made: Any, draw: Mapping[str, Any]) -> np.ndarray:
+    """Parameters, and effects of the first and the last clusters."""
+    names = [name for name in ("mu", "selection", "rho", "sigma", "nu") if name in draw]
+    blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.blocks for part in ("_sd", "_corr")]
+    effects = [np.ravel(np.asarray(draw[b.key])[[0, 1, -1]]) for b in made.design.blocks]
+    return np.concatenate([*(np.ravel(draw[name]) for name in names), *blocks, *effects])
+
+
+def trial(name: str, mutant: plain.Mutant | None = None) -> Trial:
+    made, mutant = plain.bed(name), mutant or plain.Mutant()
+    posterior: Any = Gibbs().compile(plain._model(made))
+    data, engine = posterior.held, posterior.engine
+
+    def simulate(draw: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any], np.ndarray]]:
+        nonlocal data
+        y = plain.simulated(made, draw, rng, mutant.noise)
+        seen = y[made.placed.learn_rows] / made.design.scale  # the sampler does not know the others
+        if not mutant.stale or not data:
+            data = made.placed.data(made.matrices, y)
+        told = np.array([seen.mean(), *seen[:3]])
+        return data, lambda found: functions(parts(made, found), told)
+
+    def spoil(posterior: Any) -> None:
+        posterior.engine = engine
+        mutant.posterior(posterior)
+        if mutant.on:
+            tampered = plain.Tampered(posterior.engine, mutant.on)
+            posterior.fitted = tampered.on(posterior.held, posterior.held["y_data"])
+
+    numbers = (lambda _: np.random.default_rng(1)) if mutant.same_numbers else (lambda rng: rng)
+    return Trial(posterior=posterior, simulate=simulate, spoil=spoil, numbers=numbers)
+
+
+def selecting_trial(name: str) -> Trial:
+    made, structure = selection.bed(name), selection.STRUCTURES[name]
+    rng = np.random.default_rng(0)
+
+    def simulate(draw: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any], np.ndarray]]:
+        y, selected = selecting.simulate(made, draw, rng)
+        observed = selected & ~structure.unseen
+        told = np.array([observed.mean(), (y * observed).mean() / made.design.scale, *observed[:2]])
+        data = selecting.with_target(made.placed, observed, structure).data(made.matrices, y)
+        return data, lambda found: functions(parts(made, found), told)
+
+    data, _ = simulate(selection.prior_draw(made.design, rng), rng)
+    return Trial(posterior=Gibbs().compile(ConditionalModel(made.design, data)), simulate=simulate)
+
+
+QUICK = ("random slopes", "crossed", "sigma by two keys", "logit", "logit, rare", "probit", "student_t, crossed")
+QUICKLY_SELECTED = ("gaussian", "probit, correlations near one")
+
+
+def few(names: Mapping[str, Any], quick: tuple[str, ...]) -> list[Any]:
+    """Some in the default suite, the others in the slow one."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", few(plain.STRUCTURES, QUICK))
+def test_sweeps_leave_the_joint_law_as_it_is(name: str) -> None:
+    assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
+
+
+@pytest.mark.parametrize("name", few(selection.STRUCTURES, QUICKLY_SELECTED))
+def test_sweeps_of_selection_models_leave_it_too(name: str) -> None:
+    assert np.abs(selecting_trial(name).errors(replicates=500)).max() < ERRORS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", plain.STRUCTURES)
+def test_many_sweeps_do_not_change_it(name: str) -> None:
+    assert np.abs(trial(name).errors(replicates=10_000, sweeps=4)).max() < ERRORS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", selection.STRUCTURES)
+def test_many_sweeps_of_selection_models_do_not_change_it(name: str) -> None:
+    assert np.abs(selecting_trial(name).errors(replicates=5000)).max() < ERRORS
+
+
+MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS
+SMALL = [name for name in MUTANTS if name.endswith(("noise", "again", "prior of coefficients"))]
+"""Mistakes that move a mean by less than a tenth of its standard deviation."""
+
+
+@pytest.mark.parametrize("mistake", few(MUTANTS, tuple(MUTANTS.keys() - SMALL)))
+def test_mistakes_are_seen(mistake: str) -> None:
+    name, mutant = MUTANTS[mistake]
+    replicates = 4000 if mistake in SMALL else 400
+    assert np.abs(trial(name, mutant).errors(replicates=replicates, sweeps=4)).max() > ERRORS
+
+
+def test_a_forgotten_prior_of_rho_is_seen() -> None:
+    found = selecting_trial("gaussian, strong")
+    found.spoil = selection.no_prior_of_rho
+    assert np.abs(found.errors(replicates=800)).max() > ERRORS
