@@ -11,7 +11,6 @@ slope^2 / sigma_y^2 with the cell's own total slope, fixed, random and interacti
 """
 
 import numpy as np
-from scipy.linalg import cho_solve, solve_triangular
 
 from bayesimpute.compatible.factors import Factor, Scenario
 
@@ -102,24 +101,40 @@ def _joint(
     sd: np.ndarray,
     noise: np.ndarray,
 ) -> np.ndarray:
+    # Blocks of one shape are drawn at once: matrices of a few cells cost less than the calls that handle them.
     affected = scenario.affected
-    members = _members(affected.block_of_cell, affected.blocks)
-    rows = [_members(affected.block[f.at], affected.blocks) for f in scenario.factors]
+    holders = [affected.block_of_cell, *(affected.block[f.at] for f in scenario.factors)]
+    places = [_Places(block, affected.blocks) for block in holders]
     weights = [_weights(f) for f in scenario.factors]
     drawn = cells.copy()
-    for b, mine in enumerate(members):
-        precision = np.diag(sd[mine] ** -2.0)
+    for blocks in _alike(places):
+        mine, *rows = [place.of(blocks) for place in places]
+        precision = sd[mine][:, :, None] ** -2.0 * np.eye(mine.shape[1])
         pull = (mean[mine] - cells[mine]) / sd[mine] ** 2
         for slope, (weight, residual), at in zip(slopes, weights, rows, strict=True):
-            s = slope[at[b], : len(mine)]
-            precision += (s.T * weight[at[b]]) @ s
-            pull += s.T @ residual[at[b]]
+            across = slope[at][:, :, : mine.shape[1]].transpose(0, 2, 1)
+            precision += (across * weight[at][:, None, :]) @ across.transpose(0, 2, 1)
+            pull += (across @ residual[at][:, :, None])[:, :, 0]
         root = np.linalg.cholesky(precision)
-        drawn[mine] += cho_solve((root, True), pull) + solve_triangular(root, noise[mine], lower=True, trans=1)
+        half = np.linalg.solve(root, pull[:, :, None]) + noise[mine][:, :, None]
+        drawn[mine] += np.linalg.solve(root.transpose(0, 2, 1), half)[:, :, 0]
     return drawn
 
 
-def _members(block: np.ndarray, blocks: int) -> list[np.ndarray]:
+class _Places:
     """The places of each block's members, in their order: the k-th cell of a block is the one of pass k."""
-    order = np.argsort(block, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(block, minlength=blocks))[:-1])
+
+    def __init__(self, block: np.ndarray, blocks: int) -> None:
+        self.order = np.argsort(block, kind="stable")
+        self.sizes = np.bincount(block, minlength=blocks)
+        self.first = np.cumsum(self.sizes) - self.sizes
+
+    def of(self, blocks: np.ndarray) -> np.ndarray:
+        """Those of blocks of one size, shape (block, member)."""
+        return self.order[self.first[blocks][:, None] + np.arange(int(self.sizes[blocks[0]]))]
+
+
+def _alike(places: list[_Places]) -> list[np.ndarray]:
+    """The blocks by their numbers of cells and of rows in each factor: their matrices can be stacked."""
+    kind = np.unique(np.stack([place.sizes for place in places], axis=1), axis=0, return_inverse=True)[1]
+    return [np.flatnonzero(kind == k) for k in range(int(kind.max()) + 1)]

@@ -3,7 +3,8 @@
 * :mod:`.asked` reads the analyses and finds everything that is wrong with them;
 * :mod:`.variable_roles` says what each variable is to them: its role, its level, what is missing;
 * :mod:`.auxiliaries` looks for variables outside of the analyses that help;
-* :mod:`.compatible_plans` and :mod:`.recipes` write the models, in the two modes;
+* :mod:`.compatible_plans` and :mod:`.recipes` write the models, in the two modes, and :mod:`.beside_selection` what the
+  recipes lack for selection models;
 * :mod:`.suggested_model` makes one model of pieces, and :mod:`.commented_toml` the document.
 
 The plan is a start: read its comments, and change what you know better. To add a mode, write a module like
@@ -78,7 +79,7 @@ def suggest(
     mode : {"compatible", "fcs"}
         "compatible": imputations are drawn from the analysis itself times models of the covariates, right for
         whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
-        Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up.
+        Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection models are better in "compatible".
     auxiliary : list of str, "auto" or None
         Variables outside of the analysis that help to impute; "auto" takes those with a correlation of at least .1
         with an incomplete variable or its missingness.
@@ -112,7 +113,8 @@ def suggest(
     general = most_general(asked)
     models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
-    scene = Scene(data=everything, models=models, extra=extra)
+    selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
+    scene = Scene(data=everything, models=models, extra=extra, selections=selections)
     problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode)]
     if problems:
         raise PlanError(problems)

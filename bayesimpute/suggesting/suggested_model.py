@@ -67,10 +67,14 @@ def means(scene: Scene, names: Iterable[str], keys: Iterable[str]) -> list[Piece
 
 
 def intercepts(scene: Scene, target: str) -> list[str]:
-    """The cluster keys by which a target has a random intercept: all at level 1, the coarser ones at level 2."""
+    """The cluster keys by which a target has a random intercept: all at level 1, the coarser ones at level 2.
+
+    Those that move its selection only are left out.
+    """
     level, rows = scene.level(target), len(scene.data.frame)
     keys = [k for k in scene.keys if scene.data.n_clusters(k) < rows] if level is None else scene.coarser(level)
-    return [key for key in keys if scene.seen(target, key) > 1]
+    only = scene.excluded(target)
+    return [key for key in keys if scene.seen(target, key) > 1 and not only & {key, *key.split(":")}]
 
 
 def plain_groups(scene: Scene, target: str) -> list[str]:

@@ -46,6 +46,8 @@ class Scene:
         The most general model of each outcome.
     extra : frozenset of str
         Columns of the analyses' other formulas, such as that of selection.
+    selections : mapping of str to Formula
+        Who is observed, of each outcome with a selection model.
     auxiliaries : tuple of str
         Variables that are in no analysis and help to impute.
     """
@@ -53,6 +55,7 @@ class Scene:
     data: Incomplete
     models: Mapping[str, Formula]
     extra: frozenset[str] = frozenset()
+    selections: Mapping[str, Formula] = field(default_factory=dict)
     auxiliaries: tuple[str, ...] = ()
     _means: dict[tuple[str, str], bool] = field(default_factory=dict)
     _filled: dict[str, np.ndarray] = field(default_factory=dict)
@@ -85,6 +88,12 @@ class Scene:
     def variables(self) -> tuple[str, ...]:
         """Outcomes, covariates and auxiliary variables."""
         return (*self.outcomes, *self.covariates, *self.auxiliaries)
+
+    def excluded(self, name: str) -> frozenset[str]:
+        """The variables and cluster keys that move the selection of an outcome and not the outcome."""
+        if name not in self.selections:
+            return frozenset()
+        return self.selections[name].needs - self.models[name].names - {name}
 
     def level(self, name: str) -> str | None:
         """The cluster key within which a variable is constant; None for level 1."""

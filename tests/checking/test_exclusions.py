@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from bayesimpute import Conditional, Plan, check, impute
-from bayesimpute.base.errors import Problem, Severity
+from bayesimpute.base.errors import Problem, Severity, errors
 from bayesimpute.checking.exclusions import exclusions
 from bayesimpute.data.simulation import simulate_hiv_survey
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import parse
-from bayesimpute.plan.options import Run
+from bayesimpute.plan.options import Derived, Run
 
 OUTCOME = "hiv ~ age + marital + (1 | region)"
 SELECTION = "age + marital + (1 | region) + (1 | interviewer)"
@@ -166,10 +166,10 @@ def test_two_selection_models_in_each_others_formulas() -> None:
         target="income", family="heckman_gaussian", formulas={"mu": "income ~ age + hiv", "selection": "age + wealth"}
     )
     hiv = plan("hiv ~ age + income").conditionals[0]
-    both = found(Plan(conditionals=(hiv, income)), frame)
+    both = errors(found(Plan(conditionals=(hiv, income)), frame))
     assert ["have each other in their formulas" in p.finding for p in both] == [True]
     one_way = Conditional(
-        target="income", family="heckman_gaussian", formulas={**income.formulas, "mu": "income ~ age"}
+        target="income", family="heckman_gaussian", formulas={**income.formulas, "mu": "income ~ age + observed(hiv)"}
     )
     assert found(Plan(conditionals=(hiv, one_way)), frame) == []
 
@@ -188,3 +188,53 @@ def test_exclusions_are_found_by_their_variables() -> None:
 def test_a_number_takes_the_family_for_numbers() -> None:
     (problem,) = [p for p in found(plan(family=HeckmanGaussian())) if "family" in p.path] or [None]
     assert problem is None  # 0/1 numbers are numbers too
+
+
+# Models that stand beside a selection model in chained equations ------------------------------------------------------
+
+AGE = "age ~ hiv + marital + (1 | region)"
+
+
+def beside(formula: str, frame: pd.DataFrame, **more: Any) -> list[Problem]:
+    """What is said of the model of age beside the selection model of hiv."""
+    chained = (*plan(selection=f"hivconsent ~ {SELECTION}").conditionals, Conditional.of(formula))
+    return found(Plan(conditionals=chained, **more), frame)
+
+
+def survey_without_ages() -> pd.DataFrame:
+    frame = survey()
+    return frame.assign(age=frame["age"].mask(np.arange(len(frame)) % 5 == 0).astype(float))
+
+
+def test_covariates_beside_a_selection_model_should_know_who_was_selected() -> None:
+    frame = survey_without_ages()
+    for formula in (AGE, "age ~ marital + (1 | region)"):
+        (warning,) = beside(formula, frame)
+        assert warning.path == "conditional[age].formulas" and warning.severity is Severity.WARNING
+        assert "does not know who was selected" in warning.finding
+        assert "add observed(hiv), or make the selection model a [[substantive]] one" in warning.remedy
+
+
+@pytest.mark.parametrize("term", ["observed(hiv)", "hivconsent", "cluster_mean(observed(hiv), region)", "unseen"])
+def test_any_way_of_saying_who_was_selected_will_do(term: str) -> None:
+    unseen = Derived(name="unseen", expression="1 - observed(hiv)")
+    assert beside(f"age ~ hiv + marital + {term}", survey_without_ages(), derived=(unseen,)) == []
+
+
+def test_what_the_selection_model_does_not_read_goes_without_the_indicator() -> None:
+    assert beside("wealth ~ hiv + marital", survey().assign(wealth=survey_without_ages()["age"])) == []
+
+
+def test_an_indicator_that_no_data_identify() -> None:
+    frame = survey()
+    frame = frame.assign(age=frame["age"].where(frame["hiv"].notna()).astype(float))
+    (warning,) = beside(AGE, frame)
+    assert warning.severity is Severity.WARNING and "nothing tells how it goes with observed(hiv)" in warning.finding
+    assert '"age" is never observed where "hiv" is missing' in warning.finding
+    assert "[[substantive]]" in warning.remedy and "add observed" not in warning.remedy
+
+
+def test_compatible_plans_need_no_indicator() -> None:
+    selected = plan().conditionals
+    made = Plan(substantive=selected, conditionals=(Conditional.of("age ~ marital + (1 | region)"),))
+    assert found(made, survey_without_ages()) == []

@@ -387,6 +387,53 @@ def test_selection_models_keep_their_selection(school: pd.DataFrame) -> None:
         assert Plan.from_toml(made.toml) == made.plan
 
 
+def selected(school: pd.DataFrame, mode: str) -> Suggestion:
+    """popular goes by sex and size; who is asked goes by noise and the visitor, too."""
+    formulas = {
+        "mu": "popular ~ sex + size + (1 | school)",
+        "selection": "asked ~ sex + noise + size + (1 | school) + (1 | visitor)",
+    }
+    frame = school.assign(visitor=np.arange(len(school)) % 12)
+    made = suggest(Conditional(target="popular", family="heckman_gaussian", formulas=formulas), frame, mode=mode)
+    assert check(made.plan, frame) == []
+    return made
+
+
+def test_chained_equations_leave_exclusion_variables_out_of_the_outcome(school: pd.DataFrame) -> None:
+    made = selected(school, "fcs")
+    reads = parse(model(made, "popular")).names
+    assert not {"noise", "visitor"} & reads and {"sex", "size", "school"} <= reads
+    assert "Left out, as moving selection only (exclusion variables): noise, visitor" in comment(made, "popular")
+    assert {"noise", "visitor"} <= parse(model(made, "sex")).names
+
+
+def test_chained_equations_beside_a_selection_model_know_who_was_selected(school: pd.DataFrame) -> None:
+    made = selected(school, "fcs")
+    assert "observed(popular)" in model(made, "sex")
+    assert "cluster_mean(observed(popular), school)" in model(made, "size")
+    assert "observed(" not in model(made, "popular")
+
+
+def test_an_indicator_that_no_data_identify_is_not_suggested(school: pd.DataFrame) -> None:
+    formulas = {"mu": "popular ~ sex", "selection": "sex + noise"}
+    asked = Conditional(target="popular", family="heckman_gaussian", formulas=formulas)
+    frame = school.assign(sex=school["sex"].where(school["popular"].notna()))
+    made = suggest(asked, frame, mode="fcs")
+    assert "observed(" not in model(made, "sex")
+    assert "No observed(popular): sex tells of one of its values only" in comment(made, "sex")
+    assert '"sex" is never observed where "popular" is missing' in opening(made)
+
+
+def test_selection_models_are_suggested_in_compatible_plans_by_default(school: pd.DataFrame) -> None:
+    made = selected(school, "compatible")
+    (outcome,) = made.plan.substantive
+    assert outcome.formulas["mu"] == "popular ~ sex + size + (1 | school)"
+    assert not any("popular" in parse(c.formulas["mu"]).names for c in made.plan.conditionals)
+    formulas = {"mu": "popular ~ sex", "selection": "sex + noise"}
+    plain = suggest(Conditional(target="popular", family="heckman_gaussian", formulas=formulas), school)
+    assert [c.target for c in plain.plan.substantive] == ["popular"]
+
+
 def test_logistic_mixed_analyses_are_fitted_by_maximum_likelihood(school: pd.DataFrame) -> None:
     made = suggest("sex ~ popular + (1 | school)", school)
     (analysis,) = made.plan.analyses
