@@ -68,8 +68,8 @@ def convergence(found: "Diagnosis") -> str:
     names = ["r_hat", "ess_bulk", "ess_tail"]
     figures = pd.concat([found.parameters[names], found.imputed[names]]).to_numpy(dtype=float)
     parts = [
-        f"Convergence was judged by R-hat and effective sample size, ESS {see('vehtari2021')}, by divergences of the "
-        "sampler and by the autocorrelation of successive imputations."
+        f"Convergence was judged by R-hat, against what chance makes of it, and by effective sample size, ESS "
+        f"{see('vehtari2021')}, by divergences of the sampler and by the autocorrelation of successive imputations."
     ]
     if not np.isnan(figures).all():
         r_hat, (_, bulk, tail) = np.nanmax(figures[:, 0]), np.nanmin(figures, axis=0)
@@ -79,7 +79,7 @@ def convergence(found: "Diagnosis") -> str:
             f"at least {tail:.0f}."
         )
     parts.append(f"{found.divergences} of {counted(found.transitions, 'transition')} after warm-up diverged.")
-    parts.append(f"Verdict: {found.verdict}")
+    parts.append(f"Verdict: {found.sentence}")
     return "\n\n".join([" ".join(parts), *[bullets(found.reasons)] * bool(found.reasons)])
 
 
