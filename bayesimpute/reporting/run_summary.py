@@ -57,8 +57,8 @@ def _steps(imputed: "Result") -> str:
         why = "with one incomplete variable the loop is ordinary Markov chain Monte Carlo"
     else:
         why = (
-            "chosen in warm-up so that the parameters' autocorrelation with the data held fixed was below "
-            f"{TARGET_AUTOCORRELATION}, at most {MOST_STEPS}"
+            "chosen in warm-up so that the autocorrelation of parameters and of some clusters' effects with the data "
+            f"held fixed was below {TARGET_AUTOCORRELATION}, at most {MOST_STEPS}"
         )
     return f"transitions of the sampler a visit: {', '.join(shown)} ({why})"
 
