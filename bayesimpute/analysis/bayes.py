@@ -12,8 +12,9 @@ one prior and may be mixed. Chains also adapt on the reference, and go on from t
 outcomes are not flat, by design of bambi: on the logit scale Normal(0, 1) for the effect of a standard deviation or
 of a category.
 
-**Length.** Chains are run on in batches until R-hat and bulk ESS of every parameter are good enough or :data:`MOST`
-draws are made. ``from_draws.py`` makes an estimate of the draws and says what is wrong with them.
+**Length.** Chains are run on in batches until the chains of every parameter are in one place and its bulk ESS is
+good enough, or :data:`MOST` draws are made. ``from_draws.py`` makes an estimate of the draws and says what is wrong
+with them.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """From the draws of a Bayesian fit to an estimate, and whether the draws are good enough.
 
-The thresholds are those by which imputation runs are judged (:mod:`bayesimpute.diagnosis.remedies`).
+The rule is that by which imputation runs are judged (:mod:`bayesimpute.numerics.chains`).
 """
 
 from collections.abc import Iterator
@@ -58,15 +58,17 @@ class Sampled:
 
 
 def good_enough(sampled: Sampled) -> bool:
-    """Whether R-hat and the bulk ESS of every parameter are as they should be."""
+    """Whether the chains of every parameter are in one place, and its bulk ESS is as it should be."""
     return not (_unmixed(sampled) or _few(sampled))
 
 
 def _unmixed(sampled: Sampled) -> dict[str, float]:
-    """R-hat of the parameters for which it is too high."""
-    from bayesimpute.numerics.chains import R_HAT
+    """R-hat of the parameters that never move, hardly move, or whose chains are in different places."""
+    from bayesimpute.numerics.chains import immobile, stuck, unmixed
 
-    return {n: r for n, r in zip(sampled.design.names, sampled.figures["r_hat"], strict=True) if not r < R_HAT}
+    figures = sampled.figures
+    failing = stuck(figures) | immobile(figures) | unmixed(figures)
+    return {n: r for n, r, fails in zip(sampled.design.names, figures["r_hat"], failing, strict=True) if fails}
 
 
 def _few(sampled: Sampled) -> dict[str, float]:
@@ -78,7 +80,7 @@ def _few(sampled: Sampled) -> dict[str, float]:
 
 def _messages(sampled: Sampled) -> Iterator[str]:
     """What is wrong with the draws."""
-    from bayesimpute.numerics.chains import ESS, R_HAT
+    from bayesimpute.numerics.chains import ESS
 
     transitions = len(sampled.flat)
     if sampled.divergences:
@@ -88,7 +90,10 @@ def _messages(sampled: Sampled) -> Iterator[str]:
         )
     unmixed, few = _unmixed(sampled), _few(sampled)
     if unmixed:
-        yield f"R-hat is up to {max(unmixed.values()):.3f} ({', '.join(unmixed)}), below {R_HAT} is needed{_SIMPLER}"
+        yield (
+            f"R-hat is up to {max(unmixed.values()):.3f} ({', '.join(unmixed)}): the chains are in different places or "
+            f"hardly move{_SIMPLER}"
+        )
     if few:
         yield (
             f"bulk ESS is down to {min(few.values()):.0f} of {transitions} draws ({', '.join(few)}), above {ESS} is "

@@ -53,7 +53,9 @@ class Outcome(Enum):
     """How a run ended; the value is the message."""
 
     CONVERGED = "The chains have converged."
-    NOT_CONVERGED = "The chains have not converged: do not use these imputations yet."
+    NEARLY = "The chains have nearly converged: they do not contradict each other, but are too short."
+    NOT_CONVERGED = "The chains have not converged: do not use these imputations."
+    UNDECIDED = "It cannot be told whether the chains have converged."
     NOTHING_MISSING = "There are no missing values: nothing to impute."
 
 

@@ -47,5 +47,5 @@ def analyses_of_plan(imputed: "MultiplyImputed") -> "dict[str, Analyses]":
 
 
 def code(found: "Diagnosis") -> int:
-    """The exit code: 0 converged, 3 not."""
+    """The exit code: 0 converged, 3 not or only nearly: the text and the JSON say which."""
     return 0 if found.converged is True else 3

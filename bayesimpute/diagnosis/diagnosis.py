@@ -18,15 +18,20 @@ import pandas as pd
 from bayesimpute.base.errors import Outcome
 from bayesimpute.base.tables import records
 from bayesimpute.diagnosis import remedies
-from bayesimpute.numerics.chains import autocorrelations, dependent, judged
+from bayesimpute.numerics.chains import Verdict, autocorrelations, dependent, judged, sweeps_for
 from bayesimpute.pooling import Analyses
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
 
-UNDECIDED = "It cannot be told whether the chains have converged."
-PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "ess_bulk", "ess_tail")
-IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "ess_bulk")
+SENTENCES = {
+    Verdict.CONVERGED: Outcome.CONVERGED,
+    Verdict.NEARLY: Outcome.NEARLY,
+    Verdict.REFUSED: Outcome.NOT_CONVERGED,
+    Verdict.UNDECIDED: Outcome.UNDECIDED,
+}
+PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail")
+IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,22 +40,30 @@ class Diagnosis:
 
     Parameters
     ----------
-    converged : bool or None
-        The verdict; None if there are too few draws to tell.
+    verdict : Verdict
+        ``"converged"``; ``"nearly"``: the chains do not contradict each other but are too short; ``"do not use"``: they
+        are in different places, stand still or diverge; ``"undecided"``: there are too few draws to tell.
+    more : int
+        Where it is "nearly": new sweeps of each chain that should do, the earlier ones counted as warm-up:
+        ``imputed.extend(more)``; otherwise 0.
     reasons : tuple of str
-        Why it is not True, each with the remedy.
+        Why it is not "converged", each with the remedy.
     divergences, transitions : int
         Divergent transitions of the samplers after warm-up, and all of them.
     parameters : DataFrame
-        One row a parameter: ``target, parameter, mean, sd, r_hat, ess_bulk, ess_tail, mcse`` (MCSE of the mean).
+        One row a parameter: ``target, parameter, mean, sd, r_hat, chance, ess_bulk, ess_tail, ess_half, mcse, still``:
+        ``chance`` is the probability that, of all quantities of a run whose chains are in one place, the chains of any
+        are as far apart as these; ``ess_half`` the ESS within half a chain, ``mcse`` that of the mean, ``still`` the
+        number of chains in which it never moved.
     imputed : DataFrame
-        One row a target and statistic (mean, sd, ...) of its imputed values in each sweep: ``target, statistic, mean,
-        sd, r_hat, ess_bulk, ess_tail, mcse, autocorrelation, autocorrelation_se``. What never varies has NaN.
+        One row a target and statistic (mean, sd, ...) of its imputed values in each sweep: ``target, statistic``, the
+        same figures, ``autocorrelation, autocorrelation_se``. What never varies has NaN.
     estimates : DataFrame
         One row a coefficient of each analysis: ``analysis`` (from 1), ``term, autocorrelation, autocorrelation_se``.
     """
 
-    converged: bool | None
+    verdict: Verdict
+    more: int
     reasons: tuple[str, ...]
     divergences: int
     transitions: int
@@ -59,16 +72,20 @@ class Diagnosis:
     estimates: pd.DataFrame
 
     @property
-    def verdict(self) -> str:
-        """The verdict in a sentence."""
-        if self.converged is None:
-            return UNDECIDED
-        return (Outcome.CONVERGED if self.converged else Outcome.NOT_CONVERGED).value
+    def converged(self) -> bool | None:
+        """Whether the verdict is "converged"; None if there are too few draws to tell."""
+        return None if self.verdict is Verdict.UNDECIDED else self.verdict is Verdict.CONVERGED
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        more = f" About {self.more} more sweeps would do." if self.more else ""
+        return SENTENCES[self.verdict].value + more
 
     @property
     def summary(self) -> str:
         """The verdict with its reasons and the number of divergences."""
-        lines = [self.verdict, *(f"- {reason}" for reason in self.reasons)]
+        lines = [self.sentence, *(f"- {reason}" for reason in self.reasons)]
         if self.divergences:
             lines.append(f"Divergences after warm-up: {self.divergences} of {self.transitions} transitions.")
         return "\n".join(lines)
@@ -77,6 +94,8 @@ class Diagnosis:
         """Plain values for ``json.dumps``; what is not defined is None."""
         return {
             "converged": self.converged,
+            "verdict": self.verdict.value,
+            "more": self.more,
             "divergences": self.divergences,
             "parameters": records(self.parameters.loc[:, list(PARAMETER_KEYS)]),
             "imputed": records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
@@ -104,9 +123,12 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     Returns
     -------
     Diagnosis
-        Converged if, for every parameter and every summary of imputed values that varies, R-hat is below 1.01 and bulk
-        and tail ESS are above 400; at most 0.1 % of the transitions diverge; and no autocorrelation is above .1 by more
-        than chance can make it (see :func:`bayesimpute.numerics.chains.autocorrelation`). With one chain its halves are
+        By the rule of :mod:`bayesimpute.numerics.chains`. *Do not use*: the chains of a parameter, or of a summary of
+        imputed values, are in different places (R-hat above 1.01, and further apart than chance makes any of the run's
+        quantities but once in 200 runs), one never moved or hardly moves, or more than 0.1 % of the transitions
+        diverge. *Nearly*: otherwise, if bulk or tail ESS is not above 400, or an autocorrelation of successive
+        imputations is above .1 by more than chance can make it
+        (:func:`bayesimpute.numerics.chains.autocorrelation`). *Converged*: otherwise. With one chain its halves are
         compared.
     """
     schedule = json.loads(imputed.tree.attrs["schedule"])
@@ -114,7 +136,7 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     draws = max(0, min(done) - schedule["base"])
     parameters, values = _parameters(imputed, draws), _imputed(imputed, draws)
     divergences, transitions = _transitions(imputed)
-    verdict = judged(
+    rule = judged(
         list(parameters.values()),
         list(values.values()),
         thin=schedule["thin"],
@@ -122,12 +144,17 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
         transitions=transitions,
     )
     estimates = _estimates(analyses)
-    tables = _table(parameters, "parameter", verdict.parameters), _table(values, "statistic", verdict.imputed)
+    tables = _table(parameters, "parameter", rule.parameters), _table(values, "statistic", rule.imputed)
+    undecided = rule.verdict is Verdict.UNDECIDED
+    wanted = draws if undecided else sweeps_for(draws, *tables, estimates)
     found = remedies.divergent(divergences, transitions)
-    found += [remedies.too_few(draws)] if verdict.converged is None else remedies.mixing(*tables, draws)
+    found += [remedies.too_few(draws)] if undecided else remedies.mixing(*tables, draws, wanted)
     found += remedies.dependences(tables[1], estimates)
+    close = rule.verdict is Verdict.CONVERGED and dependent(estimates).any()
+    verdict = Verdict.NEARLY if close else rule.verdict
     return Diagnosis(
-        converged=verdict.converged and not dependent(estimates).any(),
+        verdict=verdict,
+        more=wanted if verdict is Verdict.NEARLY else 0,
         reasons=tuple(found),
         divergences=divergences,
         transitions=transitions,

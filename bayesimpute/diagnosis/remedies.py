@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from bayesimpute.numerics import chains
-from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, R_HAT
+from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
 
 
 def divergent(divergences: int, transitions: int) -> list[str]:
@@ -30,16 +30,21 @@ def too_few(draws: int) -> str:
     )
 
 
-def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int) -> list[str]:
-    """What R-hat and ESS say of the parameters and of the imputed values of each target."""
-    found = []
+def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: int) -> list[str]:
+    """What R-hat and ESS say of the parameters and of the imputed values of each target.
+
+    `wanted` are the kept sweeps a chain that should do, instead of `draws`.
+    """
+    found, more = [], f"give more sweeps, about {wanted} instead of {draws} (run.sweeps, or extend())"
     for target, rows in parameters.groupby("target", sort=False):
         stuck = rows.loc[chains.stuck(rows), "parameter"]
         if not stuck.empty:
-            found.append(f"{target}: {_listed(stuck)} never moved or is not a number; look at its prior and its scale")
-        found += _judged(f"{target}: ", rows, draws, "parameter")
+            found.append(
+                f"{target}: {_listed(stuck)} never moved in a chain or is not a number; look at its prior and its scale"
+            )
+        found += _judged(f"{target}: ", rows, more, "parameter")
     for target, rows in values.groupby("target", sort=False):
-        found += _judged(f"{target}, imputed values: ", rows, draws, "statistic")
+        found += _judged(f"{target}, imputed values: ", rows, more, "statistic")
     return found
 
 
@@ -57,23 +62,31 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
     return found
 
 
-def _judged(place: str, rows: pd.DataFrame, draws: int, label: str) -> list[str]:
-    """A sentence for R-hat and one for ESS."""
+def _judged(place: str, rows: pd.DataFrame, more: str, label: str) -> list[str]:
+    """A sentence for each of: chains in different places, chains that hardly move, and ESS."""
     found = []
-    high, low = rows.loc[chains.unmixed(rows)], rows.loc[chains.scarce(rows)]
+    high, slow, low = (rows.loc[part(rows)] for part in (chains.unmixed, chains.immobile, chains.scarce))
     if not high.empty:
-        simpler = ", or a simpler random part" if any("|" in name for name in high[label]) else ""
         found.append(
-            f"{place}R-hat is up to {_shown(max(high['r_hat']))} ({_listed(high[label])}), below {R_HAT} is needed; "
-            f"give more warm-up and more sweeps (run.warmup, run.sweeps, or extend()){simpler}"
+            f"{place}the chains are in different places, further apart than by chance: R-hat is up to "
+            f"{_shown(max(high['r_hat']))} ({_listed(high[label])}), {R_HAT} at most would do no harm; give more "
+            f"warm-up and more sweeps (run.warmup, run.sweeps, or extend()){_simpler(high[label])}"
+        )
+    if not slow.empty:
+        found.append(
+            f"{place}the chains hardly move: {_listed(slow[label])} with {min(slow['ess_half']):.1f} effective draws "
+            f"in half a chain, at least {FEWEST_EFFECTIVE} are needed to tell whether chains meet; give more sweeps "
+            f"(run.sweeps, or extend()){_simpler(slow[label])}"
         )
     if not low.empty:
         fewest = chains.least_ess(low).min()
-        found.append(
-            f"{place}ESS is down to {fewest:.0f} ({_listed(low[label])}), above {ESS} is needed; give more sweeps, "
-            f"about {_sweeps(draws, fewest)} instead of {draws} (run.sweeps)"
-        )
+        found.append(f"{place}ESS is down to {fewest:.0f} ({_listed(low[label])}), above {ESS} is needed; {more}")
     return found
+
+
+def _simpler(names: Iterable[str]) -> str:
+    """The remedy for random effects."""
+    return ", or a simpler random part" if any("|" in name for name in names) else ""
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -81,13 +94,6 @@ def _listed(names: Iterable[str]) -> str:
     names = list(dict.fromkeys(names))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
-
-
-def _sweeps(draws: int, ess: float) -> int:
-    """Sweeps that should give the ESS with a margin of a quarter, to two digits; at most ten times as many."""
-    wanted = draws * 1.25 * ESS / ess if ess > 0.125 * ESS else 10 * draws
-    unit = 10 ** max(0, len(str(int(wanted))) - 2)
-    return int(-(-wanted // unit) * unit)
 
 
 def _shown(value: float) -> str:

@@ -21,7 +21,7 @@ def checklist(imputed: "Result", resolved: "Resolved", found: "Diagnosis") -> st
 def _first(found: "Diagnosis") -> list[str]:
     if found.converged is True:
         return []
-    return [f"Before anything else, mend this: {found.verdict}"]
+    return [f"Before anything else, mend this: {found.sentence}"]
 
 
 def _about_data(imputed: "Result") -> list[str]:

@@ -57,8 +57,8 @@ def _steps(imputed: "Result") -> str:
         why = "with one incomplete variable the loop is ordinary Markov chain Monte Carlo"
     else:
         why = (
-            "chosen in warm-up so that the parameters' autocorrelation with the data held fixed was below "
-            f"{TARGET_AUTOCORRELATION}, at most {MOST_STEPS}"
+            "chosen in warm-up so that the autocorrelation of parameters and of some clusters' effects with the data "
+            f"held fixed was below {TARGET_AUTOCORRELATION}, at most {MOST_STEPS}"
         )
     return f"transitions of the sampler a visit: {', '.join(shown)} ({why})"
 
@@ -68,8 +68,8 @@ def convergence(found: "Diagnosis") -> str:
     names = ["r_hat", "ess_bulk", "ess_tail"]
     figures = pd.concat([found.parameters[names], found.imputed[names]]).to_numpy(dtype=float)
     parts = [
-        f"Convergence was judged by R-hat and effective sample size, ESS {see('vehtari2021')}, by divergences of the "
-        "sampler and by the autocorrelation of successive imputations."
+        f"Convergence was judged by R-hat, against what chance makes of it, and by effective sample size, ESS "
+        f"{see('vehtari2021')}, by divergences of the sampler and by the autocorrelation of successive imputations."
     ]
     if not np.isnan(figures).all():
         r_hat, (_, bulk, tail) = np.nanmax(figures[:, 0]), np.nanmin(figures, axis=0)
@@ -79,7 +79,7 @@ def convergence(found: "Diagnosis") -> str:
             f"at least {tail:.0f}."
         )
     parts.append(f"{found.divergences} of {counted(found.transitions, 'transition')} after warm-up diverged.")
-    parts.append(f"Verdict: {found.verdict}")
+    parts.append(f"Verdict: {found.sentence}")
     return "\n\n".join([" ".join(parts), *[bullets(found.reasons)] * bool(found.reasons)])
 
 

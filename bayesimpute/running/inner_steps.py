@@ -3,7 +3,15 @@
 A conditional that is fitted to its observed rows needs a nearly fresh draw of its parameters at each visit, or the
 between-imputation variance shrinks without R-hat noticing (van Dyk & Jiao 2015; Liu et al. 2014). So
 the number of transitions is the smallest lag at which, with the data held fixed, the autocorrelation of every scalar
-parameter (standard deviations and correlations included) is below :data:`TARGET_AUTOCORRELATION`.
+parameter (standard deviations and correlations included), and of the group-specific effects of some clusters, is below
+:data:`TARGET_AUTOCORRELATION`. Parameters may forget where single effects do not: with rare outcomes those of clusters
+with few events move slowly.
+
+Of each block these are the largest cluster and the smallest, up to :data:`ABSENT` without a fitted row and
+:data:`CHOSEN` at random: fourteen at most, whatever the data. The largest of many estimates is too large by chance, so
+effects that ask for :data:`NOISE` step more than the parameters do not count; where they ask for more, :data:`LONGER`
+times as many transitions tell how many are needed, the only cost of note. Samplers that draw effects anew given
+the parameters need not show them (:meth:`Posterior.explore`).
 """
 
 from collections.abc import Mapping
@@ -12,15 +20,26 @@ from dataclasses import replace
 import numpy as np
 from scipy.linalg import solve_toeplitz
 
+from bayesimpute.designs.design import Design
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.plan.targets import Event
 from bayesimpute.running.kernel import Bench, ChainState, generator
+from bayesimpute.samplers.sampler import Posterior, SamplerState, Watched
 
 TARGET_AUTOCORRELATION = 0.1
 CALIBRATION = 500
 """Transitions at fixed data from which the number of inner steps is found."""
 MOST_STEPS = 50
 ORDER = 3
+"""Of the autoregression for so many transitions; it grows with their number."""
+NOISE = 1
+"""Steps that the effects may ask for beyond the parameters by chance."""
+LONGER = 4
+"""Times :data:`CALIBRATION`, where effects ask for more."""
+CHOSEN = 10
+"""Clusters of a block that are looked at, chosen at random."""
+ABSENT = 2
+"""Clusters of a block without fitted rows that are looked at."""
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
@@ -40,10 +59,12 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         rng = generator(seed, state.chain, state.sweep + 1, len(visited) + place)
         data = bench.data(step)
         posterior = workspace.posterior(step, data)
-        sampler, chain = posterior.explore(state.samplers[step.name], data, rng, CALIBRATION)
+        chosen = generator(seed, state.chain, state.sweep + 1, 2 * len(visited) + place)
+        watched = watched_clusters(workspace.designs[step.name], data, chosen)
+        parameters = len(workspace.designs[step.name].names)
+        sampler, looked, (steps, left) = explored(posterior, state.samplers[step.name], data, rng, watched, parameters)
         state = replace(state, samplers={**state.samplers, step.name: sampler})
-        steps, left = shortest_lag(chain)
-        why = f"largest autocorrelation {left:.2f} at that lag of {CALIBRATION} transitions with the data held fixed"
+        why = f"largest autocorrelation {left:.2f} at that lag of {looked} transitions with the data held fixed"
         why += ", on a sample of clusters" if step.name in workspace.large else ""
     event = Event(**where, what=f"{steps} inner steps a visit", why=why)
     return replace(state, steps={**state.steps, step.name: steps}), event
@@ -54,10 +75,45 @@ def _share(data: Mapping[str, np.ndarray]) -> float:
     return len(data.sample()["y_data"]) / len(data["y_data"]) if isinstance(data, LargeData) else 1.0
 
 
+def explored(
+    posterior: Posterior,
+    sampler: SamplerState,
+    data: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    watched: Watched,
+    parameters: int,
+) -> tuple[SamplerState, int, tuple[int, float]]:
+    """The sampler's last state, the transitions that were looked at, and the :func:`shortest_lag` of them.
+
+    A chain has so many `parameters`, then the effects of the `watched` clusters.
+    """
+    sampler, chain = posterior.explore(sampler, data, rng, CALIBRATION, watched)
+    lag = shortest_lag(chain[:, :parameters])
+    if shortest_lag(chain)[0] > lag[0] + NOISE:
+        sampler, more = posterior.explore(sampler, data, rng, (LONGER - 1) * CALIBRATION, watched)
+        chain = np.concatenate([chain, more])
+        lag = shortest_lag(chain)
+    return sampler, len(chain), lag
+
+
+def watched_clusters(design: Design, data: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The clusters of each block whose effects are looked at; of large data, clusters of its sample."""
+    if isinstance(data, LargeData):
+        data = data.sample()
+        design = data.design
+    chosen = {}
+    for block in design.blocks:
+        sizes = np.bincount(data[f"codes_{block.key}"], minlength=block.size)
+        absent, present = rng.permutation(np.flatnonzero(sizes == 0)), rng.permutation(np.flatnonzero(sizes))
+        by_size = present[np.argsort(sizes[present], kind="stable")]
+        chosen[block.key] = np.unique(np.concatenate([absent[:ABSENT], present[:CHOSEN], by_size[:1], by_size[-1:]]))
+    return chosen
+
+
 def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
     """The lag from which on the columns of `chain`, shape (draw, parameter), are as good as uncorrelated.
 
-    The autocorrelations are those of an autoregression of order :data:`ORDER` fitted to each parameter (Yule-Walker),
+    The autocorrelations are those of an autoregression fitted to each parameter (Yule-Walker),
     which takes the noise out of the higher lags. For each parameter the smallest lag at which they are below the
     target, of either sign, there and at the next lag (NUTS alternates: a negative correlation at odd lags comes with
     a positive one at even lags); then the largest over the parameters.
@@ -70,20 +126,21 @@ def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
         The largest autocorrelation there, of either sign.
     """
     centred = chain - chain.mean(axis=0)
-    variance = (centred**2).mean(axis=0)
-    size = np.abs([_autocorrelations(x) for x, v in zip(centred.T, variance) if v > 0])
-    if not size.size:
+    order = ORDER * max(1, min(LONGER, len(chain) // CALIBRATION))
+    varies = (centred**2).mean(axis=0) > 0
+    if not varies.any():
         return 1, 0.0
+    size = np.abs([_autocorrelations(x, order) for x in centred.T[varies]])
     small = (size[:, :-1] < TARGET_AUTOCORRELATION) & (size[:, 1:] < TARGET_AUTOCORRELATION)
     first = np.where(small.any(axis=1), small.argmax(axis=1), MOST_STEPS - 1)
     lag = int(first.max()) + 1
     return lag, float(size[:, lag - 1].max())
 
 
-def _autocorrelations(x: np.ndarray) -> list[float]:
+def _autocorrelations(x: np.ndarray, order: int) -> list[float]:
     """At lags 1 to MOST_STEPS + 1, of the autoregression fitted to a centred series."""
-    found = [float(x[lag:] @ x[: len(x) - lag]) / float(x @ x) for lag in range(ORDER + 1)]
-    weights = solve_toeplitz(found[:ORDER], found[1:])
+    found = [float(x[lag:] @ x[: len(x) - lag]) / float(x @ x) for lag in range(order + 1)]
+    weights = solve_toeplitz(found[:order], found[1:])
     while len(found) < MOST_STEPS + 2:
-        found.append(float(weights @ found[: -ORDER - 1 : -1]))
+        found.append(float(weights @ found[: -order - 1 : -1]))
     return found[1:]

@@ -14,7 +14,7 @@ import numpy as np
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.graph import Layout
 from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
-from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, Stats, one_by_one
+from bayesimpute.samplers.sampler import NOBODY, ConditionalModel, Data, SamplerState, Stats, Watched, one_by_one
 
 FIRST_ADAPTATION = (100, 400)
 """Transitions of a chain's first adaptation, with the metric at a guess and then at the draw that was reached."""
@@ -181,10 +181,10 @@ class NutsPosterior:
         return self._export(q)
 
     def explore(
-        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY
     ) -> tuple[SamplerState, np.ndarray]:
         """Transitions one by one."""
-        return one_by_one(self, self.layout.design, state, data, rng, transitions)
+        return one_by_one(self, self.layout.design, state, data, rng, transitions, watched)
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False

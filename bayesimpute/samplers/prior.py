@@ -7,7 +7,7 @@ import numpy as np
 
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.graph import assemble, vectors
-from bayesimpute.samplers.sampler import ConditionalModel, Data, SamplerState, Stats, one_by_one
+from bayesimpute.samplers.sampler import NOBODY, ConditionalModel, Data, SamplerState, Stats, Watched, one_by_one
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class PriorPosterior:
         return {name: values for name, values in state.arrays.items() if name != "visits"}
 
     def explore(
-        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY
     ) -> tuple[SamplerState, np.ndarray]:
         """Transitions one by one."""
-        return one_by_one(self, self.design, state, data, rng, transitions)
+        return one_by_one(self, self.design, state, data, rng, transitions, watched)
 
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False

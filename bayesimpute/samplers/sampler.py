@@ -55,6 +55,11 @@ class Stats:
     depth: int = 0
 
 
+Watched = Mapping[str, np.ndarray]
+"""The clusters, by block, whose group-specific effects are looked at."""
+NOBODY: Watched = {}
+
+
 class Posterior(Protocol):
     """A compiled model."""
 
@@ -73,12 +78,14 @@ class Posterior(Protocol):
         ...
 
     def explore(
-        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY
     ) -> tuple[SamplerState, np.ndarray]:
         """Transitions one by one: the last state, and the scalar parameters after each, shape (transition, parameter).
 
         They are those of ``design.names`` in the user's units, or others in their place that say the same of how the
-        chain forgets. :func:`one_by_one` will do.
+        chain forgets. After them come the effects of the `watched` clusters, of large data those of its sample; not of
+        a sampler that draws effects anew given the parameters, where they forget with these. :func:`one_by_one` will
+        do.
         """
         ...
 
@@ -90,13 +97,14 @@ def one_by_one(
     data: Data,
     rng: np.random.Generator,
     transitions: int,
+    watched: Watched = NOBODY,
 ) -> tuple[SamplerState, np.ndarray]:
     """:meth:`Posterior.explore` of any sampler."""
-    chain = np.empty((transitions, len(design.names)))
-    for t in range(transitions):
+    rows = []
+    for _ in range(transitions):
         state, draw, _ = posterior.step(state, data, rng)
-        chain[t] = design.posterior(draw)
-    return state, chain
+        rows.append(np.concatenate([design.posterior(draw), *(draw[k][c].ravel() for k, c in watched.items())]))
+    return state, np.array(rows)
 
 
 class Sampler(Protocol):

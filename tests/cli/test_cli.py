@@ -380,6 +380,13 @@ def test_resume_refuses_other_data_and_places_that_are_taken(run: Run, made: Pat
     assert run("resume", "none.nc")[0] == 1
 
 
+def test_chains_that_are_only_too_short_say_so(run: Run, here: Path) -> None:
+    code, out, err = run(*impute("--json", "--set", "run.sweeps=60", "--set", "run.chains=4"))
+    found = json.loads(out)["diagnosis"]
+    assert code == 3 and found["verdict"] == "nearly" and found["converged"] is False and found["more"] > 60
+    assert f"have nearly converged: they do not contradict each other, but are too short. About {found['more']}" in err
+
+
 # diagnose, pool, export, plot ----------------------------------------------------------------------------------------
 
 
@@ -389,6 +396,7 @@ def test_diagnose_gives_the_same_content_as_tables_and_json(run: Run, made: Path
     code, text, err = run("diagnose", made / "run.nc", "--json")
     found = json.loads(text)
     assert code == 3 and found["converged"] is False and "have not converged" in err
+    assert found["verdict"] == "do not use"
     assert all(row["parameter"] in out for row in found["parameters"])
 
 

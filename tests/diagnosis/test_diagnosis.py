@@ -13,9 +13,9 @@ from scipy.stats import norm, rankdata
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import Outcome
 from bayesimpute.data.simulation import simulate_school
-from bayesimpute.diagnosis.diagnosis import UNDECIDED, Diagnosis, diagnose
+from bayesimpute.diagnosis.diagnosis import Diagnosis, diagnose
 from bayesimpute.imputed import MultiplyImputed, impute
-from bayesimpute.numerics.chains import ESS, R_HAT, autocorrelation
+from bayesimpute.numerics.chains import ESS, R_HAT, Verdict, autocorrelation
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.pooling import Analyses
@@ -103,7 +103,7 @@ def split_r_hat(values: np.ndarray) -> float:
 
 def test_independent_draws_have_converged(short: MultiplyImputed) -> None:
     found = diagnose(chains_of(short, fresh))
-    assert found.converged is True and found.reasons == () and found.verdict == Outcome.CONVERGED.value
+    assert found.converged is True and found.reasons == () and found.sentence == Outcome.CONVERGED.value
     assert found.divergences == 0
     assert set(found.parameters["target"]) == {"popular", "sex"}
     assert list(found.imputed["statistic"]) == ["mean", "sd"] * 2
@@ -126,7 +126,7 @@ def test_a_chain_elsewhere_is_named_with_its_parameter(short: MultiplyImputed) -
         return fresh(rng, name) + (np.arange(4)[:, None] == 2) * (3.0 if name == "1|school_sigma" else 0.0)
 
     found = diagnose(chains_of(short, fill))
-    assert found.converged is False and found.verdict == Outcome.NOT_CONVERGED.value
+    assert found.verdict == Verdict.REFUSED and found.sentence == Outcome.NOT_CONVERGED.value
     (r_hat,) = [r for r in found.reasons if "R-hat" in r]
     assert r_hat.startswith("popular: ") and "1|school_sigma" in r_hat and "simpler random part" in r_hat
     worst = found.parameters.set_index("parameter")["r_hat"]
@@ -137,7 +137,9 @@ def test_a_chain_elsewhere_is_named_with_its_parameter(short: MultiplyImputed) -
 def test_too_little_information_asks_for_more_sweeps(short: MultiplyImputed) -> None:
     found = diagnose(chains_of(short, slow(0.9)))
     low = [r for r in found.reasons if "ESS" in r]
-    assert found.converged is False and low and all("run.sweeps" in r and "instead of 500" in r for r in low)
+    assert found.verdict == Verdict.NEARLY and found.converged is False and found.reasons == tuple(low)
+    assert all("run.sweeps" in r and "instead of 500" in r for r in low)
+    assert f"About {found.more} more sweeps would do" in found.sentence
     assert found.parameters["ess_bulk"].max() < ESS
     # 2000 draws with autocorrelation .9 are worth 2000 (1 − .9) / (1 + .9) = 105: four times as many give 400
     wanted = [int(r.split("about ")[1].split()[0]) for r in low]
@@ -146,7 +148,7 @@ def test_too_little_information_asks_for_more_sweeps(short: MultiplyImputed) -> 
 
 def test_chains_that_each_stand_still_somewhere_else(short: MultiplyImputed) -> None:
     found = diagnose(chains_of(short, lambda rng, name: np.repeat(rng.normal(size=(4, 1)), 500, axis=1)))
-    assert found.converged is False
+    assert found.verdict == Verdict.REFUSED
     assert any("R-hat is up to over 100" in r for r in found.reasons)
 
 
@@ -157,7 +159,7 @@ def test_a_parameter_that_never_moves_is_a_reason_an_imputed_value_is_not(short:
     found = diagnose(chains_of(short, fill))
     assert [r for r in found.reasons if "sigma never moved" in r] == list(found.reasons)
     row = found.imputed.set_index(["target", "statistic"]).loc[("sex", "sd")]
-    assert row["mean"] == 0 and row.drop("mean").isna().all()
+    assert row["mean"] == 0 and row["still"] == 4 and row.drop(["mean", "still"]).isna().all()
 
 
 def test_few_divergences_are_reported_and_many_fail(short: MultiplyImputed) -> None:
@@ -175,7 +177,7 @@ def test_few_divergences_are_reported_and_many_fail(short: MultiplyImputed) -> N
 def test_the_imputations_must_be_far_enough_apart(short: MultiplyImputed) -> None:
     close, far = (diagnose(chains_of(short, slow(0.8), thin=thin)) for thin in (2, 25))
     (reason,) = [r for r in close.reasons if "depend on each other" in r]
-    assert "imputed values" in reason and "more sweeps" in reason
+    assert "imputed values" in reason and "more sweeps" in reason and close.verdict == Verdict.NEARLY
     assert not any("depend on each other" in r for r in far.reasons)
     error = close.imputed["autocorrelation"] - 0.8**2
     assert (error.abs() < 4 * close.imputed["autocorrelation_se"]).all()
@@ -186,7 +188,7 @@ def test_the_imputations_must_be_far_enough_apart(short: MultiplyImputed) -> Non
 
 def test_the_scheme_of_mice_has_too_few_draws_to_tell() -> None:
     found = quick(m=5, chains=5, warmup=3, sweeps=1).diagnose()
-    assert found.converged is None and found.verdict == UNDECIDED
+    assert found.converged is None and found.sentence == Outcome.UNDECIDED.value
     assert any("too few draws to tell: 1 kept sweep a chain" in r for r in found.reasons)
     assert found.parameters["r_hat"].isna().all() and found.parameters["mean"].notna().all()
     assert json.loads(json.dumps(found.to_json_dict(), allow_nan=False))["converged"] is None
@@ -200,7 +202,7 @@ def test_one_chain_is_judged_by_its_halves(short: MultiplyImputed) -> None:
     steady = chains_of(short, lambda rng, name: rng.normal(size=(1, 2000)), chains=1, draws=2000, thin=100)
     assert diagnose(steady).converged is True
     found = diagnose(chains_of(short, drifting, chains=1, draws=2000, thin=100))
-    assert found.converged is False and any("R-hat" in r for r in found.reasons)
+    assert found.verdict == Verdict.REFUSED and any("R-hat" in r for r in found.reasons)
 
 
 def test_a_single_missing_cell_of_a_yes_no_variable_does_no_harm(short: MultiplyImputed) -> None:
@@ -230,7 +232,8 @@ def test_nothing_to_fit_is_nothing_to_judge() -> None:
     plan = Plan.of(plan.conditionals[0], run=plan.run)
     found = impute(frame, plan, seed=1, progress=False).diagnose()
     assert found.converged is True and len(found.parameters) == len(found.imputed) == 0
-    assert found.to_json_dict() == {"converged": True, "divergences": 0, "parameters": [], "imputed": []}
+    judged = {"converged": True, "verdict": "converged", "more": 0}
+    assert found.to_json_dict() == {**judged, "divergences": 0, "parameters": [], "imputed": []}
 
 
 # The analyses' estimates ---------------------------------------------------------------------------------------------
@@ -256,7 +259,12 @@ def test_estimates_are_taken_chain_by_chain(short: MultiplyImputed) -> None:
     assert (
         found.estimates["autocorrelation"].iloc[1:].abs() < 4 * found.estimates["autocorrelation_se"].iloc[1:]
     ).all()
-    assert found.converged is False and "b0" in found.reasons[0] and "analysis's estimates" in found.reasons[0]
+    assert (
+        found.verdict == Verdict.NEARLY
+        and found.more > 500
+        and "b0" in found.reasons[0]
+        and "analysis's estimates" in found.reasons[0]
+    )
 
 
 def test_few_imputations_cannot_fail_by_chance(short: MultiplyImputed) -> None:
@@ -300,14 +308,23 @@ def test_what_never_varies_has_no_autocorrelation() -> None:
 
 def test_json_has_the_documented_keys(short: MultiplyImputed) -> None:
     found = json.loads(json.dumps(short.diagnose().to_json_dict(), allow_nan=False))
-    assert list(found) == ["converged", "divergences", "parameters", "imputed"]
-    assert list(found["parameters"][0]) == ["target", "parameter", "mean", "sd", "r_hat", "ess_bulk", "ess_tail"]
-    assert list(found["imputed"][0]) == ["target", "statistic", "mean", "r_hat", "ess_bulk"]
+    assert list(found) == ["converged", "verdict", "more", "divergences", "parameters", "imputed"]
+    assert list(found["parameters"][0]) == [
+        "target",
+        "parameter",
+        "mean",
+        "sd",
+        "r_hat",
+        "chance",
+        "ess_bulk",
+        "ess_tail",
+    ]
+    assert list(found["imputed"][0]) == ["target", "statistic", "mean", "r_hat", "chance", "ess_bulk"]
 
 
 def test_the_text_has_verdict_reasons_and_every_row(short: MultiplyImputed) -> None:
     found = short.diagnose()
     text = str(found)
-    assert isinstance(found, Diagnosis) and text.startswith(found.verdict)
+    assert isinstance(found, Diagnosis) and text.startswith(found.sentence)
     assert all(reason in text for reason in found.reasons)
     assert all(name in text for name in found.parameters["parameter"])

@@ -246,7 +246,7 @@ def test_convergence_is_that_of_the_diagnosis(text: str, imputed: MultiplyImpute
         f"bulk ESS at least {np.nanmin(both['ess_bulk']):.0f}",
         f"tail ESS at least {np.nanmin(both['ess_tail']):.0f}",
         f"{found.divergences} of {found.transitions} transitions",
-        f"Verdict: {found.verdict}",
+        f"Verdict: {found.sentence}",
     )
     assert found.converged is False
     assert [each[2:] for each in shown.splitlines() if each.startswith("- ")] == list(found.reasons)

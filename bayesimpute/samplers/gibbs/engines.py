@@ -32,7 +32,7 @@ class Fitted(Protocol):
 
 @runtime_checkable
 class Explorable(Fitted, Protocol):
-    """A model on its data that can show a chain in one compiled call."""
+    """A model on its data that can show a chain in one compiled call; it draws effects anew given the parameters."""
 
     def explore(
         self, rng: np.random.Generator, arrays: Arrays, sweeps: int

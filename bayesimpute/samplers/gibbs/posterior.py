@@ -13,7 +13,7 @@ from bayesimpute.families import Rows
 from bayesimpute.samplers.gibbs.burn_in import LARGE
 from bayesimpute.samplers.gibbs.engines import Engine, Explorable, Fitted, engine_for
 from bayesimpute.samplers.gibbs.predictors import Codes
-from bayesimpute.samplers.sampler import Data, SamplerState, Stats, one_by_one
+from bayesimpute.samplers.sampler import NOBODY, Data, SamplerState, Stats, Watched, one_by_one
 
 
 @dataclass(kw_only=True, eq=False)
@@ -71,7 +71,7 @@ class GibbsPosterior:
         return moved, self.draw(moved), Stats(transitions, 0, acceptance, 0)
 
     def explore(
-        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int
+        self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY
     ) -> tuple[SamplerState, np.ndarray]:
         """Transitions one by one; in one compiled call where the engine has one.
 
@@ -80,10 +80,10 @@ class GibbsPosterior:
         if isinstance(data, LargeData) and not data.is_sample:
             small = data.sample()
             other = GibbsPosterior.of(small.design, small)
-            return state, other.explore(other.init(small, rng), small, rng, transitions)[1]
+            return state, other.explore(other.init(small, rng), small, rng, transitions, watched)[1]
         self._set(data)
         if not isinstance(self.fitted, Explorable):
-            return one_by_one(self, self.design, state, data, rng, transitions)
+            return one_by_one(self, self.design, state, data, rng, transitions, watched)
         arrays, chain = self.fitted.explore(rng, state.arrays, transitions)
         return SamplerState(arrays), chain
 

@@ -1,0 +1,65 @@
+"""Inner steps for group-specific effects: which clusters are looked at, and how many steps rare outcomes get."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from modelling import conditional, graph_data, only, workspace
+
+from bayesimpute.families import Bernoulli
+from bayesimpute.running.inner_steps import (
+    ABSENT,
+    CALIBRATION,
+    CHOSEN,
+    LONGER,
+    TARGET_AUTOCORRELATION,
+    explored,
+    shortest_lag,
+    watched_clusters,
+)
+from bayesimpute.samplers import ConditionalModel
+from bayesimpute.samplers.gibbs import Gibbs
+
+
+def yes_no(share: float) -> ConditionalModel:
+    """Ten clusters of 300 with such a share of ones."""
+    rng = np.random.default_rng(1)
+    g, x = np.arange(3000) % 10, rng.normal(size=3000)
+    eta = np.log(share / (1 - share)) + 0.7 * rng.normal(size=10)[g] + 0.5 * x
+    frame = pd.DataFrame({"g": g, "x": x, "y": (rng.random(3000) < 1 / (1 + np.exp(-eta))).astype(float)})
+    frame.loc[0, "y"] = np.nan
+    space = workspace(frame, conditional("y ~ x + (1 | g)", family=Bernoulli(link="logit")))
+    return ConditionalModel(only(space)[1], graph_data(space))
+
+
+@pytest.mark.parametrize(("share", "looked"), [(0.01, LONGER * CALIBRATION), (0.3, CALIBRATION)])
+def test_no_effect_is_left_behind(share: float, looked: int) -> None:
+    model = yes_no(share)
+    posterior, parameters = Gibbs().compile(model), len(model.design.names)
+    state = posterior.init(model.data, np.random.default_rng(1))
+    watched = watched_clusters(model.design, model.data, np.random.default_rng(1))
+    assert [len(clusters) for clusters in watched.values()] == [10]
+    _, alone = posterior.explore(state, model.data, np.random.default_rng(2), CALIBRATION)
+    state, length, (steps, _) = explored(posterior, state, model.data, np.random.default_rng(2), watched, parameters)
+    assert length == looked and (steps > shortest_lag(alone)[0] if share < 0.1 else steps == shortest_lag(alone)[0])
+    draws = 1500
+    effects = posterior.explore(state, model.data, np.random.default_rng(3), draws, watched)[1][:, parameters:]
+    effects -= effects.mean(axis=0)
+    found = np.array([(effects[: len(effects) - k] * effects[k:]).mean(axis=0) for k in range(steps + 1)])
+    found /= found[0]
+    # Bartlett's standard error of an autocorrelation; that of the lag is that of LONGER * CALIBRATION transitions
+    spread = np.sqrt((1 + 2 * (found[1:steps] ** 2).sum(axis=0)) * (1 / draws + 1 / looked))
+    assert (found[steps] < TARGET_AUTOCORRELATION + 2 * spread).all()
+
+
+def test_the_largest_the_smallest_and_empty_clusters_are_looked_at() -> None:
+    model = yes_no(0.3)
+    sizes = np.r_[np.zeros(5, dtype=int), np.arange(2, 40), 1, 50]
+    (block,) = model.design.blocks
+    design = replace(model.design, blocks=(replace(block, size=len(sizes)),))
+    data = {f"codes_{block.key}": np.repeat(np.arange(len(sizes)), sizes)}
+    for seed in range(5):
+        (chosen,) = watched_clusters(design, data, np.random.default_rng(seed)).values()
+        assert {len(sizes) - 2, len(sizes) - 1} <= set(chosen.tolist()) and (chosen < 5).sum() == ABSENT
+        assert len(chosen) <= CHOSEN + ABSENT + 2
