@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals study-compatible install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -48,6 +48,10 @@ N := 200
 
 study-intervals: install
 	$(BIN)/python studies/intervals.py --replicates $(N) --workers $(WORKERS) --out .study/intervals.csv
+
+# Variances between few clusters, half an hour
+study-few-clusters: install
+	$(BIN)/python studies/few_clusters.py --replicates 41 --prior "half-normal 2.5" "half-t3 1" --workers $(WORKERS)
 
 # Compatible imputation against complete data, some hours: make study-compatible N=200; it goes on from where its file stands
 study-compatible: install
