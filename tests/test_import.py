@@ -74,7 +74,7 @@ def test_public_names_are_listed_once_and_alike_for_people_and_type_checkers() -
     assert homes == bayesimpute._HOMES
     named = [name for names in homes.values() for name in names]
     assert sorted([*named, "load", "__version__"]) == sorted(bayesimpute.__all__)
-    assert set(bayesimpute.__all__) <= set(dir(bayesimpute))
+    assert {name for name in dir(bayesimpute) if not name.startswith("_")} == set(bayesimpute.__all__) - {"__version__"}
 
 
 def test_check_is_the_function_whatever_else_is_loaded() -> None:

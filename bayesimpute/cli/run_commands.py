@@ -182,7 +182,8 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
         return code(found)
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
     print(f"{found.summary}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
-    print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), '--formula', 'y ~ x'])}")
+    formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
+    print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}")
     if imputed.plan.estimands:
         print(f"      {shlex.join(['bayesimpute', 'estimate', str(out)])}")
     return code(found)

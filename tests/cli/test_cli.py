@@ -233,7 +233,7 @@ def test_impute_tells_plan_events_and_verdict(run: Run, here: Path) -> None:
     assert code == 3
     assert "A test" in err and FORMULA in err
     assert "family gaussian" in out and "have not converged" in out and "run.sweeps" in out
-    assert "run.nc: 4 completed datasets of 60 rows" in out and "bayesimpute pool run.nc" in out
+    assert "run.nc: 4 completed datasets of 60 rows" in out and "Next: bayesimpute pool run.nc\n" in out
     assert sorted(p.name for p in here.iterdir()) == ["plan.toml", "run.nc", "school.csv"]
 
 

@@ -14,7 +14,7 @@ from looping import FORMULAS, assert_observed_kept, assert_same_run, prior_plan,
 
 import bayesimpute as bi
 from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImputed, Plan, PlanError
-from bayesimpute.base.errors import BayesimputeError, Outcome
+from bayesimpute.base.errors import BayesimputeError, Outcome, errors
 from bayesimpute.families import Family, Values
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.result import run
@@ -544,7 +544,7 @@ def test_an_argument_that_cannot_be_used_is_named(
     stop_after(monkeypatch, 0)
     with pytest.raises(PlanError) as error:
         bi.impute(table(), prior_plan(), **{"seed": 1, "checkpoint": tmp_path / "run.nc", **options})
-    assert [p.path for p in error.value.problems] == [path]
+    assert [p.path for p in errors(error.value.problems)] == [path]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -567,7 +567,7 @@ def test_complete_data_are_no_job() -> None:
 def test_a_plan_that_does_not_fit_raises_all_problems_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(PlanError) as error:
         bi.impute(table(), ["y ~ nothing + (1 | g)", "x ~ q"], m=0, seed=1, checkpoint=tmp_path / "run.nc")
-    assert len(error.value.problems) == 3 and list(tmp_path.iterdir()) == []
+    assert len(errors(error.value.problems)) == 3 and list(tmp_path.iterdir()) == []
 
 
 def test_inputs_stay_as_they_are() -> None:
