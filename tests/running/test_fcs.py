@@ -175,6 +175,7 @@ def test_nuts_gives_equal_arrays_in_two_processes(compiled: Compilations) -> Non
     assert_same_run(nuts(workers=2), compiled.imputed)
 
 
+@pytest.mark.slow
 def test_nuts_gives_equal_arrays_in_two_threads(compiled: Compilations) -> None:
     with ThreadPoolExecutor(2) as pool:
         assert_same_run(nuts(executor=pool), compiled.imputed)

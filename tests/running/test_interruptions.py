@@ -98,7 +98,7 @@ def sweeps(path: Path) -> int:
         pytest.param(1, "nc", id="early"),
         pytest.param(80, "nc", id="later", marks=pytest.mark.slow),
         pytest.param(0, "zarr", id="at once, a store", marks=pytest.mark.slow),
-        pytest.param(5, "zarr", id="early, a store"),
+        pytest.param(5, "zarr", id="early, a store", marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: Path, least: int, ending: str) -> None:

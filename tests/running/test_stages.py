@@ -88,6 +88,7 @@ def test_any_length_of_legs_gives_equal_stages(whole: MultiplyImputed, length: i
     assert_same_run(decided(), whole)
 
 
+@pytest.mark.slow
 def test_two_processes_go_through_all_stages(whole: MultiplyImputed) -> None:
     assert_same_run(decided(workers=2), whole)
 
