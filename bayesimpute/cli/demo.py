@@ -149,7 +149,7 @@ def regions(survey: Simulated, estimates: Estimates) -> pd.DataFrame:
 
 def hardest(found: Diagnosis) -> pd.DataFrame:
     """The parameters that the chains know least of, worst first."""
-    ordered = found.parameters.sort_values("ess_bulk", kind="stable").head(HARDEST)
+    ordered = found.shown["Parameters"].sort_values("ess_bulk", kind="stable").head(HARDEST)
     return ordered.drop(columns="target").reset_index(drop=True)
 
 

@@ -23,14 +23,8 @@ def diagnose(arguments: argparse.Namespace) -> int:
         tables.say(found.summary)
         return code(found)
     print(found.summary + "\n")
-    shown = {
-        "Parameters": found.parameters,
-        "Imputed values": found.imputed,
-        "Estimates of the analyses": found.estimates,
-    }
-    for title, table in shown.items():
-        if len(table):
-            tables.show(table, title)
+    for title, table in found.shown.items():
+        tables.show(table, title)
     return code(found)
 
 

@@ -31,6 +31,7 @@ SENTENCES = {
     Verdict.UNDECIDED: Outcome.UNDECIDED,
 }
 PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail")
+OF_THE_RULE = ["ess_half", "still"]
 IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
 
 
@@ -101,12 +102,20 @@ class Diagnosis:
             "imputed": records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
         }
 
+    @property
+    def shown(self) -> dict[str, pd.DataFrame]:
+        """The tables that have rows, by title, without the figures that only the rule looks at."""
+        tables = {
+            "Parameters": self.parameters,
+            "Imputed values": self.imputed,
+            "Estimates of the analyses": self.estimates,
+        }
+        return {title: t.drop(columns=OF_THE_RULE, errors="ignore") for title, t in tables.items() if len(t)}
+
     def __str__(self) -> str:
         parts = [self.summary]
-        tables = {"Parameters": self.parameters, "Imputed values": self.imputed, "Estimates": self.estimates}
-        for title, table in tables.items():
-            if len(table):
-                parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}")]
+        for title, table in self.shown.items():
+            parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}")]
         return "\n".join(parts)
 
 
