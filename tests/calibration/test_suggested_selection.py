@@ -1,9 +1,10 @@
-"""Suggested plans for an outcome missing not at random with an incomplete covariate, against the truth.
+"""Suggested plans for an outcome missing not at random with an incomplete covariate, against complete covariates.
 
 x ~ N(0, 1), missing in 35 % of the rows at random; y = 1 + x + e, observed where .3 + .5 x + z + h > 0, the errors
 e and h with variance 1 and correlation .7. z moves selection only: it must not stand in the model of y, and in chained
-equations the model of x must know who was selected. The compatible plan is held to the truth; chained equations, an
-approximation, to the plan that has neither, which loses correlation, on the same samples.
+equations the model of x must know who was selected. The compatible plan is held to what complete x give on the same
+samples (a posterior mean of the correlation is not unbiased at this size); chained equations, an approximation, to the
+plan that has neither, which loses correlation.
 """
 
 import numpy as np
@@ -23,37 +24,37 @@ WITHOUT = bi.Plan(
 """The recipes for chained equations as they are for other outcomes."""
 
 
-def sample(seed: int) -> tuple[pd.DataFrame, float]:
-    """Incomplete data, and the mean of y in the sample."""
+def sample(seed: int, *, whole: bool = False) -> pd.DataFrame:
+    """Incomplete data, on request with complete x."""
     rng = np.random.default_rng([2407, seed])
     z, x = rng.normal(size=(2, ROWS))
     e, h = rng.multivariate_normal([0, 0], [[1, RHO], [RHO, 1]], ROWS).T
     y = 1 + x + e
-    seen, known = 0.3 + 0.5 * x + z + h > 0, rng.random(ROWS) > 0.35
-    return pd.DataFrame({"x": np.where(known, x, np.nan), "y": np.where(seen, y, np.nan), "z": z}), float(y.mean())
+    seen, known = 0.3 + 0.5 * x + z + h > 0, (rng.random(ROWS) > 0.35) | whole
+    return pd.DataFrame({"x": np.where(known, x, np.nan), "y": np.where(seen, y, np.nan), "z": z})
 
 
-def wrong_by(seed: int, plan: bi.Plan) -> np.ndarray:
-    """The errors of the correlation and of the mean of y, shape (2,)."""
-    frame, truth = sample(seed)
+def found(frame: pd.DataFrame, plan: bi.Plan, seed: int) -> np.ndarray:
+    """The correlation's posterior mean and the mean of y, shape (2,)."""
     made = bi.impute(frame, plan, seed=seed, m=8, chains=2, warmup=100, sweeps=200, progress=False)
     mean = np.mean([made.completed(k)["y"].mean() for k in range(made.m)])
-    return np.array([float(made.posterior("y").posterior["rho"].mean()) - RHO, float(mean) - truth])
+    return np.array([float(made.posterior("y").posterior["rho"].mean()), float(mean)])
 
 
-def suggested(seed: int, mode: str) -> bi.Plan:
-    return bi.suggest(ANALYSIS, sample(seed)[0], mode=mode).plan
+def suggested(seed: int, mode: str) -> np.ndarray:
+    frame = sample(seed)
+    return found(frame, bi.suggest(ANALYSIS, frame, mode=mode).plan, seed)
 
 
 @pytest.mark.slow
-def test_the_suggested_compatible_plan_finds_the_truth() -> None:
-    errors = np.array([wrong_by(seed, suggested(seed, "compatible")) for seed in range(REPLICATES)])
-    noise = errors.std(axis=0, ddof=1) / np.sqrt(REPLICATES)
-    assert (np.abs(errors.mean(axis=0)) < ERRORS * noise).all(), (errors.mean(axis=0), noise)
+def test_the_suggested_compatible_plan_finds_what_complete_covariates_give() -> None:
+    alone = bi.Plan(conditionals=(ANALYSIS,))
+    gaps = [suggested(seed, "compatible") - found(sample(seed, whole=True), alone, seed) for seed in range(REPLICATES)]
+    noise = np.std(gaps, axis=0, ddof=1) / np.sqrt(REPLICATES)
+    assert (np.abs(np.mean(gaps, axis=0)) < ERRORS * noise).all(), (np.mean(gaps, axis=0), noise)
 
 
 @pytest.mark.slow
 def test_suggested_chained_equations_keep_the_identification() -> None:
-    pairs = [(wrong_by(seed, suggested(seed, "fcs")), wrong_by(seed, WITHOUT)) for seed in range(REPLICATES)]
-    gained = np.array([ours[0] - without[0] for ours, without in pairs])
+    gained = np.array([suggested(s, "fcs")[0] - found(sample(s), WITHOUT, s)[0] for s in range(REPLICATES)])
     assert gained.mean() > ERRORS * gained.std(ddof=1) / np.sqrt(REPLICATES), gained
