@@ -14,7 +14,17 @@ from scipy.special import log_ndtr, ndtri
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
+from bayesimpute.families.family import (
+    NO_SIDE,
+    NOWHERE,
+    Context,
+    Family,
+    Parameter,
+    Selection,
+    Side,
+    Theta,
+    bound,
+)
 from bayesimpute.families.values import Binary, Values
 
 
@@ -32,8 +42,11 @@ class HeckmanProbit(Family):
         The correlation, fixed, for sensitivity analysis; None: it is a parameter.
     joint : bool
         Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
-    systematic : {"marginal", "selected"}
-        What the missing values of clusters without any observed value are: missing for another reason, or selected out.
+    systematic : str
+        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
+        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
+        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
+        says which missing values are systematic, in whatever cluster.
     """
 
     name: ClassVar[str] = "heckman_probit"
@@ -44,11 +57,12 @@ class HeckmanProbit(Family):
 
     rho: float | None = field(default=None, metadata=heckman.INSIDE)
     joint: bool = True
-    systematic: heckman.Systematic = "marginal"
+    systematic: str = heckman.MIXTURE
+    in_doubt: bool = bound(False)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho)
+        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho, in_doubt=self.in_doubt)
 
     @property
     def together(self) -> tuple[frozenset[str], ...]:
@@ -56,7 +70,12 @@ class HeckmanProbit(Family):
 
     @property
     def selection(self) -> Selection:
-        return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Bernoulli(link="probit"))
+        return heckman.about(
+            self,
+            hold=lambda rho: replace(self, rho=rho),
+            in_doubt=replace(self, in_doubt=True),
+            ignorable=Bernoulli(link="probit"),
+        )
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return heckman.intercept_prior(Bernoulli(link="probit"), key, y)
@@ -65,13 +84,13 @@ class HeckmanProbit(Family):
         import pymc as pm
         import pytensor.tensor as pt
 
-        from bayesimpute.numerics.normal_cdf import log_ndtr_op, log_quadrant_op
+        from bayesimpute.numerics.normal_cdf import log_quadrant_op
 
         s, n = eta["selection"], y.shape[0]
         sign = 2 * y - 1
         rho = pt.tanh(heckman.fisher(eta, self.rho))
         pm.Potential("y", log_quadrant_op(sign * eta["mu"], s[:n], sign * rho))
-        pm.Potential("not_selected", log_ndtr_op(-s[n:]))
+        heckman.add_unselected(eta, s[n:], side)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return self._derivatives(y, theta)[0]

@@ -76,7 +76,8 @@ def log_likelihood(pair, m, s, zeta, log_sigma, steps, of_m, of_s, space):
             at = (s[i] + first * of_s[0, i] + second * of_s[1, i]) * cosh + e * sinh
             total += log_ndtr_1(at) - 0.5 * e * e
     for i in range(n, s.size):
-        total += log_ndtr_1(-s[i] - first * of_s[0, i] - second * of_s[1, i])
+        if not pair.away[i]:
+            total += log_ndtr_1(-s[i] - first * of_s[0, i] - second * of_s[1, i])
     return total
 
 
