@@ -193,8 +193,8 @@ class Design:
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
         if SYSTEMATIC in draw and "empty" in data and self.family.selection is not None:
             gone = np.append(draw[SYSTEMATIC], 0)[data["empty"]] == 1
-            selection = theta[self.family.selection.parameter]
-            selection[len(y) :][gone] = -np.inf
+            name = self.family.selection.parameter
+            theta[name] = np.where(gone, -np.inf, theta[name])
         return by_parameter(self.predictors, theta, np.stack), np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
     def eta(
@@ -272,6 +272,10 @@ class Design:
         for b in self.blocks:
             found |= zip(b.names, b.to_zero @ draw[b.key].T, strict=True)
         return found
+
+    def indicators(self, draw: Draw) -> dict[str, np.ndarray]:
+        """Whether each empty cluster is systematically missing in a draw, under the name that posteriors give it."""
+        return {SYSTEMATIC: draw[SYSTEMATIC]} if SYSTEMATIC in draw else {}
 
     def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
         """Standardised coefficients in the user's units, shape (…, coefficient)."""

@@ -173,7 +173,9 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
             if offset.fitted:
                 eta[offset.predictor] = eta[offset.predictor] + holders[f"X_{offset.key}"][:, 0]
         side = {role: holders[f"side_{role}"] for role in design.side}
-        side |= {} if design.empty is None else {name: holders[name] for name in ("empty", "clusters")}
+        if design.empty is not None:
+            counts = np.array([len(design.empty), design.empty.others])
+            side |= {"empty": holders["empty"], "clusters": pm.Data("clusters", counts)}
         design.family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"], side)
     return model
 

@@ -97,16 +97,12 @@ class Placement:
 
     @cached_property
     def fitted_empty(self) -> Mapping[str, np.ndarray]:
-        """The empty clusters of the rows that were not selected as the graph holds them, and how many there are.
-
-        Rows of none have their number; that of the clusters with a value stands beside it.
-        """
+        """The empty clusters of all fitted rows as the graph holds them; rows of none have their number."""
         empty = self.design.empty
         if empty is None or self.empty_of is None:
             return {}
-        of = self.empty_of[self.model_rows[len(self.learn_rows) :]]
-        codes = np.where(of < 0, len(empty), of).astype(np.int32)
-        return {"empty": codes, "clusters": np.array([len(empty), empty.others])}
+        of = self.empty_of[self.model_rows]
+        return {"empty": np.where(of < 0, len(empty), of).astype(np.int32)}
 
     def systematic(self, draw: Draw, rows: np.ndarray) -> np.ndarray:
         """Which rows of the data are in clusters that a draw has as systematically missing, bool, shape (row,)."""

@@ -16,7 +16,7 @@ def chances(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> np.nd
     """P(Z_j = 1 | draw) of each empty cluster, shape (empty cluster,); `data` are what the graph's containers hold."""
     selection, empty = design.family.selection, design.empty
     assert selection is not None and empty is not None
-    s = design.fitted(draw, data)[selection.parameter][len(data["y_data"]) :]
+    s = design.fitted(draw, data)[selection.parameter]
     log_p = np.bincount(data["empty"], weights=log_ndtr(-s), minlength=len(empty) + 1)[: len(empty)]
     with np.errstate(divide="ignore"):  # a share that is 0 or 1 to rounding
         return expit(logit(draw["systematic"]) - log_p)

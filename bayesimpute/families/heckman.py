@@ -94,11 +94,11 @@ def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:
 
 
 def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
-    """Add to the PyMC model that units were not selected, shape (row,).
+    """Add to the PyMC model that units were not selected, shape (row,): the last of the fitted ones.
 
     Where it is not known whether clusters are systematically missing, their indicators Z_j ~ Bernoulli(pi) are summed
     out: of an empty cluster pi + (1 - pi) prod_i Phi(-s_i), of one with a value 1 - pi. ``side["empty"]`` has the empty
-    cluster of each of these rows, or their number, which ``side["clusters"]`` has before that of the others.
+    cluster of each fitted row, or their number, which ``side["clusters"]`` has before that of the others.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -110,7 +110,8 @@ def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
         pm.Potential("not_selected", each)
         return
     empty, others = side["clusters"][0], side["clusters"][1]
-    sums = pt.inc_subtensor(pt.zeros(empty + 1)[side["empty"]], each)
+    of = side["empty"][side["empty"].shape[0] - s.shape[0] :]
+    sums = pt.inc_subtensor(pt.zeros(empty + 1)[of], each)
     log_pi, log_rest = -pt.softplus(-eta["systematic"]), -pt.softplus(eta["systematic"])
     pm.Potential("not_selected", sums[empty])
     pm.Potential("empty_clusters", pt.logaddexp(log_pi, log_rest + sums[:empty]))

@@ -25,7 +25,7 @@ class Doubt(NamedTuple):
 
     Parameters
     ----------
-    of : ndarray of int, shape (row that was not selected,)
+    of : ndarray of int, shape (row,)
         The empty cluster of each row; of others the number of empty clusters.
     count, others : int
         Number of empty clusters, and of clusters with a value.
@@ -56,10 +56,11 @@ class Doubt(NamedTuple):
 @compiled
 def draw_systematic(rng, pair, s, share, gone):
     """The indicators given pi and the linear predictors `s`, in place, then pi given them, which is returned."""
-    doubt, first = pair.doubt, pair.y.size
-    log_odds = np.full(doubt.count + 1, math.log(share) - math.log1p(-share))
+    doubt = pair.doubt
+    log_odds = np.full(doubt.count, math.log(share) - math.log1p(-share))
     for i in range(doubt.of.size):
-        log_odds[doubt.of[i]] -= log_ndtr_1(-s[first + i])
+        if doubt.of[i] < doubt.count:
+            log_odds[doubt.of[i]] -= log_ndtr_1(-s[i])
     total = 0.0
     for j in range(doubt.count):
         gone[j] = 1.0 if rng.random() < 1 / (1 + math.exp(-log_odds[j])) else 0.0
@@ -85,7 +86,6 @@ def selection_products(doubt, lay, gone):
 
 @compiled
 def mark(doubt, gone, away):
-    """Which rows that were not selected are out of the likelihood, behind the observed ones, into `away`."""
-    first = away.size - doubt.of.size
+    """Which rows are out of the likelihood, into `away`."""
     for i in range(doubt.of.size):
-        away[first + i] = doubt.of[i] < doubt.count and gone[doubt.of[i]] == 1
+        away[i] = doubt.of[i] < doubt.count and gone[doubt.of[i]] == 1

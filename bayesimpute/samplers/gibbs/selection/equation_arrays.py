@@ -91,17 +91,16 @@ class Frame:
         return found
 
     def _doubt(self, x: np.ndarray, z: np.ndarray, w: np.ndarray, data: Data) -> Doubt:
-        """From selection's columns at all rows, those that are not selected behind the others."""
-        count, others = map(int, data["clusters"]) if self.design.empty is not None else (0, 0)
-        unselected = len(x) - len(data["y_data"])
-        of = np.asarray(data["empty"] if count else np.zeros(unselected), dtype=np.int64)
-        cluster = np.concatenate([np.full(len(x) - unselected, count), of])
+        """From selection's columns at all rows."""
+        empty, n = self.design.empty, len(x)
+        count, others = (0, 0) if empty is None else (len(empty), empty.others)
+        cluster = np.asarray(data["empty"] if count else np.zeros(n), dtype=np.int64)
         order, known = np.argsort(cluster, kind="stable"), np.flatnonzero(cluster == count)
-        mine, certain = order[: len(x) - len(known)], no_rows(self.lay)
+        mine, certain = order[: n - len(known)], no_rows(self.lay)
         if count:
             add_rows(certain, x[known], z[known], w[known], np.zeros(len(known)), self.lay, self._rows(known))
         return Doubt(
-            of=of,
+            of=cluster,
             count=count,
             others=others,
             prior=np.array(self.predictors["systematic"].priors[0].args if count else (1.0, 1.0)),
