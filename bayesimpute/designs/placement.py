@@ -35,8 +35,8 @@ class Placement:
     apart : ndarray of bool, shape (imputed unit,)
         Which of these could not have been selected.
     empty_of : ndarray of int, shape (row,), or None
-        Of each row of the data the cluster of which it is not known whether it is systematically missing, -1 where there
-        is none; None: there are no such clusters.
+        Of each row of the data the cluster of which it is not known whether it is systematically missing, -1 where
+        there is none; None: there are no such clusters.
     """
 
     design: Design

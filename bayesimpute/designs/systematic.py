@@ -1,4 +1,4 @@
-"""Which empty clusters are systematically missing, drawn given everything else of a draw: after samplers that sum it out.
+"""Which empty clusters are systematically missing, drawn given the rest of a draw: after samplers that sum it out.
 
 P(Z_j = 1 | draw) = pi / (pi + (1 - pi) P_j), with P_j = prod_i Phi(-s_i) of the cluster's units, at the linear
 predictors of the draw (:mod:`bayesimpute.plan.empty_clusters`).

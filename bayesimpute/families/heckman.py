@@ -26,9 +26,7 @@ RHO = Parameter(
     name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
 )
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
-SYSTEMATIC = Parameter(
-    name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL
-)
+SYSTEMATIC = Parameter(name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL)
 """The share of clusters all of whose values are missing for another reason than being selected out; no formula."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
@@ -51,9 +49,7 @@ class Options(Protocol):
     def systematic(self) -> str: ...
 
 
-def about(
-    options: Options, *, hold: Callable[[float], Family], in_doubt: Family, ignorable: Family
-) -> Selection:
+def about(options: Options, *, hold: Callable[[float], Family], in_doubt: Family, ignorable: Family) -> Selection:
     """The options as the design wants to know them; `hold` fixes the correlation."""
     return Selection(
         parameter=SELECTION.name,

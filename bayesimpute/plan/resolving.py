@@ -207,9 +207,9 @@ def _systematic(
     """
     none = np.zeros(len(rows), dtype=bool)
     said = None if family.selection is None else family.selection.systematic
-    if said is not None and said not in CHOICES:
+    if said in incomplete.columns and said not in CHOICES:
         return incomplete.columns[said].values[rows] == 1, None, None
-    if said in (None, "selected") or "mu" not in formulas:
+    if said not in ("mixture", "marginal") or "mu" not in formulas:
         return none, None, None
     empty, belongs = empty_clusters(formulas["mu"].factors, incomplete, rows, observed)
     if said == "marginal":
