@@ -7,6 +7,7 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
 from bayesimpute.cli.inputs import given_settings, writable
 from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load
+from bayesimpute.diagnosis.diagnosis import EMPTY_CLUSTERS
 from bayesimpute.plan.options import Estimand
 
 MARKDOWN = {".md": "Markdown", ".txt": "text"}
@@ -27,6 +28,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
         "Parameters": found.parameters,
         "Imputed values": found.imputed,
         "Estimates of the analyses": found.estimates,
+        EMPTY_CLUSTERS: found.systematic,
     }
     for title, table in shown.items():
         if len(table):

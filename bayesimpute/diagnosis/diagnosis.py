@@ -34,6 +34,7 @@ SENTENCES = {
 }
 PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail")
 IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
+EMPTY_CLUSTERS = "Clusters without any observed value, systematically missing with probability"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +112,7 @@ class Diagnosis:
     def __str__(self) -> str:
         parts = [self.summary]
         tables = {"Parameters": self.parameters, "Imputed values": self.imputed, "Estimates": self.estimates}
-        tables["Clusters without any observed value: systematically missing with probability"] = self.systematic
+        tables[EMPTY_CLUSTERS] = self.systematic
         for title, table in tables.items():
             if len(table):
                 parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}")]

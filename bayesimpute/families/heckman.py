@@ -119,6 +119,12 @@ def correlation(theta: Theta, rho: float | None) -> np.ndarray:
     return theta["rho"] if rho is None else np.asarray(rho)
 
 
+def possible(theta: Theta) -> np.ndarray:
+    """The linear predictor of selection, zero where a unit could not be selected and it says nothing, (row,)."""
+    s = np.asarray(theta["selection"], dtype=float)
+    return np.where(np.isneginf(s), 0.0, s)
+
+
 def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndarray:
     """One draw of e for each unit that was not selected, shape (row,)."""
     s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
@@ -134,5 +140,5 @@ def latent_moments(theta: Theta, rho: float | None) -> tuple[np.ndarray, np.ndar
     """
     s, r = np.asarray(theta["selection"], dtype=float), correlation(theta, rho)
     mills = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
-    product = np.where(np.isneginf(s), 0.0, np.where(np.isneginf(s), 0.0, s) * mills)
+    product = possible(theta) * mills
     return -r * mills, 1 - r**2 + r**2 * (1 + product - mills**2)

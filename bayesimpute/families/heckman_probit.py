@@ -97,7 +97,7 @@ class HeckmanProbit(Family):
 
     def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         sign, (_, of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
-        s, rho = theta["selection"], np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
+        s, rho = heckman.possible(theta), np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
         h = np.nan_to_num(sign) * ndtri(np.clip(theta["mu"], 1e-300, 1 - 1e-16))
         found = np.empty((len(of_m), 2, 2))
         # of log P, with t = phi2 / P: d2/dh2 = -h g - rho t - g^2, d2/dhdk = t - g_h g_k (methods of Plackett 1954)
@@ -106,7 +106,8 @@ class HeckmanProbit(Family):
         found[:, 0, 1] = found[:, 1, 0] = sign * (of_m * of_s - of_rho)
         slope = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
         found[np.isnan(y)] = 0.0
-        found[:, 1, 1] += np.where(np.isnan(y), slope * (slope - s), 0.0)
+        tells = np.isnan(y) & np.isfinite(theta["selection"])
+        found[:, 1, 1] += np.where(tells, slope * (slope - s), 0.0)
         return found
 
     def _derivatives(self, y: np.ndarray, theta: Theta) -> tuple[np.ndarray, ...]:
@@ -115,7 +116,7 @@ class HeckmanProbit(Family):
 
         gone = np.isnan(y)
         sign = np.where(gone, 1.0, 2 * y - 1)
-        arguments = sign * ndtri(theta["mu"]), theta["selection"], sign * heckman.correlation(theta, self.rho)
+        arguments = sign * ndtri(theta["mu"]), heckman.possible(theta), sign * heckman.correlation(theta, self.rho)
         value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
         return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
 
