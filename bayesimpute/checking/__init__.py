@@ -9,7 +9,8 @@ another:
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
 * :mod:`.names`, :mod:`.target_columns`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.substantive`, :mod:`.derived` and :mod:`.estimand_problems` hold it against the columns of the data;
+  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived` and :mod:`.estimand_problems` hold it against
+  the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, priors of
   unknown parameters (:mod:`.prior_roles`).
@@ -30,6 +31,7 @@ from bayesimpute.checking import (
     selection_indicators,
     settings,
     substantive,
+    systematic_missingness,
     target_columns,
 )
 from bayesimpute.checking.plan_alone import read_plan
@@ -65,6 +67,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         problems += clusters.problems(read, data)
         problems += exclusions.problems(read, data)
         problems += selection_indicators.problems(read, data)
+        problems += systematic_missingness.problems(read, data)
         problems += substantive.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)

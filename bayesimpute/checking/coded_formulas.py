@@ -278,5 +278,8 @@ class _Model:
         family = self.reading.family or settled(self.reading, self.data.columns[self.target.name])
         whole = set(coded) == set(self.reading.conditional.formulas) and not self.reading.broken_family
         if family is not None and whole:
-            known = priors.roles(family.bind(self.data.columns[self.target.name]), coded)
+            bound = family.bind(self.data.columns[self.target.name])
+            if self.target.empty is not None and bound.selection is not None:
+                bound = bound.selection.in_doubt
+            known = priors.roles(bound, coded)
             priors.problems(self.reading.priors, known, f"{self.reading.path}.priors", self.notes)

@@ -132,8 +132,8 @@ def _mutual(selecting: dict[str, Reading], read: Read) -> Iterator[tuple[str, st
 
 def target_problems(target: Target, path: str) -> list[Problem]:
     """A target none of whose units was selected out one by one."""
-    family = target.family
-    if family.selection is None or len(target.model_rows) > len(target.fit_rows):
+    family, doubtful = target.family, 0 if target.empty_of is None else (target.empty_of >= 0).sum()
+    if family.selection is None or len(target.model_rows) > len(target.fit_rows) + doubtful:
         return []
     finding = "all its missing values are in clusters without any observed value: nobody was selected out one by one"
     other = f'use the family {family.selection.ignorable.name}, or systematic = "selected"'

@@ -54,10 +54,19 @@ class Factor:
         """The clusters of its rows, by block."""
         return self.placement.codes_at(self.rows)
 
+    @cached_property
+    def systematic(self) -> np.ndarray:
+        """Which of its rows are in systematically missing clusters: they say nothing, bool, shape (row,)."""
+        return self.placement.systematic(self.draw, self.rows)
+
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
         matrices = {**self.matrices, **(changed or {})}
-        return self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
+        theta = self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
+        selection = self.design.family.selection
+        if selection is not None and self.systematic.any():
+            theta[selection.parameter] = np.where(self.systematic, -np.inf, theta[selection.parameter])
+        return theta
 
     def outcome(self, now: Mapping[str, np.ndarray], given: Columns, changed: frozenset[str]) -> np.ndarray:
         """Its own target as its model has it, where what is added to it follows from other values of the cells."""

@@ -112,6 +112,7 @@ class _Describer:
             scale=self.scale[0] if alone else np.array(self.scale),
             offsets=tuple(offset for p in predictors for offset in self.offsets(p)),
             side=self.target.side,
+            empty=self.target.empty,
         )
 
     def offsets(self, p: Predictor) -> Iterator[Offset]:

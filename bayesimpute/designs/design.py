@@ -22,8 +22,11 @@ from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name
 from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
+from bayesimpute.plan.empty_clusters import EmptyClusters
 
 Draw = Mapping[str, np.ndarray]
+SYSTEMATIC = "systematic_clusters"
+"""In a draw, whether each empty cluster is systematically missing, 0 or 1, shape (empty cluster,)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,8 @@ class Design:
         What is added to linear predictors.
     side : mapping of str to str
         The columns that the family reads, by role.
+    empty : EmptyClusters or None
+        Clusters of which it is not known whether they are systematically missing; None: there are none.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Design:
     scale: float | np.ndarray
     offsets: tuple[Offset, ...] = ()
     side: Mapping[str, str] = field(default_factory=dict)
+    empty: EmptyClusters | None = None
 
     def predictor(self, key: str) -> Predictor:
         """The linear predictor with a key."""
@@ -175,7 +181,8 @@ class Design:
     def theta(self, draw: Draw, data: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The standardised parameters at all fitted rows, and y_s, NaN where missing.
 
-        Each is of shape (fitted row,) or (); with labels, (fitted row, label) or (label,).
+        Each is of shape (fitted row,) or (); with labels, (fitted row, label) or (label,). Rows of clusters that the
+        draw has as systematically missing have selection at minus infinity: they have no say.
         """
         eta, y = self.fitted(draw, data), data["y_data"]
         size = max([len(y), *(len(eta[p.key]) for p in self.predictors if p.matrix is not None)])
@@ -184,6 +191,10 @@ class Design:
             value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
             short = p.matrix is not None and len(value) < size
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
+        if SYSTEMATIC in draw and "empty" in data and self.family.selection is not None:
+            gone = np.append(draw[SYSTEMATIC], 0)[data["empty"]] == 1
+            name = self.family.selection.parameter
+            theta[name] = np.where(gone, -np.inf, theta[name])
         return by_parameter(self.predictors, theta, np.stack), np.pad(y, (0, size - len(y)), constant_values=np.nan)
 
     def eta(
@@ -261,6 +272,10 @@ class Design:
         for b in self.blocks:
             found |= zip(b.names, b.to_zero @ draw[b.key].T, strict=True)
         return found
+
+    def indicators(self, draw: Draw) -> dict[str, np.ndarray]:
+        """Whether each empty cluster is systematically missing in a draw, under the name that posteriors give it."""
+        return {SYSTEMATIC: draw[SYSTEMATIC]} if SYSTEMATIC in draw else {}
 
     def coefficients(self, p: Predictor, value: np.ndarray) -> np.ndarray:
         """Standardised coefficients in the user's units, shape (…, coefficient)."""

@@ -26,7 +26,7 @@ from scipy.special import expit, logit
 
 from bayesimpute.base.distributions import Distribution
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, by_parameter
+from bayesimpute.designs.design import SYSTEMATIC, Design, by_parameter
 from bayesimpute.designs.parts import Block, Predictor, pairs, places
 from bayesimpute.families.links import LINKS
 
@@ -173,6 +173,9 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
             if offset.fitted:
                 eta[offset.predictor] = eta[offset.predictor] + holders[f"X_{offset.key}"][:, 0]
         side = {role: holders[f"side_{role}"] for role in design.side}
+        if design.empty is not None:
+            counts = np.array([len(design.empty), design.empty.others])
+            side |= {"empty": holders["empty"], "clusters": pm.Data("clusters", counts)}
         design.family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"], side)
     return model
 
@@ -266,7 +269,7 @@ def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.n
         Of the model.
     values : mapping of str to ndarray
         Each of :func:`vectors`, and for each block its effects (``block0``) or standard normals (``block0_raw``),
-        shape (cluster, effect).
+        shape (cluster, effect). Which empty clusters are systematically missing, if it is drawn.
 
     Returns
     -------
@@ -283,7 +286,7 @@ def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.n
         draw[f"{b.key}_corr"] = np.array([sign[i] * sign[j] * (factor[i] @ factor[j]) for j, i in pairs(b.width)])
         draw[f"{b.key}_root"] = scale[:, None] * factor
         draw[b.key] = values[b.key] if b.key in values else values[f"{b.key}_raw"] @ draw[f"{b.key}_root"].T
-    return draw
+    return draw if SYSTEMATIC not in values else {**draw, SYSTEMATIC: values[SYSTEMATIC]}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import SYSTEMATIC, Design, Draw
 from bayesimpute.families import Rows
 from bayesimpute.plan.targets import Step
 
@@ -34,6 +34,9 @@ class Placement:
         A row of each unit whose value is drawn.
     apart : ndarray of bool, shape (imputed unit,)
         Which of these could not have been selected.
+    empty_of : ndarray of int, shape (row,), or None
+        Of each row of the data the cluster of which it is not known whether it is systematically missing, -1 where
+        there is none; None: there are no such clusters.
     """
 
     design: Design
@@ -42,6 +45,7 @@ class Placement:
     model_rows: np.ndarray
     impute_rows: np.ndarray
     apart: np.ndarray
+    empty_of: np.ndarray | None = None
 
     @classmethod
     def of(cls, design: Design, step: Step, incomplete: Incomplete) -> "Placement":
@@ -53,6 +57,7 @@ class Placement:
             model_rows=step.model_rows,
             impute_rows=step.missing_rows,
             apart=step.lead.apart[step.impute],
+            empty_of=None if step.lead.empty_of is None else step.lead.empty_of[step.lead.unit_of_row],
         )
 
     @classmethod
@@ -90,6 +95,22 @@ class Placement:
         rows = self.fitted_rows
         return {f"codes_{key}": codes[rows[key]].astype(np.int32) for key, codes in self.codes.items()}
 
+    @cached_property
+    def fitted_empty(self) -> Mapping[str, np.ndarray]:
+        """The empty clusters of all fitted rows as the graph holds them; rows of none have their number."""
+        empty = self.design.empty
+        if empty is None or self.empty_of is None:
+            return {}
+        of = self.empty_of[self.model_rows]
+        return {"empty": np.where(of < 0, len(empty), of).astype(np.int32)}
+
+    def systematic(self, draw: Draw, rows: np.ndarray) -> np.ndarray:
+        """Which rows of the data are in clusters that a draw has as systematically missing, bool, shape (row,)."""
+        if self.empty_of is None or SYSTEMATIC not in draw:
+            return np.zeros(len(rows), dtype=bool)
+        of = self.empty_of[rows]
+        return (of >= 0) & (draw[SYSTEMATIC][of] == 1)
+
     def data(self, matrices: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]:
         """What the graph's data containers hold: matrices and cluster codes at the fitted rows, and y_s, (row,).
 
@@ -97,7 +118,7 @@ class Placement:
         """
         fitted = {key: m for key, m in matrices.items() if key in self.design.fitted_keys}
         data = {f"X_{key}": np.ascontiguousarray(m[self.fitted_rows[key]]) for key, m in fitted.items()}
-        data |= self.fitted_codes
+        data |= {**self.fitted_codes, **self.fitted_empty}
         return data | {"y_data": self.response(y)}
 
     def response(self, y: np.ndarray) -> np.ndarray:
@@ -138,7 +159,7 @@ class Placement:
         selection = self.design.family.selection
         if selection is not None:
             name = selection.parameter
-            theta[name] = np.where(self.apart, -np.inf, theta[name])
+            theta[name] = np.where(self.apart | self.systematic(draw, self.impute_rows), -np.inf, theta[name])
         return theta
 
     def with_new_clusters(self, draw: Draw, rng: np.random.Generator) -> Draw:

@@ -17,9 +17,11 @@ import pandas as pd
 
 from bayesimpute.base.errors import Outcome
 from bayesimpute.base.tables import records
+from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.diagnosis import remedies
 from bayesimpute.numerics.chains import Verdict, autocorrelations, dependent, judged, sweeps_for
 from bayesimpute.pooling import Analyses
+from bayesimpute.result.schema import EMPTY
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
@@ -33,6 +35,7 @@ SENTENCES = {
 PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail")
 OF_THE_RULE = ["ess_half", "still"]
 IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
+EMPTY_CLUSTERS = "Clusters without any observed value, systematically missing with probability"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +64,9 @@ class Diagnosis:
         same figures, ``autocorrelation, autocorrelation_se``. What never varies has NaN.
     estimates : DataFrame
         One row a coefficient of each analysis: ``analysis`` (from 1), ``term, autocorrelation, autocorrelation_se``.
+    systematic : DataFrame
+        One row a cluster without any observed value of a selection model's target of which it is not known whether it
+        is systematically missing: ``target, cluster, probability`` that it is. It is no part of the verdict.
     """
 
     verdict: Verdict
@@ -71,6 +77,7 @@ class Diagnosis:
     parameters: pd.DataFrame
     imputed: pd.DataFrame
     estimates: pd.DataFrame
+    systematic: pd.DataFrame
 
     @property
     def converged(self) -> bool | None:
@@ -100,6 +107,7 @@ class Diagnosis:
             "divergences": self.divergences,
             "parameters": records(self.parameters.loc[:, list(PARAMETER_KEYS)]),
             "imputed": records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
+            "systematic": records(self.systematic),
         }
 
     @property
@@ -109,6 +117,7 @@ class Diagnosis:
             "Parameters": self.parameters,
             "Imputed values": self.imputed,
             "Estimates of the analyses": self.estimates,
+            EMPTY_CLUSTERS: self.systematic,
         }
         return {title: t.drop(columns=OF_THE_RULE, errors="ignore") for title, t in tables.items() if len(t)}
 
@@ -170,7 +179,19 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
         parameters=tables[0],
         imputed=tables[1],
         estimates=estimates,
+        systematic=_systematic(imputed, draws),
     )
+
+
+def _systematic(imputed: "Result", draws: int) -> pd.DataFrame:
+    """How likely each empty cluster is systematically missing, by its label."""
+    found = []
+    for target in imputed.targets:
+        posterior = imputed.posterior(target)["posterior"].to_dataset()
+        if SYSTEMATIC in posterior:
+            each = posterior[SYSTEMATIC][:, :draws].mean(["chain", "draw"])
+            found += [(target, str(label), float(p)) for label, p in zip(each[EMPTY].values, each.values, strict=True)]
+    return pd.DataFrame(found, columns=["target", "cluster", "probability"])
 
 
 def _parameters(imputed: "Result", draws: int) -> dict[tuple[str, str], np.ndarray]:

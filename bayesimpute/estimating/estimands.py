@@ -176,7 +176,8 @@ def _ignoring(conditional: Conditional) -> Conditional:
     if twin == family:
         return conditional
     kept = {p.name for p in twin.parameters}
-    gone = {p.name for p in family.parameters} - kept
+    whole = family if family.selection is None else family.selection.in_doubt
+    gone = {p.name for p in whole.parameters} - kept
     formulas = {name: text for name, text in conditional.formulas.items() if name in kept}
     # effects of mu and selection by the same key are correlated, also where each has an intercept alone
     joint = [text for name, text in conditional.formulas.items() if name in {"mu", *gone}]

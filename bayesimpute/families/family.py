@@ -199,9 +199,12 @@ class Selection:
     ----------
     parameter : str
         The one whose linear predictor says who is selected.
-    marginal : bool
-        Whether units of clusters without any observed value are missing for another reason than being selected out:
-        they enter no likelihood and are drawn from the marginal law of the outcome.
+    systematic : str
+        Which missing values are missing for another reason than being selected out, so that they enter no likelihood
+        and are drawn from the marginal law of the outcome: a key of :data:`bayesimpute.families.heckman.CHOICES`, or
+        the column that says it.
+    in_doubt : Family
+        The same family where it is not known of some clusters: their share is a parameter of it.
     ignorable : Family
         The same outcome taken as missing at random.
     dependence : Dependence
@@ -209,7 +212,8 @@ class Selection:
     """
 
     parameter: str
-    marginal: bool
+    systematic: str
+    in_doubt: "Family"
     ignorable: "Family"
     dependence: "Dependence"
 

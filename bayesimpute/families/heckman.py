@@ -8,29 +8,36 @@ any h.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Theta
+from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Side, Theta
 from bayesimpute.families.shares import about_share
 
-Systematic = Literal["marginal", "selected"]
+MIXTURE = "mixture"
+CHOICES = (MIXTURE, "marginal", "selected")
+"""What may be said of clusters without any observed value; else a column says which cells are systematic."""
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
 """The linear predictor of r*, on the probit scale; no default formula."""
 RHO = Parameter(
     name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
 )
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
+SYSTEMATIC = Parameter(name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL)
+"""The share of clusters all of whose values are missing for another reason than being selected out; no formula."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
 
 
-def parameters(outcome: tuple[Parameter, ...], rho: float | None) -> tuple[Parameter, ...]:
-    """Those of a selection family: of its outcome, of selection, and the correlation unless it is fixed."""
-    return (*outcome, SELECTION) if rho is not None else (*outcome, SELECTION, RHO)
+def parameters(outcome: tuple[Parameter, ...], rho: float | None, *, in_doubt: bool) -> tuple[Parameter, ...]:
+    """Those of a selection family: of its outcome, of selection, the correlation unless it is fixed, and the share of
+    systematically missing clusters where it is not known of some whether they are.
+    """
+    free = () if rho is not None else (RHO,)
+    return (*outcome, SELECTION, *free, *((SYSTEMATIC,) if in_doubt else ()))
 
 
 class Options(Protocol):
@@ -39,14 +46,15 @@ class Options(Protocol):
     @property
     def rho(self) -> float | None: ...
     @property
-    def systematic(self) -> Systematic: ...
+    def systematic(self) -> str: ...
 
 
-def about(options: Options, *, hold: Callable[[float], Family], ignorable: Family) -> Selection:
+def about(options: Options, *, hold: Callable[[float], Family], in_doubt: Family, ignorable: Family) -> Selection:
     """The options as the design wants to know them; `hold` fixes the correlation."""
     return Selection(
         parameter=SELECTION.name,
-        marginal=options.systematic == "marginal",
+        systematic=options.systematic,
+        in_doubt=in_doubt,
         ignorable=ignorable,
         dependence=Dependence(
             parameter=RHO,
@@ -81,9 +89,40 @@ def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:
     return eta["rho"] if rho is None else float(np.arctanh(rho))
 
 
+def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
+    """Add to the PyMC model that units were not selected, shape (row,): the last of the fitted ones.
+
+    Where it is not known whether clusters are systematically missing, their indicators Z_j ~ Bernoulli(pi) are summed
+    out: of an empty cluster pi + (1 - pi) prod_i Phi(-s_i), of one with a value 1 - pi. ``side["empty"]`` has the empty
+    cluster of each fitted row, or their number, which ``side["clusters"]`` has before that of the others.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    from bayesimpute.numerics.normal_cdf import log_ndtr_op
+
+    each = log_ndtr_op(-s)
+    if "empty" not in side:
+        pm.Potential("not_selected", each)
+        return
+    empty, others = side["clusters"][0], side["clusters"][1]
+    of = side["empty"][side["empty"].shape[0] - s.shape[0] :]
+    sums: Any = pt.inc_subtensor(pt.zeros(empty + 1)[of], each)  # type: ignore[index]
+    log_pi, log_rest = (-pm.math.log1pexp(sign * eta["systematic"]) for sign in (-1, 1))
+    pm.Potential("not_selected", sums[empty])
+    pm.Potential("empty_clusters", pm.math.logaddexp(log_pi, log_rest + sums[:empty]))
+    pm.Potential("other_clusters", others * log_rest)
+
+
 def correlation(theta: Theta, rho: float | None) -> np.ndarray:
     """The correlation: drawn, or the fixed value."""
     return theta["rho"] if rho is None else np.asarray(rho)
+
+
+def possible(theta: Theta) -> np.ndarray:
+    """The linear predictor of selection, zero where a unit could not be selected and it says nothing, (row,)."""
+    s = np.asarray(theta["selection"], dtype=float)
+    return np.where(np.isneginf(s), 0.0, s)
 
 
 def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndarray:
@@ -101,5 +140,5 @@ def latent_moments(theta: Theta, rho: float | None) -> tuple[np.ndarray, np.ndar
     """
     s, r = np.asarray(theta["selection"], dtype=float), correlation(theta, rho)
     mills = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
-    product = np.where(np.isneginf(s), 0.0, np.where(np.isneginf(s), 0.0, s) * mills)
+    product = possible(theta) * mills
     return -r * mills, 1 - r**2 + r**2 * (1 + product - mills**2)

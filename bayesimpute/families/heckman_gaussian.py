@@ -9,7 +9,17 @@ from scipy.special import log_ndtr
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
+from bayesimpute.families.family import (
+    NO_SIDE,
+    NOWHERE,
+    Context,
+    Family,
+    Parameter,
+    Selection,
+    Side,
+    Theta,
+    bound,
+)
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.values import Real, Values
 
@@ -25,8 +35,11 @@ class HeckmanGaussian(Family):
         The correlation, fixed, for sensitivity analysis; None: it is a parameter.
     joint : bool
         Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
-    systematic : {"marginal", "selected"}
-        What the missing values of clusters without any observed value are: missing for another reason, or selected out.
+    systematic : str
+        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
+        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
+        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
+        says which missing values are systematic, in whatever cluster.
     """
 
     name: ClassVar[str] = "heckman_gaussian"
@@ -37,11 +50,12 @@ class HeckmanGaussian(Family):
 
     rho: float | None = field(default=None, metadata=heckman.INSIDE)
     joint: bool = True
-    systematic: heckman.Systematic = "marginal"
+    systematic: str = heckman.MIXTURE
+    in_doubt: bool = bound(False)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return heckman.parameters(Gaussian().parameters, self.rho)
+        return heckman.parameters(Gaussian().parameters, self.rho, in_doubt=self.in_doubt)
 
     @property
     def together(self) -> tuple[frozenset[str], ...]:
@@ -49,7 +63,12 @@ class HeckmanGaussian(Family):
 
     @property
     def selection(self) -> Selection:
-        return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Gaussian())
+        return heckman.about(
+            self,
+            hold=lambda rho: replace(self, rho=rho),
+            in_doubt=replace(self, in_doubt=True),
+            ignorable=Gaussian(),
+        )
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return heckman.intercept_prior(Gaussian(), key, y)
@@ -66,7 +85,7 @@ class HeckmanGaussian(Family):
         # (s + rho e) / sqrt(1 - rho^2), in Fisher's z
         chosen = log_ndtr_op(s[:n] * pt.cosh(z) + e * pt.sinh(z))
         pm.Potential("y", -0.5 * e**2 - eta["sigma"] - 0.5 * np.log(2 * np.pi) + chosen)
-        pm.Potential("not_selected", log_ndtr_op(-s[n:]))
+        heckman.add_unselected(eta, s[n:], side)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         s, r = theta["selection"], heckman.correlation(theta, self.rho)
@@ -81,7 +100,7 @@ class HeckmanGaussian(Family):
         e = np.where(gone, 0.0, (y - theta["mu"]) / sigma)
         at = np.where(gone, -s, (s + r * e) / root)
         slope = np.exp(-0.5 * at**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(at))
-        curvature = slope * (at + slope)
+        curvature = slope * (np.where(np.isposinf(at), 0.0, at) + slope)
         direction = np.stack([np.where(gone, 0.0, -r / (sigma * root)), np.where(gone, -1.0, 1 / root)], axis=-1)
         found = curvature[:, None, None] * direction[:, :, None] * direction[:, None, :]
         found[:, 0, 0] += np.where(gone, 0.0, 1 / sigma**2)

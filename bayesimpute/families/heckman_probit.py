@@ -14,7 +14,17 @@ from scipy.special import log_ndtr, ndtri
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Selection, Side, Theta
+from bayesimpute.families.family import (
+    NO_SIDE,
+    NOWHERE,
+    Context,
+    Family,
+    Parameter,
+    Selection,
+    Side,
+    Theta,
+    bound,
+)
 from bayesimpute.families.values import Binary, Values
 
 
@@ -32,8 +42,11 @@ class HeckmanProbit(Family):
         The correlation, fixed, for sensitivity analysis; None: it is a parameter.
     joint : bool
         Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
-    systematic : {"marginal", "selected"}
-        What the missing values of clusters without any observed value are: missing for another reason, or selected out.
+    systematic : str
+        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
+        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
+        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
+        says which missing values are systematic, in whatever cluster.
     """
 
     name: ClassVar[str] = "heckman_probit"
@@ -44,11 +57,12 @@ class HeckmanProbit(Family):
 
     rho: float | None = field(default=None, metadata=heckman.INSIDE)
     joint: bool = True
-    systematic: heckman.Systematic = "marginal"
+    systematic: str = heckman.MIXTURE
+    in_doubt: bool = bound(False)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho)
+        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho, in_doubt=self.in_doubt)
 
     @property
     def together(self) -> tuple[frozenset[str], ...]:
@@ -56,7 +70,12 @@ class HeckmanProbit(Family):
 
     @property
     def selection(self) -> Selection:
-        return heckman.about(self, hold=lambda rho: replace(self, rho=rho), ignorable=Bernoulli(link="probit"))
+        return heckman.about(
+            self,
+            hold=lambda rho: replace(self, rho=rho),
+            in_doubt=replace(self, in_doubt=True),
+            ignorable=Bernoulli(link="probit"),
+        )
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return heckman.intercept_prior(Bernoulli(link="probit"), key, y)
@@ -65,20 +84,20 @@ class HeckmanProbit(Family):
         import pymc as pm
         import pytensor.tensor as pt
 
-        from bayesimpute.numerics.normal_cdf import log_ndtr_op, log_quadrant_op
+        from bayesimpute.numerics.normal_cdf import log_quadrant_op
 
         s, n = eta["selection"], y.shape[0]
         sign = 2 * y - 1
         rho = pt.tanh(heckman.fisher(eta, self.rho))
         pm.Potential("y", log_quadrant_op(sign * eta["mu"], s[:n], sign * rho))
-        pm.Potential("not_selected", log_ndtr_op(-s[n:]))
+        heckman.add_unselected(eta, s[n:], side)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return self._derivatives(y, theta)[0]
 
     def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         sign, (_, of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
-        s, rho = theta["selection"], np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
+        s, rho = heckman.possible(theta), np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
         h = np.nan_to_num(sign) * ndtri(np.clip(theta["mu"], 1e-300, 1 - 1e-16))
         found = np.empty((len(of_m), 2, 2))
         # of log P, with t = phi2 / P: d2/dh2 = -h g - rho t - g^2, d2/dhdk = t - g_h g_k (methods of Plackett 1954)
@@ -87,7 +106,8 @@ class HeckmanProbit(Family):
         found[:, 0, 1] = found[:, 1, 0] = sign * (of_m * of_s - of_rho)
         slope = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
         found[np.isnan(y)] = 0.0
-        found[:, 1, 1] += np.where(np.isnan(y), slope * (slope - s), 0.0)
+        tells = np.isnan(y) & np.isfinite(theta["selection"])
+        found[:, 1, 1] += np.where(tells, slope * (slope - s), 0.0)
         return found
 
     def _derivatives(self, y: np.ndarray, theta: Theta) -> tuple[np.ndarray, ...]:
@@ -96,7 +116,7 @@ class HeckmanProbit(Family):
 
         gone = np.isnan(y)
         sign = np.where(gone, 1.0, 2 * y - 1)
-        arguments = sign * ndtri(theta["mu"]), theta["selection"], sign * heckman.correlation(theta, self.rho)
+        arguments = sign * ndtri(theta["mu"]), heckman.possible(theta), sign * heckman.correlation(theta, self.rho)
         value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
         return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
 

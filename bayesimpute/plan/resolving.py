@@ -11,12 +11,14 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Family, auto
+from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import lift_expression, lift_formula
 from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import adjusted
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Adjustment, DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted, with_units
@@ -133,6 +135,9 @@ def _target(
     observed = ~np.isnan(given[rows])
     limits = _limits(family, conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
+    apart, empty, empty_of = _systematic(family, formulas, incomplete, rows, observed)
+    if empty is not None and family.selection is not None:
+        family = family.selection.in_doubt
     target = Target(
         name=name,
         family=family,
@@ -145,7 +150,9 @@ def _target(
         observed=observed,
         learn=observed | in_part,
         impute=~observed,
-        apart=_apart(family, formulas, incomplete, rows, observed),
+        apart=apart,
+        empty=empty,
+        empty_of=empty_of,
         values=family.values.of(column),
         path=path,
         conditional=conditional,
@@ -191,21 +198,23 @@ def settle_family(conditional: Conditional, column: Column) -> Family:
     return auto(column)() if conditional.family == "auto" else FAMILIES[conditional.family]()
 
 
-def _apart(
+def _systematic(
     family: Family, formulas: Mapping[str, Formula], incomplete: Incomplete, rows: np.ndarray, observed: np.ndarray
-) -> np.ndarray:
-    """Units of clusters without any observed value, by each key that has random effects in the outcome's formula.
+) -> tuple[np.ndarray, EmptyClusters | None, np.ndarray | None]:
+    """The units whose values are missing systematically, and the clusters of which it is not known whether they are.
 
-    Their being missing is the cluster's, not the unit's: kept in the likelihood of selection they would make its
-    variance between clusters too large.
+    Kept in the likelihood of selection, systematic ones would make its variance between clusters too large.
     """
-    found = np.zeros(len(rows), dtype=bool)
-    if family.selection is None or not family.selection.marginal or "mu" not in formulas:
-        return found
-    for factor in formulas["mu"].factors:
-        codes = incomplete.codes(factor)[rows]
-        found |= np.bincount(codes, weights=observed)[codes] == 0
-    return found
+    none = np.zeros(len(rows), dtype=bool)
+    said = None if family.selection is None else family.selection.systematic
+    if said is not None and said in incomplete.columns and said not in CHOICES:
+        return incomplete.columns[said].values[rows] == 1, None, None
+    if said not in ("mixture", "marginal") or "mu" not in formulas:
+        return none, None, None
+    empty, belongs = empty_clusters(formulas["mu"].factors, incomplete, rows, observed)
+    if said == "marginal":
+        return belongs >= 0, None, None
+    return (none, empty, belongs) if len(empty) else (none, None, None)
 
 
 def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
@@ -213,11 +222,14 @@ def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> 
     if conditional.family == "auto":
         why = str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
-    if target.apart.any():
-        what = (
-            f"{int(target.apart.sum())} values in clusters without any observed value are drawn from the outcome model"
-        )
-        why = 'systematic = "marginal": they were not selected out one by one, and say nothing about selection'
+    if target.apart.any() and target.family.selection is not None:
+        said = target.family.selection.systematic
+        what = f"{int(target.apart.sum())} values that are missing systematically are drawn from the outcome model"
+        why = f'systematic = "{said}": they were not selected out one by one, and say nothing about selection'
+        notes.append(Event(target=target.name, what=what, why=why))
+    if target.empty is not None and target.empty_of is not None:
+        what = f"{len(target.empty)} clusters without any observed value, {(target.empty_of >= 0).sum()} values"
+        why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
     if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"

@@ -12,6 +12,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.empty_clusters import EmptyClusters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,8 @@ class Target:
     impute : ndarray of bool, shape (unit,)
         Whether the unit's value is drawn. A unit can be in both masks, and in none.
     apart : ndarray of bool, shape (unit,)
-        Units that a family which selects neither learns from nor takes as selected out: those of clusters without any
-        observed value. Without such a family, none.
+        Units that a family which selects neither learns from nor takes as selected out: their values are missing
+        systematically. Without such a family, none.
     values : Values
         What values it takes.
     path : str
@@ -71,6 +72,10 @@ class Target:
         The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
     watched : bool
         Whether the model of its being observed reads its values.
+    empty : EmptyClusters or None
+        Clusters of which it is not known whether their values are missing systematically; None: there are none.
+    empty_of : ndarray of int, shape (unit,), or None
+        Which of these a unit belongs to, -1 where to none.
     """
 
     name: str
@@ -93,6 +98,8 @@ class Target:
     limits: tuple[np.ndarray, np.ndarray] | None = None
     together: str | None = None
     watched: bool = False
+    empty: EmptyClusters | None = None
+    empty_of: np.ndarray | None = None
 
     @property
     def mnar(self) -> bool:
@@ -166,7 +173,7 @@ class Target:
         unit_of_row = incomplete.each_row if self.level is None else incomplete.codes(self.level)
         rows = incomplete.each_row if self.level is None else incomplete.level_rows(self.level)
         every, none = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
-        masks = {"observed": every, "learn": none, "impute": none, "apart": none}
+        masks = {"observed": every, "learn": none, "impute": none, "apart": none, "empty": None, "empty_of": None}
         column = incomplete.columns.get(self.name)
         given = np.full(len(unit_of_row), np.nan) if column is None else column.values
         return replace(self, unit_of_row=unit_of_row, rows=rows, given=given, **masks)

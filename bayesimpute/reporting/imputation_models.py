@@ -135,9 +135,16 @@ def _correlation(target: "Target", conditional: "Conditional", dependence: "Depe
 
 
 def _apart(target: "Target") -> list[str]:
+    """What was made of missing values that may not have been selected out one by one."""
+    if target.empty is not None and target.empty_of is not None:
+        return [
+            f"{counted(len(target.empty), 'cluster')} ({counted(int((target.empty_of >= 0).sum()), 'value')}) had no "
+            "observed value: in every sweep each was drawn to be either systematically missing, its values then drawn "
+            "from the outcome's equation alone, or empty because each of its units was selected out"
+        ]
     if not target.apart.any():
         return []
     return [
-        f"{counted(int(target.apart.sum()), 'value')} in clusters without any observed value were drawn from the "
-        "outcome's equation alone"
+        f"{counted(int(target.apart.sum()), 'value')} that were missing systematically were drawn from the outcome's "
+        "equation alone"
     ]

@@ -101,8 +101,9 @@ def _read_leg(
         parameters[step] = tuple(v.attrs["name"] for v in in_order(posterior))
         draws[step] = np.stack(scalars, axis=1) if scalars else np.zeros((length, 0))
         stats[step] = np.stack([visits[s].values[chain, :length, place] for s in STATS], axis=1)
-        if keep_effects:
-            effects[step] = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
+        of_clusters = {v.attrs["name"]: v.values[chain, :length] for v in posterior.values() if v.ndim == 3}
+        if keep_effects or of_clusters:
+            effects[step] = of_clusters
     imputed, names = {}, safe_names([t.name for t in resolved.targets])
     for target in resolved.targets:
         recorded = [chains[safe] for safe in summary_names(names[target.name], target.values.recorded).values()]

@@ -14,7 +14,8 @@
 | ``/events`` | event | automatic actions |
 | ``/state/<step>`` | chain, … | cells of its targets and sampler state |
 
-A step of one target bears its name.
+A step of one target bears its name. The posterior of a selection model with clusters without any observed value has
+``systematic_clusters``, which says of each of these and of each draw whether it is systematically missing.
 
 A chain that has not come as far as others has NaN in its last draws. The attributes carry everything else that a
 saved run needs.
@@ -38,6 +39,7 @@ import xarray as xr
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import frame_to_dataset, safe_names
+from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.targets import Resolved, Step, Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.result.made_arrays import made_groups
@@ -45,6 +47,8 @@ from bayesimpute.running.records import STATS, Record
 from bayesimpute.running.schedules import Schedule
 from bayesimpute.samplers.sampler import SamplerState
 
+EMPTY = "empty_cluster"
+"""The dim of what is recorded of clusters without any observed value."""
 FORMAT = 3
 """Of the schema; a file of another one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
@@ -173,11 +177,13 @@ def _posterior(record: Record, target: str) -> xr.Dataset:
     for name, example in effects.items():
         none = {name: np.zeros((0, example.shape[1]))}
         values = _padded(leg.effects.get(target, none)[name] for leg in record.legs)
-        factor = name.rsplit("|", 1)[1]
+        factor = EMPTY if name == SYSTEMATIC else name.rsplit("|", 1)[1]
         dim = safe_names([factor])[factor]
         dim = f"{dim}_cluster" if dim in safe.values() else dim
         dataset[safe[name]] = (("chain", "draw", dim), values, {"name": name})
-        dataset = dataset.assign_coords({dim: _labels(record.incomplete, factor)})
+        empty = record.resolved.step(target).lead.empty if factor == EMPTY else None
+        labels = _labels(record.incomplete, factor) if empty is None else np.array(empty.names, dtype=object)
+        dataset = dataset.assign_coords({dim: labels})
     return dataset
 
 

@@ -203,7 +203,8 @@ class Bench:
             self._responses[step.name] = placement.response(self.completed.outcome(step))
         y = self._responses[step.name]
         held = {f"X_{key}": matrix for key, matrix in fitted.items() if key in placement.design.fitted_keys}
-        return {**held, **placement.fitted_codes, "y_data": y, **placement.side(self.completed.values)}
+        codes = {**placement.fitted_codes, **placement.fitted_empty}
+        return {**held, **codes, "y_data": y, **placement.side(self.completed.values)}
 
     def moves(self, target: Target) -> np.ndarray:
         """What is added to the values that are drawn for a target whose value is adjusted, shape (missing unit,)."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.imputed_cells import Cells, packed
@@ -202,12 +203,16 @@ class _Book:
         self.rows.append({name: self._row(name, v) for name, v in visits.items()})
         found = {name: values.summaries(state.cells[name]) for name, values in self.values.items()}
         self.summaries.append({name: np.array(list(each.values())) for name, each in found.items()})
-        if self.job.keep_effects:
-            self.effects.append({name: self.space.designs[name].effects(v.draw) for name, v in visits.items()})
+        self.effects.append({name: self._of_clusters(name, v) for name, v in visits.items()})
         k = self.job.schedule.imputation(self.chain, state.sweep)
         if k is not None and before is not None:
             self.made[k] = made(before, visits)
             self.kept[k] = packed(self.space.resolved.targets, state.cells)
+
+    def _of_clusters(self, name: str, v: Visit) -> dict[str, np.ndarray]:
+        """Group-specific effects, where they were asked for, and which empty clusters are systematically missing."""
+        design = self.space.designs[name]
+        return (design.effects(v.draw) if self.job.keep_effects else {}) | design.indicators(v.draw)
 
     def _row(self, name: str, v: Visit) -> tuple[np.ndarray, np.ndarray]:
         s = v.stats
@@ -226,7 +231,7 @@ class _Book:
             draws={name: c[0] for name, c in columns.items()},
             imputed=summaries,
             stats={name: c[1] for name, c in columns.items()},
-            effects={name: self._effects(name) for name in names} if self.job.keep_effects else {},
+            effects={n: found for n in names if (found := self._effects(n)) or self.job.keep_effects},
             kept=self.kept,
             made=self.made,
             events=tuple(self.events),
@@ -234,8 +239,9 @@ class _Book:
         )
 
     def _effects(self, name: str) -> dict[str, np.ndarray]:
-        blocks = self.space.designs[name].blocks
-        sizes = {effect: b.size for b in blocks for effect in b.names}
+        design = self.space.designs[name]
+        sizes = {effect: b.size for b in design.blocks for effect in b.names} if self.job.keep_effects else {}
+        sizes |= {} if design.empty is None else {SYSTEMATIC: len(design.empty)}
         return {
             effect: np.array([row[name][effect] for row in self.effects]).reshape(-1, size)
             for effect, size in sizes.items()

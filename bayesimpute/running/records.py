@@ -37,7 +37,7 @@ class Leg:
     stats : mapping of str to ndarray, shape (draw, len(STATS))
         How each visit went.
     effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)
-        Group-specific effects, where they were asked for.
+        Group-specific effects, where they were asked for, and which empty clusters are systematically missing.
     kept : mapping of int to mapping of str to ndarray
         The cells of each target, by imputation; those from m on are spares for more imputations.
     made : mapping of int to Made

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Draw
+from bayesimpute.designs.design import SYSTEMATIC, Draw
 from bayesimpute.designs.graph import Layout
+from bayesimpute.designs.systematic import with_systematic
 from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
 from bayesimpute.samplers.sampler import NOBODY, ConditionalModel, Data, SamplerState, Stats, Watched, one_by_one
 
@@ -147,8 +148,9 @@ class NutsPosterior:
         return self._polish(state, data, rng, *rest) if several else state
 
     def draw(self, state: SamplerState) -> Draw:
-        """The parameters at a position."""
-        return self.layout.unpack(state.arrays["q"])
+        """The parameters at a position, and what was drawn beside them."""
+        draw = self.layout.unpack(state.arrays["q"])
+        return draw if SYSTEMATIC not in state.arrays else {**draw, SYSTEMATIC: state.arrays[SYSTEMATIC]}
 
     def _adapted(
         self, q: np.ndarray, draw: Draw, data: Data, rng: np.random.Generator, transitions: int
@@ -206,7 +208,11 @@ class NutsPosterior:
             acceptance += stats["mean_tree_accept"]
             depth = max(depth, stats["depth"])
         summary = Stats(transitions, divergences, acceptance / transitions, depth)
-        return self._export(q.data, tuning=tune, before=state), self.layout.unpack(q.data), summary
+        moved, draw = self._export(q.data, tuning=tune, before=state), self.layout.unpack(q.data)
+        if self.layout.design.empty is not None:
+            draw = with_systematic(rng, self.layout.design, draw, data)
+            moved = SamplerState({**moved.arrays, SYSTEMATIC: draw[SYSTEMATIC]})
+        return moved, draw, summary
 
     def _set(self, data: Data) -> None:
         for name, values in data.items():

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import SYSTEMATIC, Design, Draw
 from bayesimpute.designs.graph import assemble, vectors
 from bayesimpute.samplers.sampler import NOBODY, ConditionalModel, Data, SamplerState, Stats, Watched, one_by_one
 
@@ -66,4 +66,6 @@ def prior_draw(design: Design, rng: np.random.Generator) -> Draw:
     values = {name: vector.draw(rng) for name, vector in vectors(design).items()}
     for block in design.blocks:
         values[f"{block.key}_raw"] = rng.standard_normal((block.size, block.width))
+    if design.empty is not None:
+        values[SYSTEMATIC] = (rng.random(len(design.empty)) < values["systematic"]).astype(float)
     return assemble(design, values)

@@ -129,7 +129,7 @@ def ways(family: Family) -> dict[str, Impute]:
 def with_target(placed: Placement, observed: np.ndarray, structure: Structure) -> Placement:
     """The frozen design on the rows that a replicate shows."""
     selection = structure.family.selection
-    apart = structure.unseen & (selection is not None and selection.marginal)
+    apart = structure.unseen & (selection is not None and selection.systematic == "marginal")
     seen, others = np.flatnonzero(observed), np.flatnonzero(~observed & ~apart)
     rows = {"learn_rows": seen, "model_rows": np.concatenate([seen, others]), "impute_rows": np.flatnonzero(~observed)}
     return replace(placed, **rows, apart=apart[~observed])

@@ -28,15 +28,21 @@ THIN = 12
 SMALL = {"1|g_sigma": "HalfNormal(0.15)", "selection_1|g_sigma": "HalfNormal(0.1)"}
 EXTREME, STRONG = {"rho": "ScaledBeta(0.4, 0.4)"}, {"rho": "ScaledBeta(8, 2)"}
 STRUCTURES = {
-    "gaussian": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD, empty=3),
-    "probit": Structure(family=HeckmanProbit(), priors=PRIORS),
-    "gaussian, effects apart": Structure(family=HeckmanGaussian(joint=False), priors=PRIORS | SPREAD),
-    "gaussian, deviations near zero": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | SMALL),
-    "probit, deviations near zero": Structure(family=HeckmanProbit(), priors=PRIORS | SMALL),
-    "gaussian, correlations near one": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | EXTREME),
-    "probit, correlations near one": Structure(family=HeckmanProbit(), priors=PRIORS | EXTREME),
-    "gaussian, strong": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | STRONG),
-    "probit, strong": Structure(family=HeckmanProbit(), priors=PRIORS | STRONG),
+    "gaussian": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD, empty=3),
+    "probit": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS),
+    "gaussian, effects apart": Structure(
+        family=HeckmanGaussian(joint=False, systematic="marginal"), priors=PRIORS | SPREAD
+    ),
+    "gaussian, deviations near zero": Structure(
+        family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | SMALL
+    ),
+    "probit, deviations near zero": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | SMALL),
+    "gaussian, correlations near one": Structure(
+        family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | EXTREME
+    ),
+    "probit, correlations near one": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | EXTREME),
+    "gaussian, strong": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | STRONG),
+    "probit, strong": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | STRONG),
 }
 
 

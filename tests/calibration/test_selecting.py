@@ -19,11 +19,11 @@ from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 
 STRONG = {"rho": "ScaledBeta(16, 2)"}
-SMALL = Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD | STRONG, empty=3)
+SMALL = Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | STRONG, empty=3)
 STRUCTURES = {
-    "gaussian": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD),
-    "gaussian, centred": Structure(family=HeckmanGaussian(), priors=PRIORS | SPREAD, flag=True),
-    "probit": Structure(family=HeckmanProbit(), priors=PRIORS),
+    "gaussian": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD),
+    "gaussian, centred": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD, flag=True),
+    "probit": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS),
 }
 SHOWS = {"untruncated": "out squares", "systematic shifted": "systematic sum", "selection ignored": "out sum"}
 """Where a wrong way to impute must show."""
@@ -73,7 +73,7 @@ def test_both_families_are_calibrated(structure: Structure) -> None:
 
 @pytest.mark.slow
 def test_independent_effects_are_seen_where_effects_are_correlated(bed: Bed) -> None:
-    wrong = replace(SMALL, family=HeckmanGaussian(joint=False))
+    wrong = replace(SMALL, family=HeckmanGaussian(joint=False, systematic="marginal"))
     found = study(bed, SMALL, replicates=60, draws=40, thin=6, seed=4, believed=(wrong.prepare(), wrong))
     assert pvalue(found["products of effects"]) < LEVEL
 

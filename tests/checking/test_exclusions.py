@@ -68,9 +68,9 @@ BAD: Mapping[str, tuple[Plan, str, str, str]] = {
         "Normal(0, 1)",
     ),
     "systematic": (
-        plan(family=HeckmanProbit(systematic="margnal")),  # type: ignore[arg-type]
+        plan(family=HeckmanProbit(systematic="margnal")),
         "systematic",
-        "'margnal' is not a systematic",
+        '"margnal" is neither a choice nor a column',
         'did you mean "marginal"',
     ),
     "joint": (plan(family=HeckmanProbit(joint="yes")), "joint", "'yes' is not a joint", "give a bool"),  # type: ignore
@@ -130,7 +130,8 @@ def test_nobody_selected_out_one_by_one() -> None:
     (problem,) = found(plan(), frame.assign(hiv=away))
     assert "nobody was selected out one by one" in problem.finding
     assert 'bernoulli, or systematic = "selected"' in problem.remedy
-    assert found(plan(family=HeckmanProbit(systematic="selected")), frame.assign(hiv=away)) == []
+    (warning,) = found(plan(family=HeckmanProbit(systematic="selected")), frame.assign(hiv=away))
+    assert warning.severity is Severity.WARNING and "all are taken as selected out one by one" in warning.finding
 
 
 def test_an_exclusion_variable_that_does_not_vary() -> None:

@@ -43,14 +43,14 @@ def made(*args: str, **options: Any) -> tuple[Target, Design, Workspace]:
 
 
 def test_clusters_without_observed_values_stand_apart() -> None:
-    target, _, work = made()
+    target, _, work = made(family=HeckmanGaussian(systematic="marginal"))
     g = frame()["g"].to_numpy()
     np.testing.assert_array_equal(target.apart, g >= CLUSTERS - 2)
     seen = frame()["y"].notna().to_numpy()
     np.testing.assert_array_equal(target.fit_rows, np.flatnonzero(seen))
     np.testing.assert_array_equal(target.model_rows[: seen.sum()], target.fit_rows)
     np.testing.assert_array_equal(np.sort(target.model_rows), np.flatnonzero(g < CLUSTERS - 2))
-    (event,) = [e for e in work.resolved.events if "without any observed value" in e.what]
+    (event,) = [e for e in work.resolved.events if "missing systematically" in e.what]
     assert event.what.startswith(f"{2 * SIZE} values")
 
 
@@ -104,7 +104,7 @@ def test_the_predictors_of_the_graph_are_those_of_the_prediction() -> None:
 
 
 def test_missing_cells_know_whether_their_unit_could_be_selected() -> None:
-    target, design, work = made()
+    target, design, work = made(family=HeckmanGaussian(systematic="marginal"))
     theta = placed(work).missing(_draw(design), design.matrices(completed(work).columns))
     apart = target.apart[~target.observed]
     assert (theta["selection"][apart] == -np.inf).all()
@@ -177,7 +177,7 @@ def test_priors_of_both_equations_find_their_parameters() -> None:
         "rho": "ScaledBeta(2, 2)",
     }
     _, design, _ = made("b ~ x + (1 | g)", priors=priors)
-    mu, selection, rho = design.predictors
+    mu, selection, rho, _ = design.predictors
     assert mu.priors[1].args[1] == pytest.approx(3.0 * mu.scale[1])
     assert selection.priors[1].args[1] == pytest.approx(7.0 * selection.scale[1])
     assert design.blocks[0].priors[1].args == (4.0,)
@@ -188,7 +188,7 @@ def test_priors_of_both_equations_find_their_parameters() -> None:
 def test_a_fixed_rho_is_no_parameter() -> None:
     _, design, _ = made(family=HeckmanGaussian(rho=-0.5))
     assert "rho" not in design.names
-    assert [p.key for p in design.predictors] == ["mu", "sigma", "selection"]
+    assert [p.key for p in design.predictors] == ["mu", "sigma", "selection", "systematic"]
 
 
 def test_rho_may_vary_by_cluster() -> None:

@@ -233,7 +233,7 @@ def test_nothing_to_fit_is_nothing_to_judge() -> None:
     found = impute(frame, plan, seed=1, progress=False).diagnose()
     assert found.converged is True and len(found.parameters) == len(found.imputed) == 0
     judged = {"converged": True, "verdict": "converged", "more": 0}
-    assert found.to_json_dict() == {**judged, "divergences": 0, "parameters": [], "imputed": []}
+    assert found.to_json_dict() == {**judged, "divergences": 0, "parameters": [], "imputed": [], "systematic": []}
 
 
 # The analyses' estimates ---------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_what_never_varies_has_no_autocorrelation() -> None:
 
 def test_json_has_the_documented_keys(short: MultiplyImputed) -> None:
     found = json.loads(json.dumps(short.diagnose().to_json_dict(), allow_nan=False))
-    assert list(found) == ["converged", "verdict", "more", "divergences", "parameters", "imputed"]
+    assert list(found) == ["converged", "verdict", "more", "divergences", "parameters", "imputed", "systematic"]
     assert list(found["parameters"][0]) == [
         "target",
         "parameter",

@@ -23,8 +23,6 @@ from bayesimpute.families import (
     Bernoulli,
     Family,
     Gaussian,
-    HeckmanGaussian,
-    HeckmanProbit,
     Rows,
     StudentT,
     Support,
@@ -459,7 +457,6 @@ class _Without:
 
 def test_the_variants_cover_every_literal_option() -> None:
     assert {f.link for f in ALL if isinstance(f, Bernoulli)} == {"logit", "probit"}
-    assert {f.systematic for f in ALL if isinstance(f, HeckmanGaussian | HeckmanProbit)} == {"marginal", "selected"}
     with pytest.raises(AssertionError):
         list(variants(_Without))  # pyright: ignore[reportArgumentType]
 

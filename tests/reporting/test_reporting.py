@@ -159,7 +159,7 @@ def test_selection_models_are_named_as_such(text: str) -> None:
         "missing not at random (Heckman 1979; van de Ven & van Praag 1981; Muñoz et al. 2024)",
         "rho was estimated, with the prior `ScaledBeta(alpha=2.0, beta=2.0)`",
         "what identifies the correlation: `1|h`",
-        "5 values in clusters without any observed value",
+        "1 cluster (5 values) had no observed value",
         "`x` `Normal(mu=0.0, sigma=2.0)`",
     )
     assert found.count("ScaledBeta") == 1

@@ -17,7 +17,7 @@ from modelling import conditional, graph_data, only, workspace
 from scipy import stats
 from test_gibbs import ERRORS, STATISTICS, chain, same, saved
 
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import SYSTEMATIC, Design
 from bayesimpute.families import HeckmanGaussian
 from bayesimpute.numerics.normal_cdf import log_quadrant
 from bayesimpute.plan.conditional import Conditional
@@ -82,12 +82,15 @@ def compiled(model: ConditionalModel) -> Any:
 class Point:
     """A draw from the prior, as the sampler has it."""
 
-    def __init__(self, item: Conditional, seed: int = 1) -> None:
+    def __init__(self, item: Conditional, seed: int = 1, *, away: bool = False) -> None:
         self.model = made(item)
         self.posterior = compiled(self.model)
         self.frame, self.pair = self.posterior.engine.frame, self.posterior.fitted.pair
         self.lay = self.frame.lay
         self.draw = dict(prior_draw(self.model.design, np.random.default_rng(seed)))
+        if SYSTEMATIC in self.draw:
+            gone = self.draw[SYSTEMATIC] = np.full(1, float(away))
+            self.pair = equations.placed(self.pair, self.lay, gone)
         self.draw["mu"], self.draw["selection"] = 0.3 * self.draw["mu"], 0.3 * self.draw["selection"]
         self.zeta = float(np.arctanh(self.draw["rho"]))
         self.log_sigma = float(np.log(self.draw.get("sigma", 1.0)))
@@ -124,10 +127,11 @@ class Point:
         return found
 
 
+@pytest.mark.parametrize("away", [False, True])
 @each_plan
-def test_the_density_along_the_ridge_is_the_models(item: Conditional) -> None:
+def test_the_density_along_the_ridge_is_the_models(item: Conditional, away: bool) -> None:
     """Differences of log densities between three places of the curve and its start; of artanh rho and log sigma."""
-    point = Point(item)
+    point = Point(item, away=away)
     design, data, pair, lay = point.model.design, point.model.data, point.pair, point.lay
     rng = np.random.default_rng(2)
     slopes = rng.normal(0, 0.3, (2, 1 + point.b.size + point.u.size)) * np.arange(1, 3)[:, None]
@@ -175,6 +179,7 @@ def log_density(prior: Any) -> Any:
         "Gamma": lambda: stats.gamma(a[0], scale=1 / a[1]).logpdf,
         "HalfStudentT": lambda: lambda v: stats.t(a[0], 0, a[1]).logpdf(v),
         "Uniform": lambda: stats.uniform(a[0], a[1] - a[0]).logpdf,
+        "Beta": lambda: stats.beta(*a).logpdf,
         "ScaledBeta": lambda: stats.beta(*a, loc=-1, scale=2).logpdf,
         "FisherNormal": lambda: lambda r: stats.norm(*a).logpdf(np.arctanh(r)) - np.log1p(-(r**2)),
     }[prior.name]()

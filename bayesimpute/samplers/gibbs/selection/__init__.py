@@ -9,9 +9,10 @@ the second for observed outcomes alone (missing ones are integrated out), are th
 variance 1 for the coefficients and effects of both equations (van Hasselt 2011, J. Econometrics 165:221; Ding 2014, J.
 Multivariate Anal. 124:451). So a sweep is
 
-1. twice: latent variables given everything else (``latent_errors.py``); log sigma, artanh rho and the scales of the
-   latent equations given them (``selection_moves.py``); deviations, coefficients and effects by the engine of linear
-   mixed models on cross-products of the stacked rows (``equations.py``);
+1. twice: which empty clusters are systematically missing, where that is not known, with the latent variables
+   integrated out (``away_rows.py``); latent variables given everything else (``latent_errors.py``); log sigma, artanh
+   rho and the scales of the latent equations given them (``selection_moves.py``); deviations, coefficients and effects
+   by the engine of linear mixed models on cross-products of the stacked rows (``equations.py``);
 2. once: rho along its ridge, on the likelihood with the latent variables integrated out (``ridge.py``). Given the
    latent variables rho is known to 1 / sqrt(n), and a sampler without this step creeps.
 

@@ -10,7 +10,8 @@ from bayesimpute.designs.parts import Block, Predictor
 from bayesimpute.families import HeckmanProbit
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded, layout, ordered
 from bayesimpute.samplers.gibbs.predictors import Codes
-from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.products import Products, add_rows, cross_products, no_rows
+from bayesimpute.samplers.gibbs.selection.away_rows import Doubt
 from bayesimpute.samplers.gibbs.selection.equations import Equation, Pair
 from bayesimpute.samplers.sampler import Data
 
@@ -57,7 +58,7 @@ class Frame:
         of_x = np.repeat([False, True], [len(mu.priors), len(selection.priors)])
         z, of_z = _beside(self.inner, data, n)
         w, of_w = _beside(self.outer, data, n)
-        binary = isinstance(self.design.family, HeckmanProbit)
+        binary, selecting = isinstance(self.design.family, HeckmanProbit), (x * of_x, z * of_z, w * of_w)
         return Pair(
             y=np.ascontiguousarray(y, dtype=float),
             mu=_equation(x[:observed], z[:observed], w[:observed], ~of_x, ~of_z, ~of_w),
@@ -67,7 +68,9 @@ class Frame:
             selects=self._selects(of_x),
             selects_inner=of_z,
             deviations=self._deviations(),
-            first=self._products(x * of_x, z * of_z, w * of_w),
+            first=self._products(*selecting),
+            away=np.zeros(n, dtype=bool),
+            doubt=self._doubt(*selecting, data),
             second=self._products(x[:observed], z[:observed], w[:observed]),
             sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
             rho=correlation(self.predictors["rho"].priors[0]),
@@ -86,6 +89,31 @@ class Frame:
         for b, first in zip(self.blocks, self.lay.firsts, strict=True):
             found[:, first : first + b.width] = ~_selecting(b), _selecting(b)
         return found
+
+    def _doubt(self, x: np.ndarray, z: np.ndarray, w: np.ndarray, data: Data) -> Doubt:
+        """From selection's columns at all rows."""
+        empty, n = self.design.empty, len(x)
+        count, others = (0, 0) if empty is None else (len(empty), empty.others)
+        cluster = np.asarray(data["empty"] if count else np.zeros(n), dtype=np.int64)
+        order, known = np.argsort(cluster, kind="stable"), np.flatnonzero(cluster == count)
+        mine, certain = order[: n - len(known)], no_rows(self.lay)
+        if count:
+            add_rows(certain, x[known], z[known], w[known], np.zeros(len(known)), self.lay, self._rows(known))
+        return Doubt(
+            of=cluster,
+            empty=count,
+            others=others,
+            prior=np.array(self.predictors["systematic"].priors[0].args if count else (1.0, 1.0)),
+            certain=certain,
+            x=x[mine],
+            z=z[mine],
+            w=w[mine],
+            rows=self._rows(mine),
+            starts=np.searchsorted(cluster[mine], np.arange(count + 1)),
+        )
+
+    def _rows(self, at: np.ndarray) -> Rows:
+        return Rows(*(part[at] for part in self.rows))
 
     def _products(self, x: np.ndarray, z: np.ndarray, w: np.ndarray) -> Products:
         codes, columns, met = (part[: len(x)] for part in self.rows)

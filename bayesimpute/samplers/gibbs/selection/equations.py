@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.products import ROUNDING, TINY, Products
+from bayesimpute.samplers.gibbs.selection.away_rows import Doubt, mark, selection_products
 
 
 class Equation(NamedTuple):
@@ -53,7 +54,12 @@ class Pair(NamedTuple):
     deviations : ndarray of bool, shape (2, theta)
         Which of theta are log deviations of mu's effects, and of selection's.
     first, second : Products
-        Of selection's columns at all rows; of the columns of both at the observed ones. Those of y are not used.
+        Of selection's columns at all rows that are not away; of the columns of both at the observed ones. Those of y
+        are not used.
+    away : ndarray of bool, shape (row,)
+        Rows of clusters that are currently taken as systematically missing.
+    doubt : Doubt
+        What may be away.
     sigma : tuple of (int, float, float)
         Prior of sigma, as in :func:`~bayesimpute.samplers.gibbs.densities.log_prior`.
     rho : ndarray, shape (5,)
@@ -72,9 +78,36 @@ class Pair(NamedTuple):
     deviations: np.ndarray
     first: Products
     second: Products
+    away: np.ndarray
+    doubt: Doubt
     sigma: tuple[int, float, float]
     rho: np.ndarray
     binary: bool
+
+
+@compiled
+def placed(pair, lay, gone):
+    """The equations with the rows of some empty clusters away: those whose indicator in `gone` is 1."""
+    away = np.zeros(pair.away.size, dtype=np.bool_)
+    mark(pair.doubt, gone, away)
+    first = selection_products(pair.doubt, lay, gone)
+    return Pair(
+        pair.y,
+        pair.mu,
+        pair.selection,
+        pair.codes,
+        pair.places,
+        pair.selects,
+        pair.selects_inner,
+        pair.deviations,
+        first,
+        pair.second,
+        away,
+        pair.doubt,
+        pair.sigma,
+        pair.rho,
+        pair.binary,
+    )
 
 
 @compiled
@@ -149,7 +182,10 @@ def stacked(pair, lay, gamma, tau, r, y):
         of_mu[i] = value / tau
         of_selection[i] -= ratio * value
     for i in range(r.size):
-        yy += r[i] * r[i]
+        if pair.away[i]:
+            of_selection[i] = 0.0
+        else:
+            yy += r[i] * r[i]
     _add_products(pair.mu, of_mu, pair, xy, zy)
     _add_products(pair.selection, of_selection, pair, xy, zy)
-    return Products(zz, zx, zy, xx, xy, yy, r.size + y.size, ROUNDING * yy + TINY)
+    return Products(zz, zx, zy, xx, xy, yy, first.n + y.size, ROUNDING * yy + TINY)

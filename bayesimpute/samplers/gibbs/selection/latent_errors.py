@@ -117,7 +117,7 @@ def _top(low, at, slope):
 
 @compiled
 def draw_latent(rng, pair, m, s, zeta, log_sigma, r, y):
-    """Fresh r* at all rows, and y* of yes/no outcomes, into `r` and `y`."""
+    """Fresh r* at all rows, and y* of yes/no outcomes, into `r` and `y`; rows that are away have no error."""
     rho, root, sigma = math.tanh(zeta), 1 / math.cosh(zeta), math.exp(log_sigma)
     for i in range(m.size):
         if pair.binary:
@@ -129,7 +129,7 @@ def draw_latent(rng, pair, m, s, zeta, log_sigma, r, y):
             mean = s[i] + rho * (pair.y[i] - m[i]) / sigma
             r[i] = mean + root * beyond(rng, -mean / root)
     for i in range(m.size, s.size):
-        r[i] = s[i] - beyond(rng, s[i])
+        r[i] = s[i] if pair.away[i] else s[i] - beyond(rng, s[i])
 
 
 @compiled

@@ -26,6 +26,9 @@ from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
 FARTHEST = 18.0
 """Of artanh rho: beyond it rho is 1 to rounding."""
+LOWEST = math.log(1e-6)
+"""Of log tau, in standard deviations of the target: below it errors are rounding, and an outcome without spread would
+drive it down for ever."""
 WIDTH = 8.0
 """Of a first interval, in standard deviations of artanh rho."""
 ENOUGH = 40.0
@@ -76,7 +79,8 @@ def log_likelihood(pair, m, s, zeta, log_sigma, steps, of_m, of_s, space):
             at = (s[i] + first * of_s[0, i] + second * of_s[1, i]) * cosh + e * sinh
             total += log_ndtr_1(at) - 0.5 * e * e
     for i in range(n, s.size):
-        total += log_ndtr_1(-s[i] - first * of_s[0, i] - second * of_s[1, i])
+        if not pair.away[i]:
+            total += log_ndtr_1(-s[i] - first * of_s[0, i] - second * of_s[1, i])
     return total
 
 
@@ -202,8 +206,8 @@ def effects_prior(lay, theta, b, u, of_b, of_u):
 def density(zeta, log_sigma, steps, pair, m, s, of_m, of_s, linear, quadratic, space):
     """Log density along the curve."""
     value = log_prior_rho(pair.rho, zeta)
-    if value == -np.inf:
-        return value
+    if value == -np.inf or (not pair.binary and log_sigma - math.log(math.cosh(zeta)) < LOWEST):
+        return -np.inf
     if not pair.binary:
         value += log_prior(pair.sigma[0], pair.sigma[1], pair.sigma[2], log_sigma)
     value += steps[0] * linear[0] + steps[1] * linear[1]

@@ -12,7 +12,7 @@ import math
 
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import log_prior
-from bayesimpute.samplers.gibbs.selection.ridge import log_prior_rho
+from bayesimpute.samplers.gibbs.selection.ridge import LOWEST, log_prior_rho
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
 WIDTH = 6.0
@@ -23,6 +23,8 @@ WIDTH = 6.0
 def errors_density(zeta, log_sigma, pair, sums):
     """Log density of artanh rho and log sigma given the errors."""
     log_tau = log_sigma - math.log(math.cosh(zeta))
+    if log_tau < LOWEST:
+        return -math.inf
     gamma = math.tanh(zeta) * math.exp(log_sigma)
     rss = sums[2] - 2 * gamma * sums[1] + gamma * gamma * sums[0]
     value = -pair.y.size * log_tau - 0.5 * rss * math.exp(-2 * log_tau) + log_prior_rho(pair.rho, zeta)

@@ -7,7 +7,8 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.selection.equations import predict, stacked
+from bayesimpute.samplers.gibbs.selection.away_rows import draw_systematic
+from bayesimpute.samplers.gibbs.selection.equations import placed, predict, stacked
 from bayesimpute.samplers.gibbs.selection.latent_errors import draw_latent, squares
 from bayesimpute.samplers.gibbs.selection.ridge import (
     ENOUGH,
@@ -53,7 +54,7 @@ def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
     gamma, tau = math.tanh(zeta) * sigma, sigma / math.cosh(zeta)
     ratio, cross = (gamma / tau) ** 2, gamma / tau**2 * sums[1]
     quadratic = sums[3] + sums[0] * (1 + ratio)
-    g = move_scale(rng, lay, theta, z, pair.selects, True, pair.deviations[1], r.size, quadratic, cross)
+    g = move_scale(rng, lay, theta, z, pair.selects, True, pair.deviations[1], pair.first.n, quadratic, cross)
     r *= g
     if pair.binary:
         own = sums[2] / tau**2
@@ -66,7 +67,7 @@ def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
 
 
 @compiled
-def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
+def run_selection(rng, linear, errors, ridge, doubt, sweeps, tune, lay, pair):
     """Sweeps from a state, which is left alone.
 
     Parameters
@@ -77,10 +78,12 @@ def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
         What the errors' law is, and the inner effects, shape (cluster, effect).
     ridge : tuple of (count, mean, covariance, variance)
         What was learnt about the ridge: :func:`~bayesimpute.samplers.gibbs.selection.ridge.learn_ridge`.
+    doubt : tuple of (share, gone)
+        Of systematically missing clusters, and which of the empty ones are, shape (empty cluster,).
 
     Returns
     -------
-    linear, errors, ridge : tuple
+    linear, errors, ridge, doubt : tuple
         The next.
     """
     zeta, log_sigma, u = errors
@@ -88,6 +91,9 @@ def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
     slopes = regression(count, covariance, variance)
     sd = math.sqrt(covariance[0, 0]) if count >= ENOUGH else STEP
     linear, u = copied(linear), u.copy()
+    share, gone = doubt[0], doubt[1].copy()
+    if gone.size > 0:
+        pair = placed(pair, lay, gone)
     b = outer_effects(linear[0], lay, linear[1])
     m, s = np.empty(pair.y.size), np.empty(pair.codes.size)
     r, y, space = np.empty(s.size), np.empty(m.size), np.empty((3, m.size))
@@ -95,6 +101,9 @@ def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
     predict(pair.selection, b, u, pair, s)
     for _ in range(sweeps):
         for _ in range(LINEAR):
+            if gone.size > 0:
+                share = draw_systematic(rng, pair, s, share, gone)
+                pair = placed(pair, lay, gone)
             linear, b, u, zeta, log_sigma = move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune)
         theta, z, usual = linear[0], linear[1], linear[2]
         zeta, log_sigma = move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes, sd, space)
@@ -102,4 +111,4 @@ def run_selection(rng, linear, errors, ridge, sweeps, tune, lay, pair):
         if tune:
             v = np.concatenate((np.array([log_sigma]), b, u.ravel()))
             count = learn_ridge(v, zeta, count, mean, covariance, variance)
-    return linear, (zeta, log_sigma, u), (count, mean, covariance, variance)
+    return linear, (zeta, log_sigma, u), (count, mean, covariance, variance), (share, gone)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import SYSTEMATIC, Design
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
@@ -23,6 +23,7 @@ FADED = 50.0
 SPREAD = 0.5
 """Half the width of the starts of artanh rho, log sd and the partial correlations around their middles."""
 ERRORS = ("zeta", "log_sigma", "u")
+DOUBT = ("systematic", SYSTEMATIC)
 RIDGE = ("ridge_count", "ridge_mean", "ridge_covariance", "ridge_variance")
 
 
@@ -35,11 +36,12 @@ class Stacked:
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both equations and of the ridge."""
-        linear, errors, ridge = (_tuple(arrays, names) for names in (NAMES, ERRORS, RIDGE))
-        after = run_selection(rng, linear, errors, ridge, sweeps, tune, self.lay, self.pair)
+        given = {"systematic": np.array(0.5), SYSTEMATIC: np.zeros(0), **arrays}
+        linear, errors, ridge, doubt = (_tuple(given, names) for names in (NAMES, ERRORS, RIDGE, DOUBT))
+        after = run_selection(rng, linear, errors, ridge, doubt, sweeps, tune, self.lay, self.pair)
         moved: dict[str, np.ndarray] = {}
-        for names, values in zip((NAMES, ERRORS, RIDGE), after, strict=True):
-            moved |= {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+        for names, values in zip((NAMES, ERRORS, RIDGE, DOUBT), after, strict=True):
+            moved |= {name: np.asarray(value) for name, value in zip(names, values, strict=True) if name in arrays}
         return moved, 1.0
 
 
@@ -66,6 +68,7 @@ class TwoEquations:
             and shifted(design) <= {"mu"}
             and (isinstance(design.family, HeckmanGaussian) or not (equations[0].offset or shifted(design)))
             and all(p.matrix is None for p in numbers.values())
+            and ("systematic" not in numbers or numbers["systematic"].priors[0].name == "Beta")
             and numbers["rho"].priors[0].distribution.ridge is not None
             and numbers["rho"].priors[0].fits("signed unit")
             and all(known(prior) for prior in ("sigma" in numbers and numbers["sigma"].priors) or ())
@@ -93,7 +96,15 @@ class TwoEquations:
         arrays |= {"zeta": np.array(_correlation(predictors["rho"].priors[0], rng)), "log_sigma": np.array(sigma)}
         arrays |= {"u": np.zeros((lay.clusters, lay.width)), "ridge_count": np.array(0.0)}
         learnt = np.zeros(size), np.zeros((3, size)), np.zeros(size)
-        return arrays | dict(zip(RIDGE[1:], learnt, strict=True))
+        return arrays | dict(zip(RIDGE[1:], learnt, strict=True)) | self._doubts(rng)
+
+    def _doubts(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A start of what empty clusters are."""
+        empty = self.frame.design.empty
+        if empty is None:
+            return {}
+        gone = (rng.random(len(empty)) < 0.5).astype(float)
+        return {"systematic": np.array((1 + gone.sum()) / (2 + len(empty) + empty.others)), SYSTEMATIC: gone}
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
@@ -106,6 +117,8 @@ class TwoEquations:
         values = {"mu": b[:first], "selection": b[first : lay.coefficients], "rho": np.tanh(arrays["zeta"])[None]}
         if "sigma" in predictors:
             values["sigma"] = np.exp(arrays["log_sigma"])[None]
+        if SYSTEMATIC in arrays:
+            values |= {"systematic": arrays["systematic"][None], SYSTEMATIC: arrays[SYSTEMATIC]}
         return values | block_values(self.frame.blocks, lay, theta, b, arrays["u"])
 
 
