@@ -1,4 +1,7 @@
-"""What the extra factor of compatible imputation costs: a covariate's visit with it, and without; asserts no time."""
+"""What the extra factor of compatible imputation costs: a covariate's visit with it, and without; asserts no time.
+
+And what cluster means of one incomplete covariate in another's model cost: a sweep of the plan with them, and without.
+"""
 
 from dataclasses import replace
 
@@ -7,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
 from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
 
@@ -52,3 +56,29 @@ def test_a_visit_of_a_covariate(benchmark, kind: str, size: tuple[int, int]) -> 
 
     benchmark.pedantic(one, rounds=60, warmup_rounds=5)
     print(f"\n{kind}, n = {len(incomplete.frame)}: {1000 * benchmark.stats.stats.median:.2f} ms a visit")
+
+
+@pytest.mark.parametrize("kind", ["number", "yes/no"])
+@pytest.mark.parametrize("read", ["x", "x + cluster_mean(x, g)"], ids=["one slope", "means"])
+@pytest.mark.parametrize("size", [(400, 6), (100, 20)], ids=["400 of 6", "100 of 20"])
+def test_a_sweep_of_two_covariates(benchmark, kind: str, read: str, size: tuple[int, int]) -> None:
+    frame = data(*size)
+    frame["x"] = frame["x"].where(frame["x"].isna() | (kind == "number"), (frame["x"] > 0).astype(float))
+    rng = np.random.default_rng(2)
+    frame["z"] = frame["z"].where(rng.random(len(frame)) > 0.3)
+    family = "gaussian" if kind == "number" else "bernoulli"
+    x = Conditional.of("x ~ (1 | g)", family=family)
+    plan = Plan.of([x, f"z ~ {read} + (1 | g)"], substantive="y ~ x + z + (1 | g)")
+    space = Workspace(plan, Incomplete.from_frame(frame, clusters=("g",)))
+    state = begin(space, 0, 1)
+    bench = Bench(space, state.cells)
+    state = adapt(bench, state, 1)
+
+    def sweep() -> None:
+        nonlocal state
+        for place in range(len(space.resolved.steps)):
+            state, _ = visit(bench, state, place, 1, tune=False)
+        state = replace(state, sweep=state.sweep + 1)
+
+    benchmark.pedantic(sweep, rounds=40, warmup_rounds=5)
+    print(f"\n{kind}, {read}, {len(frame)} rows: {1000 * benchmark.stats.stats.median:.2f} ms a sweep")

@@ -65,7 +65,7 @@ def test_the_plan_is_one() -> None:
     whole, compatible, selection = blocks("toml")
     assert Plan.from_toml(whole).conditionals[0].target == "popular"
     read = Plan.from_toml(compatible)
-    assert [c.target for c in read.models] == ["popular", "extrav", "sex", "mark"] and len(read.substantive) == 1
+    assert [c.target for c in read.models] == ["popular", "sex", "extrav", "mark"] and len(read.substantive) == 1
     assert Plan.from_toml(selection).estimands[0].compare == "mar"
     run = tomllib.loads(whole)["run"]
     assert all(getattr(Plan().run, key) == value for key, value in run.items()), "the README calls these the defaults"

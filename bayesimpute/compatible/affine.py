@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from bayesimpute.formulas import Formula
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_formula
+from bayesimpute.formulas.terms import names_in
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Target
 
 CONSTANT, AFFINE, OTHER = 0, 1, 2
@@ -38,10 +40,28 @@ def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bo
     return all(found) and shift <= AFFINE and move == CONSTANT
 
 
+def beside(target: Target, name: str, derived: Iterable[DerivedColumn]) -> frozenset[str]:
+    """The other columns in the terms of a target's model that follow from a variable.
+
+    Where the mean is affine in the variable, its derivative follows from no other columns than these.
+    """
+    inside, degrees = {column.name: column.expression.needs for column in derived}, {name: AFFINE}
+    for column in derived:
+        degrees[column.name] = degree(column.expression.tree, degrees)
+    terms = [term for formula in target.formulas.values() for term in _all_terms(formula)]
+    terms += [] if target.shift is None else [Name(target.shift)]
+    found = [names_in(term) for term in terms if degree(term, degrees) > CONSTANT]
+    return frozenset(who_reads.closure(frozenset().union(*found), inside)) - {name}
+
+
 def _formula(formula: Formula, degrees: Mapping[str, int]) -> int:
-    terms = [*formula.offsets]
-    terms += [term for text in (formula.common, *(g.expression for g in formula.groups)) for term in _terms(text)]
-    return max((degree(term, degrees) for term in terms), default=CONSTANT)
+    return max((degree(term, degrees) for term in _all_terms(formula)), default=CONSTANT)
+
+
+def _all_terms(formula: Formula) -> list[Node]:
+    """Those that all clusters share, random ones and offsets."""
+    texts = formula.common, *(group.expression for group in formula.groups)
+    return [*formula.offsets, *(term for text in texts for term in _terms(text))]
 
 
 def _terms(text: str) -> list[Node]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from bayesimpute.compatible.affected import Affected, affected
-from bayesimpute.compatible.affine import is_affine
+from bayesimpute.compatible.affine import beside, is_affine
 from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
 from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
@@ -39,6 +39,8 @@ class Compatible:
         For each of these models, the places among the affected rows where it has a density.
     kind : {"normal", "enumerated", "slice"}
         The draw.
+    beside : frozenset of str
+        The columns that derivatives of these models by the variable follow from.
     """
 
     target: Target
@@ -46,6 +48,7 @@ class Compatible:
     affected: Affected
     at: Mapping[str, np.ndarray]
     kind: Kind
+    beside: frozenset[str]
 
     @classmethod
     def of(
@@ -54,12 +57,14 @@ class Compatible:
         """Settled for a target that has factors."""
         mine = {name: placements[name] for name in resolved.factors[target.name]}
         rows = affected(target, resolved.derived, incomplete)
+        read = [beside(t, target.name, resolved.derived) for t in resolved.targets if t.name in mine]
         return cls(
             target=target,
             placements=mine,
             affected=rows,
             at={name: places(other, rows) for name, other in mine.items()},
             kind=kind(target, resolved),
+            beside=frozenset().union(*read),
         )
 
     def scenario(
@@ -133,7 +138,7 @@ def draw(
     unit : float
         About one standard deviation of the variable.
     memory : dict
-        Derivatives by variable, kept until another column changes that the models read; they are put in here.
+        Derivatives by variable, kept until a column changes that they follow from; they are put in here.
     moved : ndarray, shape (cell,), or float
         What is added to the values of the variable's own model.
     """

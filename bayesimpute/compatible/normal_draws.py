@@ -19,7 +19,8 @@ Derivatives = list[list[dict[str, np.ndarray]]]
 
 
 def derivatives(scenario: Scenario, cells: np.ndarray, unit: float) -> Derivatives:
-    """How the matrices of the factors follow the cells; the same whatever the cells are, until another column changes.
+    """How the matrices of the factors follow the cells: the same whatever the cells are, and whatever other columns are
+    that do not stand in one term with the variable.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
     empty, others = side["clusters"][0], side["clusters"][1]
     of = side["empty"][side["empty"].shape[0] - s.shape[0] :]
     sums: Any = pt.inc_subtensor(pt.zeros(empty + 1)[of], each)  # type: ignore[index]
-    log_pi, log_rest = (-pm.math.log1pexp(sign * eta["systematic"]) for sign in (-1, 1))
+    log_pi, log_rest = (pm.math.log(pm.math.sigmoid(sign * eta["systematic"])) for sign in (1, -1))
     pm.Potential("not_selected", sums[empty])
     pm.Potential("empty_clusters", pm.math.logaddexp(log_pi, log_rest + sums[:empty]))
     pm.Potential("other_clusters", others * log_rest)

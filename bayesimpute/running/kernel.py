@@ -241,7 +241,7 @@ class Bench:
             if changed & other.moves:
                 self._forget(other)
         for name, how in self.workspace.compatible.items():
-            if name != step.name and any(changed & other.design.inputs for other in how.placements.values()):
+            if name != step.name and changed & how.beside:
                 self.derivatives.pop(name, None)
         if step.learns_imputed:  # its own model is fitted to these values
             self._forget(step)

@@ -189,9 +189,14 @@ def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]
                 yield name, f"has labels that occur only where {target} is missing"
 
 
+def carried(units: int) -> int:
+    """The coefficients that so many observed units can carry."""
+    return min(max(units // UNITS, 1), max(units - LEAST, 0))
+
+
 def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     """As many pieces, from the first, as the observed units can carry."""
-    limit, kept, total = min(max(units // UNITS, 1), max(units - LEAST, 0)), [], 0
+    limit, kept, total = carried(units), [], 0
     for piece in pieces:
         if total + piece.width <= limit:
             kept.append(piece)

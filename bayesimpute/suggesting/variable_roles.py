@@ -132,6 +132,29 @@ class Scene:
         """The clusters of a key in which a variable is observed."""
         return len(np.unique(self.data.codes(key)[~np.isnan(self.filled(name))]))
 
+    def several(self, name: str, other: str, key: str) -> int:
+        """The clusters of a key in which a variable is observed and that have several units of another."""
+        units = np.bincount(self.data.codes(key)[self._units(other, key)], minlength=self.data.n_clusters(key))
+        seen = np.unique(self.data.codes(key)[~np.isnan(self.filled(name))])
+        return int((units[seen] > 1).sum())
+
+    def most_missing(self, name: str, key: str) -> int:
+        """The missing units of a variable in that cluster of a key that has most of them."""
+        rows = self._units(name, key)
+        return int(np.bincount(self.data.codes(key)[rows], weights=np.isnan(self.filled(name)[rows])).max())
+
+    def _units(self, name: str, key: str) -> np.ndarray:
+        """A row of each unit over which the cluster means of a variable are taken."""
+        level = self.level(name)
+        if level is None:
+            return np.arange(len(self.data.frame))
+        return unit_rows([self.data.codes(key), self.data.codes(level)])
+
+    def nested(self, key: str, other: str) -> bool:
+        """Whether the clusters of one of two keys are parts of those of the other."""
+        pairs = len(unit_rows([self.data.codes(key), self.data.codes(other)]))
+        return pairs <= max(self.data.n_clusters(key), self.data.n_clusters(other))
+
     def main(self, name: str) -> tuple[Atom, ...]:
         """The atoms by which a variable enters a model as a main effect: as the analyses write it."""
         atoms = {written((a,)): a for f in self.models.values() for t in common_terms(f) for a in t}
@@ -170,8 +193,7 @@ class Scene:
         n = self.data.n_clusters(key)
         if name in self.key_columns or self.fixed_within(name, key) or not 1 < n < len(self.data.frame):
             return False
-        level = self.level(name)
-        rows = slice(None) if level is None else unit_rows([self.data.codes(key), self.data.codes(level)])
+        rows = self._units(name, key)
         values, codes = self.filled(name)[rows], self.data.codes(key)[rows]
         known = ~np.isnan(values)
         counts = np.bincount(codes[known], minlength=n)

@@ -68,6 +68,13 @@ SETUPS: Mapping[str, Setup] = {
         ),
         covariate=_x(),
     ),
+    "joint enumerated": Setup(
+        outcome=conditional(
+            "y ~ x + cluster_mean(x, g) + z + (1 | g)",
+            priors={**PRIORS, "x": "Normal(1, 0.3)"} | {"cluster_mean(x, g)": "Normal(-1, 0.5)"},
+        ),
+        covariate=_x(family="bernoulli"),
+    ),
     "enumerated": Setup(outcome=conditional("y ~ x + z + (1 + x | g)", priors=Y), covariate=_x(family="bernoulli")),
 }
 

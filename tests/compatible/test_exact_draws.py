@@ -5,8 +5,10 @@ import pytest
 from laws import Law, Noise, Setting, means, normal_logp, setting
 
 from bayesimpute import Conditional, Derived
+from bayesimpute.compatible.normal_draws import derivatives
 
 X = "x ~ z + (1 | g)"
+MEAN_B = "cluster_mean(b, g)"
 
 
 def own_x(s: Setting, x: np.ndarray) -> np.ndarray:
@@ -91,7 +93,22 @@ def mediator() -> tuple[Setting, str, Law]:
     return s, "x", law
 
 
-CASES = [random_slopes, own_spread_and_transformations, level_2, cluster_means, mediator]
+def covariates_in_one_order() -> tuple[Setting, str, Law]:
+    """What suggested plans have: m is given x and its cluster mean, and y both."""
+    s = setting(["y ~ m + x + (1 | g)"], "m ~ x + cluster_mean(x, g) + (1 | g)", X)
+
+    def law(cells: np.ndarray) -> float:
+        x, m = s.with_cells("x", cells), s.column("m")
+        mean_m = s.value("m", "Intercept") + s.value("m", "x") * x + s.effect("m", "1|g")
+        mean_m = mean_m + s.value("m", "cluster_mean(x, g)") * means(x, s.column("g"))
+        mean = s.value("y", "Intercept") + s.value("y", "m") * m + s.value("y", "x") * x + s.effect("y", "1|g")
+        y = normal_logp(s.column("y"), mean, s.value("y", "sigma"))[s.seen("y")]
+        return own_x(s, x).sum() + y.sum() + normal_logp(m, mean_m, s.value("m", "sigma")).sum()
+
+    return s, "x", law
+
+
+CASES = [random_slopes, own_spread_and_transformations, level_2, cluster_means, mediator, covariates_in_one_order]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -161,6 +178,63 @@ def test_yes_no_covariates_are_compared_exactly(outcome: str) -> None:
     assert (s.draw(Noise(p * (1 - 1e-9)), "b") == 1).all()
     assert (s.draw(Noise(p * (1 + 1e-9) + 1e-300), "b") == 0).all()
     assert ((p > 0.01) & (p < 0.99)).any()
+
+
+def test_yes_no_covariates_whose_mean_is_read_have_the_law_of_all_configurations_of_a_cluster() -> None:
+    calm = {"1|g_sigma": "Gamma(6, 12)"}
+    of_m = calm | {"Intercept": "Normal(2, 0.3)", "b": "Normal(1, 0.3)", "sigma": "Gamma(9, 9)"}
+    outcome = Conditional.of("m ~ b + cluster_mean(b, g) + (1 | g)", priors=of_m | {MEAN_B: "Normal(2, 0.3)"})
+    of_b = calm | {"Intercept": "Normal(0, 0.3)", "z": "Normal(0, 0.2)"}
+    s = setting([outcome], Conditional.of("b ~ z + (1 | g)", priors=of_b))
+    target, g, size = s.how("b").target, s.column("g"), 600
+    assert len(s.how("b").affected.passes) == 2
+
+    def log_density(b: np.ndarray) -> np.ndarray:
+        """Of each cluster."""
+        eta = s.value("b", "Intercept") + s.value("b", "z") * s.column("z") + s.effect("b", "1|g")
+        mean = s.value("m", "Intercept") + s.value("m", "b") * b + s.effect("m", "1|g")
+        mean = mean + s.value("m", "cluster_mean(b, g)") * means(b, g)
+        factor = np.where(s.seen("m"), normal_logp(s.column("m"), mean, s.value("m", "sigma")), 0.0)
+        return np.bincount(g.astype(int), weights=b * eta - np.log1p(np.exp(eta)) + factor)
+
+    both = [k for k in np.unique(g) if (g[target.missing_rows] == k).sum() == 2]
+    cells = {k: np.flatnonzero(g[target.missing_rows] == k) for k in both}
+    logs = np.empty((2, 2, len(both)))
+    for first, second in np.ndindex(2, 2):
+        tried = np.zeros(len(target.missing_rows))
+        for pair in cells.values():
+            tried[pair] = first, second
+        logs[first, second] = log_density(s.with_cells("b", tried))[np.array(both, dtype=int)]
+    wanted = np.exp(logs - np.logaddexp.reduce(logs, axis=(0, 1)))
+    rng, found = np.random.default_rng(8), np.empty((size, len(target.missing_rows)))
+    for k in range(size):
+        found[k] = s.draw(rng, "b")
+        s.completed.set(target, found[k])
+    pairs = np.array([*cells.values()])
+    drawn = np.stack([found[:, pairs[:, 0]], found[:, pairs[:, 1]], found[:, pairs].prod(axis=2)], axis=-1)
+    exact = np.stack([wanted[1].sum(axis=0), wanted[:, 1].sum(axis=0), wanted[1, 1]], axis=-1)
+    batches = drawn.reshape(20, -1, *exact.shape).mean(axis=1)
+    independent = np.sqrt(np.clip(exact * (1 - exact), 0, None) / size)
+    error = np.maximum(batches.std(axis=0, ddof=1) / np.sqrt(20), independent)
+    assert (independent > 0.1 / np.sqrt(size)).sum() >= 4
+    assert (np.abs(drawn.mean(axis=0) - exact) < 4 * error + 1 / size).all()
+
+
+@pytest.mark.parametrize(("formula", "kept"), [("y ~ m + x + cluster_mean(x, g)", True), ("y ~ m * x", False)])
+def test_derivatives_follow_from_what_stands_in_a_term_with_the_variable(formula: str, kept: bool) -> None:
+    s = setting([formula], "m ~ z", X)
+
+    def derivative() -> list[dict[str, np.ndarray]]:
+        now = {n: d.matrices(s.completed.columns) for n, d in s.space.designs.items()}
+        how = s.how("x")
+        (found,) = derivatives(how.scenario(s.draws, s.completed, now), s.completed.cells(how.target), 3.0)
+        return found
+
+    before, m = derivative(), s.space.resolved.target("m")
+    s.completed.set(m, s.completed.cells(m) + 1.0)
+    pairs = zip(before, derivative(), strict=True)
+    assert all(np.allclose(a[key], b[key], atol=1e-9) for a, b in pairs for key in a) == kept
+    assert ("m" in s.how("x").beside) != kept
 
 
 def test_the_kinds_of_draw() -> None:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from laws import CLUSTERS, SIZE, setting, table
 
-from bayesimpute.compatible.affine import AFFINE, CONSTANT, OTHER, degree
+from bayesimpute.compatible.affine import AFFINE, CONSTANT, OTHER, beside, degree
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.options import Derived
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 
@@ -127,3 +128,21 @@ def test_what_nobody_reads_is_visited_last_whatever_the_sequence_asked_for() -> 
         resolved = resolve(asked, Incomplete.from_frame(frame, clusters=("g",)))
         assert [t.name for t in resolved.targets] == ["x", "y"]
         assert any("moved to the end" in e.what for e in resolved.events) == (sequence == ("y", "x"))
+
+
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [
+        ("y ~ x + m + cluster_mean(x, g) + center(x):z + (1 + x | g) + (0 + m | g)", {"z"}),
+        ("y ~ xm + w", {"m", "xm"}),
+        ("y ~ cluster_mean(x * m, g)", {"m"}),
+        ("y ~ z + x:w:m", {"m", "w"}),
+        ("y ~ m + offset(2 * x * w)", {"w"}),
+        ("y ~ m + (1 | g)", set()),
+    ],
+)
+def test_what_stands_beside_a_variable_in_a_term(formula: str, wanted: set[str]) -> None:
+    plan = Plan.of([X, "m ~ z", "w ~ 1"], substantive=formula, derived=[Derived(name="xm", expression="x * m")])
+    resolved = resolve(plan, Incomplete.from_frame(table(), clusters=("g",)))
+    found = beside(resolved.target("y"), "x", resolved.derived)
+    assert {name for name in found if name in {*table().columns, "xm"} - {"g"}} == wanted
