@@ -92,7 +92,8 @@ def _empty(reading: Reading, said: str, data: Incomplete, notes: Notes) -> None:
     empty, belongs = empty_clusters(known, data, rows, observed)
     if not len(empty) or not observed.any():
         return
-    missing = 1 - observed[belongs < 0].mean()
+    kept = belongs < 0
+    missing = share_missing(data.codes(empty.keys[0])[rows][kept], observed[kept])
     expected = sum(float((missing ** np.bincount(data.codes(key)[rows])).sum()) for key in dict.fromkeys(empty.keys))
     if (expected >= BY_CHANCE) == (said == "selected"):
         return
@@ -108,6 +109,32 @@ def _empty(reading: Reading, said: str, data: Incomplete, notes: Notes) -> None:
     notes.problems.append(
         Problem(path=f"{reading.path}.systematic", finding=finding, remedy=remedy, severity=Severity.WARNING)
     )
+
+
+def share_missing(codes: np.ndarray, observed: np.ndarray) -> float:
+    """The share q of values that are missing, of clusters that are here because they have one: of units missing alike.
+
+    Their observed values are binomial given that there is one, so that the maximum of the likelihood solves
+    sum_j n_j (1 - q) / (1 - q^n_j) = number of observed values; the plain share would be too small.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (unit,)
+        Clusters, each with an observed value.
+    observed : ndarray of bool, shape (unit,)
+        Whether a unit's value is.
+    """
+    from scipy.optimize import brentq
+
+    sizes, total = np.unique(codes, return_counts=True)[1], int(observed.sum())
+    if total == sizes.sum():
+        return 0.0
+
+    def excess(q: float) -> float:
+        return float((sizes * (1 - q) / (1 - q**sizes)).sum()) - total
+
+    low, high = 1e-12, 1 - 1e-6
+    return float(brentq(excess, low, high)) if excess(high) < 0 < excess(low) else high
 
 
 def _sizes(sizes: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from bayesimpute.base.errors import PlanError, Severity
 from bayesimpute.checking import check
+from bayesimpute.checking.systematic_missingness import share_missing
 from bayesimpute.compatible.affected import affected
 from bayesimpute.compatible.factors import factor, places
 from bayesimpute.data.incomplete import Incomplete
@@ -178,3 +179,14 @@ def test_the_share_has_a_prior_that_can_be_given_and_no_formula() -> None:
     assert design.predictor("systematic").priors[0].args == (2.0, 5.0)
     with pytest.raises(PlanError, match="systematic has a formula"):
         workspace(data, replace(item, formulas={**item.formulas, "systematic": "x"}))
+
+
+def test_the_share_that_is_missing_is_told_from_clusters_that_have_a_value() -> None:
+    """Of clusters of 2 to 5 units, .55 missing, those without a value are left out: the plain share is too small."""
+    codes = np.repeat(np.arange(4000), np.tile([2, 3, 4, 5], 1000))
+    observed = np.random.default_rng(3).random(len(codes)) > 0.55
+    kept = (np.bincount(codes, weights=observed) > 0)[codes]
+    found = share_missing(codes[kept], observed[kept])
+    error = np.sqrt(0.55 * 0.45 / kept.sum()) * 2  # of the plain share, and as much again for what is not seen
+    assert abs(found - 0.55) < 3 * error < abs((1 - observed[kept].mean()) - 0.55)
+    assert share_missing(codes, np.ones(len(codes), dtype=bool)) == 0
