@@ -124,7 +124,7 @@ def share_missing(codes: np.ndarray, observed: np.ndarray) -> float:
     observed : ndarray of bool, shape (unit,)
         Whether a unit's value is.
     """
-    from scipy.optimize import brentq
+    from scipy.optimize import root_scalar
 
     sizes, total = np.unique(codes, return_counts=True)[1], int(observed.sum())
     if total == sizes.sum():
@@ -134,7 +134,7 @@ def share_missing(codes: np.ndarray, observed: np.ndarray) -> float:
         return float((sizes * (1 - q) / (1 - q**sizes)).sum()) - total
 
     low, high = 1e-12, 1 - 1e-6
-    return float(brentq(excess, low, high)) if excess(high) < 0 < excess(low) else high
+    return float(root_scalar(excess, bracket=(low, high)).root) if excess(high) < 0 < excess(low) else high
 
 
 def _sizes(sizes: np.ndarray) -> str:
