@@ -39,7 +39,7 @@ ROOMS = (
 )
 """From the ground up: a room imports from rooms above it in this list, in functions and for type checkers too."""
 SEAMS = {
-    "bambi": ("designs.describe",),
+    "bambi": ("designs.automatic_priors",),
     "formulae": ("formulas",),
     "pymc": ("designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
     "pytensor": ("designs.matrix_vector", "designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),

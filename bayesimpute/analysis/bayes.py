@@ -6,11 +6,11 @@ first dataset serves all others, which are new data for it.
 
 **Priors** are those of the imputation models: bambi's automatic ones, but for intercepts and products, which are
 about the means of the predictors, for intercepts of yes/no outcomes, which are about the observed share, and for
-standard deviations of random effects (``designs/describe.py``). They depend on the data, as do the scales on which
-the sampler works, so all are taken from one dataset, the reference, and stay for the others: the m posteriors have
-one prior and may be mixed. Chains also adapt on the reference, and go on from there on each dataset. Priors of yes/no
-outcomes are not flat, by design of bambi: on the logit scale Normal(0, 1) for the effect of a standard deviation or
-of a category.
+standard deviations of random effects (``designs/automatic_priors.py``). They depend on the data, as do the scales on
+which the sampler works, so all are taken from one dataset, the reference, and stay for the others: the m posteriors
+have one prior and may be mixed. Chains also adapt on the reference, and go on from there on each dataset. Priors of
+yes/no outcomes are not flat, by design of bambi: on the logit scale Normal(0, 1) for the effect of a standard
+deviation or of a category.
 
 **Length.** Chains are run on in batches until the chains of every parameter are in one place and its bulk ESS is
 good enough, or :data:`MOST` draws are made. ``from_draws.py`` makes an estimate of the draws and says what is wrong

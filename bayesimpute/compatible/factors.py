@@ -63,10 +63,7 @@ class Factor:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
         matrices = {**self.matrices, **(changed or {})}
         theta = self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
-        selection = self.design.family.selection
-        if selection is not None and self.systematic.any():
-            theta[selection.parameter] = np.where(self.systematic, -np.inf, theta[selection.parameter])
-        return theta
+        return self.design.unselectable(theta, self.systematic)
 
     def outcome(self, now: Mapping[str, np.ndarray], given: Columns, changed: frozenset[str]) -> np.ndarray:
         """Its own target as its model has it, where what is added to it follows from other values of the cells."""

@@ -1,28 +1,18 @@
-"""Making a design from formulas: terms, automatic priors, centres and scales. The only import of bambi.
+"""Making a design from formulas: terms, priors, centres and scales.
 
-bambi *describes*: on a completed frame made for the purpose, with a fixed seed, it finds the terms and scales the
-priors of the common ones. Group-specific effects are not shown to it (formulae builds one column per cluster, quadratic
-in time and memory); their standard deviations have priors of our own. Where columns have centres, priors of intercepts
-hold there, so that they do not depend on where a column has its zero, as bambi's do. Those of probabilities are about
-the observed share (``families/shares.py``), not about one half.
-
-bambi's ``Model`` is never built: in bambi 0.21 its design matrices would be constants of the graph, and the effects of
-``(1 + x | g)`` independent.
-
-Priors of parameters other than ``mu`` that have a formula (``sigma``) are bambi's Normal(0, 1) and HalfNormal(1), but
-for the standardised target and columns: on the raw scale they would not survive a change of units.
+On a completed frame made for the purpose, with a fixed seed, formulas become matrices, which freeze their transforms,
+and parameters get the user's priors or, where there are none, those of ``automatic_priors.py``; both are turned to the
+scale on which the samplers work.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.automatic_priors import Automatic, spread
 from bayesimpute.designs.completed import Completed, fill_within
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.information_ratio import information_ratio
@@ -30,7 +20,7 @@ from bayesimpute.designs.parameter_names import Part, bundles, column_terms, cor
 from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
-from bayesimpute.formulas import Formula, Matrix, build, namespace
+from bayesimpute.formulas import Matrix, build
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.centring import about_means
 from bayesimpute.plan.targets import Resolved, Step, Target
@@ -39,12 +29,6 @@ SEED = 20260101
 """Of the completed frame on which models are described, whatever the user's seed."""
 INFORMATIVE = 1.0
 """Ratio of a cluster's information about its effects to the population's above which a block is centred."""
-SLOPE = 2.5
-"""bambi's prior standard deviation of the effect of one standard deviation, in standard deviations of the target."""
-NU = 3.0
-"""Degrees of freedom of the half-t priors of the standard deviations of group-specific effects on a location."""
-CONSTANT = 1e-12
-"""Relative spread of a column that is constant but for rounding."""
 LKJ_ETA = 2.0
 """Keeps the correlations of tiny clusters off -1 and 1."""
 
@@ -81,7 +65,6 @@ class _Describer:
     step: Step
     incomplete: Incomplete
     completed: Completed
-    described: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.target = self.step.lead
@@ -95,6 +78,7 @@ class _Describer:
         scaled = self.target.family.standardise
         self.centre = [float(y.mean()) if scaled else 0.0 for y in self.y]
         self.scale = [float(y.std()) if scaled else 1.0 for y in self.y]
+        self.priors = Automatic(step=self.step, frames=self.frames, y=self.y, scale=self.scale)
 
     def design(self) -> Design:
         family = self.target.family
@@ -151,7 +135,7 @@ class _Describer:
         terms = column_terms(matrix)
 
         def priors(label: str | None, units: Units) -> tuple[Prior, ...]:
-            automatic = self.automatic(p, label, formula, matrix, columns)
+            automatic = self.priors.coefficients(p, label, formula, matrix, columns)
             found = [
                 self.own(lookups(p, label, name, term), prior)
                 for name, term, prior in zip(matrix.names, terms, automatic, strict=True)
@@ -187,9 +171,7 @@ class _Describer:
         for label in p.labels or (None,):
             unit = self.scale[self.step.place(label)] if p.unit == "scale" else 1.0
             names.append(labelled(p.name, label))
-            automatic = self.frequency(p, label) or p.prior
-            assert automatic is not None
-            priors.append(self.own([p.name], automatic.affine(unit=1 / unit)).affine(unit=unit))
+            priors.append(self.own([p.name], self.priors.number(p, label)).affine(unit=unit))
         return Predictor(
             parameter=p,
             matrix=None,
@@ -204,69 +186,6 @@ class _Describer:
     def own(self, names: Sequence[str], automatic: Prior) -> Prior:
         """The user's prior by the first of some names, from a coefficient's to that of all of its kind."""
         return next((self.target.priors[name] for name in names if name in self.target.priors), automatic)
-
-    def automatic(
-        self, p: Parameter, label: str | None, formula: Formula, matrix: Matrix, columns: np.ndarray
-    ) -> list[Prior]:
-        """The priors of the common coefficients in the user's units, those that hold at the centres of the columns."""
-        frequency = self.frequency(p, label)
-        if p.name != "mu":
-            general = None if p.intercept is None else Prior.of("Normal", self.units(p, label).shift, p.intercept)
-            first = frequency or general
-            pairs = zip(matrix.names, spread(columns), strict=True)
-            return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
-        described = self.bambi(formula, self.step.place(label))
-        priors: list[Prior] = []
-        for (term, place), about in zip(matrix.terms, matrix.abouts, strict=True):
-            if term == "Intercept" and frequency is not None:
-                priors.append(frequency)
-                continue
-            given = described.intercept_term if term == "Intercept" else described.common_terms[term]
-            width = place.stop - place.start
-            mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
-            if term == "Intercept":  # bambi's is where columns are zero, and so the wider the farther off that is
-                sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
-            elif any(about):
-                sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
-            priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
-        return priors
-
-    def frequency(self, p: Parameter, label: str | None) -> Prior | None:
-        """The prior that says how frequent values are, beside what is added to the predictor anyway."""
-        y, rows = self.y[self.step.place(label)], self.rows[Rows.ALL]
-        if self.target.family.selection is not None:
-            y = np.concatenate([y, np.full(len(rows) - len(y), np.nan)])
-        found, formula = self.target.family.intercept_prior(p.key(label), y), self.target.formulas.get(p.name)
-        if found is None or formula is None or not formula.offsets:
-            return found
-        offsets = self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float)
-        return found.affine(shift=offsets.sum(axis=1).mean())
-
-    def slopes(self, columns: np.ndarray, k: int, *, interaction: bool) -> np.ndarray:
-        """Standard deviations of the priors of a term's coefficients by bambi's rule, shape (column,)."""
-        binary = self.target.family.bambi == "bernoulli"
-        return (1.0 if binary else SLOPE * self.scale[k]) / spread(ruled(columns, one=binary and interaction))
-
-    def bambi(self, formula: Formula, k: int) -> Any:
-        """Bambi's description of the common terms of the main formula of a target."""
-        import bambi
-
-        if k in self.described:
-            return self.described[k]
-        observed = self.frames[Rows.OBSERVED]
-        y = unused("response", observed)
-        frame = observed.assign(**{y: self.step.targets[k].values.response(self.y[k])})
-        text = f"{y} ~ {formula.common}"
-        family = self.target.family
-        link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of deprecations inside bambi, and of its divisions by zero
-            options = {"family": family.bambi, "extra_namespace": namespace({}), **link}
-            plain = bambi.Model(text, frame, auto_scale=False, **options)
-            priors = unscalable(next(iter(plain.parameters.values())), self.scale[k], binary=bool(link))
-            model = bambi.Model(text, frame, priors=priors, **options)
-        self.described[k] = next(iter(model.parameters.values()))
-        return self.described[k]
 
     def block(self, bundle: Sequence[Part], key: str) -> Block:
         """The effects of one cluster key, of one parameter or of several."""
@@ -302,23 +221,10 @@ class _Describer:
         )
         names = tuple(f"{labelled(prefixed(p, name), part.label)}|{group.factor}" for name in effects)
         priors = []
-        for name, term, prior, s in zip(effects, terms, self.automatic_sds(part, matrix, columns), scale, strict=True):
+        for name, term, prior, s in zip(effects, terms, self.priors.deviations(part, columns), scale, strict=True):
             keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, part.label, name, term)]
             priors.append(self.own(keys, prior).affine(unit=units.unit / s))
         return _Effects(matrix, (columns - centre) / scale, names, centre, scale, units, tuple(priors))
-
-    def automatic_sds(self, part: Part, matrix: Matrix, columns: np.ndarray) -> list[Prior]:
-        """In the user's units, of each column by its spread, the intercept at the centre of the others.
-
-        Of locations half-t about a standard deviation of the target, not bambi's half-normals of 2.5: with few clusters
-        the prior weighs, and theirs is heavy where variances are too large to be true (Gelman 2006, Bayesian Analysis
-        1:515; ``studies/few_clusters.py``). Of other parameters half-normal: where clusters tell 0 from 1 completely, a
-        long tail would let the deviation run away.
-        """
-        p, k = part.parameter, self.step.place(part.label)
-        if p.unit == "location":
-            return [Prior.of("HalfStudentT", NU, self.scale[k] / s) for s in spread(columns)]
-        return [Prior.of("HalfNormal", p.effects / s) for s in spread(columns)]
 
     def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
@@ -364,50 +270,3 @@ def middles(matrix: Matrix, columns: np.ndarray) -> np.ndarray:
     """The means of columns beside an intercept, which takes up what they leave; 0 of others, shape (column,)."""
     free = ones(matrix)
     return np.where(free.any() & ~free, columns.mean(axis=0), 0.0)
-
-
-def flat(columns: np.ndarray) -> np.ndarray:
-    """Which columns are constant but for rounding, shape (column,)."""
-    return columns.std(axis=0) <= CONSTANT * np.abs(columns).max(axis=0, initial=0.0)
-
-
-def spread(columns: np.ndarray) -> np.ndarray:
-    """Standard deviations of the columns, shape (column,); 1 where a column is constant."""
-    return np.where(flat(columns), 1.0, columns.std(axis=0))
-
-
-def ruled(columns: np.ndarray, *, one: bool) -> np.ndarray:
-    """The columns whose spreads bambi's rule takes: where it has one for all columns of a term, that of their sum."""
-    return np.repeat(columns.sum(axis=1, keepdims=True), columns.shape[1], axis=1) if one else columns
-
-
-def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
-    """Priors of the terms that bambi 0.21 cannot scale, by its own rule for each column.
-
-    It divides by the standard deviation of columns that are constant on the fitted rows (an interaction's empty cell),
-    and for yes/no targets it fails at terms of several numeric columns (``poly``, ``bs``).
-    """
-    import bambi
-
-    priors = {}
-    for name, term in described.common_terms.items():
-        columns = term.data if term.data.ndim == 2 else term.data[:, None]
-        width = columns.shape[1]
-        columns = ruled(columns, one=binary and term.kind == "interaction")
-        ones = binary and (term.categorical or _all_categories(term))
-        several = binary and width > 1 and term.kind != "interaction"
-        if not ones and (several or flat(columns).any()):
-            sigma = (1.0 if binary else SLOPE * scale) / spread(columns)
-            priors[name] = bambi.Prior("Normal", mu=np.zeros(width), sigma=sigma)
-    return priors
-
-
-def _all_categories(term: Any) -> bool:
-    return term.kind == "interaction" and all(part.kind == "categoric" for part in term.term.components)
-
-
-def unused(name: str, frame: pd.DataFrame) -> str:
-    """A name that no column has."""
-    while name in frame:
-        name += "_"
-    return name

@@ -191,11 +191,16 @@ class Design:
             value = eta[p.key] if p.matrix is None else LINKS[p.parameter.link].inverse(eta[p.key])
             short = p.matrix is not None and len(value) < size
             theta[p.key] = np.pad(value, (0, size - len(value)), mode="edge") if short else value
-        if SYSTEMATIC in draw and "empty" in data and self.family.selection is not None:
-            gone = np.append(draw[SYSTEMATIC], 0)[data["empty"]] == 1
-            name = self.family.selection.parameter
-            theta[name] = np.where(gone, -np.inf, theta[name])
+        if SYSTEMATIC in draw and "empty" in data:
+            theta = self.unselectable(theta, np.append(draw[SYSTEMATIC], 0)[data["empty"]] == 1)
         return by_parameter(self.predictors, theta, np.stack), np.pad(y, (0, size - len(y)), constant_values=np.nan)
+
+    def unselectable(self, theta: dict[str, np.ndarray], units: np.ndarray) -> dict[str, np.ndarray]:
+        """The parameters, with selection at minus infinity where a unit could not be selected, `units` bool (row,)."""
+        selection = self.family.selection
+        if selection is None:
+            return theta
+        return {**theta, selection.parameter: np.where(units, -np.inf, theta[selection.parameter])}
 
     def eta(
         self, draw: Draw, matrices: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], rows: int

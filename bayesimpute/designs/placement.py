@@ -156,11 +156,7 @@ class Placement:
     def missing_at(self, draw: Draw, matrices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The same from matrices that have these rows only."""
         theta = self.design.respond(self.eta_at(draw, matrices, self.impute_rows))
-        selection = self.design.family.selection
-        if selection is not None:
-            name = selection.parameter
-            theta[name] = np.where(self.apart | self.systematic(draw, self.impute_rows), -np.inf, theta[name])
-        return theta
+        return self.design.unselectable(theta, self.apart | self.systematic(draw, self.impute_rows))
 
     def with_new_clusters(self, draw: Draw, rng: np.random.Generator) -> Draw:
         """The draw, with effects of the clusters that the model never saw, from their population distribution."""

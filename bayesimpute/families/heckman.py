@@ -7,14 +7,15 @@ from the truncated normal and e = rho h + sqrt(1 - rho^2) xi. s = -inf says that
 any h.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Side, Theta
+from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Side, Theta, bound
 from bayesimpute.families.shares import about_share
 
 MIXTURE = "mixture"
@@ -32,56 +33,68 @@ INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
 
 
-def parameters(outcome: tuple[Parameter, ...], rho: float | None, *, in_doubt: bool) -> tuple[Parameter, ...]:
-    """Those of a selection family: of its outcome, of selection, the correlation unless it is fixed, and the share of
-    systematically missing clusters where it is not known of some whether they are.
+@dataclass(frozen=True, kw_only=True)
+class Selecting(Family):
+    """An outcome, and who is observed; a subclass says what the outcome is and has the likelihood.
+
+    Parameters
+    ----------
+    rho : float or None
+        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
+    joint : bool
+        Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated: whoever
+        differs in the outcome may differ in selection too.
+    systematic : str
+        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
+        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
+        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
+        says which missing values are systematic, in whatever cluster.
     """
-    free = () if rho is not None else (RHO,)
-    return (*outcome, SELECTION, *free, *((SYSTEMATIC,) if in_doubt else ()))
 
+    steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
+    outcome: ClassVar[Family]
+    """The same outcome taken as missing at random."""
 
-class Options(Protocol):
-    """What both families let the user choose."""
+    rho: float | None = field(default=None, metadata=INSIDE)
+    joint: bool = True
+    systematic: str = MIXTURE
+    in_doubt: bool = bound(False)
 
     @property
-    def rho(self) -> float | None: ...
+    def parameters(self) -> tuple[Parameter, ...]:
+        rho, share = (RHO,) if self.rho is None else (), (SYSTEMATIC,) if self.in_doubt else ()
+        return (*self.outcome.parameters, SELECTION, *rho, *share)
+
     @property
-    def systematic(self) -> str: ...
+    def together(self) -> tuple[frozenset[str], ...]:
+        return (frozenset({"mu", SELECTION.name}),) if self.joint else ()
 
+    @property
+    def selection(self) -> Selection:
+        return Selection(
+            parameter=SELECTION.name,
+            systematic=self.systematic,
+            in_doubt=replace(self, in_doubt=True),
+            ignorable=self.outcome,
+            dependence=Dependence(
+                parameter=RHO,
+                value=self.rho,
+                hold=lambda rho: replace(self, rho=rho),
+                tau=lambda rho: 2 / np.pi * np.arcsin(rho),  # of a bivariate normal (Kruskal 1958, JASA 53:814)
+                slope=lambda rho: 1 - rho**2,
+                bounds=INSIDE["between"],
+                scale="Fisher's z",
+                others=(Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 2), Prior.of("FisherNormal", 0, 0.5)),
+                # the first is close to the uniform of rho
+                others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
+            ),
+        )
 
-def about(options: Options, *, hold: Callable[[float], Family], in_doubt: Family, ignorable: Family) -> Selection:
-    """The options as the design wants to know them; `hold` fixes the correlation."""
-    return Selection(
-        parameter=SELECTION.name,
-        systematic=options.systematic,
-        in_doubt=in_doubt,
-        ignorable=ignorable,
-        dependence=Dependence(
-            parameter=RHO,
-            value=options.rho,
-            hold=hold,
-            tau=lambda rho: 2 / np.pi * np.arcsin(rho),  # of a bivariate normal (Kruskal 1958, JASA 53:814)
-            slope=lambda rho: 1 - rho**2,
-            bounds=INSIDE["between"],
-            scale="Fisher's z",
-            others=(Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 2), Prior.of("FisherNormal", 0, 0.5)),
-            # the first is close to the uniform of rho
-            others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
-        ),
-    )
-
-
-def together(*, joint: bool) -> tuple[frozenset[str], ...]:
-    """Whoever differs in the outcome may differ in selection too."""
-    return (frozenset({"mu", SELECTION.name}),) if joint else ()
-
-
-def intercept_prior(outcome: Family, key: str, y: np.ndarray) -> Prior | None:
-    """That of who is selected, and that of an outcome by its values where it is."""
-    selected = ~np.isnan(y)
-    if key == SELECTION.name:
-        return about_share(selected.sum(), len(y), "probit")
-    return outcome.intercept_prior(key, y[selected])
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        selected = ~np.isnan(y)
+        if key == SELECTION.name:
+            return about_share(selected.sum(), len(y), "probit")
+        return self.outcome.intercept_prior(key, y[selected])
 
 
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:

@@ -1,77 +1,29 @@
 """Numbers that are missing not at random: Heckman's selection model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 from scipy.special import log_ndtr
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
-from bayesimpute.families.family import (
-    NO_SIDE,
-    NOWHERE,
-    Context,
-    Family,
-    Parameter,
-    Selection,
-    Side,
-    Theta,
-    bound,
-)
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.values import Real, Values
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class HeckmanGaussian(Family):
-    """y = mu + sigma e, observed where selection + h > 0; (h, e) normal with variances 1 and correlation rho.
-
-    Parameters
-    ----------
-    rho : float or None
-        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
-    joint : bool
-        Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
-    systematic : str
-        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
-        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
-        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
-        says which missing values are systematic, in whatever cluster.
-    """
+class HeckmanGaussian(Selecting):
+    """y = mu + sigma e, observed where selection + h > 0; (h, e) normal with variances 1 and correlation rho."""
 
     name: ClassVar[str] = "heckman_gaussian"
     values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
-    steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
-
-    rho: float | None = field(default=None, metadata=heckman.INSIDE)
-    joint: bool = True
-    systematic: str = heckman.MIXTURE
-    in_doubt: bool = bound(False)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return heckman.parameters(Gaussian().parameters, self.rho, in_doubt=self.in_doubt)
-
-    @property
-    def together(self) -> tuple[frozenset[str], ...]:
-        return heckman.together(joint=self.joint)
-
-    @property
-    def selection(self) -> Selection:
-        return heckman.about(
-            self,
-            hold=lambda rho: replace(self, rho=rho),
-            in_doubt=replace(self, in_doubt=True),
-            ignorable=Gaussian(),
-        )
-
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
-        return heckman.intercept_prior(Gaussian(), key, y)
+    outcome: ClassVar[Family] = Gaussian()
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

@@ -5,80 +5,33 @@ intercept. A family of more categories has the same probabilities of rectangles,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import (
-    NO_SIDE,
-    NOWHERE,
-    Context,
-    Family,
-    Parameter,
-    Selection,
-    Side,
-    Theta,
-    bound,
-)
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Side, Theta
+from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.values import Binary, Values
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class HeckmanProbit(Family):
+class HeckmanProbit(Selecting):
     """y = 1 where Phi^-1(mu) + e > 0, observed where selection + h > 0; (h, e) normal with correlation rho.
 
     P(y = 1, r = 1) = Phi2(m, s; rho), P(y = 0, r = 1) = Phi2(-m, s; -rho) and P(r = 0) = Phi(-s), with m the linear
     predictor of ``mu`` (van de Ven & van Praag 1981, J Econometrics 17:229).
-
-    Parameters
-    ----------
-    rho : float or None
-        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
-    joint : bool
-        Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated.
-    systematic : str
-        What the missing values of clusters without any observed value are. "mixture": each cluster's are systematic,
-        missing for another reason, or selected out one by one, and how likely is estimated; "marginal": all are
-        systematic; "selected": all are selected out. Anything else is the name of a yes/no column of the data that
-        says which missing values are systematic, in whatever cluster.
     """
 
     name: ClassVar[str] = "heckman_probit"
     values: ClassVar[type[Values]] = Binary
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "bernoulli"
-    steered: ClassVar[tuple[str, ...]] = ("mu", "selection")
-
-    rho: float | None = field(default=None, metadata=heckman.INSIDE)
-    joint: bool = True
-    systematic: str = heckman.MIXTURE
-    in_doubt: bool = bound(False)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return heckman.parameters(Bernoulli(link="probit").parameters, self.rho, in_doubt=self.in_doubt)
-
-    @property
-    def together(self) -> tuple[frozenset[str], ...]:
-        return heckman.together(joint=self.joint)
-
-    @property
-    def selection(self) -> Selection:
-        return heckman.about(
-            self,
-            hold=lambda rho: replace(self, rho=rho),
-            in_doubt=replace(self, in_doubt=True),
-            ignorable=Bernoulli(link="probit"),
-        )
-
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
-        return heckman.intercept_prior(Bernoulli(link="probit"), key, y)
+    outcome: ClassVar[Family] = Bernoulli(link="probit")
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm

@@ -9,7 +9,8 @@ import pytest
 from modelling import completed, conditional, only, school_frame, workspace
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.describe import INFORMATIVE, SEED, spread
+from bayesimpute.designs.automatic_priors import spread
+from bayesimpute.designs.describe import INFORMATIVE, SEED
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block
 from bayesimpute.families import Bernoulli
