@@ -151,6 +151,7 @@ def exact_logistic(design: Design, frame: pd.DataFrame) -> dict[str, tuple[float
     return {name: (float(m), float(s)) for name, m, s in zip(("Intercept", "z", "1|g_sigma"), means, sds)}
 
 
+@pytest.mark.slow
 def test_a_logistic_mixed_model_has_its_exact_posterior(logistic: Estimate, frames: list[pd.DataFrame]) -> None:
     exact = exact_logistic(compiled(model(LOGISTIC, "bernoulli"), frames[0]).design, frames[0])
     assert logistic.draws is not None
@@ -273,6 +274,7 @@ def test_only_the_last_models_are_kept(frames: list[pd.DataFrame], monkeypatch: 
     assert compiled(model(LINEAR), frames[0]) is not first
 
 
+@pytest.mark.slow
 def test_fewer_clusters_are_compiled_anew(frames: list[pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bayes, "MOST", bayes.BATCH)
     fewer = frames[1][frames[1]["g"] < CLUSTERS - 5]
@@ -297,6 +299,7 @@ def test_posteriors_are_mixed(linear: list[Estimate]) -> None:
 # The data -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_labels_are_0_and_1_and_incomplete_rows_are_left_out(logistic: Estimate, frames: list[pd.DataFrame]) -> None:
     engine = Bayes(model(LOGISTIC, "bernoulli"), chains=CHAINS).based_on(frames[0])
     labelled = frames[0].assign(b=np.where(frames[0]["b"] == 1, "yes", "no"))

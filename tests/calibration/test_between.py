@@ -148,6 +148,7 @@ def slow(engine: Engine) -> Engine:
     return Engine(Bench(again, cells), engine.state)
 
 
+@pytest.mark.slow
 def test_the_draws_of_the_joint_sampler_are_inverse_wishart(truth: tuple[float, float]) -> None:
     """Its draws of Sigma have the mean of an inverse Wishart distribution, scatter / (df - 3)."""
     sigma = np.array([_inverse_wishart(np.random.default_rng(k), 50, np.diag([40.0, 10.0])) for k in range(4000)])
@@ -157,6 +158,7 @@ def test_the_draws_of_the_joint_sampler_are_inverse_wishart(truth: tuple[float, 
     assert truth[1] < 0.01
 
 
+@pytest.mark.slow
 def test_the_variance_between_imputations_is_the_joint_samplers(engine: Engine, truth: tuple[float, float]) -> None:
     assert set(engine.state.steps) == {"x", "y"}
     gap, error = compare(engine, truth, 2000)

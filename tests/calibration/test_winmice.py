@@ -112,6 +112,7 @@ def test_a_multilevel_plan_keeps_all_four_parameters() -> None:
     check_multilevel(8)
 
 
+@pytest.mark.slow
 def test_a_single_level_plan_loses_the_variance_between_classes() -> None:
     check_single_level(8)
 

@@ -65,7 +65,7 @@ def test_without_empty_clusters_the_mixture_is_no_other_model() -> None:
         assert design.empty is None and "systematic" not in design.names and not target.apart.any()
 
 
-@pytest.mark.parametrize("target", ["y", "b"])
+@pytest.mark.parametrize("target", [pytest.param("y", marks=pytest.mark.slow), "b"])
 def test_the_graph_sums_the_indicators_out(target: str) -> None:
     """Against SciPy's density of all as selected out, with each empty cluster's factor in place of its probability."""
     work = space(target)

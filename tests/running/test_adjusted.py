@@ -73,7 +73,9 @@ def test_what_is_chained_feels_it() -> None:
     assert (moved.completed(0)["x"] - plain.completed(0)["x"])[gone].mean() > 5
 
 
-@pytest.mark.parametrize("shift", ["30", "x - 3", "0.5 * x * x"])
+@pytest.mark.parametrize(
+    "shift", [pytest.param("30", marks=pytest.mark.slow), pytest.param("x - 3", marks=pytest.mark.slow), "0.5 * x * x"]
+)
 def test_in_compatible_mode_it_is_never_learnt_away(shift: str) -> None:
     """On both scales, which for a normal outcome are one assumption, by two ways through factors and fits."""
     auxiliary = plan(["x ~ z", "z ~ 1"], ["y ~ x + (1 | school)", "b ~ y + x"], sweeps=40)

@@ -171,6 +171,7 @@ def test_a_model_is_compiled_once_for_all_chains_and_sweeps(compiled: Compilatio
     assert legs._THREAD.space.compilations == 1
 
 
+@pytest.mark.slow
 def test_nuts_gives_equal_arrays_in_two_processes(compiled: Compilations) -> None:
     assert_same_run(nuts(workers=2), compiled.imputed)
 

@@ -33,7 +33,9 @@ def yes_no(share: float) -> ConditionalModel:
     return ConditionalModel(only(space)[1], graph_data(space))
 
 
-@pytest.mark.parametrize(("share", "looked"), [(0.01, LONGER * CALIBRATION), (0.3, CALIBRATION)])
+@pytest.mark.parametrize(
+    ("share", "looked"), [pytest.param(0.01, LONGER * CALIBRATION, marks=pytest.mark.slow), (0.3, CALIBRATION)]
+)
 def test_no_effect_is_left_behind(share: float, looked: int) -> None:
     model = yes_no(share)
     posterior, parameters = Gibbs().compile(model), len(model.design.names)

@@ -121,6 +121,7 @@ def test_a_run_saved_at_a_meeting_goes_on_from_there(whole: MultiplyImputed, tmp
         assert_same_run(decided(loaded), whole)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_between_meetings_resumes(whole: MultiplyImputed, tmp_path: Path, monkeypatch) -> None:
     """With a checkpoint after every leg: imputations have other numbers in each stage, and so in the store."""
     monkeypatch.setattr(run, "CHECKPOINT_SECONDS", 0.0)

@@ -181,6 +181,7 @@ def test_the_command(imputed: MultiplyImputed, tmp_path: Path, capsys: pytest.Ca
     assert 'there is no target "bb"; did you mean "b"?' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_says_which_refit_it_makes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(selecting(priors={"rho": "FisherNormal(0, 0.1)"}), sweeps=60).save(tmp_path / "run.nc")
     assert main(["identify", str(tmp_path / "run.nc")]) == 0

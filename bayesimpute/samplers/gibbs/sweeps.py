@@ -231,7 +231,7 @@ def explore(rng, state, sweeps, lay, products):
     chain = np.empty((sweeps, n + lay.coefficients))
     u = np.zeros((lay.clusters, lay.width))
     for t in range(sweeps):
-        state, _, u = run(rng, state, np.int64(1), False, lay, products)
+        state, _, u = run(rng, state, np.int64(1), np.bool_(False), lay, products)
         for k in range(n):
             chain[t, k] = state[0][k]
         for k in range(lay.coefficients):

@@ -54,13 +54,13 @@ def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
     gamma, tau = math.tanh(zeta) * sigma, sigma / math.cosh(zeta)
     ratio, cross = (gamma / tau) ** 2, gamma / tau**2 * sums[1]
     quadratic = sums[3] + sums[0] * (1 + ratio)
-    g = move_scale(rng, lay, theta, z, pair.selects, True, pair.deviations[1], pair.first.n, quadratic, cross)
+    g = move_scale(rng, lay, theta, z, pair.selects, np.bool_(True), pair.deviations[1], pair.first.n, quadratic, cross)
     r *= g
     if pair.binary:
         own = sums[2] / tau**2
-        y *= move_scale(rng, lay, theta, z, pair.selects, False, pair.deviations[0], y.size, own, cross * g)
+        y *= move_scale(rng, lay, theta, z, pair.selects, np.bool_(False), pair.deviations[0], y.size, own, cross * g)
     products = stacked(pair, lay, gamma, tau, r, seen)
-    linear, b, u = run(rng, (theta, z, mean, covariance, count), 1, tune, lay, products)
+    linear, b, u = run(rng, (theta, z, mean, covariance, count), np.int64(1), tune, lay, products)
     predict(pair.mu, b, u, pair, m)
     predict(pair.selection, b, u, pair, s)
     return linear, b, u, zeta, log_sigma
