@@ -10,12 +10,13 @@ Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
 * :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal_draws`);
 * few values, such as yes and no, are all compared, and for everything else there is slice sampling
   (:mod:`.cell_by_cell`);
+* :mod:`.cluster_levels` moves the level of clusters without any observed value, together with the random effects;
 * :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
 * :mod:`.factors` evaluates the other models at other values of x.
 
 What a factor is, and which rows parameters are learnt from, is said in :mod:`bayesimpute.plan.who_reads`.
 """
 
-from bayesimpute.compatible.drawing import Compatible, draw, events
+from bayesimpute.compatible.drawing import Compatible, draw, events, move_levels
 
-__all__ = ["Compatible", "draw", "events"]
+__all__ = ["Compatible", "draw", "events", "move_levels"]

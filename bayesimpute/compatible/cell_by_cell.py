@@ -100,14 +100,15 @@ def draw_slice(
                 return own(cells)[moved] + others(cells)[affected.block_of_cell[moved]]
 
             start = cells[moved] + rng.random(len(moved)) if support.whole else cells[moved]
-            found = _slice(rng, start, density, width[moved], ends)
+            found = slice_step(rng, start, density, width[moved], ends)
             cells[moved] = np.floor(found) if support.whole else found
     return cells
 
 
-def _slice(
+def slice_step(
     rng: np.random.Generator, start: np.ndarray, density: LogDensity, width: np.ndarray, ends: tuple[float, float]
 ) -> np.ndarray:
+    """One step of each of many numbers, whose densities are independent: see :func:`draw_slice`."""
     height = density(start) - rng.standard_exponential(len(start))
     left = start - width * rng.random(len(start))
     left, right = np.maximum(left, ends[0]), np.minimum(left + width, ends[1])

@@ -1,6 +1,6 @@
 """Which draw a variable gets, settled once, and the draw itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +9,12 @@ import numpy as np
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import beside, is_affine
 from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
+from bayesimpute.compatible.cluster_levels import Levels, levels, normal_step, sliced_step, summed_step
 from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
-from bayesimpute.designs.design import Draw
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Side, Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
@@ -41,6 +42,8 @@ class Compatible:
         The draw.
     beside : frozenset of str
         The columns that derivatives of these models by the variable follow from.
+    levels : tuple of Levels
+        The clusters without any observed value, whose level is moved before the cells are drawn, by key.
     """
 
     target: Target
@@ -49,23 +52,39 @@ class Compatible:
     at: Mapping[str, np.ndarray]
     kind: Kind
     beside: frozenset[str]
+    levels: tuple[Levels, ...]
 
     @classmethod
     def of(
-        cls, target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
+        cls,
+        target: Target,
+        resolved: Resolved,
+        placements: Mapping[str, Placement],
+        incomplete: Incomplete,
+        movable: Set[str],
     ) -> "Compatible":
-        """Settled for a target that has factors."""
+        """Settled for a target that has factors; `movable` are the models whose samplers take effects that are set."""
         mine = {name: placements[name] for name in resolved.factors[target.name]}
         rows = affected(target, resolved.derived, incomplete)
+        how, own = kind(target, resolved), placements[target.name].design
         read = [beside(t, target.name, resolved.derived) for t in resolved.targets if t.name in mine]
         return cls(
             target=target,
             placements=mine,
             affected=rows,
             at={name: places(other, rows) for name, other in mine.items()},
-            kind=kind(target, resolved),
+            kind=how,
             beside=frozenset().union(*read),
+            levels=_levels(target, how, own, {n: p for n, p in mine.items() if n in movable}, rows, incomplete)
+            if target.name in movable
+            else (),
         )
+
+    @property
+    def moves(self) -> frozenset[str]:
+        """The models whose effects move with the variable's level."""
+        own = {self.target.name for each in self.levels if each.own is not None}
+        return frozenset(own.union(*(each.readers for each in self.levels)))
 
     def scenario(
         self,
@@ -79,6 +98,25 @@ class Compatible:
             for name, other in self.placements.items()
         ]
         return Scenario(name=self.target.name, affected=self.affected, completed=completed, factors=tuple(found))
+
+
+def _levels(
+    target: Target,
+    how: Kind,
+    own: Design,
+    readers: Mapping[str, Placement],
+    rows: Affected,
+    incomplete: Incomplete,
+) -> tuple[Levels, ...]:
+    """What can be moved: numbers whose mean is mu, and cells that can be summed over one by one."""
+    if how == "enumerated" and len(rows.passes) > 1:
+        return ()
+    mu = own.predictor("mu").parameter
+    if how != "enumerated" and not (mu.unit == "location" and mu.link == "identity"):
+        return ()
+    cell = np.full(len(incomplete.frame), -1)
+    cell[rows.rows] = rows.cell
+    return levels(own, readers, rows.rows, cell, rows.block, incomplete)
 
 
 def kind(target: Target, resolved: Resolved) -> Kind:
@@ -118,6 +156,7 @@ def draw(
     unit: float,
     memory: dict[str, Derivatives],
     moved: np.ndarray | float = 0.0,
+    cells: np.ndarray | None = None,
 ) -> np.ndarray:
     """One draw of the missing cells given one draw of all parameters, shape (cell,).
 
@@ -141,26 +180,98 @@ def draw(
         Derivatives by variable, kept until a column changes that they follow from; they are put in here.
     moved : ndarray, shape (cell,), or float
         What is added to the values of the variable's own model.
+    cells : ndarray, shape (cell,), optional
+        Where the cells stand, if not where the data have them.
     """
     scenario = how.scenario(draws, completed, matrices)
-    cells, family, support = completed.cells(how.target), how.target.family, how.target.values.support
+    cells = completed.cells(how.target) if cells is None else cells
+    support = how.target.values.support
     if how.kind == "normal":
-        given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
-        if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
-            memory[how.target.name] = given
+        given = _derivatives(how, scenario, completed.cells(how.target), unit, memory)
         sd = np.broadcast_to(theta["sigma"], cells.shape)
         return draw_normal(rng, scenario, cells, theta["mu"] + moved, sd, given)
 
     side = completed.side(how.target, how.target.missing_rows)
-    between = None if how.target.limits is None else [end[how.target.impute] for end in how.target.limits]
 
     def own(values: np.ndarray) -> np.ndarray:
-        found = family.logp(values - moved, theta, side)
-        return found if between is None else np.where((values >= between[0]) & (values <= between[1]), found, -np.inf)
+        return _own(how.target, values, moved, theta, side)
 
     if support.points is not None:
         return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
     return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta, side), support)
+
+
+def _derivatives(
+    how: Compatible, scenario: Scenario, cells: np.ndarray, unit: float, memory: dict[str, Derivatives]
+) -> Derivatives:
+    given = memory.pop(how.target.name, None) or derivatives(scenario, cells, unit)
+    if sum(m.size for mine in given for each in mine for m in each.values()) < MOST_KEPT:
+        memory[how.target.name] = given
+    return given
+
+
+def _own(target: Target, values: np.ndarray, moved: np.ndarray | float, theta: Theta, side: Side) -> np.ndarray:
+    """The log-density of the variable's own model at values of its cells, (cell,)."""
+    found = target.family.logp(values - moved, theta, side)
+    if target.limits is None:
+        return found
+    low, high = (end[target.impute] for end in target.limits)
+    return np.where((values >= low) & (values <= high), found, -np.inf)
+
+
+def move_levels(
+    rng: np.random.Generator,
+    how: Compatible,
+    own: Draw,
+    predict: Callable[[Draw], Theta],
+    draws: Mapping[str, Draw],
+    completed: Completed,
+    matrices: Mapping[str, Mapping[str, np.ndarray]],
+    centre: float,
+    unit: float,
+    memory: dict[str, Derivatives],
+    moved: np.ndarray | float = 0.0,
+) -> tuple[Draw, Mapping[str, Draw], np.ndarray]:
+    """A move of the level of the clusters that have no observed value (:mod:`bayesimpute.compatible.cluster_levels`).
+
+    Of several keys one is chosen at random.
+
+    Parameters
+    ----------
+    rng, how, draws, completed, matrices, unit, memory, moved
+        As for :func:`draw`.
+    own : mapping of str to ndarray
+        The last draw of the variable's own model.
+    predict : callable
+        Of such a draw to its parameters at the missing cells.
+    centre : float
+        About the mean of the variable.
+
+    Returns
+    -------
+    Draw, mapping of str to Draw, ndarray of shape (cell,)
+        The draws of the own model and of those that read it, and the cells, after the move.
+    """
+    target, cells = how.target, completed.cells(how.target)
+    side, points = completed.side(target, target.missing_rows), target.values.support.points
+    level = how.levels[0] if len(how.levels) == 1 else how.levels[rng.integers(len(how.levels))]
+    scenario, theta = how.scenario(draws, completed, matrices), predict(own)
+    if how.kind == "normal":
+        given = _derivatives(how, scenario, cells, unit, memory)
+        mean, sd = theta["mu"] + moved, np.broadcast_to(theta["sigma"], cells.shape)
+        return *normal_step(rng, level, own, scenario, cells, mean, sd, given), cells
+    if points is not None:
+        seen = completed.values[target.name][target.rows[target.observed]] / np.ptp(points)
+
+        def chance(draw: Draw, value: float) -> np.ndarray:
+            return _own(target, np.full(len(cells), value), moved, predict(draw), side)
+
+        return *summed_step(rng, level, own, scenario, points, chance, float(np.var(seen))), cells
+
+    def density(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+        return _own(target, values, moved, {**theta, "mu": theta["mu"] + by}, side)
+
+    return sliced_step(rng, level, own, scenario, cells, density, centre, unit)
 
 
 def spread(target: Target, theta: Theta, side: Side) -> np.ndarray:

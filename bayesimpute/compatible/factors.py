@@ -1,7 +1,7 @@
 """The density of the models that read a variable, at other values of its missing cells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -61,9 +61,12 @@ class Factor:
 
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
-        matrices = {**self.matrices, **(changed or {})}
-        theta = self.design.respond(self.design.eta(self.draw, matrices, self.codes, len(self.rows)))
+        theta = self.design.respond(self.eta(changed))
         return self.design.unselectable(theta, self.systematic)
+
+    def eta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        """The standardised linear predictors, each (row,)."""
+        return self.design.eta(self.draw, {**self.matrices, **(changed or {})}, self.codes, len(self.rows))
 
     def outcome(self, now: Mapping[str, np.ndarray], given: Columns, changed: frozenset[str]) -> np.ndarray:
         """Its own target as its model has it, where what is added to it follows from other values of the cells."""
@@ -160,12 +163,23 @@ class Scenario:
         """The matrices of each factor that change with the cells, from such columns."""
         return [{key: m[f.at] for key, m in f.design.matrices(columns, self._changed).items()} for f in self.factors]
 
-    def logp(self, cells: np.ndarray) -> np.ndarray:
-        """The log-density of all factors at these values of the cells, summed over each block, shape (block,)."""
-        total = np.zeros(self.affected.blocks)
+    def logp(self, cells: np.ndarray, draws: Mapping[str, Draw] | None = None) -> np.ndarray:
+        """The log-density of all factors at these values of the cells, summed over each block, shape (block,).
+
+        `draws` are other ones of the models' parameters, by model.
+        """
         with np.errstate(all="ignore"):
             columns = self.given(cells)
-            for f, matrices in zip(self.factors, self.matrices(columns), strict=True):
+            return self.logp_at(columns, self.matrices(columns), draws)
+
+    def logp_at(
+        self, columns: Columns, changed: list[dict[str, np.ndarray]], draws: Mapping[str, Draw] | None = None
+    ) -> np.ndarray:
+        """The same from :meth:`given` and the :meth:`matrices` that follow."""
+        total = np.zeros(self.affected.blocks)
+        with np.errstate(all="ignore"):
+            for each, matrices in zip(self.factors, changed, strict=True):
+                f = each if draws is None else replace(each, draw=draws[each.design.name])
                 y = f.outcome(self.completed.values, columns, self._changed)
                 found = f.design.family.logp(y, f.theta(matrices), f.side(columns))
                 total += np.bincount(self.affected.block[f.at], weights=found, minlength=len(total))

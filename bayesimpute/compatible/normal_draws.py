@@ -63,14 +63,18 @@ def draw_normal(
     given : list
         :func:`derivatives`.
     """
-    slopes = [np.stack([f.slope(d) for d in mine], axis=1) for f, mine in zip(scenario.factors, given, strict=True)]
-    noise = rng.standard_normal(len(cells))
+    found, noise = slopes(scenario, given), rng.standard_normal(len(cells))
     if len(scenario.affected.passes) == 1:
-        return _single(scenario, slopes, cells, mean, sd, noise)
-    return _joint(scenario, slopes, cells, mean, sd, noise)
+        return _single(scenario, found, cells, mean, sd, noise)
+    return _joint(scenario, found, cells, mean, sd, noise)
 
 
-def _weights(f: Factor) -> tuple[np.ndarray, np.ndarray]:
+def slopes(scenario: Scenario, given: Derivatives) -> list[np.ndarray]:
+    """The derivatives of each factor's mu by the cells of the block, shape (row, pass)."""
+    return [np.stack([f.slope(d) for d in mine], axis=1) for f, mine in zip(scenario.factors, given, strict=True)]
+
+
+def weights(f: Factor) -> tuple[np.ndarray, np.ndarray]:
     """1 / sigma^2 and the residual over sigma^2 at the current cells."""
     weight = np.broadcast_to(f.current["sigma"], f.y.shape) ** -2.0
     return weight, weight * (f.y - f.current["mu"])
@@ -78,7 +82,7 @@ def _weights(f: Factor) -> tuple[np.ndarray, np.ndarray]:
 
 def _single(
     scenario: Scenario,
-    slopes: list[np.ndarray],
+    by_cell: list[np.ndarray],
     cells: np.ndarray,
     mean: np.ndarray,
     sd: np.ndarray,
@@ -86,8 +90,8 @@ def _single(
 ) -> np.ndarray:
     affected = scenario.affected
     precision, pull = sd**-2.0, (mean - cells) / sd**2
-    for f, slope in zip(scenario.factors, slopes, strict=True):
-        weight, residual = _weights(f)
+    for f, slope in zip(scenario.factors, by_cell, strict=True):
+        weight, residual = weights(f)
         block, s = affected.block[f.at], slope[:, 0]
         precision = precision + np.bincount(block, s**2 * weight, affected.blocks)[affected.block_of_cell]
         pull = pull + np.bincount(block, s * residual, affected.blocks)[affected.block_of_cell]
@@ -96,7 +100,7 @@ def _single(
 
 def _joint(
     scenario: Scenario,
-    slopes: list[np.ndarray],
+    by_cell: list[np.ndarray],
     cells: np.ndarray,
     mean: np.ndarray,
     sd: np.ndarray,
@@ -106,13 +110,13 @@ def _joint(
     affected = scenario.affected
     holders = [affected.block_of_cell, *(affected.block[f.at] for f in scenario.factors)]
     places = [_Places(block, affected.blocks) for block in holders]
-    weights = [_weights(f) for f in scenario.factors]
+    felt = [weights(f) for f in scenario.factors]
     drawn = cells.copy()
     for blocks in _alike(places):
         mine, *rows = [place.of(blocks) for place in places]
         precision = sd[mine][:, :, None] ** -2.0 * np.eye(mine.shape[1])
         pull = (mean[mine] - cells[mine]) / sd[mine] ** 2
-        for slope, (weight, residual), at in zip(slopes, weights, rows, strict=True):
+        for slope, (weight, residual), at in zip(by_cell, felt, rows, strict=True):
             across = slope[at][:, :, : mine.shape[1]].transpose(0, 2, 1)
             precision += (across * weight[at][:, None, :]) @ across.transpose(0, 2, 1)
             pull += (across @ residual[at][:, :, None])[:, :, 0]

@@ -326,6 +326,16 @@ class Layout:
             values[name] = raw[name].reshape(b.size, b.width)
         return assemble(self.design, values)
 
+    def placed(self, q: np.ndarray, draw: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The unconstrained vector at the effects of a draw that is like its own but for these."""
+        q, at = q.copy(), dict(self.parts)
+        for b in self.design.blocks:
+            effects = draw[b.key]
+            if not b.centred:
+                effects = np.linalg.solve(draw[f"{b.key}_root"], effects.T).T
+            q[at[b.key if b.centred else f"{b.key}_raw"]] = effects.ravel()
+        return q
+
     def middle(self) -> dict[str, np.ndarray]:
         """A plain guess: no effects, standard deviations of a half, no correlations."""
         q = self.start(np.random.default_rng(0), 0.0)

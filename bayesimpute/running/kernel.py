@@ -88,7 +88,9 @@ class Described:
         steps = {step.name: step for step in resolved.steps}
         placed = {name: Placement.of(design, steps[name], incomplete) for name, design in designs.items()}
         names = resolved.factors
-        factors = {name: Compatible.of(resolved.target(name), resolved, placed, incomplete) for name in names}
+        asked = plan.run.sampler
+        movable = frozenset(n for n, d in designs.items() if SAMPLERS[_sampler(asked, d)]().movable(d))
+        factors = {name: Compatible.of(resolved.target(name), resolved, placed, incomplete, movable) for name in names}
         return cls(plan, incomplete, resolved, placed, factors)
 
     @cached_property
@@ -104,14 +106,17 @@ class Described:
     @cached_property
     def samplers(self) -> Mapping[str, str]:
         """The name of the sampler of each step."""
-        asked = self.plan.run.sampler
-        return {name: chosen(asked, ConditionalModel(design, {})) for name, design in self.designs.items()}
+        return {name: _sampler(self.plan.run.sampler, design) for name, design in self.designs.items()}
 
     @cached_property
     def large(self) -> frozenset[str]:
         """The steps whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
         samplers = self.samplers
         return frozenset(n for n, p in self.placements.items() if is_large(p) and SAMPLERS[samplers[n]].unlocked)
+
+
+def _sampler(asked: str, design: Design) -> str:
+    return chosen(asked, ConditionalModel(design, {}))
 
 
 class Workspace:
@@ -255,6 +260,15 @@ class Bench:
         """Remember the last draw of a step's parameters."""
         self._draws[name] = draw
 
+    def placed(self, name: str, samplers: dict[str, SamplerState]) -> dict[str, SamplerState]:
+        """The samplers' states at the effects that were moved with the cells of a step."""
+        how = self.workspace.compatible.get(name)
+        for model in how.moves if how is not None else ():
+            posterior = self.workspace.posteriors[model]
+            samplers[model] = posterior.placed(samplers[model], self._draws[model])
+            self._draws[model] = posterior.draw(samplers[model])
+        return samplers
+
     def draw(self, name: str, state: ChainState) -> Draw:
         """The last draw of a step's parameters."""
         if name not in self._draws:
@@ -289,6 +303,16 @@ def samplers_chosen(workspace: Workspace) -> list[Event]:
     return [Event(target=t, what=f"sampler {name}", why=why(asked, name)) for t, name in workspace.samplers.items()]
 
 
+def levels_moved(workspace: Workspace) -> list[Event]:
+    """In which clusters the level of a variable is moved together with the random effects that go with it."""
+    found = []
+    for name, how in workspace.compatible.items():
+        for each in how.levels:
+            what = f"the level of {len(each.clusters)} clusters of {each.key} is moved together with random effects"
+            found.append(Event(target=name, what=what, why="no value of it is observed there"))
+    return found
+
+
 def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
     """Draw one step's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
@@ -305,7 +329,8 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
         require_sane(cells, workspace.placements[step.name].design, state)
     changed = bench.set(step, cells) if step.missing_rows.size else frozenset[str]()
-    state = replace(state, cells={**state.cells, **cells}, samplers={**state.samplers, step.name: moved})
+    samplers = bench.placed(step.name, {**state.samplers, step.name: moved})
+    state = replace(state, cells={**state.cells, **cells}, samplers=samplers)
     return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
 
 
@@ -349,25 +374,25 @@ def impute(
     """
     space, draw = bench.workspace, bench.draw(step.name, state)
     placement = space.placements[step.name]
-    theta = placement.missing_at(draw, bench.missing(step) if matrices is None else matrices)
+    missing = bench.missing(step) if matrices is None else matrices
+    predict = partial(placement.missing_at, matrices=missing)
     how = space.compatible.get(step.name)
     if how is None:
         look, donors = partial(bench.completed.known, step), partial(bench.donors, step, draw)
-        drawn = step.lead.family.impute(rng, theta, Context(rows=step.missing_rows, look=look, fitted=donors))
+        drawn = step.lead.family.impute(rng, predict(draw), Context(rows=step.missing_rows, look=look, fitted=donors))
         moved = {t.name: bench.moves(t) for t in step.targets if t.move is not None}
         cells = step.cells(drawn)
         return {name: values + moved[name] if name in moved else values for name, values in cells.items()}
-    draws = {name: bench.draw(name, state) for name in how.placements}
+    draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}
     readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
-    drawn = compatible.draw(
-        rng,
-        how,
-        theta,
-        draws,
-        bench.completed,
-        readers,
-        unit=float(placement.design.scale),
-        memory=bench.derivatives,
-        moved=0.0 if how.target.move is None else bench.moves(how.target),
-    )
+    where = {"unit": float(placement.design.scale), "memory": bench.derivatives}
+    where["moved"] = 0.0 if how.target.move is None else bench.moves(how.target)
+    if how.levels:
+        around = float(placement.design.centre)
+        draw, draws, where["cells"] = compatible.move_levels(
+            rng, how, draw, predict, draws, bench.completed, readers, centre=around, **where
+        )
+        for name, each in {step.name: draw, **draws}.items():
+            bench.drawn(name, each)
+    drawn = compatible.draw(rng, how, predict(draw), draws, bench.completed, readers, **where)
     return {how.target.name: drawn}

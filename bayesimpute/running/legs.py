@@ -30,6 +30,7 @@ from bayesimpute.running.kernel import (
     Workspace,
     adapt,
     begin,
+    levels_moved,
     samplers_chosen,
     visit,
 )
@@ -157,7 +158,11 @@ def run_leg(
             book = _Book(job, space, state.chain)
             if not state.samplers:
                 state = adapt(bench, state, job.seed)
-                book.events += [replace(e, chain=0, sweep=0) for e in samplers_chosen(space) if state.chain == 0]
+                book.events += [
+                    replace(e, chain=0, sweep=0)
+                    for e in (*samplers_chosen(space), *levels_moved(space))
+                    if state.chain == 0
+                ]
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):
             if stopped():
                 break

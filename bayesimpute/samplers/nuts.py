@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import SYSTEMATIC, Draw
+from bayesimpute.designs.design import SYSTEMATIC, Design, Draw
 from bayesimpute.designs.graph import Layout
 from bayesimpute.designs.systematic import with_systematic
 from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
@@ -47,6 +47,11 @@ class Nuts:
     def supports(self, model: ConditionalModel) -> bool:
         """Every model."""
         del model
+        return True
+
+    def movable(self, design: Design) -> bool:
+        """Any position can be set."""
+        del design
         return True
 
     def compile(self, model: ConditionalModel) -> "NutsPosterior":
@@ -151,6 +156,10 @@ class NutsPosterior:
         """The parameters at a position, and what was drawn beside them."""
         draw = self.layout.unpack(state.arrays["q"])
         return draw if SYSTEMATIC not in state.arrays else {**draw, SYSTEMATIC: state.arrays[SYSTEMATIC]}
+
+    def placed(self, state: SamplerState, draw: Draw) -> SamplerState:
+        """The state at the effects of a draw."""
+        return SamplerState({**state.arrays, "q": self.layout.placed(state.arrays["q"], draw)})
 
     def _adapted(
         self, q: np.ndarray, draw: Draw, data: Data, rng: np.random.Generator, transitions: int

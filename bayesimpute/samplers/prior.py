@@ -25,6 +25,11 @@ class PriorSampler:
         del model
         return True
 
+    def movable(self, design: Design) -> bool:
+        """Its draws know of no data that would go with the effects."""
+        del design
+        return False
+
     def compile(self, model: ConditionalModel) -> "PriorPosterior":
         """Nothing is compiled."""
         return PriorPosterior(model.design)
@@ -44,6 +49,10 @@ class PriorPosterior:
     def draw(self, state: SamplerState) -> Draw:
         """The last draw."""
         return {name: values for name, values in state.arrays.items() if name != "visits"}
+
+    def placed(self, state: SamplerState, draw: Draw) -> SamplerState:
+        """The state at the effects of a draw."""
+        return SamplerState({**state.arrays, **draw})
 
     def explore(
         self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY

@@ -71,6 +71,10 @@ class Posterior(Protocol):
         """The draw at which a state stands."""
         ...
 
+    def placed(self, state: SamplerState, draw: Draw) -> SamplerState:
+        """The state at the group-specific effects of a draw that is like its own but for these; see `movable`."""
+        ...
+
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
     ) -> tuple[SamplerState, Draw, Stats]:
@@ -123,6 +127,10 @@ class Sampler(Protocol):
 
     def supports(self, model: ConditionalModel) -> bool:
         """Whether it draws from exactly this model."""
+        ...
+
+    def movable(self, design: Design) -> bool:
+        """Whether the effects of a state can be set from outside, its next step being right from there."""
         ...
 
     def compile(self, model: ConditionalModel) -> Posterior:

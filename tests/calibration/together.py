@@ -86,8 +86,10 @@ def template(setup: Setup) -> pd.DataFrame:
     frame = pd.DataFrame({"g": np.repeat(np.arange(CLUSTERS), SIZE), "z": rng.normal(size=n)})
     binary = setup.covariate.family == "bernoulli"
     frame["x"] = (rng.random(n) < 0.5).astype(float) if binary else rng.normal(size=n)
+    if setup.covariate.level is not None:
+        frame["x"] = frame.groupby("g")["x"].transform("first")
     frame["y"] = 2 * rng.normal(size=n)
-    frame.loc[0, "x"] = np.nan
+    frame.loc[frame["g"] == 0 if setup.covariate.level is not None else [0], "x"] = np.nan
     frame.loc[1, "y"] = np.nan
     return frame
 
@@ -110,6 +112,10 @@ class Bed:
     def simulate(self, rng: np.random.Generator) -> tuple[pd.DataFrame, dict[str, Mapping[str, np.ndarray]]]:
         """Complete data and the draws of the parameters that made them."""
         draws = {name: prior_draw(design, rng) for name, design in self.designs.items()}
+        return self.complete(draws, rng), draws
+
+    def complete(self, draws: Mapping[str, Mapping[str, np.ndarray]], rng: np.random.Generator) -> pd.DataFrame:
+        """Complete data from given parameters."""
         frame, rows = self.frame.copy(), np.arange(len(self.frame))
         for name in ("x", "y"):
             design = self.designs[name]
@@ -121,8 +127,9 @@ class Bed:
             completed = Completed(incomplete, resolved, cells)
             placed = Placement.of(design, resolved.step(name), incomplete)
             theta = placed.predict(draws[name], design.matrices(completed.columns), rows)
-            frame[name] = design.family.impute(rng, theta)
-        return frame, draws
+            values = design.family.impute(rng, theta)
+            frame[name] = values[resolved.target(name).rows][resolved.target(name).unit_of_row]
+        return frame
 
     def workspace(self, frame: pd.DataFrame) -> Workspace:
         """Of data with holes, with the frozen designs."""
@@ -131,7 +138,7 @@ class Bed:
         for step in space.resolved.steps:
             space.placements[step.name] = Placement.of(self.designs[step.name], step, incomplete)
         space.compatible = {
-            t.name: compatible.Compatible.of(t, space.resolved, space.placements, incomplete)
+            t.name: compatible.Compatible.of(t, space.resolved, space.placements, incomplete, frozenset(space.designs))
             for t in space.resolved.targets
             if t.name in space.resolved.factors
         }

@@ -38,6 +38,7 @@ name: one that is passed as an argument misses the cache in every process.)
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bayesimpute.designs.design import Design
 from bayesimpute.samplers.sampler import ConditionalModel, Posterior
 
 
@@ -56,6 +57,13 @@ class Gibbs:
         from bayesimpute.samplers.gibbs.engines import engine_for
 
         return engine_for(model.design) is not None
+
+    def movable(self, design: Design) -> bool:
+        """Where an engine keeps effects in no other form, and latent variables not at all between steps."""
+        from bayesimpute.samplers.gibbs.engines import Movable, engine_for
+
+        engine = engine_for(design)
+        return engine is not None and issubclass(engine, Movable)
 
     def compile(self, model: ConditionalModel) -> Posterior:
         """Nothing of the model is compiled: the code is the same for all, and read from numba's cache."""

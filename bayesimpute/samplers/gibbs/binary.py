@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.polya_gamma import polya_gamma
@@ -27,7 +27,16 @@ from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import (
+    Arrays,
+    Moved,
+    fresh,
+    from_arrays,
+    placed,
+    predictor_values,
+    starts,
+    to_arrays,
+)
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
 from bayesimpute.samplers.gibbs.working_rows import responding, weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -156,3 +165,7 @@ class Binary:
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
         return predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])
+
+    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
+        """A state at the effects of a draw."""
+        return placed(arrays, self.mu.blocks, self.lay, draw)

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
@@ -66,6 +66,15 @@ class Engine(Protocol):
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors of a state as the graph has them."""
+        ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """An engine whose states can be set at other effects."""
+
+    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
+        """A state at the effects of a draw: :meth:`Posterior.placed`."""
         ...
 
 

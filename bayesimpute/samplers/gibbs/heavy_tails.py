@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.families import StudentT
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
@@ -27,6 +27,7 @@ from bayesimpute.samplers.gibbs.states import (
     Moved,
     fresh,
     from_arrays,
+    placed,
     predictor_values,
     start,
     starts,
@@ -202,3 +203,7 @@ class Heavy:
         """The vectors as the graph has them."""
         made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])
         return made | {"sigma": np.exp(arrays["theta"][:1]), "nu": np.exp(arrays["nu_theta"])}
+
+    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
+        """A state at the effects of a draw."""
+        return placed(arrays, self.mu.blocks, self.lay, draw)

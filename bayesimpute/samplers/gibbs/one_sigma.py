@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.sheets import pieces
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
@@ -18,6 +18,7 @@ from bayesimpute.samplers.gibbs.states import (
     Moved,
     fresh,
     from_arrays,
+    placed,
     predictor_values,
     scalars,
     start,
@@ -88,3 +89,7 @@ class Plain:
         """The vectors as the graph has them."""
         made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])
         return made | {"sigma": np.exp(arrays["theta"][:1])}
+
+    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
+        """A state at the effects of a draw."""
+        return placed(arrays, self.mu.blocks, self.lay, draw)

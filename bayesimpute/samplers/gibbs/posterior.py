@@ -11,7 +11,7 @@ from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.families import Rows
 from bayesimpute.samplers.gibbs.burn_in import LARGE
-from bayesimpute.samplers.gibbs.engines import Engine, Explorable, Fitted, engine_for
+from bayesimpute.samplers.gibbs.engines import Engine, Explorable, Fitted, Movable, engine_for
 from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.sampler import NOBODY, Data, SamplerState, Stats, Watched, one_by_one
 
@@ -90,6 +90,11 @@ class GibbsPosterior:
     def draw(self, state: SamplerState) -> Draw:
         """The parameters at a state."""
         return graph.assemble(self.design, self.engine.values(state.arrays))
+
+    def placed(self, state: SamplerState, draw: Draw) -> SamplerState:
+        """The state at the effects of a draw."""
+        assert isinstance(self.engine, Movable)
+        return SamplerState(self.engine.placed(state.arrays, draw))
 
     def _lay_out(self) -> None:
         engine = engine_for(self.design)

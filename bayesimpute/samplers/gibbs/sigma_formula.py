@@ -5,14 +5,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
-from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import (
+    Arrays,
+    Moved,
+    fresh,
+    from_arrays,
+    placed,
+    predictor_values,
+    starts,
+    to_arrays,
+)
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -90,3 +99,7 @@ class Scaled:
         u = arrays["u"]
         made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], u)
         return made | predictor_values(self.sigma, self.scale_lay, arrays["sigma_theta"], arrays["sigma_z"], u)
+
+    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
+        """A state at the effects of mu of a draw."""
+        return placed(arrays, self.mu.blocks, self.lay, draw)

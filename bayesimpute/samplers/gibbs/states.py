@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design
+from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.parts import Block, effect_units
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
@@ -79,6 +79,18 @@ def block_values(
         else:
             values[block.key] = b[at : at + block.size * block.width].reshape(block.size, block.width)
     return values
+
+
+def placed(arrays: Arrays, blocks: Sequence[Block], lay: Layout, draw: Draw) -> dict[str, np.ndarray]:
+    """A state at the effects of a draw that is like its own but for these."""
+    z, u = arrays["z"].copy(), arrays["u"].copy()
+    for k, (block, at) in enumerate(zip(blocks, lay.offsets, strict=True)):
+        if k < lay.inner:
+            u[:, at : at + block.width] = draw[block.key]
+        else:
+            normals = np.linalg.solve(draw[f"{block.key}_root"], draw[block.key].T).T
+            z[at : at + block.size * block.width] = normals.ravel()
+    return {**arrays, "z": z, "u": u}
 
 
 def scalars(design: Design, mu: Part, lay: Layout, chain: np.ndarray) -> np.ndarray:
