@@ -1,14 +1,15 @@
 """Chains in compatible mode are calibrated, and three mistakes that are easily made are seen.
 
-The default study: 40 replicates of the normal draw, 24 draws 3 sweeps apart, and one of the mistakes, in 30. The slow
-ones: 300 replicates, 40 draws 4 sweeps apart, over all kinds of draw.
+The study: 40 replicates of the normal draw, 24 draws 3 sweeps apart, and one of the mistakes, in 30. At full size: 300
+replicates, 40 draws 4 sweeps apart, over all kinds of draw. In the default suite ``test_together_from_truth.py`` takes
+its place.
 """
 
 import pytest
 from sbc import outside
 from together import SETUPS, Bed, study
 
-pytestmark = pytest.mark.long(16)
+pytestmark = pytest.mark.slow
 
 
 def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
@@ -20,8 +21,8 @@ def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        pytest.param("x's model is fitted to observed rows", marks=pytest.mark.slow),
-        pytest.param("the outcome is ignored", marks=pytest.mark.slow),
+        "x's model is fitted to observed rows",
+        "the outcome is ignored",
         "the outcome is drawn before the covariate",
     ],
 )
@@ -29,7 +30,6 @@ def test_mistakes_are_seen(wrong: str) -> None:
     assert outside(study(Bed.of(SETUPS["normal"]), replicates=30, draws=24, thin=3, seed=31, wrong=wrong))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(SETUPS))
 def test_every_kind_of_draw_is_calibrated(kind: str) -> None:
     replicates = 100 if kind.endswith("enumerated") else 300  # the model of a yes/no variable is sampled by NUTS
