@@ -27,6 +27,7 @@ from bayesimpute.formulas.terms import (
     Atom,
     bare,
     common_terms,
+    deviates,
     key_text,
     mean_by,
     names_in,
@@ -132,7 +133,7 @@ class _Recipe:
 
     @staticmethod
     def simple(atom: Atom) -> bool:
-        return isinstance(atom, Name) or mean_by(atom) is not None
+        return isinstance(atom, Name) or mean_by(atom) is not None or deviates(atom) is not None
 
     def piece(self, term: Term, what: str) -> Piece:
         names = term_names(term)

@@ -12,7 +12,7 @@ import numpy as np
 from bayesimpute.families import Family, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
-from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
+from bayesimpute.formulas.terms import Atom, bare, deviates, key_text, mean_by, names_in, split, written
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.suggesting.variable_roles import Scene, joined
 
@@ -97,12 +97,19 @@ def model(
 
 
 def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
-    """Each term once, ``x`` and ``center(x)`` being one, and without ``x`` beside a polynomial or spline of it."""
+    """Each term once, ``x`` and ``center(x)`` being one, and without ``x`` beside what has it: see :func:`_inside`."""
     found: dict[frozenset[Atom], Piece] = {}
     for piece in pieces:
         found.setdefault(frozenset(map(bare, split(piece.text))), piece)
-    bent = {n for term in found for a in term if isinstance(a, Call) and a.function in BENT for n in names_in(a)}
-    return [piece for term, piece in found.items() if term not in [frozenset({Name(n)}) for n in bent]]
+    inside = {n for term in found if len(term) == 1 for atom in term for n in _inside(atom)}
+    return [piece for term, piece in found.items() if term not in [frozenset({Name(n)}) for n in inside]]
+
+
+def _inside(atom: Atom) -> frozenset[str]:
+    """The column that a polynomial, a spline or a deviation from its cluster mean stands for."""
+    if isinstance(atom, Call) and atom.function in BENT:
+        return names_in(atom)
+    return frozenset({name for name in (deviates(atom),) if name is not None})
 
 
 def deduced(scene: Scene, target: str) -> Model:
