@@ -8,9 +8,9 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.target_columns`, :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes` and
-  :mod:`.estimand_problems` hold it against the columns of the data;
+* :mod:`.names`, :mod:`.target_columns`, :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`,
+  :mod:`.selection_indicators`, :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`,
+  :mod:`.congeniality.several_outcomes` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
