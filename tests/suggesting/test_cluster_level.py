@@ -41,7 +41,7 @@ def comments(made: Suggestion) -> str:
 
 
 @pytest.mark.parametrize("mode", ["compatible", "fcs"])
-@pytest.mark.parametrize("seen", [3, 6, 12, 18])
+@pytest.mark.parametrize("seen", [3, 6, 12, 17])
 def test_cluster_means_are_as_many_as_observed_clusters_carry(seen: int, mode: str) -> None:
     frame = schools(seen)
     made = suggest(ANALYSIS, frame, mode=mode)
@@ -97,9 +97,8 @@ def test_the_key_of_a_mean_inside_a_call_is_no_covariate() -> None:
     for mode in ("compatible", "fcs"):
         made = suggest(analysis, frame, mode=mode)
         for conditional in made.plan.conditionals:
-            alone = {str(atom) for atom in conditional.formulas["mu"].replace("~", "+").split(" + ")}
-            assert "ID" not in alone
-        assert "Complete, so without a model of their own: y." in comments(made) or mode == "compatible"
+            assert "ID" not in conditional.formulas["mu"].replace("~", "+").split(" + ")
+        assert "Complete, so without a model of their own: y." in comments(made)
         assert check(made.plan, frame) == []
         assert bi.congenial(made.plan, analysis, frame) == []
     assert model(made, "z") == "z ~ y + ses + cluster_mean(y, ID) + cluster_mean(ses, ID) + (1 | ID)"
