@@ -76,7 +76,7 @@ def follows(column: Column, y: np.ndarray) -> bool:
     order = np.lexsort((x, y))
     if column.kind == "category":
         runs = 1 + int((np.diff(x[order]) != 0).sum())
-        return runs == len(values) and counts.min() >= MINORITY
+        return bool(runs == len(values) and counts.min() >= MINORITY)
     falling = np.lexsort((-x, y))
     return bool((np.diff(x[order]) >= 0).all() or (np.diff(x[falling]) <= 0).all())
 
