@@ -8,12 +8,12 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.target_columns`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived` and :mod:`.estimand_problems` hold it against
-  the columns of the data;
+* :mod:`.names`, :mod:`.target_columns`, :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`,
+  :mod:`.selection_indicators`, :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`,
+  :mod:`.congeniality.several_outcomes` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
-  (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, priors of
-  unknown parameters (:mod:`.prior_roles`).
+  (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
+  cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
 
 To report a new kind of bad input, append a Problem in the module that already looks at that part of the plan.
 """
@@ -24,6 +24,7 @@ from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
     clusters,
     coded_formulas,
+    copies,
     derived,
     estimand_problems,
     exclusions,
@@ -34,6 +35,7 @@ from bayesimpute.checking import (
     systematic_missingness,
     target_columns,
 )
+from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
@@ -64,11 +66,13 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         problems += names.problems(read, data)
         problems += derived.problems(read, data)
         problems += target_columns.problems(read, data)
+        problems += copies.problems(read, data)
         problems += clusters.problems(read, data)
         problems += exclusions.problems(read, data)
         problems += selection_indicators.problems(read, data)
         problems += systematic_missingness.problems(read, data)
         problems += substantive.problems(read, data)
+        problems += several_outcomes.problems(plan, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
     return list(dict.fromkeys(problems))

@@ -11,6 +11,10 @@ from bayesimpute.formulas import quote
 
 FEWEST, FEW = 5, 10
 """Clusters below which a variance between clusters is hardly learnt, and below which its prior has a say in it."""
+UNITS = 5
+"""Observed units (rows, or clusters) that a coefficient of their level should have at least."""
+LEAST = 3
+"""Units beyond the coefficients: one for the intercept and two for the spread."""
 SHOWN = 8
 
 
@@ -30,6 +34,11 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             _key(key, definition.path, data, notes, effects=False)
         _targets_as_keys(definition.use, "", read, data, notes)
     return notes.problems
+
+
+def carried(units: int) -> int:
+    """The coefficients that so many observed units can carry: clusters those of predictors constant within them."""
+    return min(max(units // UNITS, 1), max(units - LEAST, 0))
 
 
 def usable(key: str, data: Incomplete) -> bool:

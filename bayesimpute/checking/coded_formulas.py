@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, first_row
-from bayesimpute.checking import clusters, collinearity, exclusions
+from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, closure, computable
 from bayesimpute.checking.names import key_columns
@@ -159,6 +159,9 @@ class _Model:
             groups = [(g, self.code(g.trees, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
                 self.counts(common, len(rows), path)
+                self.notes.problems += cluster_level.problems(
+                    common, rows, self.target, self.completed, self.data, path
+                )
                 self.separation(name, common, fit, path)
             for group, matrix in groups:
                 self.group(group.factor, matrix, path)

@@ -51,7 +51,8 @@ class Diagnosis:
         Where it is "nearly": new sweeps of each chain that should do, the earlier ones counted as warm-up:
         ``imputed.extend(more)``; otherwise 0.
     reasons : tuple of str
-        Why it is not "converged", each with the remedy.
+        Why it is not "converged", each with the remedy; and imputed values far outside of what was observed
+        (:mod:`bayesimpute.running.far_values`), which chains in agreement can have, too.
     divergences, transitions : int
         Divergent transitions of the samplers after warm-up, and all of them.
     parameters : DataFrame
@@ -104,6 +105,7 @@ class Diagnosis:
             "converged": self.converged,
             "verdict": self.verdict.value,
             "more": self.more,
+            "reasons": list(self.reasons),
             "divergences": self.divergences,
             "parameters": records(self.parameters.loc[:, list(PARAMETER_KEYS)]),
             "imputed": records(self.imputed.loc[:, list(IMPUTED_KEYS)]),
@@ -168,6 +170,7 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     found = remedies.divergent(divergences, transitions)
     found += [remedies.too_few(draws)] if undecided else remedies.mixing(*tables, draws, wanted)
     found += remedies.dependences(tables[1], estimates)
+    found += remedies.far_values(imputed.events)
     close = rule.verdict is Verdict.CONVERGED and dependent(estimates).any()
     verdict = Verdict.NEARLY if close else rule.verdict
     return Diagnosis(

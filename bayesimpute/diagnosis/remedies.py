@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesimpute.numerics import chains
 from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
+from bayesimpute.running.far_values import WHAT
 
 
 def divergent(divergences: int, transitions: int) -> list[str]:
@@ -60,6 +61,14 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
                 f"{AUTOCORRELATION} is needed; space them out with more sweeps (run.sweeps)"
             )
     return found
+
+
+def far_values(events: pd.DataFrame) -> list[str]:
+    """What the run noted of imputed values far outside of the observed range."""
+    return [
+        f"{target}, {WHAT}: {why}; use fewer predictors, cluster means first, or a family with the right bounds"
+        for target, why in events.loc[events["what"] == WHAT, ["target", "why"]].itertuples(index=False)
+    ]
 
 
 def _judged(place: str, rows: pd.DataFrame, more: str, label: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from bayesimpute.formulas.algebra import Term, expand, term_text
 from bayesimpute.formulas.language import Formula
-from bayesimpute.formulas.syntax import Call, Name, Node, quote, read_formula, walk
+from bayesimpute.formulas.syntax import Call, Name, Node, Operation, quote, read_formula
 from bayesimpute.formulas.usage import Usage, mean_key
 
 Atom = Name | Call
@@ -19,6 +19,8 @@ LOCATION = ("center", "scale", "standardize")
 """Calls that only shift and stretch a column: a model with them is the same model."""
 CODINGS = ("C", "T", "S")
 """Calls that make a category of a column."""
+READ = {"observed": 0, "cluster_mean": 1, **dict.fromkeys(CODINGS, 1)}
+"""Calls whose further arguments are no values: keys, codings such as ``Sum``."""
 
 
 def split(text: str) -> Term:
@@ -39,18 +41,13 @@ def random_terms(formula: Formula) -> list[tuple[str, Term]]:
 
 
 def names_in(node: Node) -> frozenset[str]:
-    """The columns whose values an atom is made of; the key of a cluster mean is not among them."""
-    if isinstance(node, Call) and node.function == "cluster_mean":
-        return names_in(node.arguments[0])
-    if isinstance(node, Call) and node.function == "observed":
-        return frozenset()
-    return frozenset(part.name for part in walk(node) if isinstance(part, Name)) - _codings(node)
-
-
-def _codings(node: Node) -> frozenset[str]:
-    """``Sum`` and ``Treatment`` inside C() are no columns."""
-    inside = [call for call in walk(node) if isinstance(call, Call) and call.function in CODINGS]
-    return frozenset(a.name for call in inside for a in call.arguments[1:] if isinstance(a, Name))
+    """The columns whose values an atom is made of; the keys of cluster means, however deep, are not among them."""
+    if isinstance(node, Name):
+        return frozenset({node.name})
+    if isinstance(node, Call):
+        read = node.arguments[: READ.get(node.function, len(node.arguments))]
+        return term_names((*read, *(value for _, value in node.keywords)))
+    return term_names(node.operands) if isinstance(node, Operation) else frozenset()
 
 
 def term_names(term: Iterable[Node]) -> frozenset[str]:
@@ -62,6 +59,14 @@ def mean_by(node: Node) -> str | None:
     """The cluster key of a cluster mean; None for anything else."""
     if isinstance(node, Call) and node.function == "cluster_mean":
         return ":".join(mean_key(node.arguments[1]) or ())
+    return None
+
+
+def deviates(node: Node) -> str | None:
+    """The column in ``I(x - cluster_mean(x, g))``, which with the mean itself says what x and the mean say."""
+    match node:
+        case Call("I", (Operation(("-",), (Name(name), Call("cluster_mean", (Name(same), _)))),)) if name == same:
+            return name
     return None
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesimpute.base.errors import BayesimputeError, Interrupted, PlanError, one
 from bayesimpute.base.interrupts import remembered
+from bayesimpute.running import far_values
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job
 from bayesimpute.running.records import Leg, Record
@@ -101,6 +102,7 @@ def run(
                     interrupted()
                     keeper.now_and_then(record)
                 stage = decide(record)
+        record = far_values.noted(record)
         keeper.write(record)
     except KeyboardInterrupt:
         keeper.write(record)

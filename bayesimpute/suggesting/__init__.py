@@ -184,7 +184,8 @@ def _suggestion(
     usable, why_not = auxiliaries.candidates(scene, mode)
     found = auxiliaries.strongest(scene, usable)
     automatic = auxiliary == "auto"
-    chosen = [n for n, a in found.items() if a.largest >= BOUND] if automatic else auxiliary
+    chosen, repeats = auxiliaries.taken(scene, found) if automatic else (auxiliary, {})
+    found, why_not = {n: a for n, a in found.items() if n not in repeats}, {**why_not, **repeats}
     scene = replace(scene, auxiliaries=tuple(chosen))
     sections = _models(scene, general, found, mode, looked_for=automatic)
     families = {y: _family(scene, y, model) for y, model in general.items()}

@@ -57,8 +57,9 @@ class Asked:
     @property
     def keys(self) -> tuple[str, ...]:
         """The cluster keys of random effects and cluster means."""
-        found = [group.factor for f in (self.formula, *self.others) for group in f.groups]
-        return tuple(dict.fromkeys([*found, *sorted(key for _, key in self.formula.cluster_means)]))
+        formulas = (self.formula, *self.others)
+        found = [group.factor for f in formulas for group in f.groups]
+        return tuple(dict.fromkeys([*found, *sorted(key for f in formulas for _, key in f.cluster_means)]))
 
     @property
     def needs(self) -> frozenset[str]:

@@ -13,16 +13,12 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.checking.collinearity import crowded
+from bayesimpute.checking.copies import NEAR, constant_where_missing, correlation, follows
 from bayesimpute.checking.target_columns import FEWEST as FEWEST_VALUES
-from bayesimpute.data.columns import Column
 from bayesimpute.suggesting.variable_roles import Scene
 
 BOUND = 0.1
 """The smallest correlation that matters, mice's ``mincor``."""
-SAME = 0.999
-"""The correlation with its missingness above which a column is a target's response indicator."""
-FEWEST = 10
-"""Pairs of observed values from which a correlation is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +43,13 @@ class Association:
 def association(scene: Scene, name: str, target: str) -> Association:
     """How much a variable says about a target."""
     column = scene.data.columns[name]
-    values = _correlation(column, scene.filled(target))
+    values = correlation(column, scene.filled(target))
     return Association(name=name, target=target, values=values, missingness=_with_missingness(scene, name, target))
 
 
 def _with_missingness(scene: Scene, name: str, target: str) -> float:
     missing = np.isnan(scene.filled(target)).astype(np.float64)
-    return _correlation(scene.data.columns[name], missing)
-
-
-def _correlation(column: Column, y: np.ndarray) -> float:
-    """The absolute correlation; of a category the largest of its labels'."""
-    known = ~column.missing & ~np.isnan(y)
-    if known.sum() < FEWEST or np.ptp(y[known]) == 0:
-        return 0.0
-    x = column.values[known]
-    columns = [x] if column.kind != "category" else [(x == code).astype(float) for code in np.unique(x)]
-    found = [abs(float(np.corrcoef(c, y[known])[0, 1])) for c in columns if np.ptp(c) > 0]
-    return max(found, default=0.0)
+    return correlation(scene.data.columns[name], missing)
 
 
 def unusable(scene: Scene, name: str, mode: str) -> str:
@@ -88,7 +73,7 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
         return "an identifier: every row has a value of its own"
     if column.kind == "category" and crowded(column):
         return "a category with nearly as many labels as rows"
-    same = [t for t in incomplete(scene) if _with_missingness(scene, name, t) > SAME]
+    same = [t for t in incomplete(scene) if _with_missingness(scene, name, t) > NEAR]
     if same:
         return f"the missingness of {same[0]} itself: it belongs into a selection model"
     if not scene.imputable(name) and (mode == "compatible" or column.missing.any()):
@@ -98,9 +83,53 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
 
 def candidates(scene: Scene, mode: str) -> tuple[list[str], dict[str, str]]:
     """The columns outside of the analyses that could help, and why the others cannot."""
-    used = {*scene.outcomes, *scene.covariates}
-    reasons = {name: unusable(scene, name, mode) for name in scene.data.columns if name not in used}
+    used = (*scene.outcomes, *scene.covariates)
+    reasons = {n: unusable(scene, n, mode) or redundant(scene, n, used) for n in scene.data.columns if n not in used}
     return [n for n, why in reasons.items() if not why], {n: why for n, why in reasons.items() if why}
+
+
+def redundant(scene: Scene, name: str, there: Iterable[str]) -> str:
+    """What a column repeats of variables that are there, their values or what of them is missing; or nothing."""
+    for other in there:
+        if why := _repeats(scene, name, other):
+            return why
+    return ""
+
+
+def _repeats(scene: Scene, name: str, other: str) -> str:
+    column, data = scene.data.columns[name], scene.data
+    r = correlation(column, scene.filled(other))
+    if r > NEAR:
+        return f"a copy of {other}: |r| = {r:.3f} where both are observed"
+    if follows(column, scene.filled(other)):
+        return f"a function of {other}"
+    if not scene.missing(other):
+        return ""
+    if _with_missingness(scene, name, other) > NEAR:
+        return f"the missingness of {other}"
+    if constant_where_missing(data, name, other):
+        return f"a constant wherever {other} is missing"
+    return (
+        f"a constant wherever {other} is observed" if constant_where_missing(data, name, other, observed=True) else ""
+    )
+
+
+def taken(scene: Scene, found: dict[str, Association]) -> tuple[list[str], dict[str, str]]:
+    """Those that help, the strongest first, and what each of the others repeats of those before it.
+
+    What is missing of any of them counts: an indicator of it would have it as a predictor of itself.
+    """
+    strong = [n for n, a in found.items() if a.largest >= BOUND]
+    kept: list[str] = []
+    why_not: dict[str, str] = {}
+    for name in strong:
+        tells = [n for n in strong if n != name and _with_missingness(scene, name, n) > NEAR]
+        why = f"the missingness of {tells[0]}" if tells else redundant(scene, name, kept)
+        if why:
+            why_not[name] = why
+        else:
+            kept.append(name)
+    return kept, why_not
 
 
 def incomplete(scene: Scene) -> list[str]:

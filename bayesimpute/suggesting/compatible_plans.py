@@ -10,21 +10,24 @@ that their models multiply to one joint density. At level 1 it is given cluster 
 may differ from what holds within, and one slope for both is wrong for both. :func:`_carried` says where clusters carry
 them. An auxiliary variable is the target of a model of its own, which reads outcome and covariates in the same way; its
 density multiplies into their draws.
+
+Outcomes of several analyses stand in one order, too (:func:`outcomes_in_order`), and each is given those before it
+beside what its analysis has. Left apart, they would be independent given the covariates wherever one is imputed.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bayesimpute.checking.clusters import carried
 from bayesimpute.families import auto
 from bayesimpute.formulas.syntax import Call
-from bayesimpute.formulas.terms import common_terms, names_in, written
+from bayesimpute.formulas.terms import bare, common_terms, names_in, split, written
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.suggesting.auxiliaries import Association
 from bayesimpute.suggesting.suggested_model import (
     Model,
     Piece,
-    carried,
     deduced,
     described,
     mains,
@@ -42,9 +45,33 @@ LEFT_OUT = "{outcomes} left out on purpose: the density of the analysis multipli
 
 
 def substantive(scene: Scene, asked: Mapping[str, Conditional]) -> list[Model]:
-    """The models of the outcomes: the analyses as they are, if something in them is incomplete."""
-    needed = [y for y, f in scene.models.items() if any(scene.missing(n) for n in (y, *f.needs & {*scene.variables}))]
-    return [_substantive(scene, outcome, asked[outcome]) for outcome in needed]
+    """The models of the outcomes: the analyses, with the outcomes before, if something in them is incomplete."""
+    found, before = {}, []
+    for outcome in outcomes_in_order(scene):
+        linked = _linked(scene, outcome, before)
+        if any(scene.missing(n) for n in (outcome, *scene.models[outcome].needs & {*scene.variables}, *linked)):
+            found[outcome] = _substantive(scene, outcome, asked[outcome], linked)
+        if outcome not in scene.selections:  # nothing reads missing values of a selection model
+            before.append(outcome)
+    return [found[y] for y in scene.outcomes if y in found]
+
+
+def outcomes_in_order(scene: Scene) -> tuple[str, ...]:
+    """The outcomes: those that an analysis of another reads before it, else the most complete first.
+
+    Those with a selection model come last.
+    """
+    left = sorted(scene.outcomes, key=lambda y: (y in scene.selections, scene.missing(y)))
+    found: list[str] = []
+    while left:
+        found.append(next(y for y in left if not scene.models[y].needs & ({*left} - {y})))
+        left.remove(found[-1])
+    return tuple(found)
+
+
+def _linked(scene: Scene, outcome: str, before: Sequence[str]) -> list[str]:
+    """The outcomes before that an outcome is not related to by its analysis."""
+    return [y for y in before if y not in scene.models[outcome].needs]
 
 
 def conditionals(scene: Scene, associations: Mapping[str, Association]) -> list[Model]:
@@ -69,15 +96,16 @@ def ordered(scene: Scene) -> tuple[str, ...]:
     return tuple(sorted(scene.covariates, key=place))
 
 
-def _substantive(scene: Scene, outcome: str, asked: Conditional) -> Model:
+def _substantive(scene: Scene, outcome: str, asked: Conditional, linked: Sequence[str]) -> Model:
     # A binary outcome of an analysis without a family is a yes/no variable.
     family = asked.family
     if family == "auto":
         family = auto(scene.data.columns[outcome]).name
+    terms, left = _outcomes(scene, outcome, linked)
     conditional = Conditional(
         target=outcome,
         family=family,
-        formulas=asked.formulas,
+        formulas={**asked.formulas, "mu": " + ".join([asked.formulas["mu"], *terms])},
         level=asked.level or scene.level(outcome),
         priors=asked.priors,
     )
@@ -86,7 +114,18 @@ def _substantive(scene: Scene, outcome: str, asked: Conditional) -> Model:
         f"The analysis itself is its model, with all interactions and random effects. What is missing in {outcome} is "
         "drawn from it, and its density multiplies into the draws of the covariates.",
     ]
+    if terms:
+        told = f"Beside the analysis it has {', '.join(terms)}: imputed apart, the outcomes would not be related."
+        notes += [told, *left]
     return Model(conditional=conditional, notes=tuple(notes))
+
+
+def _outcomes(scene: Scene, outcome: str, linked: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The terms by which an outcome is given others, and what is said of those left out."""
+    own = {frozenset(map(bare, term)) for term in common_terms(scene.models[outcome])}
+    beside = [n for n in scene.models[outcome].needs if n in scene.covariates]
+    pieces, left = predictors(scene, outcome, linked, beside=beside)
+    return [piece.text for piece in pieces if frozenset(map(bare, split(piece.text))) not in own], left
 
 
 def _covariate(scene: Scene, target: str, before: Sequence[str]) -> Model:
@@ -122,11 +161,14 @@ def _auxiliary(scene: Scene, target: str, before: tuple[str, ...], why: Associat
     return model(scene, target, pieces, groups=plain_groups(scene, target), notes=[*notes, *left])
 
 
-def predictors(scene: Scene, target: str, others: Sequence[str]) -> tuple[list[Piece], list[str]]:
+def predictors(
+    scene: Scene, target: str, others: Sequence[str], *, beside: Sequence[str] = ()
+) -> tuple[list[Piece], list[str]]:
     """Main effects at the target's level, and what is said of those left out.
 
     At level 1 the variables themselves and those of their cluster means that the clusters carry, which part what holds
     between clusters from what holds within; at level 2 the level-2 variables and the cluster means of all others.
+    Variables `beside` them are in the model already.
     """
     level = scene.level(target)
     if level is not None:
@@ -135,11 +177,11 @@ def predictors(scene: Scene, target: str, others: Sequence[str]) -> tuple[list[P
         return [*mains(scene, fixed, "level-2 variables"), *means(scene, loose, [level])], []
     upper = [n for n in others if scene.level(n) is not None]
     lower = [n for n in others if n not in upper]
-    context, left = _carried(scene, target, others)
+    context, left = _carried(scene, target, others, beside)
     return [*mains(scene, lower, "level-1 variables"), *context, *mains(scene, upper, "level-2 variables")], left
 
 
-def _carried(scene: Scene, target: str, others: Sequence[str]) -> tuple[list[Piece], list[str]]:
+def _carried(scene: Scene, target: str, others: Sequence[str], beside: Sequence[str]) -> tuple[list[Piece], list[str]]:
     """The cluster means for a level-1 target, as far as clusters carry them, and what is said of the rest.
 
     For each key, coefficients of the cluster level (variables constant in its clusters, then means, in the order of
@@ -151,7 +193,7 @@ def _carried(scene: Scene, target: str, others: Sequence[str]) -> tuple[list[Pie
     left = []
     for key in scene.keys:
         earlier, kept[key] = dict(kept), []
-        taken = sum(scene.width(n) for n in others if scene.fixed_within(n, key))
+        taken = sum(scene.width(n) for n in (*beside, *others) if scene.fixed_within(n, key))
         for piece in means(scene, others, [key]):
             clusters = scene.several(target, min(piece.names), key)
             if taken >= carried(clusters):

@@ -27,6 +27,7 @@ from bayesimpute.formulas.terms import (
     Atom,
     bare,
     common_terms,
+    deviates,
     key_text,
     mean_by,
     names_in,
@@ -132,12 +133,12 @@ class _Recipe:
 
     @staticmethod
     def simple(atom: Atom) -> bool:
-        return isinstance(atom, Name) or mean_by(atom) is not None
+        return isinstance(atom, Name) or mean_by(atom) is not None or deviates(atom) is not None
 
     def piece(self, term: Term, what: str) -> Piece:
-        names = term_names(term)
-        width = int(np.prod([self.scene.width(n) for n in names]))
-        return Piece(text=written(term), names=names, what=what, width=width)
+        loose = term_names(atom for atom in term if mean_by(atom) is None)
+        width = int(np.prod([self.scene.width(n) for n in loose]))
+        return Piece(text=written(term), names=term_names(term), what=what, width=width)
 
     def implied(self) -> Iterator[Term]:
         """The interactions of the analyses, with the outcome in the place of the target."""

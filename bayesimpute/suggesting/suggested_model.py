@@ -9,23 +9,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesimpute.checking.clusters import carried
 from bayesimpute.families import Family, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
-from bayesimpute.formulas.terms import Atom, bare, key_text, mean_by, names_in, split, written
+from bayesimpute.formulas.terms import (
+    Atom,
+    bare,
+    common_terms,
+    deviates,
+    key_text,
+    mean_by,
+    names_in,
+    split,
+    written,
+)
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.suggesting.variable_roles import Scene, joined
+from bayesimpute.suggesting.variable_roles import BENT, Scene, joined
 
-UNITS = 5
-"""Observed units (rows, or clusters at level 2) that a coefficient should have at least."""
 FEW_VALUES = 5
 """Different values up to which a column may be labels coded as numbers."""
-
-
-LEAST = 3
-"""Units beyond the coefficients: one for the intercept and two for the spread."""
-BENT = ("poly", "bs")
-"""Calls whose columns contain the column itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,22 +90,30 @@ def model(
 ) -> Model:
     """The model of a target with those pieces that the data can support."""
     kept, left = _screened(scene, target, _distinct(pieces))
+    kept, uncarried = _of_clusters(scene, target, kept)
     kept, crowded = _few(kept, scene.units(target))
     level = scene.level(target)
     formula = f"{quote(target)} ~ {joined([*(piece.text for piece in kept), *groups])}"
-    told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *crowded]
+    told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *uncarried, *crowded]
     family = auto(scene.data.columns[target]).name
     conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
     return Model(conditional=conditional, notes=tuple(told))
 
 
 def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
-    """Each term once, ``x`` and ``center(x)`` being one, and without ``x`` beside a polynomial or spline of it."""
+    """Each term once, ``x`` and ``center(x)`` being one, and without ``x`` beside what has it: see :func:`_inside`."""
     found: dict[frozenset[Atom], Piece] = {}
     for piece in pieces:
-        found.setdefault(frozenset(map(bare, split(piece.text))), piece)
-    bent = {n for term in found for a in term if isinstance(a, Call) and a.function in BENT for n in names_in(a)}
-    return [piece for term, piece in found.items() if term not in [frozenset({Name(n)}) for n in bent]]
+        found.setdefault(_bare(piece), piece)
+    inside = {n for term in found if len(term) == 1 for atom in term for n in _inside(atom)}
+    return [piece for term, piece in found.items() if term not in [frozenset({Name(n)}) for n in inside]]
+
+
+def _inside(atom: Atom) -> frozenset[str]:
+    """The column that a polynomial, a spline or a deviation from its cluster mean stands for."""
+    if isinstance(atom, Call) and atom.function in BENT:
+        return names_in(atom)
+    return frozenset({name for name in (deviates(atom),) if name is not None})
 
 
 def deduced(scene: Scene, target: str) -> Model:
@@ -189,9 +200,50 @@ def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]
                 yield name, f"has labels that occur only where {target} is missing"
 
 
-def carried(units: int) -> int:
-    """The coefficients that so many observed units can carry."""
-    return min(max(units // UNITS, 1), max(units - LEAST, 0))
+def _of_clusters(scene: Scene, target: str, pieces: list[Piece]) -> tuple[list[Piece], list[str]]:
+    """As many terms that are constant within clusters as the clusters with an observed value of the target carry.
+
+    The terms of its own analysis stay, whatever their number: without them it were another model. After them come
+    terms of the other analyses, variables before cluster means, then all others in their order.
+    """
+    level, kept, left = scene.level(target), pieces, []
+    own = _terms(scene, [target])
+    asked = _terms(scene, scene.outcomes)
+    for key in scene.keys if level is None else scene.coarser(level):
+        if not 1 < scene.data.n_clusters(key) < len(scene.data.frame):
+            continue
+        clusters, total = scene.seen(target, key), 0
+        of_key = [(_bare(p), p) for p in kept if scene.of_clusters(split(p.text), key)]
+        out = []
+        for term, piece in sorted(of_key, key=lambda each: _rank(each[0], own, asked)):
+            if term in own or total + piece.width <= carried(clusters):
+                total += piece.width
+            else:
+                out.append(piece)
+        kept = [p for p in kept if p not in out]
+        if out:
+            limit, texts = carried(clusters), ", ".join(p.text for p in pieces if p in out)
+            carry = f"carry {_coefficients(limit)} of the level of {key}"
+            left.append(f"Left out, as {clusters} clusters of {key} with a value of {target} {carry}: {texts}.")
+    return kept, left
+
+
+def _rank(term: frozenset[Atom], own: set[frozenset[Atom]], asked: set[frozenset[Atom]]) -> tuple[bool, bool, bool]:
+    return term not in own, term not in asked, any(mean_by(atom) is not None for atom in term)
+
+
+def _bare(piece: Piece) -> frozenset[Atom]:
+    return frozenset(map(bare, split(piece.text)))
+
+
+def _terms(scene: Scene, outcomes: Iterable[str]) -> set[frozenset[Atom]]:
+    """The common terms of the analyses of some outcomes."""
+    formulas = [scene.models[y] for y in outcomes if y in scene.models]
+    return {frozenset(map(bare, term)) for formula in formulas for term in common_terms(formula)}
+
+
+def _coefficients(n: int) -> str:
+    return "1 coefficient" if n == 1 else f"{n} coefficients"
 
 
 def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
@@ -204,5 +256,4 @@ def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     left = [piece.text for piece in pieces if piece not in kept]
     if not left:
         return kept, []
-    few = "1 coefficient" if limit == 1 else f"{limit} coefficients"
-    return kept, [f"Left out, as {units} observed units carry {few}: {', '.join(left)}."]
+    return kept, [f"Left out, as {units} observed units carry {_coefficients(limit)}: {', '.join(left)}."]

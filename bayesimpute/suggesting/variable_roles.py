@@ -15,9 +15,12 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import unit_rows
 from bayesimpute.families import auto
 from bayesimpute.formulas import Formula, quote
-from bayesimpute.formulas.syntax import Name
-from bayesimpute.formulas.terms import Atom, common_terms, key_text, mean_by, names_in, written
+from bayesimpute.formulas.algebra import Term
+from bayesimpute.formulas.syntax import Call, Name, Number
+from bayesimpute.formulas.terms import Atom, coded, common_terms, key_text, mean_by, names_in, written
 
+BENT = ("poly", "bs")
+"""Calls whose columns contain the column itself."""
 FLAT = 1e-9
 """Relative spread of cluster means that are all the same."""
 
@@ -174,9 +177,10 @@ class Scene:
 
     def width(self, name: str) -> int:
         """Coefficients of its main effect."""
-        column = self.data.columns[name]
-        coded = column.kind == "category" or any(not isinstance(atom, Name) for atom in self.main(name))
-        return max(len(np.unique(column.values[~column.missing])) - 1, 1) if coded else 1
+        column, atoms = self.data.columns[name], self.main(name)
+        if column.kind == "category" or any(coded(atom) for atom in atoms):
+            return max(len(np.unique(column.values[~column.missing])) - 1, 1)
+        return max(map(_columns, atoms))
 
     def means(self, name: str, key: str) -> list[str]:
         """Its cluster means by a key."""
@@ -211,6 +215,14 @@ class Scene:
                 found.append(other)
         return tuple(found)
 
+    def of_clusters(self, term: Term, key: str) -> bool:
+        """Whether a term is constant within the clusters of a key: made of variables and means of them or above."""
+        above = (key, *self.coarser(key))
+        return bool(term) and all(
+            mean_by(atom) in above or (bool(names_in(atom)) and all(self.fixed_within(n, key) for n in names_in(atom)))
+            for atom in term
+        )
+
     def _together(self, name: str, target: str) -> np.ndarray:
         """The values of a predictor in a row of each observed unit of the target, as far as they are given."""
         known, level = ~np.isnan(self.filled(target)), self.level(target)
@@ -227,6 +239,14 @@ class Scene:
         column = self.data.columns[name]
         labels = np.unique(column.values[~column.missing])
         return column.kind == "category" and len(labels) > len(self._together(name, target))
+
+
+def _columns(atom: Atom) -> int:
+    """The columns of a polynomial or spline, as its settings say; otherwise one."""
+    if not isinstance(atom, Call) or atom.function not in BENT:
+        return 1
+    given = [*atom.arguments[1:], *(value for key, value in atom.keywords if key in ("df", "degree"))]
+    return max((int(node.value) for node in given if isinstance(node, Number)), default=1)
 
 
 def joined(parts: Sequence[str]) -> str:

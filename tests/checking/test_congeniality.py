@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesimpute.base.errors import FormulaError, PlanError
+from bayesimpute.base.errors import FormulaError, PlanError, Severity
+from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import Ignored, congenial, of_plan
 from bayesimpute.cli.parser import main
 from bayesimpute.plan.conditional import Conditional
@@ -252,3 +253,26 @@ def test_check_tells_what_is_ignored(
         ("analysis[main]", "y", "w"),
         ("analysis[main]", "x", "w"),
     ]
+
+
+def test_outcomes_that_are_imputed_apart() -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["y1", "y2", "x"])
+    frame = frame.mask(rng.random(frame.shape) < [0.3, 0.3, 0.0])
+    analyses = tuple(Analysis(name=y, formula=f"{y} ~ x") for y in ("y1", "y2"))
+    apart = Plan.of(["y1 ~ x", "y2 ~ x"], analyses=analyses)
+    (one,) = congenial(apart, analyses[0], frame)
+    assert (one.variable, one.term) == ("y1", "y2") and "the outcome of another analysis" in one.finding
+    found = check(apart, frame)
+    assert [(p.path, p.severity) for p in found] == [
+        ("conditional[y1].formulas.mu", Severity.WARNING),
+        ("conditional[y2].formulas.mu", Severity.WARNING),
+    ]
+    assert "add y2 to the formula of y1" in found[0].remedy
+    one_way = Plan.of(["y1 ~ x", "y2 ~ x + y1"], analyses=analyses)
+    assert [p.path for p in check(one_way, frame)] == ["conditional[y1].formulas.mu"]
+    models = {y: Conditional.of(f) for y, f in {"y1": "y1 ~ x", "y2": "y2 ~ x", "both": "y2 ~ x + y1"}.items()}
+    substantive = Plan(substantive=(models["y1"], models["y2"]))
+    assert len(check(substantive, frame)) == 2 and "the other way round" in check(substantive, frame)[0].remedy
+    assert check(Plan(substantive=(models["y1"], models["both"]), analyses=analyses), frame) == []
+    assert check(Plan.of(["y1 ~ x", "y2 ~ x"], analyses=analyses[:1]), frame) == []

@@ -11,6 +11,7 @@ So, for each imputed variable of an analysis of y:
   covariate, ``y:w`` for an interaction ``x:w``, random intercepts or the cluster mean of y. For a random slope of x,
   and for powers and other functions of x, there is no reversed linear model at all (Bartlett et al. 2015, SMMR
   24:462; Grund, Lüdtke & Robitzsch 2016, Psychological Methods 21:222).
+* The outcomes of other analyses of the plan (:mod:`.several_outcomes`): imputed y must be related to them.
 
 To add a rule, write a function that yields :class:`Ignored` in :mod:`.outcomes` or :mod:`.covariates`.
 """
@@ -23,6 +24,7 @@ from bayesimpute.base.errors import PlanError, one
 from bayesimpute.checking.congeniality.covariates import covariate
 from bayesimpute.checking.congeniality.outcomes import outcome
 from bayesimpute.checking.congeniality.plan_terms import Held, Ignored
+from bayesimpute.checking.congeniality.several_outcomes import unlinked
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
@@ -77,6 +79,7 @@ def _everything(held: Held) -> Iterator[Ignored]:
     for x in imputed:
         if not held.multiplied(x):
             yield from covariate(held, x)
+    yield from unlinked(held)
 
 
 def _unimputed(held: Held) -> Iterator[Ignored]:

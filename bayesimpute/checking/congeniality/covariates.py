@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bayesimpute.checking.congeniality.plan_terms import Effect, Held, Ignored, Model, plain_key
 from bayesimpute.formulas.syntax import Name
-from bayesimpute.formulas.terms import coded, mean_by, names_in, term_names, written
+from bayesimpute.formulas.terms import coded, deviates, mean_by, names_in, term_names, written
 
 TOWARDS_0 = "is biased towards 0"
 
@@ -53,7 +53,8 @@ def _functions(held: Held, x: str, model: Model) -> Found:
     del model
     atoms = {atom for term in held.terms for atom in term if x in names_in(atom)}
     for atom in sorted(atoms, key=lambda a: written((a,))):
-        if not isinstance(atom, Name) and mean_by(atom) is None and coded(atom) is None:
+        linear = isinstance(atom, Name) or mean_by(atom) is not None or deviates(atom) is not None
+        if not linear and coded(atom) is None:
             text = written((atom,))
             finding = f"no model of {x} that is linear in {held.y} is what {text} in the analysis implies"
             yield (

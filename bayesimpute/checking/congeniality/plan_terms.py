@@ -56,7 +56,7 @@ class Model:
         self.place = f"{plan.path(conditional)}.formulas.mu"
         self.target = conditional.target
         self.level = conditional.level
-        formula = _read(conditional.formulas.get("mu"))
+        formula = readable(conditional.formulas.get("mu"))
         self.terms = [plain_term(t, derived) for t in common_terms(formula)] if formula else []
         self.effects = effects(formula, derived) if formula else set()
 
@@ -71,7 +71,7 @@ class Model:
         return any(wanted <= term_names(term) for term in self.terms)
 
 
-def _read(text: object) -> Formula | None:
+def readable(text: object) -> Formula | None:
     """A formula, or nothing: what is wrong with it is for check to say."""
     try:
         return parse(text) if isinstance(text, str) else None
