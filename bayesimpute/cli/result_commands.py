@@ -119,9 +119,10 @@ def export(arguments: argparse.Namespace) -> int:
     if problems:
         raise FileError(problems)
     imputed = finished(arguments.file)
-    long = imputed.to_long()
+    long = imputed.to_long(include_incomplete=arguments.include_incomplete)
     write_table(long, target, force=arguments.force)
-    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets")
+    first = " after the incomplete data" if arguments.include_incomplete else ""
+    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets{first}")
     return 0
 
 
