@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,8 @@ def _write_spss(frame: pd.DataFrame, path: Path) -> None:
             labels[name] = {float(k): text for k, text in enumerate(column.cat.categories, start=1)}
             column = column.cat.codes.astype("float64").replace(-1.0, np.nan) + 1
         columns[name] = column
-    pyreadstat.write_sav(pd.DataFrame(columns), str(path), variable_value_labels=labels)
+    table: Any = pd.DataFrame(columns)
+    pyreadstat.write_sav(table, str(path), variable_value_labels=labels)
     with path.open("r+b") as file:
         file.seek(SPSS_STAMP)
         file.write(b"01 Jan 0000:00:00")
