@@ -51,7 +51,7 @@ SEAMS = {
     "arviz_plots": ("plotting",),
     "pooch": ("data.public_data",),
     "pyreadr": ("data.public_data",),
-    "pyreadstat": ("data.public_data", "data.readers"),
+    "pyreadstat": ("data.public_data", "data.readers", "data.writers"),
     "rich": ("base.progress", "base.tables"),
     "tomli_w": ("plan.document",),
     "threadpoolctl": ("running.legs",),
