@@ -57,6 +57,11 @@ class Result:
         """The run, as the loop knows it."""
         return from_tree(self.tree)
 
+    @property
+    def of_new_rows(self) -> bool:
+        """Whether these are rows that were imputed by the draws of a run, and no run."""
+        return "learnt" in self.tree.children
+
     @cached_property
     def incomplete(self) -> Incomplete:
         """The data as they were given."""
@@ -236,7 +241,7 @@ def require_run(result: Result, verb: str) -> None:
     InputError
         That says what to do with the run instead.
     """
-    if result.record.learnt is not None:
+    if result.of_new_rows:
         finding = f"these rows were imputed by the draws of a finished run, and have no chains of their own to {verb}"
         raise one(InputError, verb, finding, f"{verb} that run, the one whose transform() made them")
 

@@ -32,7 +32,8 @@ def grown(draw: Draw, bench: Bench, step: Step, rng: np.random.Generator) -> Dra
     if empty is not None:
         known = placement.design.empty
         had = {} if known is None else dict(zip(zip(known.keys, known.labels), draw[SYSTEMATIC], strict=True))
-        made.setdefault("systematic", rng.beta(1, 1 + empty.others))  # the run had no such cluster to learn it from
+        share = np.asarray(rng.beta(1, 1 + empty.others))  # if the run had no such cluster to learn it from
+        made.setdefault("systematic", share)
         drawn = (rng.random(len(empty)) < made["systematic"]).astype(float)
         made[SYSTEMATIC] = np.array([had.get(name, z) for name, z in zip(zip(empty.keys, empty.labels), drawn)])
     return made

@@ -11,7 +11,7 @@ A value that is missing in a selection model counts as not selected, as in the r
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
