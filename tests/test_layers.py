@@ -34,6 +34,7 @@ ROOMS = (
     "reporting",
     "plotting",
     "imputed",
+    "imputer",
     "cli",
     "__main__",
 )
