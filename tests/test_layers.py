@@ -132,7 +132,7 @@ def test_every_room_is_in_the_list_and_nothing_else_stands_at_the_top() -> None:
     assert {room(module) for module in MODULES} - {"__init__"} == set(ROOMS)
     assert not twice(ROOMS)
     at_the_top = {path.stem for path in PACKAGE.glob("*.py")}
-    assert at_the_top == {"__init__", "__main__", "imputed"}
+    assert at_the_top == {"__init__", "__main__", "imputed", "imputer"}
 
 
 @pytest.mark.parametrize("module", list(OWN))
