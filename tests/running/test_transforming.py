@@ -178,11 +178,11 @@ def test_what_is_missing_of_a_selection_model_counts_as_not_selected() -> None:
 
 
 @pytest.mark.parametrize("ending", ["nc", "zarr"])
-def test_saved_and_loaded_it_is_the_same(
-    levels: tuple[MultiplyImputed, pd.DataFrame], tmp_path: Path, ending: str
-) -> None:
-    imputed, frame = levels
-    new = frame.iloc[:40].assign(g=frame["g"].iloc[:40] + 28)
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path, ending: str) -> None:
+    frame = table()
+    frame["w"] = frame["w"].mask(frame["g"] % 3 == 0)
+    imputed = run_prior(frame, *LEVELS, m=2, derived=[Derived(name="more", expression="x - cluster_mean(x, g)")])
+    new = frame.assign(g=frame["g"] + 5)
     made = imputed.transform(new)
     imputed.save(tmp_path / f"run.{ending}")
     again = bi.load(tmp_path / f"run.{ending}").transform(new)
@@ -197,7 +197,7 @@ def test_saved_and_loaded_it_is_the_same(
     estimated, described = loaded.estimate(variable="y").table, made.describe("y").tables["Means"]
     assert estimated["estimate"].iloc[0] == pytest.approx(described["estimate"].iloc[0])
     known = new["y"].notna()
-    assert (loaded.completed(3).loc[known, "y"] == new.loc[known, "y"]).all()
+    assert (loaded.completed(1).loc[known, "y"] == new.loc[known, "y"]).all()
 
 
 def test_what_makes_no_sense_of_new_rows_says_so(levels: tuple[MultiplyImputed, pd.DataFrame], tmp_path: Path) -> None:
