@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bayesimpute.estimating.estimands import Estimates, estimate
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.imputed import MultiplyImputed, impute, resume
+    from bayesimpute.imputer import Imputer
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
@@ -115,6 +116,7 @@ _HOMES = {
         "impute",
         "resume",
     ),
+    "imputer": ("Imputer",),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
@@ -163,6 +165,7 @@ __all__ = [
     "FormulaError",
     "Identification",
     "Ignored",
+    "Imputer",
     "Incomplete",
     "InputError",
     "Interrupted",

@@ -19,7 +19,9 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import run
+from bayesimpute.result.new_data import transform
 from bayesimpute.result.result import Result
+from bayesimpute.running.transforming import SWEEPS
 
 if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
@@ -181,6 +183,36 @@ class MultiplyImputed(Result):
             ``executor``, ``workers``, ``progress`` and ``checkpoint``, as for :func:`bayesimpute.impute`.
         """
         return MultiplyImputed.over(run.add(self, m, **options))
+
+    def transform(self, data: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> "MultiplyImputed":
+        """Impute new rows with the draws of this run: prediction sets, later waves; nothing is learnt anew.
+
+        The k-th dataset of the new rows has the parameters behind the k-th dataset of the run. Clusters that the run
+        knows have what they had there: effects, values of variables of the cluster, means over its members. Clusters
+        that it never saw draw their effects from the distribution between clusters, given what is observed of them
+        among the new rows. Of a selection model, what is missing counts as not selected.
+
+        Parameters
+        ----------
+        data : DataFrame
+            Rows with the columns that the models read; what is not known of them is missing.
+        seed : int, optional
+            All random numbers follow from it; by default that of the run.
+        sweeps : int
+            How often the missing cells of a dataset are redrawn, each time given all others.
+
+        Returns
+        -------
+        MultiplyImputed
+            Of the new rows: to analyse, pool, estimate, describe and save; there are no chains to diagnose or extend.
+
+        Raises
+        ------
+        DataError
+            With every problem of the new rows: a column that is not there or of another type, labels that were never
+            seen, missing values of a variable that has no model.
+        """
+        return MultiplyImputed.over(transform(self, data, seed=seed, sweeps=sweeps))
 
     def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
         """Whether the chains have converged: see :mod:`bayesimpute.diagnosis.diagnosis`.

@@ -34,6 +34,7 @@ ROOMS = (
     "reporting",
     "plotting",
     "imputed",
+    "imputer",
     "cli",
     "__main__",
 )
@@ -51,7 +52,7 @@ SEAMS = {
     "arviz_plots": ("plotting",),
     "pooch": ("data.public_data",),
     "pyreadr": ("data.public_data",),
-    "pyreadstat": ("data.public_data", "data.readers"),
+    "pyreadstat": ("data.public_data", "data.readers", "data.writers"),
     "rich": ("base.progress", "base.tables"),
     "tomli_w": ("plan.document",),
     "threadpoolctl": ("running.legs",),
@@ -131,7 +132,7 @@ def test_every_room_is_in_the_list_and_nothing_else_stands_at_the_top() -> None:
     assert {room(module) for module in MODULES} - {"__init__"} == set(ROOMS)
     assert not twice(ROOMS)
     at_the_top = {path.stem for path in PACKAGE.glob("*.py")}
-    assert at_the_top == {"__init__", "__main__", "imputed"}
+    assert at_the_top == {"__init__", "__main__", "imputed", "imputer"}
 
 
 @pytest.mark.parametrize("module", list(OWN))

@@ -1,4 +1,4 @@
-"""Data files out: atomic replacement, and tables as CSV, Parquet or Stata.
+"""Data files out: atomic replacement, and tables as CSV, Parquet, Stata or SPSS.
 
 Everything that the package saves goes through :func:`atomic`: a temporary file in the same folder, then one
 replacement, so that neither a full disk nor a kill can leave half a file or harm the one that was there. The same frame

@@ -94,7 +94,7 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
     tables.show(versions(survey, estimates, learnt["hiv"]), "HIV prevalence and rho, with 95 % intervals")
     tables.show(regions(survey, estimates), "HIV prevalence by region (with the selection model's 95 % interval)")
     print("\n".join(estimates.messages), f"\n{learnt['hiv'].summary}\n", sep="\n")
-    write_table(imputed.to_long(), home / "completed.csv", force=True)
+    write_table(imputed.to_long(include_incomplete=True), home / "completed.csv", force=True)
     paths = plot_all(imputed, home / "plots", force=True) + plot_identifications(learnt, home / "plots", force=True)
     print(f"{imputed.m} completed datasets in {home / 'completed.csv'}, {len(paths)} plots in {home / 'plots'}")
     _go_on(home, seed)

@@ -268,7 +268,13 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
-    parser.add_argument("--to", metavar="FILE", required=True, help="a .csv, .parquet or .dta file")
+    parser.add_argument("--to", metavar="FILE", required=True, help="a .csv, .parquet, .dta or .sav file")
+    parser.add_argument(
+        "--include-incomplete",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the incomplete data first, as imputation 0, without which R's as.mids takes no table (default: yes)",
+    )
     _force(parser)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bayesimpute.base import tables
 from bayesimpute.base.errors import InputError, Problem, one
 from bayesimpute.cli.inputs import given_settings, option_of
-from bayesimpute.cli.saved_runs import finished
+from bayesimpute.cli.saved_runs import finished, warn_of_chains
 from bayesimpute.plan.options import Analysis, AnalysisOptions, settings
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ CONF_LEVEL = 0.95
 
 def pool(arguments: argparse.Namespace) -> int:
     """``bayesimpute pool FILE``."""
-    from bayesimpute.diagnosis.diagnosis import diagnose
-
     _describing_or_not(arguments)
     imputed = finished(arguments.file)
     if arguments.describe is not None:
@@ -30,7 +28,6 @@ def pool(arguments: argparse.Namespace) -> int:
     chosen = _chosen(imputed, arguments)
     running = {"workers": arguments.workers or 1, "allow_failures": arguments.allow_failures}
     analyses = {a.name: imputed.analyse(a.formula, **running, **a.options) for a in chosen}
-    found = diagnose(imputed, analyses=list(analyses.values()))
     if arguments.against is not None:
         smaller = imputed.analyse(arguments.against, **running, **chosen[0].options)
         use = {} if arguments.use is None else {"use": arguments.use}
@@ -41,8 +38,7 @@ def pool(arguments: argparse.Namespace) -> int:
         derived = {n: a.derive(wanted) if wanted else a for n, a in analyses.items()}
         pooled = {n: a.pool(conf_level=arguments.conf_level, dfcom=arguments.dfcom) for n, a in derived.items()}
         _show_all(chosen, pooled, arguments)
-    if found.converged is not True:
-        tables.say("warning: " + found.summary)
+    warn_of_chains(imputed, list(analyses.values()))
     return 0
 
 
@@ -132,9 +128,7 @@ def _described(imputed: "MultiplyImputed", arguments: argparse.Namespace) -> int
         for title, table in found.tables.items():
             tables.show(table, title)
         print("\n".join(found.messages))
-    verdict = imputed.diagnose()
-    if verdict.converged is not True:
-        tables.say("warning: " + verdict.summary)
+    warn_of_chains(imputed)
     return 0
 
 

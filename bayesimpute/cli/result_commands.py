@@ -6,7 +6,7 @@ from pathlib import Path
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
 from bayesimpute.cli.inputs import given_settings, writable
-from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load
+from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load, warn_of_chains
 from bayesimpute.plan.options import Estimand
 
 MARKDOWN = {".md": "Markdown", ".txt": "text"}
@@ -52,9 +52,7 @@ def estimate(arguments: argparse.Namespace) -> int:
         print(found.title + "\n")
         tables.show(found.table)
         print("\n".join(found.messages))
-    verdict = imputed.diagnose()
-    if verdict.converged is not True:
-        tables.say("warning: " + verdict.summary)
+    warn_of_chains(imputed)
     return 0
 
 
@@ -119,9 +117,10 @@ def export(arguments: argparse.Namespace) -> int:
     if problems:
         raise FileError(problems)
     imputed = finished(arguments.file)
-    long = imputed.to_long()
+    long = imputed.to_long(include_incomplete=arguments.include_incomplete)
     write_table(long, target, force=arguments.force)
-    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets")
+    first = " after the incomplete data" if arguments.include_incomplete else ""
+    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets{first}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the commands that take a saved run share."""
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayesimpute.base import tables
@@ -49,3 +50,9 @@ def analyses_of_plan(imputed: "MultiplyImputed") -> "dict[str, Analyses]":
 def code(found: "Diagnosis") -> int:
     """The exit code: 0 converged, 3 not or only nearly: the text and the JSON say which."""
     return 0 if found.converged is True else 3
+
+
+def warn_of_chains(imputed: "MultiplyImputed", analyses: "Sequence[Analyses]" = ()) -> None:
+    """Say it if the chains have not converged; rows that were imputed by the draws of another run have none."""
+    if not imputed.of_new_rows and (verdict := imputed.diagnose(analyses=analyses)).converged is not True:
+        tables.say("warning: " + verdict.summary)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
 
 STATA_LONG = 2_147_483_620
 STATA_STRING = 2045
+SPSS_BYTES, SPSS_STAMP = 64, 92
 DOUBLE_WHOLE = 2**53
 STATA_RESERVED = """
 aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do double
@@ -25,16 +27,18 @@ else eltypedef end enum explicit export external float for friend function globa
 pragma protected quad rowvector short typedef typename virtual _all _N _skip _b _pi in _pred strL _coef _rc using _cons
 _se with _n
 """
+SPSS_RESERVED = "ALL AND BY EQ GE GT LE LT NE NOT OR TO WITH"
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Write `frame` to a .csv, .parquet or .dta file; the row index is not written.
+    """Write `frame` to a .csv, .parquet, .dta or .sav file; the row index is not written.
 
     CSV has missing values as empty fields, yes/no as True/False and floats with all their digits. Parquet keeps every
     type, but only categories of text stay categories. Stata files (version 118) hold categories as value labels, yes/no
     as 0/1, whole numbers beyond Stata's range as double (or as text beyond 2^53), time zones as UTC, everything else as
     text. Stata's names have letters, digits and underscores only and leave out its reserved words: ``.imp`` becomes
-    ``_imp``, ``class`` becomes ``_class``.
+    ``_imp``, ``class`` becomes ``_class``. SPSS files hold the same, whole numbers up to 2^53 as numbers; ``.imp``
+    becomes ``Imputation_``, by which SPSS knows imputed data (split the file by it), and ``.id`` becomes ``id``.
 
     Raises
     ------
@@ -77,18 +81,58 @@ def _write_stata(frame: pd.DataFrame, path: Path) -> None:
     table.to_stata(path, write_index=False, time_stamp=stamp, version=118, convert_strl=wide)
 
 
+def _write_spss(frame: pd.DataFrame, path: Path) -> None:
+    """Categories as the codes 1, 2, ... with value labels; a fixed time stamp, for the same frame the same bytes."""
+    import pyreadstat
+
+    columns, labels, names = {}, {}, _spss_names(list(frame.columns))
+    for name, (_, column) in zip(names, frame.items(), strict=True):
+        column = _spss_column(column)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            labels[name] = {float(k): text for k, text in enumerate(column.cat.categories, start=1)}
+            column = column.cat.codes.astype("float64").replace(-1.0, np.nan) + 1
+        columns[name] = column
+    table: Any = pd.DataFrame(columns)
+    pyreadstat.write_sav(table, str(path), variable_value_labels=labels)
+    with path.open("r+b") as file:
+        file.seek(SPSS_STAMP)
+        file.write(b"01 Jan 0000:00:00")
+
+
 def _stata_names(names: Sequence[object]) -> list[str]:
     """Column names that Stata accepts: at most 32 letters, digits and underscores, none twice."""
-    taken: list[str] = []
-    for name in map(str, names):
-        plain = re.sub(r"\W", "_", name) or "_"
-        plain = f"_{plain}" if plain in STATA_RESERVED.split() or plain[0].isdigit() else plain
-        unique, k = plain[:32], 0
-        while unique in taken:
+    plain = [re.sub(r"\W", "_", name) or "_" for name in map(str, names)]
+    return _unique(
+        [f"_{name}" if name in STATA_RESERVED.split() or name[0].isdigit() else name for name in plain],
+        lambda name, room: name[: 32 - room],
+    )
+
+
+def _spss_names(names: Sequence[object]) -> list[str]:
+    """Column names that SPSS accepts: a letter, then letters, digits, dots and underscores; none twice in any case."""
+    known = {".imp": "Imputation_"}
+    plain = [known.get(name, re.sub(r"[^\w.]", "_", name).lstrip("._").rstrip(".")) for name in map(str, names)]
+    wrong = SPSS_RESERVED.split()
+    plain = [f"v_{name}" if name.upper() in wrong or not name[:1].isalpha() else name for name in plain]
+    return _unique(plain, lambda name, room: name.encode()[: SPSS_BYTES - room].decode(errors="ignore"), str.lower)
+
+
+def _unique(names: Sequence[str], cut: Callable[[str, int], str], same: Callable[[str], str] = str) -> list[str]:
+    """The names without what `cut` takes off their ends and, where the `same` stands already, numbered."""
+    taken: dict[str, str] = {}
+    for name in names:
+        unique, k = cut(name, 0), 0
+        while same(unique) in taken:
             k += 1
-            unique = f"{plain[: 31 - len(str(k))]}_{k}"
-        taken.append(unique)
-    return taken
+            unique = f"{cut(name, 1 + len(str(k)))}_{k}"
+        taken[same(unique)] = unique
+    return list(taken.values())
+
+
+def _spss_column(column: pd.Series) -> pd.Series:
+    """The nearest thing that SPSS can hold: as in Stata, whole numbers as numbers and times as they are."""
+    plain = _stata_column(column)
+    return plain.astype("float64") if pd.api.types.is_numeric_dtype(plain.dtype) else plain
 
 
 def _stata_column(column: pd.Series) -> pd.Series:
@@ -136,4 +180,5 @@ WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": _write_csv,
     ".parquet": _write_parquet,
     ".dta": _write_stata,
+    ".sav": _write_spss,
 }

@@ -125,6 +125,8 @@ class Completed:
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
+            if column.held is not None:
+                result = np.where(np.isnan(column.held), result, column.held)
             self._put(column.name, result)
 
     def _computed(self, column: DerivedColumn) -> np.ndarray:
@@ -193,6 +195,9 @@ class Excerpt:
             if column.fills:
                 known = self._incomplete.columns[column.name].values[self._rows]
                 result = np.where(np.isnan(known), result, known)
+            if column.held is not None:
+                held = column.held[self._rows]
+                result = np.where(np.isnan(held), result, held)
             series[column.name] = _as_series(self._incomplete, column.name, result)
         return Columns(series)
 

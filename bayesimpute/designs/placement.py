@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.other_rows import matched
 from bayesimpute.designs.design import SYSTEMATIC, Design, Draw
 from bayesimpute.families import Rows
 from bayesimpute.plan.targets import Step
@@ -48,29 +49,16 @@ class Placement:
     empty_of: np.ndarray | None = None
 
     @classmethod
-    def of(cls, design: Design, step: Step, incomplete: Incomplete) -> "Placement":
-        """The design on the data whose rows a step has."""
+    def of(cls, design: Design, step: Step, incomplete: Incomplete, before: Incomplete | None = None) -> "Placement":
+        """The design on the data whose rows a step has; `before` are those that it was described on, if others."""
         return cls(
             design=design,
-            codes={b.key: incomplete.codes(b.factor) for b in design.blocks},
+            codes={b.key: _codes(before, incomplete, b.factor) for b in design.blocks},
             learn_rows=step.learn_rows,
             model_rows=step.model_rows,
             impute_rows=step.missing_rows,
             apart=step.lead.apart[step.impute],
             empty_of=None if step.lead.empty_of is None else step.lead.empty_of[step.lead.unit_of_row],
-        )
-
-    @classmethod
-    def elsewhere(cls, design: Design, described: Incomplete, incomplete: Incomplete) -> "Placement":
-        """The design on rows to predict for, beside the data that it was described on: clusters keep their labels."""
-        none, rows = np.zeros(0, dtype=np.int64), np.arange(len(incomplete.frame))
-        return cls(
-            design=design,
-            codes={b.key: _matched(described.labels(b.factor), incomplete, b.factor) for b in design.blocks},
-            learn_rows=none,
-            model_rows=none,
-            impute_rows=rows,
-            apart=np.zeros(len(rows), dtype=bool),
         )
 
     @cached_property
@@ -180,9 +168,5 @@ class Placement:
         return replace(self, design=replace(self.design, blocks=smaller), codes=codes)
 
 
-def _matched(known: tuple, incomplete: Incomplete, factor: str) -> np.ndarray:
-    """The codes of a key's clusters, those with a known label first."""
-    places = {label: k for k, label in enumerate(known)}
-    for label in incomplete.labels(factor):
-        places.setdefault(label, len(places))
-    return np.array([places[label] for label in incomplete.labels(factor)], dtype=np.int64)[incomplete.codes(factor)]
+def _codes(before: Incomplete | None, incomplete: Incomplete, key: str) -> np.ndarray:
+    return incomplete.codes(key) if before is None else matched(before, incomplete, key)

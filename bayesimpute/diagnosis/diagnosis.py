@@ -21,6 +21,7 @@ from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.diagnosis import remedies
 from bayesimpute.numerics.chains import Verdict, autocorrelations, dependent, judged, sweeps_for
 from bayesimpute.pooling import Analyses
+from bayesimpute.result.result import require_run
 from bayesimpute.result.schema import EMPTY
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
         (:func:`bayesimpute.numerics.chains.autocorrelation`). *Converged*: otherwise. With one chain its halves are
         compared.
     """
+    require_run(imputed, "diagnose")
     schedule = json.loads(imputed.tree.attrs["schedule"])
     done = json.loads(imputed.tree.attrs["sweeps_done"])
     draws = max(0, min(done) - schedule["base"])

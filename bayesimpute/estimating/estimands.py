@@ -27,7 +27,7 @@ from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, takes
 from bayesimpute.plan.plan import Plan
-from bayesimpute.result.result import Result
+from bayesimpute.result.result import Result, require_run
 
 __all__ = ["Estimates", "estimate", "without_selection"]
 
@@ -236,6 +236,7 @@ def _ignorable(imputed: Result, workers: int | None, progress: bool) -> Result:
     """The run without selection equations: as many chains, sweeps and datasets, from the same seed."""
     from bayesimpute.result.run import impute
 
+    require_run(imputed, "impute as missing at random")
     plan, schedule = without_selection(imputed.plan), imputed.record.schedule
     plan = plan.with_run(m=schedule.m, warmup=schedule.base, sweeps=schedule.sweeps)
     return impute(imputed.incomplete.frame, plan, seed=imputed.seed, workers=workers, progress=progress)

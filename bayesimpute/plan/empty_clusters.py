@@ -11,7 +11,7 @@ A cluster is one of a key with random effects in the outcome's formula. A unit c
 then it belongs to that of the key with the fewest clusters, and those of the other keys are what is left of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,11 @@ class EmptyClusters:
 
 
 def empty_clusters(
-    factors: Iterable[str], incomplete: Incomplete, rows: np.ndarray, observed: np.ndarray
+    factors: Iterable[str],
+    incomplete: Incomplete,
+    rows: np.ndarray,
+    observed: np.ndarray,
+    seen_elsewhere: Callable[[str], np.ndarray] | None = None,
 ) -> tuple[EmptyClusters, np.ndarray]:
     """The clusters of some keys without any observed value, and the one that each unit belongs to, -1 of others.
 
@@ -59,11 +63,14 @@ def empty_clusters(
         A row of each unit.
     observed : ndarray of bool, shape (unit,)
         Whether its value is.
+    seen_elsewhere : callable, optional
+        By key which clusters have a value in other data, bool, shape (cluster,).
     """
     belongs, keys, labels, others = np.full(len(rows), -1), [], [], 0
     for factor in sorted(dict.fromkeys(factors), key=incomplete.n_clusters):
         codes = incomplete.codes(factor)[rows]
-        seen = np.bincount(codes, weights=observed) > 0
+        seen = np.bincount(codes, weights=observed, minlength=incomplete.n_clusters(factor)) > 0
+        seen |= False if seen_elsewhere is None else seen_elsewhere(factor)
         mine = ~seen[codes] & (belongs < 0)
         found, places = np.unique(codes[mine], return_inverse=True)
         belongs[mine] = len(labels) + places

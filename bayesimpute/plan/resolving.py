@@ -1,6 +1,6 @@
 """Settling a plan that has passed ``check`` on its data: targets, derived columns, what reads what, events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -133,9 +133,9 @@ def _target(
     family = settle_family(conditional, column).bind(column)
     formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(given[rows])
-    limits = _limits(family, conditional, incomplete, rows)
+    limits = limits_of(family, conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
-    apart, empty, empty_of = _systematic(family, formulas, incomplete, rows, observed)
+    apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
     target = Target(
@@ -177,7 +177,7 @@ def column_of(name: str, incomplete: Incomplete) -> Column:
     return Column(name=name, kind="yes/no", values=seen.astype(np.float64))
 
 
-def _limits(
+def limits_of(
     family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The ends between which values lie that are not observed, by the columns that a plan names."""
@@ -198,12 +198,18 @@ def settle_family(conditional: Conditional, column: Column) -> Family:
     return auto(column)() if conditional.family == "auto" else FAMILIES[conditional.family]()
 
 
-def _systematic(
-    family: Family, formulas: Mapping[str, Formula], incomplete: Incomplete, rows: np.ndarray, observed: np.ndarray
+def systematic(
+    family: Family,
+    formulas: Mapping[str, Formula],
+    incomplete: Incomplete,
+    rows: np.ndarray,
+    observed: np.ndarray,
+    seen: Callable[[str], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, EmptyClusters | None, np.ndarray | None]:
     """The units whose values are missing systematically, and the clusters of which it is not known whether they are.
 
-    Kept in the likelihood of selection, systematic ones would make its variance between clusters too large.
+    Kept in the likelihood of selection, systematic ones would make its variance between clusters too large. By key
+    `seen` says which clusters have values in other data, which are not empty then.
     """
     none = np.zeros(len(rows), dtype=bool)
     said = None if family.selection is None else family.selection.systematic
@@ -211,7 +217,7 @@ def _systematic(
         return incomplete.columns[said].values[rows] == 1, None, None
     if said not in ("mixture", "marginal") or "mu" not in formulas:
         return none, None, None
-    empty, belongs = empty_clusters(formulas["mu"].factors, incomplete, rows, observed)
+    empty, belongs = empty_clusters(formulas["mu"].factors, incomplete, rows, observed, seen)
     if said == "marginal":
         return belongs >= 0, None, None
     return (none, empty, belongs) if len(empty) else (none, None, None)

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.conditional import Conditional
@@ -168,16 +167,6 @@ class Target:
         """The columns of its adjustments."""
         return frozenset(column for column in (self.shift, self.move) if column is not None)
 
-    def elsewhere(self, incomplete: Incomplete) -> "Target":
-        """The variable in other data, whose cells are what they are: none is drawn, and nothing learnt from them."""
-        unit_of_row = incomplete.each_row if self.level is None else incomplete.codes(self.level)
-        rows = incomplete.each_row if self.level is None else incomplete.level_rows(self.level)
-        every, none = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
-        masks = {"observed": every, "learn": none, "impute": none, "apart": none, "empty": None, "empty_of": None}
-        column = incomplete.columns.get(self.name)
-        given = np.full(len(unit_of_row), np.nan) if column is None else column.values
-        return replace(self, unit_of_row=unit_of_row, rows=rows, given=given, **masks)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
@@ -265,6 +254,9 @@ class DerivedColumn:
         it reads (:mod:`bayesimpute.plan.units`); None: each row is one.
     only : str or None
         A target: where it is not imputed, the column is zero.
+    held : ndarray, shape (row,), or None
+        Values that it has whatever the others are, NaN where they follow from these: means of clusters that are known
+        from other data.
     """
 
     name: str
@@ -273,6 +265,7 @@ class DerivedColumn:
     named: bool = False
     units: frozenset[str] | None = None
     only: str | None = None
+    held: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,9 +326,10 @@ class Resolved:
             found.setdefault(target.together or target.name, []).append(target)
         return tuple(Step(name=name, targets=tuple(targets)) for name, targets in found.items())
 
-    def elsewhere(self, incomplete: Incomplete) -> "Resolved":
-        """The plan on other data, where nothing is drawn: what is derived there follows from what they hold."""
-        return replace(self, targets=tuple(t.elsewhere(incomplete) for t in self.targets), filled={})
+    def holding(self, means: Mapping[str, np.ndarray]) -> "Resolved":
+        """The same with derived columns that are known at some rows, by name."""
+        held = (replace(d, held=means[d.name]) if d.name in means else d for d in self.derived)
+        return replace(self, derived=tuple(held)) if means else self
 
     def step(self, target: str) -> Step:
         """The step that draws a target."""

@@ -66,6 +66,9 @@ def plot_all(imputed: "Result", folder: str | os.PathLike[str], *, force: bool =
     FileError
         With every file that is there already; or if the folder cannot be made or written to.
     """
+    from bayesimpute.result.result import require_run
+
+    require_run(imputed, "plot")
     folder = Path(folder)
     names = file_names(imputed.targets)
     wanted = {t: PLOTS if imputed.incomplete.variables[t].n_missing else OF_PARAMETERS for t in imputed.targets}
@@ -268,6 +271,9 @@ def _values(imputed: "Result", target: str) -> _Values:
 
 def _series(imputed: "Result", target: str) -> dict[str, np.ndarray]:
     """What is traced, each of shape (chain, draw): as far as all chains have come."""
+    from bayesimpute.result.result import require_run
+
+    require_run(imputed, "plot")
     series = {}
     for variable in imputed.tree["chains"].to_dataset().values():
         if variable.attrs["target"] == target and imputed.incomplete.variables[target].n_missing:

@@ -46,6 +46,9 @@ def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | Non
     AnalysisError
         If an analysis cannot be pooled.
     """
+    from bayesimpute.result.result import require_run
+
+    require_run(imputed, "report on")
     if not imputed.record.finished:
         finding = "this run was stopped before all its datasets were completed"
         raise BayesimputeError(f"report: {finding}; go on with bayesimpute.resume")

@@ -104,10 +104,12 @@ class Datasets:
         The cells of each target, by imputation. Of an imputation that is not there all values are NaN.
     m : int
         How many datasets there are to be.
+    means : mapping of int to mapping of str to ndarray, shape (unit,)
+        By imputation the cluster means that do not follow from these data.
     """
 
-    def __init__(self, incomplete: Incomplete, resolved: Resolved, kept: Kept, m: int) -> None:
-        self.incomplete, self.resolved, self.m = incomplete, resolved, m
+    def __init__(self, incomplete: Incomplete, resolved: Resolved, kept: Kept, m: int, means: Kept) -> None:
+        self.incomplete, self.resolved, self.m, self.means = incomplete, resolved, m, means
         self.kept = {k: cells for k, cells in kept.items() if k < m}
         self._latest: tuple[int, dict[str, np.ndarray]] = (-1, {})
 
@@ -152,7 +154,7 @@ class Datasets:
     def _derived(self, k: int) -> Mapping[str, np.ndarray]:
         place, values = self._latest
         if place != k:
-            completed = Completed(self.incomplete, self.resolved, self.kept[k])
+            completed = Completed(self.incomplete, self.resolved.holding(self.means.get(k, {})), self.kept[k])
             values = {name: completed.values[name] for name in self.names() if name in self._computed}
             self._latest = (k, values)
         return values

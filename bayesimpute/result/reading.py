@@ -9,14 +9,17 @@ import numpy as np
 import xarray as xr
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.other_rows import other_rows
 from bayesimpute.data.xarray_frames import dataset_to_frame, safe_names
+from bayesimpute.plan.new_rows import columns_read
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.made_arrays import read_made
 from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_names
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.records import STATS, Leg, Record
+from bayesimpute.running.records import STATS, Learnt, Leg, Record
 from bayesimpute.running.schedules import Schedule, Stage
 from bayesimpute.samplers.sampler import SamplerState
 
@@ -25,9 +28,13 @@ def from_tree(tree: xr.DataTree) -> Record:
     """The record that :func:`bayesimpute.result.schema.to_tree` stored."""
     attrs = tree.attrs
     plan = Plan.from_toml(attrs["plan"])
-    incomplete = Incomplete.from_frame(
-        dataset_to_frame(tree["observed"].to_dataset()), clusters=tuple(json.loads(attrs["clusters"]))
-    )
+    frame, clusters = dataset_to_frame(tree["observed"].to_dataset()), tuple(json.loads(attrs["clusters"]))
+    learnt = _read_learnt(tree, clusters) if "learnt" in tree.children else None
+    if learnt is None:
+        incomplete = Incomplete.from_frame(frame, clusters=clusters)
+    else:
+        read = columns_read(resolve(plan, learnt.incomplete), learnt.incomplete)
+        incomplete = other_rows(frame, learnt.incomplete, read)
     schedule = _read_schedule(json.loads(attrs["schedule"]))
     events = _read_events(tree)
     record = Record(
@@ -39,6 +46,7 @@ def from_tree(tree: xr.DataTree) -> Record:
         legs=(),
         events=tuple(e for e in events if e.chain < 0),
         keep_effects=bool(attrs["keep_effects"]),
+        learnt=learnt,
     )
     resolved = record.resolved
     sweeps = json.loads(attrs["sweeps_done"])
@@ -54,6 +62,19 @@ def from_tree(tree: xr.DataTree) -> Record:
         leg = _read_leg(tree, resolved, chain, length, mine, own, record.keep_effects)
         legs.append(replace(leg, made=own_made))
     return record.changed(states=tuple(states), legs=tuple(legs))
+
+
+def _read_learnt(tree: xr.DataTree, clusters: tuple[str, ...]) -> Learnt:
+    incomplete = Incomplete.from_frame(dataset_to_frame(tree["learnt"].to_dataset()), clusters=clusters)
+    means = tree["learnt_means"].to_dataset()
+    by_name = {str(v.attrs["name"]): v.values for v in means.values()}
+    return Learnt(
+        incomplete=incomplete,
+        means={
+            k: {name: values[place] for name, values in by_name.items()}
+            for place, k in enumerate(imputations_in(tree) if by_name else ())
+        },
+    )
 
 
 def _read_schedule(stored: Mapping[str, Any]) -> Schedule:

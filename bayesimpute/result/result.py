@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesimpute.base.errors import BayesimputeError, DataError, FileError, PlanError, one
+from bayesimpute.base.errors import BayesimputeError, DataError, FileError, InputError, PlanError, one
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import safe_names
@@ -56,6 +56,11 @@ class Result:
     def record(self) -> Record:
         """The run, as the loop knows it."""
         return from_tree(self.tree)
+
+    @property
+    def of_new_rows(self) -> bool:
+        """Whether these are rows that were imputed by the draws of a run, and no run."""
+        return "learnt" in self.tree.children
 
     @cached_property
     def incomplete(self) -> Incomplete:
@@ -226,6 +231,19 @@ class Result:
             f"targets {', '.join(self.targets) or 'none'}; "
             f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
         )
+
+
+def require_run(result: Result, verb: str) -> None:
+    """Stop where rows that were imputed by the draws of a run are taken for a run.
+
+    Raises
+    ------
+    InputError
+        That says what to do with the run instead.
+    """
+    if result.of_new_rows:
+        finding = f"these rows were imputed by the draws of a finished run, and have no chains of their own to {verb}"
+        raise one(InputError, verb, finding, f"{verb} that run, the one whose transform() made them")
 
 
 def _checked(tree: xr.DataTree, path: str | os.PathLike[str]) -> xr.DataTree:

@@ -23,7 +23,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event
 from bayesimpute.result import store
-from bayesimpute.result.result import Result
+from bayesimpute.result.result import Result, require_run
 from bayesimpute.running import fcs
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import Leg, Record
@@ -69,7 +69,9 @@ def impute(
 
 def resume(path: str | os.PathLike[str], *, data: pd.DataFrame | None = None, **options: Any) -> Result:
     """Go on from a checkpoint; parameters and errors are those of :func:`bayesimpute.resume`."""
-    record = Result.load(path).record
+    loaded = Result.load(path)
+    require_run(loaded, "resume")
+    record = loaded.record
     if data is not None and not data.equals(record.incomplete.frame):
         raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
     return run(record, checkpoint=path, **options)
@@ -77,6 +79,7 @@ def resume(path: str | os.PathLike[str], *, data: pd.DataFrame | None = None, **
 
 def extend(result: Result, sweeps: int, **options: Any) -> Result:
     """Run on with all sweeps so far as warm-up; options are those of :func:`run`."""
+    require_run(result, "extend")
     record = result.record
     least = -(-record.schedule.m // record.schedule.chains)
     why = f"{record.schedule.m} imputations from {record.schedule.chains} chains need so many"
@@ -86,6 +89,7 @@ def extend(result: Result, sweeps: int, **options: Any) -> Result:
 
 def add(result: Result, m: int, **options: Any) -> Result:
     """Run on for m imputations more; options are those of :func:`run`."""
+    require_run(result, "add to")
     fcs.whole("m", m, 1, "add at least one")
     return run(result.record.added(int(m)), **options)
 

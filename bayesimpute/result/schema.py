@@ -13,6 +13,8 @@
 | ``/sample_stats`` | chain, draw, step | how each visit went |
 | ``/events`` | event | automatic actions |
 | ``/state/<step>`` | chain, … | cells of its targets and sampler state |
+| ``/learnt`` | unit | of rows that were imputed by the draws of a run: its data |
+| ``/learnt_means`` | imputation, unit | and the means that known clusters had there |
 
 A step of one target bears its name. The posterior of a selection model with clusters without any observed value has
 ``systematic_clusters``, which says of each of these and of each draw whether it is systematically missing.
@@ -69,7 +71,7 @@ def to_tree(record: Record) -> xr.DataTree:
     for step in steps:
         groups[f"/posterior/{names[step.name]}"] = _posterior(record, step.name)
         groups[f"/state/{names[step.name]}"] = _state(record, step)
-    groups |= made_groups(record, names)
+    groups |= made_groups(record, names) | _learnt(record)
     return xr.DataTree.from_dict(groups)
 
 
@@ -81,7 +83,8 @@ def step_names(resolved: Resolved) -> dict[str, str]:
 def datasets_of(record: Record) -> dict[str, xr.Dataset]:
     """The groups of the imputed cells and of the completed datasets; none of their arrays is made before it is read."""
     kept, resolved = _kept(record), record.resolved
-    stack, datasets = Stack(kept), Datasets(record.incomplete, resolved, kept, record.schedule.m)
+    means = {} if record.learnt is None else record.learnt.means
+    stack, datasets = Stack(kept), Datasets(record.incomplete, resolved, kept, record.schedule.m, means)
     names = safe_names(datasets.names())
     completed = {safe: datasets.variable(name) for name, safe in names.items()}
     groups = {
@@ -93,6 +96,19 @@ def datasets_of(record: Record) -> dict[str, xr.Dataset]:
         if target.missing_rows.size:  # of a complete variable that has a model, there is nothing to keep
             groups[f"/imputed/{safe[target.name]}"] = _imputed(record, target, stack)
     return groups
+
+
+def _learnt(record: Record) -> dict[str, xr.Dataset]:
+    """What is kept of the run whose draws imputed these rows."""
+    if record.learnt is None:
+        return {}
+    found = record.learnt.means
+    columns = safe_names(next(iter(found.values()), {}))
+    means = {
+        safe: (("imputation", "unit"), np.stack([found[k][name] for k in sorted(found)]), {"name": name})
+        for name, safe in columns.items()
+    }
+    return {"/learnt": frame_to_dataset(record.learnt.incomplete.frame), "/learnt_means": xr.Dataset(means)}
 
 
 def imputations_in(tree: xr.DataTree) -> list[int]:

@@ -171,11 +171,12 @@ class Visit:
 class Bench:
     """The completed data and current design matrices of one chain during a leg.
 
-    Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.designs.sheets`).
+    Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.designs.sheets`). Of rows that
+    the models were not learnt from, `learnt` is the bench of the data that they were.
     """
 
-    def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray]) -> None:
-        self.workspace = workspace
+    def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray], learnt: "Bench | None" = None) -> None:
+        self.workspace, self._learnt = workspace, learnt
         self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
         self._sheets: dict[tuple[str, str], Sheet] = {}
         self._data: dict[str, Mapping[str, np.ndarray]] = {}
@@ -221,6 +222,8 @@ class Bench:
         So matching is of van Buuren's type 1: who is imputed has the drawn parameters. Of laws for which there is no
         estimate (:func:`~bayesimpute.designs.estimate.estimate`) donors have those of the draw too (his type 2).
         """
+        if self._learnt is not None:
+            return self._learnt.donors(self._learnt.workspace.resolved.step(step.lead.name), draw)
         placement = self.workspace.placements[step.name]
         rows, normal = placement.learn_rows, placement.design.family.fitted_as.normal
         best = estimate(placement.design, draw, self.data(step)) if normal else draw

@@ -106,7 +106,7 @@ def in_threads(job: Job) -> bool:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Linear algebra in one thread while this lasts in any thread: sums must not depend on how many cores share them.
 
     The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
@@ -147,7 +147,7 @@ def run_leg(
     ChainState, Leg
         Where it stands then, and what was kept on the way.
     """
-    with _one_thread():
+    with one_thread():
         with _COMPILING:  # neither describing nor compiling is safe in two threads at a time
             space = workspace(job)
             if not state.cells:

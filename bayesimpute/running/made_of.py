@@ -128,6 +128,26 @@ def redrawn(
     -------
     dict of str to ndarray
     """
+    return _again(space, made, cells, sees)[1]
+
+
+def drawn_with(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> dict[str, Draw]:
+    """The draws of all steps at the end of an imputation's sweep, by step.
+
+    They are those that it was made of, but for effects that moved with the cells of a step.
+    """
+    if not any(how.levels for how in space.compatible.values()):
+        return dict(made.draws)
+    bench, _ = _again(space, made, cells, Bench.missing)
+    return {name: bench.draw(name, ChainState(chain=0)) for name in made.draws}
+
+
+def _again(
+    space: Workspace,
+    made: Made,
+    cells: Mapping[str, np.ndarray],
+    sees: Callable[[Bench, Step], Mapping[str, np.ndarray]],
+) -> tuple[Bench, dict[str, np.ndarray]]:
     start = {name: np.asarray(made.before.get(name, values), dtype=float) for name, values in cells.items()}
     bench = Bench(space, start)
     for name, draw in made.others.items():
@@ -139,4 +159,4 @@ def redrawn(
         found |= cells
         if step.missing_rows.size:
             bench.set(step, cells)
-    return found
+    return bench, found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.new_rows import on_new_rows
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
@@ -93,6 +94,22 @@ def joined(legs: Sequence[Leg]) -> Leg:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Learnt:
+    """Where the models of rows come from that were imputed by another run's draws.
+
+    Parameters
+    ----------
+    incomplete : Incomplete
+        The data of that run.
+    means : mapping of int to mapping of str to ndarray, shape (row,)
+        By imputation and column the cluster means that known clusters had there; NaN in new ones.
+    """
+
+    incomplete: Incomplete
+    means: Mapping[int, Mapping[str, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
     """A run, finished or not.
 
@@ -114,6 +131,8 @@ class Record:
         What was done before the run, and where all chains met.
     keep_effects : bool
         Whether group-specific effects are kept.
+    learnt : Learnt or None
+        Of rows that were imputed by the draws of a run: what is known from its data; None: this is a run.
     """
 
     incomplete: Incomplete
@@ -124,11 +143,14 @@ class Record:
     legs: tuple[Leg, ...]
     events: tuple[Event, ...] = ()
     keep_effects: bool = False
+    learnt: Learnt | None = None
 
     @cached_property
     def resolved(self) -> Resolved:
         """The plan, settled on the data: once a run, for it travels with the record."""
-        return resolve(self.plan, self.incomplete)
+        if self.learnt is None:
+            return resolve(self.plan, self.incomplete)
+        return on_new_rows(resolve(self.plan, self.learnt.incomplete), self.learnt.incomplete, self.incomplete)
 
     def changed(self, **changes: Any) -> "Record":
         """The same run with some other fields."""

@@ -9,7 +9,7 @@ import pandas as pd
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
-from bayesimpute.result.result import Result
+from bayesimpute.result.result import Result, require_run
 from bayesimpute.running.kernel import Bench, Described, Workspace
 from bayesimpute.sensitivity import verdict as words
 from bayesimpute.sensitivity.other_priors import by_dependence, under_priors
@@ -177,6 +177,7 @@ def identification(
     InputError
         With everything that is at fault: no selection model, unknown targets, values of rho, too few draws.
     """
+    require_run(imputed, "identify")
     grid = tuple(sorted({float(value) for value in rho}))
     selecting = _selecting(imputed)
     wanted = (targets,) if isinstance(targets, str) else tuple(selecting if targets is None else targets)

@@ -48,7 +48,7 @@ def frame() -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "dta"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "dta", "sav"])
 def test_same_frame_same_bytes_and_nothing_else_left(tmp_path: Path, frame: pd.DataFrame, ending: str) -> None:
     before = frame.copy(deep=True)
     write_table(frame, tmp_path / f"a.{ending}")
@@ -87,6 +87,23 @@ def test_stata_holds_what_it_can(tmp_path: Path, frame: pd.DataFrame) -> None:
     assert read["s"].iloc[2] == "é"
 
 
+def test_spss_holds_what_it_can(tmp_path: Path, frame: pd.DataFrame) -> None:
+    odd = frame.assign(X=1, All=2, when=pd.Timestamp("2020-01-01T10:00"), big=[2**60, 1, 2, 3], _1=0)
+    odd["é" * 40] = odd["é" * 41] = 0.5
+    write_table(odd, tmp_path / "x.sav")
+    assert (tmp_path / "x.sav").read_bytes()[92:109] == b"01 Jan 0000:00:00"  # when it was made is no part of it
+    read = read_data(tmp_path / "x.sav")
+    plain = ["Imputation_", "id", "class", "x", "c", "level", "yes", "gap", "s"]
+    assert list(read) == [*plain, "X_1", "v_All", "when", "big", "v_1", "é" * 32, "é" * 31 + "_1"]
+    assert (read["x"].dropna() == frame["x"].dropna()).all()
+    assert read["c"].cat.categories.tolist() == ["lo", "hi"]
+    assert read["c"].tolist()[2:] == frame["c"].astype(object).tolist()[2:]
+    assert read["level"].astype(str).tolist() == ["1", "2", "1", "2"]
+    np.testing.assert_array_equal(read["gap"].to_numpy(), [1, np.nan, 0, 1])
+    assert read[plain].isna().to_numpy().tolist() == frame.isna().to_numpy().tolist()
+    assert read["when"].iloc[0] == pd.Timestamp("2020-01-01T10:00") and read["big"].iloc[0] == str(2**60)
+
+
 def test_stata_odd_columns(tmp_path: Path) -> None:
     odd = pd.DataFrame(
         {
@@ -114,7 +131,7 @@ def test_stata_odd_columns(tmp_path: Path) -> None:
     assert read[["none", "empty"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "dta"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "dta", "sav"])
 def test_empty_frame_and_duplicate_names(tmp_path: Path, frame: pd.DataFrame, ending: str) -> None:
     write_table(frame.iloc[:0], tmp_path / f"none.{ending}")
     assert read_data(tmp_path / f"none.{ending}").shape == (0, frame.shape[1])

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -591,20 +592,56 @@ def test_estimate_refuses(run: Run, made: Path, words: list[str], finding: str) 
     assert code == 1 and finding in err and not out and "Traceback" not in err
 
 
-@pytest.mark.parametrize("name", ["long.csv", "long.parquet", "long.dta"])
-def test_export_writes_the_long_table(run: Run, here: Path, made: Path, name: str) -> None:
-    code, out, _ = run("export", made / "run.nc", "--to", name)
-    assert code == 0 and "240 rows, 4 completed datasets" in out
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".dta": pd.read_stata}
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("long.csv", []),
+        ("long.parquet", []),
+        ("long.dta", []),
+        ("long.sav", []),
+        ("l.csv", ["--no-include-incomplete"]),
+    ],
+)
+def test_export_writes_the_long_table(run: Run, here: Path, made: Path, name: str, options: list[str]) -> None:
+    first = not options
+    code, out, _ = run("export", made / "run.nc", "--to", name, *options)
+    assert code == 0 and f"{300 if first else 240} rows, 4 completed datasets" in out
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".dta": pd.read_stata, ".sav": pd.read_spss}
     got = readers[Path(name).suffix](name)
-    expected = MultiplyImputed.load(made / "run.nc").to_long().reset_index(drop=True)
-    assert list(got.columns)[2:] == list(expected.columns)[2:] and len(got) == 240
+    expected = MultiplyImputed.load(made / "run.nc").to_long(include_incomplete=first).reset_index(drop=True)
+    assert list(got.columns)[2:] == list(expected.columns)[2:]
+    assert got.iloc[:, 0].value_counts().to_dict() == dict.fromkeys(range(0 if first else 1, 5), 60)
     np.testing.assert_allclose(got.to_numpy(dtype=float), expected.to_numpy(dtype=float), rtol=1e-15)
     again = run("export", made / "run.nc", "--to", name)
     assert again[0] == 1 and "exists already" in again[2]
-    first = Path(name).read_bytes()
-    assert run("export", made / "run.nc", "--to", name, "--force")[0] == 0 and Path(name).read_bytes() == first
+    before = Path(name).read_bytes()
+    assert run("export", made / "run.nc", "--to", name, "--force", *options)[0] == 0
+    assert Path(name).read_bytes() == before
     assert run("export", made / "run.nc", "--to", "long.xlsx")[0] == 1
+
+
+AS_MIDS = """
+suppressMessages(library(mice))
+long <- read.csv("long.csv", check.names = FALSE)
+imputed <- as.mids(long)
+cat(imputed$m, sum(imputed$where), "\n")
+write.csv(complete(imputed, 2), "second.csv", row.names = FALSE)
+"""
+
+
+def test_mice_reads_the_exported_table(run: Run, here: Path, made: Path) -> None:
+    probe = ["Rscript", "-e", "cat(requireNamespace('mice', quietly = TRUE))"]
+    found = subprocess.run(probe, capture_output=True, text=True, check=False).stdout if shutil.which("Rscript") else ""
+    if found != "TRUE":
+        pytest.skip("R with the package mice is not there")
+    run("export", made / "run.nc", "--to", "long.csv")
+    Path("as_mids.R").write_text(AS_MIDS)
+    done = subprocess.run(["Rscript", "as_mids.R"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    imputed = MultiplyImputed.load(made / "run.nc")
+    assert done.stdout.split() == ["4", str(imputed.incomplete.frame.isna().to_numpy().sum())]
+    expected = imputed.completed(1).to_numpy(dtype=float)
+    np.testing.assert_allclose(pd.read_csv("second.csv").to_numpy(dtype=float), expected, rtol=1e-12)
 
 
 def test_plot_prints_the_files_it_made(run: Run, here: Path, made: Path) -> None:
@@ -695,7 +732,7 @@ def test_the_demonstration_ends_with_commands_that_work(
     assert all(f"\n{answer} " in out for answer in answers)
     assert "hiv (heckman_probit): not identified" in out
     assert len(list(Path("my demo/plots").glob("*.png"))) == 5
-    assert len(pd.read_csv("my demo/completed.csv")) == 4 * demo.PEOPLE
+    assert len(pd.read_csv("my demo/completed.csv")) == 5 * demo.PEOPLE
     commands = [line.split("bayesimpute ", 1)[1] for line in out[out.index("Go on with:") :].splitlines()[1:]]
     codes = {"diagnose": 3, "estimate": 0, "identify": 0, "pool": 0, "describe": 0, "impute": 3}
     assert [words.split()[0] for words in commands] == list(codes)

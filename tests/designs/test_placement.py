@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from modelling import completed, only, placed, school_frame, workspace
 
-from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.other_rows import other_rows
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.placement import Placement
+from bayesimpute.plan.new_rows import columns_read, on_new_rows
 from bayesimpute.plan.targets import Step
 from bayesimpute.running.kernel import Bench, Workspace
 from bayesimpute.samplers.prior import prior_draw
@@ -19,9 +20,10 @@ FORMULA = "y ~ x + c + (1 + x | school) + (1 | region)"
 def elsewhere(space: Workspace, frame: pd.DataFrame) -> tuple[Placement, dict[str, np.ndarray]]:
     """The one model on other rows, with its matrices there."""
     _, design = only(space)
-    data = Incomplete.from_frame(frame, clusters=space.incomplete.clusters)
-    columns = Completed(data, space.resolved.elsewhere(data), {}).columns
-    return Placement.elsewhere(design, space.incomplete, data), design.matrices(columns)
+    data = other_rows(frame.assign(y=np.nan), space.incomplete, columns_read(space.resolved, space.incomplete))
+    resolved = on_new_rows(space.resolved, space.incomplete, data)
+    columns = Completed(data, resolved, {"y": np.zeros(len(frame))}).columns
+    return Placement.of(design, resolved.steps[0], data, space.incomplete), design.matrices(columns)
 
 
 def test_rows_in_another_order_are_predicted_as_they_were() -> None:
@@ -36,14 +38,16 @@ def test_rows_in_another_order_are_predicted_as_they_were() -> None:
         np.testing.assert_allclose(found[name], values, rtol=1e-12)
 
 
-def test_cluster_means_of_imputed_columns_are_taken_over_the_rows_that_are_predicted() -> None:
+def test_cluster_means_of_new_clusters_are_taken_over_the_rows_that_are_predicted() -> None:
     frame = school_frame()
     frame.loc[2::9, "x"] = np.nan
     space = workspace(frame, "y ~ x + cluster_mean(x, school)", "x ~ y", "b ~ x")
     rows = school_frame().iloc[:6].assign(school=[1, 1, 1, 99, 99, 99])
-    data = Incomplete.from_frame(rows, clusters=space.incomplete.clusters)
-    columns = Completed(data, space.resolved.elsewhere(data), {}).columns
-    expected = rows.groupby("school")["x"].transform("mean")
+    data = other_rows(rows, space.incomplete, columns_read(space.resolved, space.incomplete))
+    resolved = on_new_rows(space.resolved, space.incomplete, data)
+    held = np.array([7.0, 7.0, 7.0, np.nan, np.nan, np.nan])  # what the mean of school 1 was elsewhere
+    columns = Completed(data, resolved.holding({"cluster_mean(x, school)": held}), {}).columns
+    expected = np.append(held[:3], np.repeat(rows["x"].iloc[3:].mean(), 3))
     np.testing.assert_allclose(columns["cluster_mean(x, school)"], expected)
 
 

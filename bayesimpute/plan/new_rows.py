@@ -1,0 +1,108 @@
+"""A settled plan on rows that its models never saw: what is drawn there, and what is known from the data of the run.
+
+Families, levels, formulas, who reads whom and the visit sequence are the run's. Of the new rows are the masks: every
+missing value of a target is drawn. A variable of clusters has in a known cluster the value that the cluster had.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from bayesimpute.base.errors import Problem
+from bayesimpute.data.cluster_keys import parts
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.other_rows import matched, of_known
+from bayesimpute.families.heckman import CHOICES
+from bayesimpute.formulas.language import usage_of
+from bayesimpute.plan.resolving import column_of, indicated, limits_of, reads, systematic
+from bayesimpute.plan.targets import Event, Resolved, Target
+
+
+def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
+    """The columns of the data whose values, or whose being observed, a settled plan reads; not keys as such."""
+    names = {name for t in resolved.targets for name in (t.name, indicated(t.name), *t.side.values())}
+    for formula in (f for t in resolved.targets for f in t.formulas.values()):
+        names |= usage_of((*formula.trees, *(term for group in formula.groups for term in group.trees))).needs
+        names |= set(formula.offset_columns)
+    for column in resolved.derived:
+        keys = {part for _, key in column.expression.cluster_means for part in parts(before.frame, key)}
+        names |= (column.expression.needs - keys) | column.expression.observed | {column.name}
+    selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
+    names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
+    return tuple(name for name in before.columns if name in names)
+
+
+def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) -> Resolved:
+    """The plan on new rows; `before` are the data on which it was settled."""
+    filled, events = {}, list[Event]()
+    for name in columns_read(resolved, before):
+        key = before.variables[name].level
+        if key is not None and incomplete.columns[name].missing.any():
+            values = _known(name, key, resolved, before, incomplete)
+            cells = int((incomplete.columns[name].missing & ~np.isnan(values)).sum())
+            if cells:
+                filled[name] = values
+                what = f"{cells} cells filled in from the same {key}, here or in the data of the run"
+                events.append(Event(target=name, what=what, why="it is constant within clusters"))
+    targets = [_target(t, filled.get(t.name), before, incomplete) for t in resolved.targets]
+    missing = {t.name for t in targets if t.impute.any()}
+    factors = {name: found for name, found in resolved.factors.items() if name in missing}
+    used = missing.union(*factors.values())
+    return replace(
+        resolved,
+        targets=tuple(t for t in targets if t.name in used),
+        filled=filled,
+        events=tuple(events),
+        factors=factors,
+    )
+
+
+def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) -> list[Problem]:
+    """Columns with missing values in the new rows that no model of the run imputes; `resolved` is the plan on these."""
+    limits = {t.side[role] for t in resolved.targets for role in t.family.limits if role in t.side}
+    models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills} | limits
+    read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
+    for name in names:
+        gaps = int(np.isnan(resolved.filled.get(name, incomplete.columns[name].values)).sum())
+        if gaps and name in read - models:
+            finding = f"{gaps} values are missing, and the run has no model of it: it was complete there"
+            remedy = "give these values, or make a run whose data have some of them missing, with a conditional"
+            problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+    return problems
+
+
+def _known(name: str, key: str, resolved: Resolved, before: Incomplete, incomplete: Incomplete) -> np.ndarray:
+    """A variable of clusters, from members among the new rows, else from the data of the run, shape (row,)."""
+    values, _ = incomplete.deductive(name, key=key)
+    had = resolved.filled.get(name, before.columns[name].values)
+    return np.where(np.isnan(values), of_known(had, before, incomplete, key), values)
+
+
+def _target(t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete) -> Target:
+    given = column_of(t.name, incomplete).values if filled is None else filled
+    unit_of_row = incomplete.each_row if t.level is None else incomplete.codes(t.level)
+    rows = incomplete.each_row if t.level is None else incomplete.level_rows(t.level)
+    observed = ~np.isnan(given[rows])
+    limits = limits_of(t.family, t.conditional, incomplete, rows)
+    in_part = False if limits is None else np.isfinite(limits).any(axis=0)
+
+    def seen(key: str) -> np.ndarray:
+        had = np.bincount(before.codes(key)[t.fit_rows], minlength=before.n_clusters(key)) > 0
+        codes = matched(before, incomplete, key)[incomplete.level_rows(key)]
+        return np.append(had, False)[np.minimum(codes, len(had))]
+
+    apart, empty, empty_of = systematic(t.family, t.formulas, incomplete, rows, observed, seen)
+    return replace(
+        t,
+        unit_of_row=unit_of_row,
+        rows=rows,
+        given=given,
+        observed=observed,
+        learn=np.ones_like(observed) if t.learn.all() else observed | in_part,
+        impute=~observed,
+        apart=apart,
+        empty=empty,
+        empty_of=empty_of,
+        limits=limits,
+    )

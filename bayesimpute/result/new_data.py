@@ -1,0 +1,71 @@
+"""A finished run and new rows to a Result of these: what is checked, and the record that it becomes.
+
+The result is like that of a run, but has no chains of its own: it can be analysed, pooled, described and saved, not
+judged or run on (:func:`bayesimpute.result.result.require_run`).
+"""
+
+import numpy as np
+import pandas as pd
+
+from bayesimpute.base.errors import DataError, InputError, one
+from bayesimpute.data.other_rows import other_rows
+from bayesimpute.plan.new_rows import columns_read, on_new_rows, unimputed
+from bayesimpute.plan.targets import Event, Resolved
+from bayesimpute.result.result import Result, require_run
+from bayesimpute.running import fcs
+from bayesimpute.running.imputed_cells import packed
+from bayesimpute.running.kernel import ChainState, Described, Workspace
+from bayesimpute.running.legs import one_thread
+from bayesimpute.running.records import Learnt, Leg, Record
+from bayesimpute.running.transforming import SWEEPS, NewRows, address, new_clusters
+
+
+def transform(result: Result, frame: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> Result:
+    """Impute new rows by the draws of a run; parameters and errors are those of ``MultiplyImputed.transform``."""
+    require_run(result, "transform")
+    record = result.record
+    if not record.finished:
+        raise one(InputError, "run", "it was stopped before its end", "go on with bayesimpute.resume")
+    fcs.whole("sweeps", sweeps, 1, "make at least one")
+    seed = record.seed if seed is None else seed
+    fcs.whole("seed", seed, 0, "give one, such as seed=1")
+    read = columns_read(record.resolved, record.incomplete)
+    incomplete = other_rows(frame, record.incomplete, read)
+    resolved = on_new_rows(record.resolved, record.incomplete, incomplete)
+    problems = unimputed(resolved, read, incomplete)
+    if problems:
+        raise DataError(problems)
+    with one_thread():
+        run = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, record.resolved))
+        rows = NewRows(run=run, incomplete=incomplete, resolved=resolved)
+        kept, made = ({k: v for leg in record.legs for k, v in getattr(leg, part).items()} for part in ("kept", "made"))
+        drawn = {k: rows.impute(made[k], kept[k], address(seed, k), sweeps) for k in range(record.schedule.m)}
+    cells = {k: packed(resolved.targets, _all(resolved, found)) for k, (found, _) in drawn.items()}
+    new = Record(
+        incomplete=incomplete,
+        plan=record.plan,
+        seed=int(seed),
+        schedule=record.schedule,
+        states=tuple(ChainState(chain=s.chain, sweep=s.sweep) for s in record.states),
+        legs=tuple(
+            Leg(kept={k: v for k, v in cells.items() if k % record.schedule.chains == s.chain}) for s in record.states
+        ),
+        events=(*resolved.events, *_events(record, rows, sweeps)),
+        learnt=Learnt(incomplete=record.incomplete, means={k: means for k, (_, means) in drawn.items() if means}),
+    )
+    new.__dict__["resolved"] = resolved
+    return type(result).of(new)
+
+
+def _all(resolved: Resolved, cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {t.name: cells.get(t.name, np.zeros(0)) for t in resolved.targets}
+
+
+def _events(record: Record, rows: NewRows, sweeps: int) -> list[Event]:
+    what = f"imputed by the draws of a run of {len(record.incomplete.frame)} rows, {sweeps} sweeps a dataset"
+    events = [Event(what=what, why="transform: its parameters are held, nothing is learnt from these rows")]
+    for key, count in new_clusters(record.incomplete, rows.incomplete).items():
+        if count:
+            why = "their effects are drawn from the distribution between clusters, given what is observed of them here"
+            events.append(Event(what=f"{count} clusters of {key} that the run never saw", why=why))
+    return events
