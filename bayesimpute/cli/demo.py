@@ -29,7 +29,7 @@ from bayesimpute.data.simulation import Simulated, simulate_hiv_survey
 from bayesimpute.data.writers import write_table
 from bayesimpute.diagnosis.diagnosis import Diagnosis
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
-from bayesimpute.estimating.group_estimates import Answer
+from bayesimpute.estimating.group_estimates import Answer, Seen
 from bayesimpute.estimating.mean import PROPORTION
 from bayesimpute.estimating.survey import SurveyDesign
 from bayesimpute.estimating.variables import ALL_ROWS
@@ -171,7 +171,7 @@ def _of_complete(survey: Simulated) -> Answer:
     """The prevalence that nobody's refusal would have given."""
     values = survey.complete["hiv"].to_numpy(dtype=float)
     found = PROPORTION.of(values, 1.0, design=SurveyDesign.of(len(values)))
-    return PROPORTION.pool([found], LEVEL, True)
+    return PROPORTION.pool([found], LEVEL, Seen())
 
 
 def _row(answer: Answer) -> dict[str, float]:

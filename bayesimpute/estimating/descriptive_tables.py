@@ -28,7 +28,7 @@ class Descriptives:
     Every table has a column for each variable of `by` ("all rows" where a row is not split by it; called ``by_value``
     where the tables have a column ``value`` of their own), and ``n_observed`` and ``n_missing``: the rows in which all
     its variables were observed, and the others (means over the datasets, where groups are imputed). Pooled figures are
-    ``estimate, std_error, df, conf_low, conf_high, riv, fmi``. What does not exist is NaN; `messages` say why.
+    ``estimate, std_error, df, conf_low, conf_high, riv, fmi, method``. What does not exist is NaN; `messages` say why.
 
     Parameters
     ----------

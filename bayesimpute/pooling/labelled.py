@@ -225,8 +225,20 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
         dfcom=complete,
         dfcom_note=note,
         conf_level=conf_level,
-        messages=_messages(estimates),
+        messages=(*_mixed(estimates[0].terms, arrays), *_messages(estimates)),
     )
+
+
+def _mixed(names: tuple[str, ...], arrays: PooledArrays) -> list[str]:
+    """Which terms have the posterior mixture for a reference."""
+    found = [name for name, mixed in zip(names, arrays.mixed, strict=True) if mixed]
+    if not found:
+        return []
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return [
+        f"Hardly anything was observed of {', '.join(found[:3])}{more}: p values and intervals are those of the "
+        "posterior mixture, not of Barnard & Rubin's t distribution."
+    ]
 
 
 def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.DataFrame:
