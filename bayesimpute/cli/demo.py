@@ -44,6 +44,8 @@ PEOPLE = 3000
 RHO = -0.6
 RUN = Run(m=100, chains=4, warmup=100, sweeps=600)
 """Small settings, for a demonstration of less than three minutes."""
+MAR_TIMES = 4
+"""Times as many sweeps of the MAR run, which are cheap: its effects of regions forget slowly."""
 WORKERS = 2
 """Processes of the selection model; MAR has another one, which soon ends."""
 MU = "hiv ~ age + education + marital + wealth + C(region)"
@@ -159,10 +161,9 @@ def _imputed(
     """The two imputations at once; each result stays in the folder."""
     print("Imputing with the selection equation, and as MAR in another process ...\n", flush=True)
     options: dict[str, Any] = {"seed": seed, "force": True}
+    ignorable = without_selection(made).with_run(sweeps=MAR_TIMES * made.run.sweeps)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        waiting = other.submit(
-            impute, data, without_selection(made), progress=False, checkpoint=home / "mar.nc", **options
-        )
+        waiting = other.submit(impute, data, ignorable, progress=False, checkpoint=home / "mar.nc", **options)
         imputed = impute(data, made, workers=WORKERS, progress=progress, checkpoint=home / "survey.nc", **options)
         return waiting.result(), imputed
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.tables import short, shown
 from bayesimpute.estimating.correlation import CORRELATION
 from bayesimpute.estimating.cross_table import CROSS_TABLE, CrossTable
 from bayesimpute.estimating.grouped_run import GroupedRun, counted, group_column, usable
@@ -94,7 +95,7 @@ class Descriptives:
     def __str__(self) -> str:
         parts = [self.title]
         for title, table in self.tables.items():
-            parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")]
+            parts += ["", title, shown(table).to_string(index=False, float_format=short, na_rep="")]
         return "\n".join([*parts, *([""] if self.messages else []), *self.messages])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
+from bayesimpute.base.tables import short, shown
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.diagnosis.diagnosis import diagnose
@@ -75,7 +76,7 @@ class Estimates:
         return "\n".join([first, *map(str, self.estimands)])
 
     def __str__(self) -> str:
-        table = self.table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")
+        table = shown(self.table).to_string(index=False, float_format=short, na_rep="")
         return "\n".join([self.title, table, *self.messages])
 
 
