@@ -9,8 +9,10 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import pandas as pd
 
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.tables import short
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,6 +132,16 @@ class Estimate:
         if np.shape(self.dfcom) not in ((), (k,)) or not np.all(np.asarray(self.dfcom) > 0):
             message = f"dfcom must be positive, one number or one a term, got {self.dfcom}; leave it out if unknown"
             raise AnalysisError(message)
+
+    def __str__(self) -> str:
+        table = pd.DataFrame({"term": self.terms, "estimate": self.estimates, "std_error": self.std_errors})
+        parts = [table.to_string(index=False, float_format=short)]
+        rows = [*self.variance_components, *(q for q in self.quantities if q.kind != "variance")]
+        if rows:
+            other = pd.DataFrame([(r.group, r.name, r.estimate) for r in rows], columns=["group", "name", "estimate"])
+            parts.append(other.to_string(index=False, float_format=short))
+        used = [] if self.n_obs is None else [f"{self.n_obs} rows"]
+        return "\n".join([*parts, *used, *self.messages])
 
     @property
     def std_errors(self) -> np.ndarray:

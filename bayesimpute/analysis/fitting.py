@@ -1,6 +1,7 @@
 """Fitting a model to one dataset and to all of them, in this process or in several."""
 
 import pickle
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
-from bayesimpute.base.progress import counted
+from bayesimpute.base.progress import counted, lasting
+from bayesimpute.base.tables import say
+
+ANNOUNCED = 10.0
+"""Seconds from which fits that are to come are announced."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +185,27 @@ def fits(
         return [], []
     analysis = _analysis(formula_or_function, options, first)
     frames = chain([first], frames)
-    results = list(counted(_results(analysis, frames, workers), total=total, show=progress, what="fits"))
+    results = _results(analysis, frames, workers)
+    if progress and total is not None:
+        results = _announced(results, total, options.get("engine") == "bambi")
+    results = list(counted(results, total=total, show=progress, what="fits"))
     return [r for r in results if isinstance(r, Estimate)], [r for r in results if isinstance(r, Failure)]
+
+
+def _announced(results: Iterator[Estimate | Failure], total: int, bayesian: bool) -> Iterator[Estimate | Failure]:
+    """The results, with a word on how long the rest will take where that is long, and how to save it."""
+    remedy = "; more workers share them, and what analyse() returns is judged and pooled without fitting again"
+    if bayesian:
+        say(f'Bayesian fits of {total} datasets (engine="bambi"), the first of which is compiled first{remedy}.')
+    begun = time.monotonic()
+    for k, result in enumerate(results, start=1):
+        if k == 2:
+            rest = (time.monotonic() - begun) * (total - 2)
+            if rest > ANNOUNCED:
+                say(f"Fitting the other {total - 2} datasets will take about {lasting(rest)}{remedy}.")
+        yield result
+        if k == 1:
+            begun = time.monotonic()
 
 
 def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Iterator[Estimate | Failure]:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import InputError, one
+from bayesimpute.base.tables import ENDLESS
 
 HEADS = {
     "std_error": "Std. error",
@@ -173,7 +174,7 @@ def _text(value: Any, name: str, digits: int) -> str:
         return str(value)
     if name == "p_value":
         return f"{value:.{digits}f}" if value >= 10.0**-digits else f"<{10.0**-digits:.{digits}f}"
-    return number(value, digits)
+    return number(np.inf if name == "df" and value > ENDLESS else value, digits)
 
 
 def _latex_block(block: Block, digits: int) -> list[str]:

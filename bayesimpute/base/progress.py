@@ -62,6 +62,13 @@ class Progress:
         self.display.update(self.lines[chain], completed=sweep, divergences=self.divergences[chain], phase="")
 
 
+def lasting(seconds: float) -> str:
+    """A time as people say it: ``40 s``, ``7 minutes``, ``2.5 hours``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 def counted[Item](items: Iterable[Item], *, total: int | None, show: bool, what: str) -> Iterator[Item]:
     """The items, with a bar that counts them and says how long the rest will take."""
     if not show or not sys.stderr.isatty():

@@ -12,6 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+ENDLESS = 1e6
+"""Degrees of freedom from which a t distribution is the normal one to all digits shown: they are shown as infinite."""
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """A table as people read it: degrees of freedom beyond :data:`ENDLESS` are infinite."""
+    return table.assign(df=table["df"].mask(table["df"] > ENDLESS, np.inf)) if "df" in table else table
+
+
+def short(value: float) -> str:
+    """Four significant digits, or the sign of infinity."""
+    return f"{value:.4g}".replace("inf", "∞")
+
 
 def show(table: pd.DataFrame, title: str = "", *, index: bool = False) -> None:
     """Print a table to standard output.
@@ -25,7 +38,7 @@ def show(table: pd.DataFrame, title: str = "", *, index: bool = False) -> None:
     index : bool
         Whether the row labels are a first column.
     """
-    table = table.reset_index() if index else table
+    table = shown(table.reset_index() if index else table)
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
     cells = pd.DataFrame({i: list(map(cell, table.iloc[:, i])) for i in range(table.shape[1])}, dtype=object)
     cells = cells.set_axis(list(table.columns), axis="columns")
@@ -43,7 +56,7 @@ def cell(value: Any) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 or np.isinf(value) else f"{value:,.0f}"
+        return short(value) if abs(value) < 1e4 or np.isinf(value) else f"{value:,.0f}"
     return str(value)
 
 

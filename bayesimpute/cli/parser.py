@@ -198,6 +198,9 @@ def _resume(parser: argparse.ArgumentParser) -> None:
 
 def _diagnose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument(
+        "--no-analyses", action="store_true", help="the plan's analyses are not fitted, only the chains judged"
+    )
     _json(parser)
 
 

@@ -140,5 +140,6 @@ def _show_pooled(title: str, pooled: "Pooled") -> None:
     tables.show(pooled.terms)
     if len(pooled.variance_components):
         tables.show(pooled.variance_components, "Variance components (means and medians over the datasets)")
-        tables.show(pooled.quantities)
+        if len(pooled.quantities):
+            tables.show(pooled.quantities)
     print("\n".join([pooled.df_note, pooled.m_note, *pooled.messages]) + "\n")

@@ -17,7 +17,7 @@ BIBTEX = {".bib": "BibTeX"}
 def diagnose(arguments: argparse.Namespace) -> int:
     """``bayesimpute diagnose FILE``."""
     imputed = load(arguments.file)
-    found = diagnosis(imputed)
+    found = imputed.diagnose() if arguments.no_analyses else diagnosis(imputed)
     if arguments.json:
         tables.show_json(found.to_json_dict())
         tables.say(found.summary)

@@ -62,8 +62,7 @@ def check(arguments: argparse.Namespace) -> int:
     print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
     for place, found_there in ignored:
         print(f"information: {place} is ignored in part: {found_there}")
-    for row in samplers:
-        print(f"sampler of {row['target']}: {row['sampler']}, {row['why']}")
+    print("".join(f"{_told(row)}\n" for row in samplers), end="")
     return 1 if errors(problems) else 0
 
 
@@ -71,6 +70,10 @@ def _samplers(plan: "Plan", data: "pd.DataFrame") -> list[dict[str, str]]:
     from bayesimpute.running.chosen_samplers import sampling
 
     return [{str(key): str(value) for key, value in row.items()} for row in sampling(plan, data).to_dict("records")]
+
+
+def _told(row: dict[str, str]) -> str:
+    return f"sampler of {row['target']}: {row['sampler']}, {row['why']}"
 
 
 def impute(arguments: argparse.Namespace) -> int:
@@ -83,7 +86,8 @@ def impute(arguments: argparse.Namespace) -> int:
     problems += _output_problems(arguments, out, checkpoint)
     if errors(problems) or data is None:
         raise InputError(problems)
-    tables.say(*(f"{p.severity}: {p}" for p in problems), plan)
+    slow = [] if plan.run.sampler != "auto" else [r for r in _samplers(plan, data) if r["sampler"] == "nuts"]
+    tables.say(*(f"{p.severity}: {p}" for p in problems), plan, *map(_told, slow))
     from bayesimpute.imputed import impute as run
 
     options: dict[str, Any] = {

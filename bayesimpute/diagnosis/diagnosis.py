@@ -36,6 +36,7 @@ SENTENCES = {
 PARAMETER_KEYS = ("target", "parameter", "mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail")
 OF_THE_RULE = ["ess_half", "still"]
 IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
+ESTIMATES = "Estimates of the analyses (within ± 2 autocorrelation_se is chance; only above .1 and beyond it is judged)"
 EMPTY_CLUSTERS = "Clusters without any observed value, systematically missing with probability"
 
 
@@ -50,7 +51,7 @@ class Diagnosis:
         are in different places, stand still or diverge; ``"undecided"``: there are too few draws to tell.
     more : int
         Where it is "nearly": new sweeps of each chain that should do, the earlier ones counted as warm-up:
-        ``imputed.extend(more)``; otherwise 0.
+        ``imputed.extend(more)``; otherwise, and where so many would be needed that they are no remedy, 0.
     reasons : tuple of str
         Why it is not "converged", each with the remedy; and imputed values far outside of what was observed
         (:mod:`bayesimpute.running.far_values`), which chains in agreement can have, too.
@@ -119,7 +120,7 @@ class Diagnosis:
         tables = {
             "Parameters": self.parameters,
             "Imputed values": self.imputed,
-            "Estimates of the analyses": self.estimates,
+            ESTIMATES: self.estimates,
             EMPTY_CLUSTERS: self.systematic,
         }
         return {title: t.drop(columns=OF_THE_RULE, errors="ignore") for title, t in tables.items() if len(t)}
@@ -171,13 +172,13 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     wanted = draws if undecided else sweeps_for(draws, *tables, estimates)
     found = remedies.divergent(divergences, transitions)
     found += [remedies.too_few(draws)] if undecided else remedies.mixing(*tables, draws, wanted)
-    found += remedies.dependences(tables[1], estimates)
+    found += remedies.dependences(tables[1], estimates, draws, wanted)
     found += remedies.far_values(imputed.events)
     close = rule.verdict is Verdict.CONVERGED and dependent(estimates).any()
     verdict = Verdict.NEARLY if close else rule.verdict
     return Diagnosis(
         verdict=verdict,
-        more=wanted if verdict is Verdict.NEARLY else 0,
+        more=wanted if verdict is Verdict.NEARLY and not remedies.out_of_reach(draws, wanted) else 0,
         reasons=tuple(found),
         divergences=divergences,
         transitions=transitions,

@@ -11,6 +11,14 @@ from bayesimpute.numerics import chains
 from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
 from bayesimpute.running.far_values import WHAT
 
+FAR, LONG = 20, 5000
+"""More sweeps are no remedy where it would take over so many times as many, and over so many a chain."""
+
+
+def out_of_reach(draws: int, wanted: int) -> bool:
+    """Whether more sweeps than `draws` are no remedy, if `wanted` would do."""
+    return wanted > max(FAR * draws, LONG)
+
 
 def divergent(divergences: int, transitions: int) -> list[str]:
     """Whether too many transitions diverged."""
@@ -31,12 +39,26 @@ def too_few(draws: int) -> str:
     )
 
 
+SLOW = (
+    "the data say too little of it for this model; drop what is hardly ever observed together (predictors, cluster "
+    "means, a slope of (1 + x | g)), merge small clusters or rare categories, or give it a narrower prior"
+)
+
+
+def _number(draws: int, wanted: int) -> str:
+    """How many sweeps would do."""
+    return f", about {wanted} instead of {draws}"
+
+
 def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: int) -> list[str]:
     """What R-hat and ESS say of the parameters and of the imputed values of each target.
 
     `wanted` are the kept sweeps a chain that should do, instead of `draws`.
     """
-    found, more = [], f"give more sweeps, about {wanted} instead of {draws} (run.sweeps, or extend())"
+    apart = chains.unmixed(parameters).any() or chains.unmixed(values).any()
+    found, more = [], f"give more sweeps{'' if apart else _number(draws, wanted)} (run.sweeps, or extend())"
+    if not apart and out_of_reach(draws, wanted):
+        more = f"more sweeps alone will hardly do, for about {wanted:,} instead of {draws} would be needed: {SLOW}"
     for target, rows in parameters.groupby("target", sort=False):
         stuck = rows.loc[chains.stuck(rows), "parameter"]
         if not stuck.empty:
@@ -49,8 +71,8 @@ def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: i
     return found
 
 
-def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
-    """What the autocorrelations say."""
+def dependences(values: pd.DataFrame, estimates: pd.DataFrame, draws: int, wanted: int) -> list[str]:
+    """What the autocorrelations say; `draws` and `wanted` as for :func:`mixing`."""
     found = []
     for table, name, what in ((values, "target", "imputed values"), (estimates, "term", "the analysis's estimates")):
         over = table.loc[chains.dependent(table)]
@@ -58,7 +80,8 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame) -> list[str]:
             found.append(
                 f"successive imputations of a chain depend on each other: autocorrelation of {what} up to "
                 f"{max(over['autocorrelation']):.2f} ({_listed(over[name])}), below "
-                f"{AUTOCORRELATION} is needed; space them out with more sweeps (run.sweeps)"
+                f"{AUTOCORRELATION} is needed; space them out with more sweeps"
+                f"{_number(draws, wanted) if wanted > draws else ''} (run.sweeps, or extend())"
             )
     return found
 

@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 
-from bayesimpute.estimating.group_estimates import Answer, answer, arrays, combined, flawed
+from bayesimpute.estimating.group_estimates import Answer, Seen, answer, arrays, combined, flawed
 from bayesimpute.estimating.statistic import Statistic
 from bayesimpute.estimating.survey import EQUAL, Estimated, SurveyDesign
 
@@ -31,7 +31,7 @@ def correlation(x: np.ndarray, y: np.ndarray, design: SurveyDesign, *, domain: n
     return design.estimated(domain, r, shares * (x * y - r * (x**2 + y**2) / 2))
 
 
-def pooled(found: Sequence[Estimated], level: float, known: bool = True) -> Answer:
+def pooled(found: Sequence[Estimated], level: float, seen: Seen) -> Answer:
     """Rubin's rules for z = artanh r; the estimate is tanh of the mean z.
 
     In a simple random sample z has the variance 1 / (n − 3), which is known, so that its complete-data degrees of
@@ -48,9 +48,9 @@ def pooled(found: Sequence[Estimated], level: float, known: bool = True) -> Answ
     if lacking is not None:
         return lacking
     if simple:
-        z = combined(np.arctanh(r), 1 / (rows - 3), inf)
+        z = combined(np.arctanh(r), 1 / (rows - 3), inf, seen)
     else:
-        z = combined(np.arctanh(r), variances / (1 - r**2) ** 2, min(e.df for e in found))
+        z = combined(np.arctanh(r), variances / (1 - r**2) ** 2, min(e.df for e in found), seen)
     estimate = float(np.tanh(z.q_bar[0]))
     return answer(z, level, estimate=estimate, slope=1 - estimate**2, back=np.tanh)
 

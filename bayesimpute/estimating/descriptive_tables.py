@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.tables import short, shown
 from bayesimpute.estimating.correlation import CORRELATION
 from bayesimpute.estimating.cross_table import CROSS_TABLE, CrossTable
 from bayesimpute.estimating.grouped_run import GroupedRun, counted, group_column, usable
@@ -28,7 +29,7 @@ class Descriptives:
     Every table has a column for each variable of `by` ("all rows" where a row is not split by it; called ``by_value``
     where the tables have a column ``value`` of their own), and ``n_observed`` and ``n_missing``: the rows in which all
     its variables were observed, and the others (means over the datasets, where groups are imputed). Pooled figures are
-    ``estimate, std_error, df, conf_low, conf_high, riv, fmi``. What does not exist is NaN; `messages` say why.
+    ``estimate, std_error, df, conf_low, conf_high, riv, fmi, method``. What does not exist is NaN; `messages` say why.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class Descriptives:
     def __str__(self) -> str:
         parts = [self.title]
         for title, table in self.tables.items():
-            parts += ["", title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")]
+            parts += ["", title, shown(table).to_string(index=False, float_format=short, na_rep="")]
         return "\n".join([*parts, *([""] if self.messages else []), *self.messages])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.checking.estimand_problems import STATISTICS, code_of, number_of
 from bayesimpute.estimating.descriptive_tables import TABLES
-from bayesimpute.estimating.group_estimates import FIGURES, sample
+from bayesimpute.estimating.group_estimates import FIGURES, Seen, sample
 from bayesimpute.estimating.grouped_run import GroupedRun, group_column
 from bayesimpute.estimating.statistic import Statistic
 from bayesimpute.estimating.variables import ALL_ROWS, Variables
@@ -74,11 +74,12 @@ def rows(
         for version, each in runs.items():
             group, seen = each.groups.place(label), each.observed(names)
             found = each.each(group, names, statistic.of, *option)
-            answers[version] = pool(found, each.level, True), *each.counts(group, np.ones_like(seen), ~seen)
+            rows = Seen(df=each.seen(group, names).df)
+            answers[version] = pool(found, each.level, rows), *each.counts(group, np.ones_like(seen), ~seen)
             if version == "imputed":
                 complete = run.complete(group, names)
                 cases = statistic.of(run.variables.values(*names)[0], *option, design=run.design, domain=complete)
-                answers["complete cases"] = statistic.pool([cases], run.level, True), float(cases.rows), 0.0
+                answers["complete cases"] = statistic.pool([cases], run.level, Seen()), float(cases.rows), 0.0
         own = dict(zip(estimand.by, label, strict=True))
         groups = {group_column(name, FIXED): own.get(name, ALL_ROWS) for name in by}
         first = {"name": estimand.name, "variable": estimand.variable, "statistic": estimand.statistic, **groups}

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
+from bayesimpute.base.tables import short, shown
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.diagnosis.diagnosis import diagnose
@@ -47,9 +48,10 @@ class Estimates:
     table : DataFrame
         One row an estimand, group and version: ``name, variable, statistic``, a column for each variable of ``by``
         ("all rows" where a row is not split by it; called ``by_n`` where another column has its name), ``version``
-        ("imputed", "complete cases", "MAR"), ``target``, ``estimate, std_error, df, conf_low, conf_high, fmi``, and the
-        rows that the estimate is made from, ``n``, with those whose value was imputed, ``n_missing`` (means over the
-        datasets, where groups are imputed). What does not exist is NaN; ``messages`` say why.
+        ("imputed", "complete cases", "MAR"), ``target``, ``estimate, std_error, df, conf_low, conf_high, fmi``,
+        ``method`` (how the interval was made), and the rows that the estimate is made from, ``n``, with those whose
+        value was imputed, ``n_missing`` (means over the datasets, where groups are imputed). What does not exist is
+        NaN; ``messages`` say why.
     messages : tuple of str
         What the reader should know.
     """
@@ -74,7 +76,7 @@ class Estimates:
         return "\n".join([first, *map(str, self.estimands)])
 
     def __str__(self) -> str:
-        table = self.table.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="")
+        table = shown(self.table).to_string(index=False, float_format=short, na_rep="")
         return "\n".join([self.title, table, *self.messages])
 
 
@@ -93,11 +95,12 @@ def estimate(
     """A mean, proportion or quantile, by groups and with survey weights, pooled over the completed datasets.
 
     For ``target = "population"`` Rubin's rules with the degrees of freedom of Barnard & Rubin (1999), whose
-    complete-data value is sampling units less strata. A pooled proportion is the arithmetic mean p of the m
-    proportions; its interval is symmetric on the logit scale, expit(logit p ∓ t(df) se / (p (1 − p))), so that it stays
-    inside (0, 1). A proportion of 0 or 1 in all datasets has the exact binomial interval of Clopper & Pearson (1934)
-    for as many trials as sampling units. For ``target = "sample"`` the mean, standard deviation and equal-tailed
-    quantiles of the m values.
+    complete-data value is sampling units less strata; where fewer than five of these, and less than half, are observed
+    (a cluster without any observed value, say), the posterior mixture of :mod:`bayesimpute.pooling.two_parts`. A pooled
+    proportion is the arithmetic mean p of the m proportions; its interval is symmetric on the logit scale,
+    expit(logit p ∓ t(df) se / (p (1 − p))), so that it stays inside (0, 1). A proportion of 0 or 1 in all datasets has
+    the exact binomial interval of Clopper & Pearson (1934) for as many trials as sampling units. For ``target =
+    "sample"`` the mean, standard deviation and equal-tailed quantiles of the m values.
 
     Parameters
     ----------

@@ -6,14 +6,20 @@ pooled on another scale makes its answer of :func:`combined` and :func:`answer` 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 
 import numpy as np
 
 from bayesimpute.estimating.survey import Estimated
 from bayesimpute.pooling import PooledArrays, rubin
 
-FIGURES = ("estimate", "std_error", "df", "conf_low", "conf_high", "riv", "fmi")
+FIGURES = ("estimate", "std_error", "df", "conf_low", "conf_high", "riv", "fmi", "method")
+HANDFUL = 5
+"""Observed degrees of freedom (sampling units less strata) below which, and below half of all, no answer rests on them.
+"""
+RUBIN, MIXTURE, QUANTILES, EXACT = "Rubin's rules", "posterior mixture", "posterior quantiles", "exact binomial"
+SINGLE = "t"
+"""How an interval was made; the last of a single table, such as that of the complete cases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +33,20 @@ class Answer:
     conf_high: float = nan
     riv: float = nan
     fmi: float = nan
+    method: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What of the rows of a group was observed: whether `all` of them, and the degrees of freedom that these have."""
+
+    all: bool = True
+    df: float = inf
+
+    def few(self, dfcom: float) -> bool:
+        """Whether it is a handful, of `dfcom` degrees of freedom."""
+        return self.df < min(HANDFUL, dfcom / 2)
 
 
 def arrays(found: Sequence[Estimated]) -> tuple[np.ndarray, np.ndarray]:
@@ -35,13 +54,23 @@ def arrays(found: Sequence[Estimated]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([e.estimate for e in found]), np.array([e.variance for e in found])
 
 
-def combined(estimates: np.ndarray, variances: np.ndarray, dfcom: float) -> PooledArrays:
-    """Rubin's rules for one scalar; a single table, such as the complete cases, keeps what it has."""
+def combined(estimates: np.ndarray, variances: np.ndarray, dfcom: float, seen: Seen) -> PooledArrays:
+    """Rubin's rules for one scalar, or the mixture where few rows were observed; a single table keeps what it has."""
     if len(estimates) > 1:
-        return rubin(estimates[:, np.newaxis], variances[:, np.newaxis], dfcom=dfcom)
+        return rubin(estimates[:, np.newaxis], variances[:, np.newaxis], dfcom=dfcom, few=seen.few(dfcom))
     none, df = np.array([nan]), np.array([float(dfcom)])
     return PooledArrays(
-        m=1, q_bar=estimates, u_bar=variances, b=none, t=variances, df=df, riv=none, lambda_=none, fmi=none
+        m=1,
+        q_bar=estimates,
+        u_bar=variances,
+        b=none,
+        t=variances,
+        df=df,
+        riv=none,
+        lambda_=none,
+        fmi=none,
+        dfcom=df,
+        mixed=np.array([False]),
     )
 
 
@@ -69,22 +98,29 @@ def answer(
         conf_high=float(high[0]),
         riv=float(pooled.riv[0]),
         fmi=float(pooled.fmi[0]),
+        method=SINGLE if pooled.m == 1 else MIXTURE if pooled.mixed[0] else RUBIN,
     )
 
 
-def population(found: Sequence[Estimated], level: float, known: bool = True) -> Answer:
-    """Rubin's rules for a statistic as it is, with a t interval."""
-    return unpooled(found) or answer(combined(*arrays(found), min(e.df for e in found)), level)
+def population(found: Sequence[Estimated], level: float, seen: Seen) -> Answer:
+    """Rubin's rules for a statistic as it is."""
+    return unpooled(found) or answer(combined(*arrays(found), min(e.df for e in found), seen), level)
 
 
-def sample(found: Sequence[Estimated], level: float, known: bool = True) -> Answer:
+def sample(found: Sequence[Estimated], level: float, seen: Seen) -> Answer:
     """Mean, standard deviation and quantiles of the m estimates: the posterior of what these rows amount to."""
     values, _ = arrays(found)
     if np.isnan(values).any():
         return _empty(values)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     spread = float(np.std(values - values[0], ddof=1))
-    return Answer(estimate=float(values.mean()), std_error=spread, conf_low=float(low), conf_high=float(high))
+    return Answer(
+        estimate=float(values.mean()),
+        std_error=spread,
+        conf_low=float(low),
+        conf_high=float(high),
+        method=QUANTILES,
+    )
 
 
 def unpooled(found: Sequence[Estimated]) -> Answer | None:

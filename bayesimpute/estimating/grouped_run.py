@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import AnalysisError, BayesimputeError, PlanError, one
 from bayesimpute.checking.estimand_problems import MAX_GROUPS
+from bayesimpute.estimating.group_estimates import Seen
 from bayesimpute.estimating.survey import SurveyDesign
 from bayesimpute.estimating.variables import ALL_ROWS, Groups, Variables
 from bayesimpute.result.result import Result
@@ -71,10 +72,11 @@ class GroupedRun:
         """The rows of a group in which nothing was imputed: neither the group nor some variables."""
         return self.groups.known(group) & self.observed(names)
 
-    def known(self, group: int, names: Sequence[str]) -> bool:
-        """Whether all rows of a group are such, in all datasets."""
+    def seen(self, group: int, names: Sequence[str]) -> Seen:
+        """What of the rows of a group is such, and whether all are in all datasets."""
         complete = self.complete(group, names)
-        return all(np.array_equal(self.groups.rows(group, k), complete) for k in range(len(self.groups.codes)))
+        same = all(np.array_equal(self.groups.rows(group, k), complete) for k in range(len(self.groups.codes)))
+        return Seen(all=same, df=self.design.counts(complete)[1])
 
     def counts(self, group: int, *masks: np.ndarray) -> list[float]:
         """The rows of a group where each mask holds: means over the datasets."""

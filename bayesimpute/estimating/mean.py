@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesimpute.estimating.group_estimates import Answer, answer, arrays, combined, flawed, population, unpooled
+from bayesimpute.estimating.group_estimates import (
+    EXACT,
+    Answer,
+    Seen,
+    answer,
+    arrays,
+    combined,
+    flawed,
+    population,
+    unpooled,
+)
 from bayesimpute.estimating.statistic import Statistic
 from bayesimpute.estimating.survey import Estimated, SurveyDesign
 
@@ -44,23 +54,22 @@ def proportion(y: np.ndarray, value: float, *, design: SurveyDesign, domain: np.
     return mean((y == value).astype(float), design, domain=domain)
 
 
-def pooled_proportion(found: Sequence[Estimated], level: float, known: bool = True) -> Answer:
+def pooled_proportion(found: Sequence[Estimated], level: float, seen: Seen) -> Answer:
     """The arithmetic mean p of the m proportions; its interval is described at :func:`.estimands.estimate`.
 
     A proportion of 0 or 1 has no variance within its table, and the exact binomial interval for as many trials as
-    sampling units is right only if all these rows are `known`: otherwise either interval would be too narrow.
+    sampling units is right only if all these rows are `seen`: otherwise either interval would be too narrow.
     """
-    from scipy.special import expit, logit, stdtrit
+    from scipy.special import expit, logit
 
     p, variances = arrays(found)
-    extreme = ((p == 0) | (p == 1)) & (not known) & ~np.isnan(p).any()
+    extreme = ((p == 0) | (p == 1)) & (not seen.all) & ~np.isnan(p).any()
     why = "some of its rows are imputed, and it is 0 or 1, which has no variance,"
     lacking = flawed(p, (extreme, why)) or unpooled(found) or _exact(found, level)
     if lacking is not None:
         return lacking
-    share = combined(p, variances, min(e.df for e in found))
-    half = stdtrit(share.df, (1 + level) / 2) * share.std_error
-    centre, half = logit(share.q_bar), half / (share.q_bar * (1 - share.q_bar))
+    share = combined(p, variances, min(e.df for e in found), seen)
+    centre, half = logit(share.q_bar), share.half_width(level) / (share.q_bar * (1 - share.q_bar))
     return answer(share, level, limits=(expit(centre - half), expit(centre + half)))
 
 
@@ -74,7 +83,7 @@ def _exact(found: Sequence[Estimated], level: float) -> Answer | None:
     low, high = (bound, 1.0) if estimate else (0.0, 1 - bound)
     note = f"{'all' if estimate else 'none'} of its rows have the value: exact binomial interval for {units} trials"
     df = float(min(e.df for e in found))
-    return Answer(estimate=estimate, std_error=0.0, df=df, conf_low=low, conf_high=high, note=note)
+    return Answer(estimate=estimate, std_error=0.0, df=df, conf_low=low, conf_high=high, method=EXACT, note=note)
 
 
 def _count(y: np.ndarray, value: float, *, design: SurveyDesign, domain: np.ndarray) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesimpute.estimating.group_estimates import Answer, answer, arrays, combined, flawed, mean_of
+from bayesimpute.estimating.group_estimates import Answer, Seen, answer, arrays, combined, flawed, mean_of
 from bayesimpute.estimating.statistic import Statistic
 from bayesimpute.estimating.survey import EQUAL, Estimated, SurveyDesign
 
@@ -33,7 +33,7 @@ def standard_deviation(y: np.ndarray, design: SurveyDesign, *, domain: np.ndarra
     return design.estimated(domain, estimate, influence, factor=second * n / (n - 1))
 
 
-def pooled(found: Sequence[Estimated], level: float, known: bool = True) -> Answer:
+def pooled(found: Sequence[Estimated], level: float, seen: Seen) -> Answer:
     """Rubin's rules for log s; the estimate is the arithmetic mean of the m standard deviations."""
     s, variances = arrays(found)
     lacking = flawed(
@@ -44,7 +44,7 @@ def pooled(found: Sequence[Estimated], level: float, known: bool = True) -> Answ
     )
     if lacking is not None:
         return lacking
-    logarithm, estimate = combined(np.log(s), variances / s**2, min(e.df for e in found)), mean_of(s)
+    logarithm, estimate = combined(np.log(s), variances / s**2, min(e.df for e in found), seen), mean_of(s)
     return answer(logarithm, level, estimate=estimate, slope=estimate, back=np.exp)
 
 

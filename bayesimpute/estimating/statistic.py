@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bayesimpute.estimating.group_estimates import FIGURES, Answer
+from bayesimpute.estimating.group_estimates import FIGURES, Answer, Seen
 from bayesimpute.estimating.grouped_run import GroupedRun
 from bayesimpute.estimating.request import Request
 from bayesimpute.estimating.survey import Estimated
 
-Pool = Callable[[Sequence[Estimated], float, bool], Answer]
-"""The answer from the estimates of a group in m tables, at a level; and whether nothing in these rows is imputed."""
+Pool = Callable[[Sequence[Estimated], float, Seen], Answer]
+"""The answer from the estimates of a group in m tables, at a level; and what of these rows was observed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class Statistic:
             for group in run.places:
                 for option in options:
                     found = run.each(group, names, self.of, *option)
-                    answer = pool(found, run.level, run.known(group, names))
+                    answer = pool(found, run.level, run.seen(group, names))
                     figures = {name: getattr(answer, name) for name in FIGURES}
                     if self.count is not None:
                         figures["count"] = float(np.mean(run.each(group, names, self.count, *option)))

@@ -66,8 +66,8 @@ FEWEST_DRAWS = 4
 
 MARGIN = 1.25
 """Of sweeps that are advised."""
-MOST_TIMES = 10
-"""Advice does not go further beyond the sweeps that there are."""
+TINY = 1e-3
+"""Effective draws that a quantity is taken to have at least."""
 
 _FIGURES = ("mean", "sd", "r_hat", "chance", "ess_bulk", "ess_tail", "ess_half", "mcse", "still")
 
@@ -165,7 +165,7 @@ def sweeps_for(draws: int, parameters: Figures, imputed: Figures, *others: Figur
     """Kept sweeps a chain that should give the ESS and the distance of imputations wanted; `draws` if these do.
 
     Effective draws grow with the sweeps. An autocorrelation a at a lag is a^k at k times the lag. To two digits, with
-    the margin :data:`MARGIN`, and at most :data:`MOST_TIMES` as many as there are.
+    the margin :data:`MARGIN`. Whether so many are worth while is for the reader to say.
 
     Parameters
     ----------
@@ -174,14 +174,14 @@ def sweeps_for(draws: int, parameters: Figures, imputed: Figures, *others: Figur
     parameters, imputed, *others
         Figures; all but the parameters' with ``autocorrelation`` and ``autocorrelation_se``.
     """
-    times = [ESS / least_ess(table)[scarce(table)] for table in (parameters, imputed)]
+    times = [ESS / np.maximum(least_ess(table)[scarce(table)], TINY) for table in (parameters, imputed)]
     for table in (imputed, *others):
         found = np.asarray(table["autocorrelation"], dtype=float)[dependent(table)]
         times.append(np.log(AUTOCORRELATION) / np.log(np.minimum(found, 0.99)))
-    most = float(np.nan_to_num(np.concatenate(times), nan=np.inf).max(initial=0))
+    most = float(np.nan_to_num(np.concatenate(times), nan=ESS / TINY).max(initial=0))
     if not most:
         return draws
-    wanted = draws * min(MARGIN * most, MOST_TIMES)
+    wanted = draws * MARGIN * most
     unit = 10 ** max(0, len(str(int(wanted))) - 2)
     return int(-(-wanted // unit) * unit)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from bayesimpute.analysis.estimates import Estimate, VarianceComponent
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
-from bayesimpute.base.tables import records
+from bayesimpute.base.tables import records, short, shown
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
 from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
@@ -163,7 +163,7 @@ class Pooled:
     def __str__(self) -> str:
         level = f"{100 * self.conf_level:g} %"
         parts = [f"Pooled over m = {self.m} completed datasets (Rubin's rules; {level} intervals)"]
-        parts.append(self.terms.to_string(index=False, float_format=_short))
+        parts.append(shown(self.terms).to_string(index=False, float_format=_short))
         if len(self.variance_components):
             parts.append("Variance components (means and medians over the datasets)")
             parts.append(self.variance_components.to_string(index=False, float_format=_short, na_rep=""))
@@ -225,8 +225,20 @@ def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: floa
         dfcom=complete,
         dfcom_note=note,
         conf_level=conf_level,
-        messages=_messages(estimates),
+        messages=(*_mixed(estimates[0].terms, arrays), *_messages(estimates)),
     )
+
+
+def _mixed(names: tuple[str, ...], arrays: PooledArrays) -> list[str]:
+    """Which terms have the posterior mixture for a reference."""
+    found = [name for name, mixed in zip(names, arrays.mixed, strict=True) if mixed]
+    if not found:
+        return []
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return [
+        f"Hardly anything was observed of {', '.join(found[:3])}{more}: p values and intervals are those of the "
+        "posterior mixture, not of Barnard & Rubin's t distribution."
+    ]
 
 
 def _terms(names: tuple[str, ...], arrays: PooledArrays, level: float) -> pd.DataFrame:
@@ -325,4 +337,4 @@ def _messages(estimates: Sequence[Estimate]) -> tuple[str, ...]:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.3g}"
+    return short(value) if abs(value) < 1e4 else f"{value:.3g}".replace("inf", "∞")

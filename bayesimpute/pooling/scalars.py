@@ -10,6 +10,12 @@ from math import inf
 import numpy as np
 
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.pooling.two_parts import half_width, two_sided
+
+FEWEST_OBSERVED = 3
+"""Observed-data degrees of freedom below which Barnard & Rubin's t distribution stands for nothing, if most is missing.
+
+Its variance is to be T; that of t(2) does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +42,10 @@ class PooledArrays:
         Proportion of T due to the missing values, λ = (1 + 1/m) B / T.
     fmi : ndarray
         Fraction of missing information with the correction for a finite number of imputations; see :func:`rubin`.
+    dfcom : ndarray
+        Complete-data degrees of freedom.
+    mixed : ndarray of bool
+        Where the reference is the posterior mixture and not a t distribution; see :func:`rubin`.
     """
 
     m: int
@@ -47,6 +57,8 @@ class PooledArrays:
     riv: np.ndarray
     lambda_: np.ndarray
     fmi: np.ndarray
+    dfcom: np.ndarray
+    mixed: np.ndarray
 
     @property
     def std_error(self) -> np.ndarray:
@@ -61,20 +73,38 @@ class PooledArrays:
 
     @property
     def p_value(self) -> np.ndarray:
-        """Two-sided p value of that hypothesis, from the t distribution with `df` degrees of freedom."""
+        """Two-sided p value of that hypothesis, from the t distribution with `df` degrees of freedom or the mixture."""
         from scipy.special import stdtr
 
-        return 2 * stdtr(self.df, -np.abs(self.statistic))
+        found = 2 * stdtr(self.df, -np.abs(self.statistic))
+        if self.mixed.any():
+            found[self.mixed] = two_sided(self.q_bar[self.mixed], *self._parts)
+        return found
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Q̄ ∓ t(df) √T: the limits of the confidence intervals of the given level (between 0 and 1)."""
-        from scipy.special import stdtrit
-
-        half = stdtrit(self.df, (1 + level) / 2) * self.std_error
+        half = self.half_width(level)
         return self.q_bar - half, self.q_bar + half
 
+    def half_width(self, level: float) -> np.ndarray:
+        """Half the length of these intervals."""
+        from scipy.special import stdtrit
 
-def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.ndarray = inf) -> PooledArrays:
+        found = stdtrit(self.df, (1 + level) / 2) * self.std_error
+        if self.mixed.any():
+            found[self.mixed] = half_width(level, *self._parts)
+        return found
+
+    @property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """The scales of the mixtures, with dfcom and m."""
+        within, total = self.u_bar[self.mixed], self.t[self.mixed]
+        return np.sqrt(within), np.sqrt(total - within), self.dfcom[self.mixed], self.m
+
+
+def rubin(
+    estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.ndarray = inf, few: bool = False
+) -> PooledArrays:
     """Pool k scalar estimates from m completed datasets by Rubin's rules.
 
     Parameters
@@ -84,6 +114,8 @@ def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.nda
     dfcom : float or array-like, shape (k,)
         Degrees of freedom that the analysis would have had without missing values, of all scalars or of each; infinite
         for large samples.
+    few : bool
+        Whether so few rows that the scalars are about were observed that their number says nothing of what is known.
 
     Returns
     -------
@@ -92,6 +124,9 @@ def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.nda
         1 / (1/ν + 1/ν_obs) with ν_obs = (1 − λ) dfcom (dfcom + 1) / (dfcom + 3) (Barnard & Rubin 1999).
         `fmi` is the `fmi` of mice and the FMI of mitml, (r + 2 / (df + 3)) / (r + 1) (Rubin 1987, eq. 3.1.10), and
         not λ, which some programs report under that name.
+        Where ν_obs is below 3 and λ above ½, and for `few` wherever something is missing, the posterior mixture takes
+        the place of the t distribution (:mod:`bayesimpute.pooling.two_parts`), and df = 1 / (λ² / (m − 1) + (1 − λ)²
+        / dfcom) are those of the nearest t distribution (Satterthwaite 1946, Biometrics Bulletin 2:110).
         Where the m estimates are equal (B = 0) nothing depends on the missing values: r, λ and `fmi` are 0 and df is
         ν_obs (infinite if `dfcom` is).
 
@@ -112,11 +147,25 @@ def rubin(estimates: np.ndarray, variances: np.ndarray, *, dfcom: float | np.nda
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         riv = np.where(b > 0, between / u_bar, 0.0)
         lambda_ = np.where(b > 0, between / t, 0.0)
-        df = degrees_of_freedom(m, lambda_, dfcom=dfcom)
+        complete = np.broadcast_to(np.asarray(dfcom, dtype=float), lambda_.shape)
+        observed = _observed(lambda_, complete)
+        mixed = np.isfinite(complete) & (lambda_ > 0) & (few | ((observed < FEWEST_OBSERVED) & (lambda_ > 0.5)))
+        nearest = 1 / (lambda_**2 / (m - 1) + (1 - lambda_) ** 2 / complete)
+        df = np.where(mixed, nearest, degrees_of_freedom(m, lambda_, dfcom=complete))
         # (r + 2 / (df + 3)) / (r + 1), written with λ = r / (r + 1) so that Ū = 0 does no harm
         fmi = np.where(b > 0, lambda_ + (1 - lambda_) * 2 / (df + 3), 0.0)
     return PooledArrays(
-        m=m, q_bar=q[0] + deviations.mean(axis=0), u_bar=u_bar, b=b, t=t, df=df, riv=riv, lambda_=lambda_, fmi=fmi
+        m=m,
+        q_bar=q[0] + deviations.mean(axis=0),
+        u_bar=u_bar,
+        b=b,
+        t=t,
+        df=df,
+        riv=riv,
+        lambda_=lambda_,
+        fmi=fmi,
+        dfcom=complete,
+        mixed=mixed,
     )
 
 
@@ -135,8 +184,12 @@ def degrees_of_freedom(m: int, lambda_: np.ndarray, *, dfcom: float | np.ndarray
     complete = np.asarray(dfcom, dtype=float)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         large_sample = (m - 1) / np.square(lambda_)
-        observed = (1 - lambda_) * complete * (complete + 1) / (complete + 3)
-        return np.where(np.isinf(complete), large_sample, 1 / (1 / large_sample + 1 / observed))
+        return np.where(np.isinf(complete), large_sample, 1 / (1 / large_sample + 1 / _observed(lambda_, complete)))
+
+
+def _observed(lambda_: np.ndarray, complete: np.ndarray) -> np.ndarray:
+    """Barnard & Rubin's observed-data degrees of freedom."""
+    return (1 - lambda_) * complete * (complete + 1) / (complete + 3)
 
 
 def total_covariance(estimates: np.ndarray, covariances: np.ndarray) -> np.ndarray:

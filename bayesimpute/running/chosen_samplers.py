@@ -39,6 +39,6 @@ def sampling(plan: Plan | Sequence[str | Conditional], data: pd.DataFrame | Inco
     plan = plan if isinstance(plan, Plan) else Plan.of(plan)
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
     require(plan, incomplete)
-    found = Described.of(plan, incomplete).samplers
-    rows = [(target, name, why(plan.run.sampler, name)) for target, name in found.items()]
+    described = Described.of(plan, incomplete)
+    rows = [(t, name, why(plan.run.sampler, name, described.designs[t])) for t, name in described.samplers.items()]
     return pd.DataFrame(rows, columns=["target", "sampler", "why"], dtype="str")

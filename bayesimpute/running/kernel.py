@@ -303,7 +303,10 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
 def samplers_chosen(workspace: Workspace) -> list[Event]:
     """Which sampler draws each step's parameters, and why."""
     asked = workspace.plan.run.sampler
-    return [Event(target=t, what=f"sampler {name}", why=why(asked, name)) for t, name in workspace.samplers.items()]
+    return [
+        Event(target=t, what=f"sampler {name}", why=why(asked, name, workspace.designs[t]))
+        for t, name in workspace.samplers.items()
+    ]
 
 
 def levels_moved(workspace: Workspace) -> list[Event]:

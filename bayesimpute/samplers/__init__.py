@@ -6,6 +6,7 @@ model; ``prior`` ignores the data and serves the tests of the loop. ``sampler.py
 
 from collections.abc import Mapping
 
+from bayesimpute.designs.design import Design
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.nuts import Nuts
 from bayesimpute.samplers.prior import PriorSampler
@@ -30,9 +31,15 @@ def chosen(name: str, model: ConditionalModel) -> str:
     return next(n for n in names if SAMPLERS[n]().supports(model))
 
 
-def why(asked: str, name: str) -> str:
-    """Why a sampler was chosen, if `asked` is what the plan says."""
-    return "run.sampler says so" if asked == name else SAMPLERS[name].why
+def why(asked: str, name: str, design: Design) -> str:
+    """Why a sampler was chosen for a model, if `asked` is what the plan says."""
+    if asked == name:
+        return "run.sampler says so"
+    selection = design.family.selection
+    if name == "nuts" and selection is not None and selection.dependence.value is not None:
+        held = f"{selection.dependence.name} is fixed at {selection.dependence.value:g}"
+        return f"{held}, for which there is no compiled sampler: a sweep takes many times as long"
+    return SAMPLERS[name].why
 
 
 __all__ = [

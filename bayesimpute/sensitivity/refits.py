@@ -1,6 +1,6 @@
 """The same data imputed again under another prior or with the dependence fixed, where the draws cannot tell."""
 
-import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.base.progress import lasting
+from bayesimpute.base.tables import say
 from bayesimpute.designs.design import Design
 from bayesimpute.diagnosis.diagnosis import diagnose
 from bayesimpute.plan.plan import Plan
@@ -81,11 +83,16 @@ class Refits:
             return None
         name = self.design.name
         if self.progress:
-            print(f"{name}: refit under {label}", file=sys.stderr)
+            if not self.done:
+                say(f"{name}: the draws do not reach every prior; refits follow, or none with refit=False (--no-refit)")
+            say(f"{name}: refit under {label}")
+        begun = time.monotonic()
         frame = self.imputed.incomplete.frame
         made = impute(
             frame, plan.with_run(**self.settings), seed=self.seed, workers=self.workers, progress=self.progress
         )
+        if self.progress and not self.done:
+            say(f"{name}: it took {lasting(time.monotonic() - begun)}, and so will each of the others")
         self.done.append((label, diagnose(made).converged is True))
         return Draws.of(made, self.design, self.resolved)
 

@@ -8,7 +8,7 @@ model assumes, nor whether an exclusion variable really has no part in the outco
 """
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 import pandas as pd
@@ -55,7 +55,9 @@ def about_dependence(movement: Movement, verdict: str) -> list[str]:
         "estimate",
         CLEARLY: f"The data say much more about {m.name} than its prior does",
     }[verdict]
-    found = [f"{m.name} is {verdict}: {figures}.", f"{meaning}."]
+    read = "KL is what the data taught beyond the prior (0 nats: nothing; 1 and more: much)"
+    shared = "overlap is what prior and posterior share (1: they are the same)"
+    found = [f"{m.name} is {verdict}: {figures}.", f"Here {read}, and {shared}.", f"{meaning}."]
     if not m.ess >= ESS:
         count = "no" if isnan(m.ess) else f"{m.ess:.0f}"
         found.append(
@@ -107,6 +109,8 @@ def about_priors(table: pd.DataFrame, name: str) -> list[str]:
         )
         complete = not any(map(isnan, known))
         found.append(f"Flatter priors of the coefficients tend to pull {name} towards 0{here if complete else ''}.")
+    if any(not isnan(row.get("k_hat", nan)) for row in rows.values()):
+        found.append("k_hat says whether the draws reach another prior: up to .7 they are reweighted, else refitted.")
     missing = [p for p, row in rows.items() if row["how"] == NEEDS]
     if missing:
         found.append(f"Not known without a refit: {'; '.join(missing)}.")

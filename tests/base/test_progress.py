@@ -8,7 +8,7 @@ import pytest
 from looping import FORMULAS, fresh_record, prior_plan, table
 
 import bayesimpute as bi
-from bayesimpute.base.progress import Progress
+from bayesimpute.base.progress import Progress, lasting
 
 
 class Terminal(io.StringIO):
@@ -73,3 +73,7 @@ def test_a_silent_bar_takes_legs_too() -> None:
     bar = Progress()
     bar.moved(0, 1, 1)
     assert (bar.display, bar.lines) == (None, [])
+
+
+def test_times_are_told_as_people_tell_them() -> None:
+    assert [lasting(s) for s in (41.6, 600.0, 9000.0)] == ["42 s", "10 minutes", "2.5 hours"]

@@ -14,6 +14,7 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import Outcome
 from bayesimpute.data.simulation import simulate_school
 from bayesimpute.diagnosis.diagnosis import Diagnosis, diagnose
+from bayesimpute.diagnosis.remedies import mixing
 from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.numerics.chains import ESS, R_HAT, Verdict, autocorrelation
 from bayesimpute.plan.options import Run
@@ -145,6 +146,18 @@ def test_too_little_information_asks_for_more_sweeps(short: MultiplyImputed) -> 
     # 2000 draws with autocorrelation .9 are worth 2000 (1 − .9) / (1 + .9) = 105: four times as many give 400
     wanted = [int(r.split("about ")[1].split()[0]) for r in low]
     assert all(1500 < w <= 5000 for w in wanted)
+
+
+def test_where_more_sweeps_are_no_remedy_there_is_another(short: MultiplyImputed) -> None:
+    found = diagnose(chains_of(short, slow(0.9)))
+    none = found.imputed.iloc[:0]
+    scarce = found.parameters.assign(r_hat=1.0, ess_bulk=10.0, ess_half=5.0)
+    near, far = (mixing(scarce, none, 500, wanted) for wanted in (2500, 25_000))
+    assert near and all("give more sweeps, about 2500 instead of 500" in r for r in near)
+    assert far and all("more sweeps alone will hardly do, for about 25,000 instead of 500" in r for r in far)
+    assert all("narrower prior" in r for r in far)
+    apart = mixing(scarce.assign(r_hat=2.0, chance=0.0), none, 500, 25_000)
+    assert not any("instead of 500" in r for r in apart)  # chains that have not met do not say how many would do
 
 
 def test_chains_that_each_stand_still_somewhere_else(short: MultiplyImputed) -> None:

@@ -18,6 +18,7 @@ from bayesimpute.checking.estimand_problems import STATISTICS, Asks
 from bayesimpute.cli.parser import main
 from bayesimpute.estimating.correlation import CORRELATION, correlation
 from bayesimpute.estimating.estimand_rows import BY_NAME
+from bayesimpute.estimating.group_estimates import Seen
 from bayesimpute.estimating.standard_deviation import STANDARD_DEVIATION, standard_deviation
 from bayesimpute.estimating.survey import SurveyDesign
 
@@ -477,7 +478,7 @@ def test_the_same_content_as_text_and_as_json(imputed: MultiplyImputed) -> None:
     assert all(title in text for title in found.tables) and len(found.tables) == 6
     assert (plain["m"], plain["conf_level"], plain["by"], plain["weights"]) == (6, 0.9, ["flag"], None)
     first = plain["means"][0]
-    assert list(first) == ["variable", "flag", "n_observed", "n_missing", *FIGURES]
+    assert list(first) == ["variable", "flag", "n_observed", "n_missing", *FIGURES, "method"]
     assert first["estimate"] == row(found.means, variable="y")["estimate"] and first["n_observed"] == 45
     assert plain["means"][1]["flag"] is False and plain["frequencies"][0]["value"] == "no"
     complete = descriptives(imputed, ["z", "w"]).to_json_dict()
@@ -556,8 +557,8 @@ def test_pooled_spreads_cover_as_complete_data_do() -> None:
             drawn = fitted + sigma * np.linalg.cholesky(inverse) @ rng.normal(size=2)
             completed.append(np.where(seen, y, columns @ drawn + sigma * rng.normal(size=n)))
         for i, tables in enumerate(([y, y], completed)):
-            sds = STANDARD_DEVIATION.pool([standard_deviation(each, design) for each in tables], 0.95, False)
-            r = CORRELATION.pool([correlation(x, each, design) for each in tables], 0.95, False)
+            sds = STANDARD_DEVIATION.pool([standard_deviation(each, design) for each in tables], 0.95, Seen())
+            r = CORRELATION.pool([correlation(x, each, design) for each in tables], 0.95, Seen())
             hits[k, i] = sds.conf_low < 1 < sds.conf_high, r.conf_low < 0.5 < r.conf_high
     # the same samples: their difference has a smaller Monte Carlo error than either coverage
     difference = hits[:, 1] - hits[:, 0]

@@ -17,6 +17,7 @@ import bayesimpute as bi
 from bayesimpute import Conditional, Derived, Estimand, MultiplyImputed, Plan
 from bayesimpute.base.errors import AnalysisError, BayesimputeError, DataError, PlanError
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
+from bayesimpute.estimating.group_estimates import Seen
 from bayesimpute.estimating.mean import PROPORTION, mean
 from bayesimpute.estimating.survey import SurveyDesign
 from bayesimpute.estimating.variables import Groups, Variables
@@ -222,6 +223,22 @@ def test_a_group_column_never_takes_the_place_of_another() -> None:
     assert row(found, by_n="f")["n"] == (FRAME["sex"] == "f").sum()
 
 
+def test_a_cluster_without_any_observed_value_is_estimated_by_the_posterior_mixture() -> None:
+    frame = FRAME.assign(y=FRAME["y"].mask(FRAME["g"] == 3), few=FRAME["y"].mask((FRAME["g"] == 3) & (FRAME["z"] > 0)))
+    made = run_prior(frame, "y ~ x + (1 | g)", "x ~ z", "few ~ z + (1 | g)", m=60, sweeps=60)
+    found = estimate(made, variable="y", by="g").table.set_index(["version", "g"])
+    wide, usual = found.loc[("imputed", 3)], found.loc[("imputed", "all rows")]
+    assert (wide["method"], usual["method"]) == ("posterior mixture", "Rubin's rules")
+    assert found.loc[("complete cases", 4), "method"] == "t"
+    within = np.array([f.loc[f["g"] == 3, "y"].var() for f in made]).mean() / 6
+    assert (wide["conf_high"] - wide["conf_low"]) / 2 < t.ppf(0.975, 5) * np.sqrt(within) + t.ppf(0.975, 59) * np.sqrt(
+        wide["std_error"] ** 2 - within
+    )
+    described = made.describe(["y", "few"], by="g", correlations=False)
+    assert set(described.means.query("g == 3")["method"]) == {"posterior mixture"}
+    assert set(described.means.query("g == 'all rows'")["method"]) == {"Rubin's rules"}
+
+
 def test_a_proportion_of_none_or_all_has_an_exact_interval() -> None:
     frame = FRAME.assign(never=0.0, r=FRAME["r"])
     made = run_prior(frame.drop(columns="b"), "y ~ x", "x ~ z")
@@ -291,8 +308,8 @@ def test_pooled_proportions_cover_as_complete_data_do() -> None:
         yes = y[seen].sum()
         draws = rng.beta(1 + yes, 1 + seen.sum() - yes, 20)
         completed = [np.where(seen, y, rng.random(n) < p) for p in draws]
-        pooled = PROPORTION.pool([mean(c, design) for c in completed], 0.95, True)
-        whole = PROPORTION.pool([mean(y, design)], 0.95, True)
+        pooled = PROPORTION.pool([mean(c, design) for c in completed], 0.95, Seen())
+        whole = PROPORTION.pool([mean(y, design)], 0.95, Seen())
         hits[r] = [answer.conf_low < true < answer.conf_high for answer in (pooled, whole)]
     # the same samples: their difference has a smaller Monte Carlo error than either coverage
     difference = hits[:, 0] - hits[:, 1]

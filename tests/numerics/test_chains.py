@@ -74,7 +74,8 @@ def test_the_sweeps_that_would_do_are_computed_from_the_figures() -> None:
     root = {**none, "autocorrelation": [np.sqrt(AUTOCORRELATION)], "autocorrelation_se": [0.01]}
     assert sweeps_for(500, none, none) == 500
     assert sweeps_for(500, half, none) == sweeps_for(500, none, root) == sweeps_for(500, none, none, root) == 1300
-    assert sweeps_for(500, {**half, "ess_bulk": [1.0]}, none) == 5000
+    assert sweeps_for(250, {**half, "ess_bulk": [10.0]}, none) == 13_000  # at once, not by tens: 250 · 40 · 1.25
+    assert sweeps_for(500, {**half, "ess_bulk": [0.0]}, none) > 10**8
 
 
 def test_the_parts_name_the_quantities_that_fail() -> None:

@@ -9,6 +9,7 @@ from looping import table
 
 import bayesimpute as bi
 from bayesimpute.cli import parser
+from bayesimpute.families import HeckmanGaussian
 
 FORMULAS = ["y ~ x + (1 | g)", "b ~ x + (1 | g)", "x ~ z"]
 
@@ -35,6 +36,16 @@ def test_a_plan_that_says_its_sampler_gets_it_or_the_one_that_can() -> None:
     assert set(told["sampler"]) == {"nuts"} and set(told["why"]) == {"run.sampler says so"}
     with pytest.raises(bi.PlanError, match="nowhere"):
         bi.sampling(["y ~ nowhere"], frame())
+
+
+def test_a_fixed_dependence_is_told_to_have_no_compiled_sampler() -> None:
+    made = frame()
+    formulas = {"mu": "y ~ x", "selection": "x + z"}
+    for rho, sampler in ((None, "gibbs"), (0.0, "nuts")):
+        model = bi.Conditional(target="y", family=HeckmanGaussian(rho=rho), formulas=formulas)
+        told = bi.sampling([model, "x ~ z"], made.drop(columns="b")).set_index("target").loc["y"]
+        assert told["sampler"] == sampler
+        assert ("rho is fixed at 0, for which there is no compiled sampler" in told["why"]) == (rho is not None)
 
 
 def test_the_command_line_tells_it(tmp_path: Path, capsys) -> None:
