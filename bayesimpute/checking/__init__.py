@@ -8,9 +8,9 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.target_columns`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived` and :mod:`.estimand_problems` hold it against
-  the columns of the data;
+* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.clusters`, :mod:`.exclusions`,
+  :mod:`.selection_indicators`, :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived` and
+  :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, priors of
   unknown parameters (:mod:`.prior_roles`).
@@ -28,6 +28,7 @@ from bayesimpute.checking import (
     estimand_problems,
     exclusions,
     names,
+    observed_values,
     selection_indicators,
     settings,
     substantive,
@@ -62,6 +63,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
     problems += found
     if data is not None:
         problems += names.problems(read, data)
+        problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
         problems += target_columns.problems(read, data)
         problems += clusters.problems(read, data)
