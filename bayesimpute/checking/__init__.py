@@ -109,12 +109,12 @@ def _incomplete(given: Incomplete | pd.DataFrame, keys: tuple[str, ...]) -> tupl
         return given, _unusable(given, keys)
     try:
         return Incomplete.from_frame(given, clusters=keys), []
-    except DataError:
-        pass
+    except DataError as error:
+        everything = list(error.problems)
     try:
         data = Incomplete.from_frame(given)
-    except DataError as error:
-        return None, list(error.problems)
+    except DataError:
+        return None, everything
     bad = {key: _key_problems(data, key) for key in keys}
     good = [key for key, problems in bad.items() if not problems]
     return Incomplete.from_frame(given, clusters=good), _unusable(data, keys)

@@ -37,3 +37,8 @@ def test_what_a_result_cannot_hold_is_told_of_columns_and_row_labels():
     found = errors(check(Plan.of(["y ~ x"]), frame.set_index("what", drop=False)))
     assert [p.path for p in found] == ["data.index", "data[what]"]
     assert all("values of class object" in p.finding for p in found)
+
+
+def test_a_missing_key_is_told_beside_an_infinite_value():
+    frame = pd.DataFrame({"x": [np.inf, *X[1:]], "y": [np.nan, 2, 1, 4, 3, 6]})
+    assert [p.path for p in errors(check(Plan.of(["y ~ x + (1 | plant)"]), frame))] == ["data[x]", "clusters"]
