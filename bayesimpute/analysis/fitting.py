@@ -18,6 +18,7 @@ from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
+from bayesimpute.base.phrases import numbered
 from bayesimpute.base.progress import counted, lasting
 from bayesimpute.base.tables import say
 
@@ -41,7 +42,7 @@ def told(failures: Sequence[Failure]) -> str:
     where: dict[str, list[int]] = {}
     for failure in failures:
         where.setdefault(failure.message, []).append(failure.dataset)
-    return "\n".join(f"dataset {', '.join(map(str, ks))}: {message}" for message, ks in where.items())
+    return "\n".join(f"{numbered('dataset', ks)}: {message}" for message, ks in where.items())
 
 
 def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:

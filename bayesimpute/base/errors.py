@@ -11,10 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Severity(StrEnum):
@@ -121,8 +117,3 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     lowered = {k.lower(): k for k in known}
     near = near or [lowered[m] for m in get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.6)]
     return f'did you mean "{near[0]}"?' if near else otherwise
-
-
-def first_row(frame: "pd.DataFrame", where: Any) -> str:
-    """For a finding: the label of the first of the rows where the mask `where`, shape (row,), is true."""
-    return f"the first in row {frame.index[where].tolist()[0]!r}"

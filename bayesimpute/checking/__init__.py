@@ -8,7 +8,7 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.target_columns`, :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`,
+* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`,
   :mod:`.selection_indicators`, :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`,
   :mod:`.congeniality.several_outcomes` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
@@ -29,6 +29,7 @@ from bayesimpute.checking import (
     estimand_problems,
     exclusions,
     names,
+    observed_values,
     selection_indicators,
     settings,
     substantive,
@@ -64,6 +65,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
     problems += found
     if data is not None:
         problems += names.problems(read, data)
+        problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
         problems += target_columns.problems(read, data)
         problems += copies.problems(read, data)
@@ -111,12 +113,12 @@ def _incomplete(given: Incomplete | pd.DataFrame, keys: tuple[str, ...]) -> tupl
         return given, _unusable(given, keys)
     try:
         return Incomplete.from_frame(given, clusters=keys), []
-    except DataError:
-        pass
+    except DataError as error:
+        everything = list(error.problems)
     try:
         data = Incomplete.from_frame(given)
-    except DataError as error:
-        return None, list(error.problems)
+    except DataError:
+        return None, everything
     bad = {key: _key_problems(data, key) for key in keys}
     good = [key for key, problems in bad.items() if not problems]
     return Incomplete.from_frame(given, clusters=good), _unusable(data, keys)

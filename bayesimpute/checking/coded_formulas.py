@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import FormulaError, Problem, Severity, first_row
+from bayesimpute.base.errors import FormulaError, Problem, Severity
+from bayesimpute.base.phrases import first_row
 from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, closure, computable

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.base.errors import Problem, Severity, did_you_mean, first_row
+from bayesimpute.base.errors import Problem, Severity, did_you_mean
+from bayesimpute.base.phrases import first_row
 from bayesimpute.checking.derived import closure
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read

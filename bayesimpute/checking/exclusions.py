@@ -12,7 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from bayesimpute.base.errors import Problem, Severity, did_you_mean, first_row
+from bayesimpute.base.errors import Problem, Severity, did_you_mean
+from bayesimpute.base.phrases import first_row
 from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete

@@ -8,7 +8,8 @@ same; where it is not, what is assumed of them matters, and the user shall know.
 
 import numpy as np
 
-from bayesimpute.base.errors import Problem, Severity, did_you_mean, first_row
+from bayesimpute.base.errors import Problem, Severity, did_you_mean
+from bayesimpute.base.phrases import first_row
 from bayesimpute.checking.clusters import usable
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, Reading

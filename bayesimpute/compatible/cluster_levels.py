@@ -193,7 +193,9 @@ class Line:
 
     def _parts(self) -> list[tuple[Effect, Draw, np.ndarray | float]]:
         mine = self.levels.own
-        first = [] if mine is None else [(mine, self.own, self.direction.own / mine.unit)]
+        first: list[tuple[Effect, Draw, np.ndarray | float]] = []
+        if mine is not None:
+            first.append((mine, self.own, self.direction.own / mine.unit))
         others = self.levels.readers.items()
         return first + [(e, self.readers[n], self.direction.readers[n] / e.unit) for n, e in others]
 

@@ -13,6 +13,7 @@ import datetime
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Real
 from typing import Any, Literal
 
@@ -60,12 +61,13 @@ class Column:
         """Whether the dtype as given holds whole numbers only."""
         return self.kind == "number" and "int" in self.dtype.lower()
 
-    def decode(self, values: np.ndarray, index: pd.Index | None = None) -> pd.Series:
+    def decode(self, values: np.ndarray, index: pd.Index | None = None, *, given: pd.Series | None = None) -> pd.Series:
         """Floats or codes as a Series of the dtype that was given.
 
         A whole-number column that now holds fractions comes back as floats (nullable ``Float64`` if it was nullable),
         as does a yes/no column that holds anything but 0 and 1. Where the dtype has no missing value, whole numbers
-        come back as floats and yes/no values as nullable ``boolean``. An object column of numbers comes back as floats.
+        come back as floats and yes/no values as nullable ``boolean``. An object column of numbers comes back as floats,
+        unless floats cannot hold what was given.
 
         Parameters
         ----------
@@ -73,6 +75,9 @@ class Column:
             Float64, NaN where missing; codes must be whole and have a label.
         index : Index, optional
             The row labels of the result.
+        given : Series, optional
+            The column as it was given: an object column of numbers such as ``Decimal`` keeps those of its values that
+            are still the same, and what is new is of their class.
 
         Raises
         ------
@@ -81,7 +86,8 @@ class Column:
         """
         values = np.asarray(values, dtype=np.float64)
         if self.kind == "number":
-            array = _numbers(values, self.dtype)
+            kept = None if given is None or self.dtype != "object" else _own(values, self.values, given)
+            array = _numbers(values, self.dtype) if kept is None else kept
         elif self.kind == "yes/no":
             array = _yes_no(values, self.dtype)
         else:
@@ -219,6 +225,20 @@ def _numbers(values: np.ndarray, dtype: str) -> Any:
     if np.any(observed != np.round(observed)) or (missing and not nullable and not arrow):
         return _with_dtype(values, "Float64" if nullable else "double[pyarrow]" if arrow else "float64")
     return _with_dtype(values, _wide_enough(observed, dtype))
+
+
+def _own(values: np.ndarray, before: np.ndarray, given: pd.Series) -> np.ndarray | None:
+    """The given numbers where they are the same as before, others in their class; None where floats hold them all."""
+    observed = given[given.notna()]
+    classes = {type(value) for value in observed}
+    own = next((cls for cls in (Decimal, Fraction) if any(issubclass(t, cls) for t in classes)), None)
+    if own is None and all(value == float(value) for value in observed):
+        return None
+    array = given.to_numpy(dtype=object, copy=True)
+    for row in np.flatnonzero(values != before):
+        # By its text: the shortest decimal number that is this float.
+        array[row] = float(values[row]) if own is None or np.isnan(values[row]) else own(repr(float(values[row])))
+    return array
 
 
 def _wide_enough(observed: np.ndarray, dtype: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, one
+from bayesimpute.base.errors import DataError, Problem, did_you_mean, one
+from bayesimpute.base.phrases import first_row
 from bayesimpute.data.cluster_keys import Key, key_of, parts
 from bayesimpute.data.columns import Column, Kind, encode
 

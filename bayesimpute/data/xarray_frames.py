@@ -7,16 +7,18 @@ what went in.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import xarray as xr
 
+from bayesimpute.data.stored_values import Unstorable, tagged, untagged
+
+ARROW = "arrow:"
+"""Before the bytes of a type of Arrow whose name pandas does not read."""
 LONGEST = 100
 """Bytes of a safe name: file systems, and so Zarr, stop at 255."""
 
@@ -42,18 +44,20 @@ def frame_to_dataset(frame: pd.DataFrame) -> xr.Dataset:
     names = safe_names(frame.columns)
     variables = {names[str(name)]: _store(column, str(name)) for name, column in frame.items()}
     index = frame.index
-    plain = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(frame))) and index.name is None
-    levels = 0 if plain else index.nlevels
+    ranged = isinstance(index, pd.RangeIndex)
+    levels = 0 if ranged else index.nlevels
     for level in range(levels):
         values = pd.Series(_level(index, level))
-        variables[f"__index_{level}"] = _store(values, json.dumps(_tagged(index.names[level])))
+        variables[f"__index_{level}"] = _store(values, json.dumps(tagged(index.names[level])))
     attrs = {
         "columns": json.dumps([names[name] for name in frame.columns]),
         "columns_dtype": _dtype_name(frame.columns.dtype),
-        "columns_name": json.dumps(_tagged(frame.columns.name)),
+        "columns_name": json.dumps(tagged(frame.columns.name)),
         "index_levels": levels,
         "multi_index": int(isinstance(index, pd.MultiIndex)),
         "rows": len(frame),
+        "index_range": json.dumps([index.start, index.stop, index.step, tagged(index.name)] if ranged else []),
+        "index_freq": _freq(index),
     }
     return xr.Dataset(variables, attrs=attrs)
 
@@ -63,20 +67,52 @@ def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:
     order = json.loads(dataset.attrs["columns"])
     levels = int(dataset.attrs["index_levels"])
     columns = {dataset[name].attrs["name"]: _restore(dataset[name]) for name in order}
+    ranged = json.loads(dataset.attrs["index_range"])
     frame = pd.DataFrame(columns, index=pd.RangeIndex(int(dataset.attrs["rows"])))
     frame.columns = frame.columns.astype(dataset.attrs["columns_dtype"])
-    frame.columns.name = _untagged(json.loads(dataset.attrs["columns_name"]))
+    frame.columns.name = untagged(json.loads(dataset.attrs["columns_name"]))
     if not levels:
+        frame.index = pd.RangeIndex(*ranged[:3], name=untagged(ranged[3]))
         return frame
     stored = [dataset[f"__index_{level}"] for level in range(levels)]
     restored = [_restore(variable) for variable in stored]
-    names = [_untagged(json.loads(variable.attrs["name"])) for variable in stored]
+    names = [untagged(json.loads(variable.attrs["name"])) for variable in stored]
     if dataset.attrs["multi_index"]:
         parts = [pd.Categorical(values) for values in restored]
         frame.index = pd.MultiIndex([p.categories for p in parts], [p.codes for p in parts], names=names)
     else:
         frame.index = pd.Index(restored[0], dtype=restored[0].dtype, tupleize_cols=False, name=names[0])
+        if isinstance(frame.index, pd.DatetimeIndex | pd.TimedeltaIndex):
+            frame.index.freq = dataset.attrs["index_freq"] or None
     return frame
+
+
+def lost(series: pd.Series) -> str | None:
+    """What of a column would not come back from a file as it is, or None."""
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufmM":
+        return None if dtype.itemsize <= 8 else f"{dtype} has more digits than a file keeps"
+    plain = isinstance(dtype, pd.StringDtype | pd.DatetimeTZDtype | pd.PeriodDtype)
+    if plain or (pd.api.types.is_extension_array_dtype(dtype) and pd.api.types.is_numeric_dtype(dtype)):
+        return None
+    try:
+        back = _restore(_store(series, ""))
+    except Unstorable as error:
+        return str(error)
+    except Exception:  # a type that neither this package nor pandas' own conversions know raises anything at all
+        return f"the type {dtype}"
+    return None if back.dtype == dtype else f"the type {dtype}"
+
+
+def _freq(index: pd.Index) -> str:
+    """The step of an index of dates, as far as its name says all of it."""
+    freq = getattr(index, "freq", None)
+    if not isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex) or freq is None:
+        return ""
+    try:
+        return freq.freqstr if pd.tseries.frequencies.to_offset(freq.freqstr) == freq else ""
+    except ValueError:
+        return ""
 
 
 def _level(index: pd.Index, level: int) -> Any:
@@ -95,7 +131,8 @@ def _store(column: pd.Series, name: str) -> xr.Variable:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         values = column.to_numpy()
         return xr.Variable("unit", values.astype("float32") if column.dtype == "float16" else values, attrs)
-    if column.dtype == object:
+    nested = isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype)
+    if nested or column.dtype == object:
         return _codes(*_distinct(column), attrs)
     codes, labels = pd.factorize(column, use_na_sentinel=True)
     return _codes(codes, labels, attrs)
@@ -105,7 +142,28 @@ def _dtype_name(dtype: Any) -> str:
     """A dtype as a text that gives it back; pandas writes two of its text dtypes as others are read."""
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"
-    return "utf8[pyarrow]" if isinstance(dtype, pd.ArrowDtype) and str(dtype) == "string[pyarrow]" else str(dtype)
+    if not isinstance(dtype, pd.ArrowDtype):
+        return str(dtype)
+    if str(dtype) == "string[pyarrow]":
+        return "utf8[pyarrow]"
+    return (
+        str(dtype) if _is_read(dtype) else ARROW + pa.schema([("", dtype.pyarrow_dtype)]).serialize().to_pybytes().hex()
+    )
+
+
+def _is_read(dtype: pd.ArrowDtype) -> bool:
+    try:
+        return pd.api.types.pandas_dtype(str(dtype)) == dtype
+    except (TypeError, NotImplementedError):
+        return False
+
+
+def _dtype(name: str) -> Any:
+    """The dtype of a name."""
+    if not name.startswith(ARROW):
+        return name
+    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(name.removeprefix(ARROW))))
+    return pd.ArrowDtype(schema.field(0).type)
 
 
 def _distinct(column: pd.Series) -> tuple[np.ndarray, list[Any]]:
@@ -114,18 +172,23 @@ def _distinct(column: pd.Series) -> tuple[np.ndarray, list[Any]]:
     labels: list[Any] = []
     codes = np.empty(len(column), dtype=np.int64)
     for row, value in enumerate(column):
-        try:
-            place = places.setdefault((type(value), value), len(labels))
-        except TypeError:  # without a hash
-            place = len(labels)
+        place = places.setdefault(_identity(value, row), len(labels))
         if place == len(labels):
             labels.append(value)
         codes[row] = place
     return codes, labels
 
 
+def _identity(value: Any, row: int) -> Any:
+    """What tells a value from others that are equal: (1,) from (1.0,), Decimal("1.0") from Decimal("1.00")."""
+    if type(value) in (bool, int, str):
+        return type(value), value
+    # What can be changed is never shared by rows.
+    return json.dumps(tagged(value)) if value.__hash__ is not None else row
+
+
 def _codes(codes: np.ndarray, labels: Iterable[Any], attrs: dict[str, Any]) -> xr.Variable:
-    labels = [_tagged(label) for label in labels]
+    labels = [tagged(label) for label in labels]
     small = np.min_scalar_type(-max(len(labels), 1))
     return xr.Variable("unit", np.asarray(codes).astype(small), {**attrs, "labels": json.dumps(labels)})
 
@@ -134,75 +197,15 @@ def _restore(variable: xr.DataArray | xr.Variable) -> pd.Series:
     attrs = variable.attrs
     values = np.asarray(variable.values)
     if "labels" not in attrs:
-        return pd.Series(values.astype(attrs["column_dtype"]))
-    labels = [_untagged(label) for label in json.loads(attrs["labels"])]
+        return pd.Series(values.astype(_dtype(attrs["column_dtype"])))
+    labels = [untagged(label) for label in json.loads(attrs["labels"])]
     if "ordered" in attrs:
-        categories = pd.Index(labels, dtype=attrs["labels_dtype"], tupleize_cols=False)
+        categories = pd.Index(labels, dtype=_dtype(attrs["labels_dtype"]), tupleize_cols=False)
         codes = pd.Categorical.from_codes(values.astype(int), categories=categories, ordered=bool(attrs["ordered"]))
         return pd.Series(codes)
     table = np.empty(len(labels) + 1, dtype=object)  # the last element, None, is for code -1
     for code, label in enumerate(labels):
         table[code] = label
-    return pd.Series(table[values.astype(int)], dtype=object).astype(attrs["column_dtype"])
-
-
-def _tagged(value: Any) -> Any:
-    """A label as JSON; what JSON does not know gets a tag. Objects of classes that are not listed here become texts."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if value is pd.NA or value is pd.NaT:
-        return {"missing": str(value)}
-    if isinstance(value, np.generic):
-        return _tagged(value.item())
-    if isinstance(value, tuple):
-        return {"tuple": [_tagged(v) for v in value]}
-    for tag, (kind, take, _) in _TAGS.items():
-        if isinstance(value, kind):
-            return {tag: take(value)}
-    return {"text": str(value)}
-
-
-def _untagged(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    ((tag, content),) = value.items()
-    if tag == "text":
-        return content
-    if tag == "missing":
-        return pd.NA if content == str(pd.NA) else pd.NaT
-    if tag == "tuple":
-        return tuple(_untagged(v) for v in content)
-    return _TAGS[tag][2](content)
-
-
-def _stamp(content: list[Any]) -> pd.Timestamp:
-    text, unit, zone = content
-    stamp = pd.Timestamp(text).as_unit(unit)
-    return cast(pd.Timestamp, stamp if zone is None else stamp.tz_convert(zone))
-
-
-def _zone(stamp: pd.Timestamp) -> str | None:
-    """The name of a time zone that has one; a fixed offset stands in the text."""
-    return getattr(stamp.tz, "key", None) or getattr(stamp.tz, "zone", None)
-
-
-# Each class comes before those it is derived from. What is stored, and how it is read.
-_TAGS: Mapping[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = MappingProxyType(
-    {
-        "timestamp": (pd.Timestamp, lambda t: [t.isoformat(), t.unit, _zone(t)], _stamp),
-        "timedelta": (pd.Timedelta, lambda t: [t.isoformat(), t.unit], lambda c: pd.Timedelta(c[0]).as_unit(c[1])),
-        "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
-        "date": (date, date.isoformat, date.fromisoformat),
-        "time": (time, time.isoformat, time.fromisoformat),
-        "duration": (timedelta, lambda t: [t.days, t.seconds, t.microseconds], lambda c: timedelta(*c)),
-        "period": (pd.Period, lambda p: [str(p), p.freqstr], lambda c: pd.Period(c[0], c[1])),
-        "interval": (
-            pd.Interval,
-            lambda i: [_tagged(i.left), _tagged(i.right), i.closed],
-            lambda c: pd.Interval(_untagged(c[0]), _untagged(c[1]), c[2]),
-        ),
-        "decimal": (Decimal, str, Decimal),
-        "bytes": (bytes, bytes.hex, bytes.fromhex),
-        "complex": (complex, str, complex),
-    }
-)
+    found = pd.Series(table[values.astype(int)], dtype=object)
+    dtype = _dtype(attrs["column_dtype"])
+    return pd.Series(pd.array(found.tolist(), dtype=dtype)) if isinstance(dtype, pd.ArrowDtype) else found.astype(dtype)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesimpute.base.errors import DataError, first_row, one
+from bayesimpute.base.errors import DataError, one
+from bayesimpute.base.phrases import first_row
 from bayesimpute.plan.targets import DerivedColumn
 from bayesimpute.result.result import Result
 from bayesimpute.result.schema import in_order

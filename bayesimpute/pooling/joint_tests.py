@@ -15,6 +15,7 @@ from math import inf, isinf
 import numpy as np
 
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import numbered
 from bayesimpute.pooling.scalars import check_dfcom, check_number, degrees_of_freedom
 
 
@@ -232,7 +233,7 @@ def _checked(estimates: np.ndarray, covariances: np.ndarray) -> tuple[np.ndarray
     bad = [str(i + 1) for i in range(len(q)) if not (np.isfinite(q[i]).all() and _positive_definite(u[i]))]
     if bad:
         message = (
-            f"dataset {', '.join(bad)}: the estimates are not finite or their covariance matrix is not positive "
+            f"{numbered('dataset', bad)}: the estimates are not finite or their covariance matrix is not positive "
             "definite; look at that fit before pooling"
         )
         raise AnalysisError(message)
@@ -253,8 +254,8 @@ def _check_statistics(values: np.ndarray, what: str) -> None:
     bad = [str(i + 1) for i, value in enumerate(values) if not (np.isfinite(value) and value > -1e-6)]
     if bad:
         message = (
-            f"{what}: those of dataset {', '.join(bad)} are negative or not finite; are the models nested, the larger "
-            "one first, and did both fits converge?"
+            f"{what}: those of {numbered('dataset', bad)} are negative or not finite; are the models nested, the "
+            "larger one first, and did both fits converge?"
         )
         raise AnalysisError(message)
 

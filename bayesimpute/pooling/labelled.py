@@ -16,6 +16,7 @@ import pandas as pd
 from bayesimpute.analysis.estimates import Estimate, VarianceComponent
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
+from bayesimpute.base.phrases import numbered
 from bayesimpute.base.tables import records, short, shown
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
@@ -287,7 +288,7 @@ def _check_covariances(covariances: np.ndarray) -> None:
             bad.append(str(k))
     if bad:
         message = (
-            f"dataset {', '.join(bad)}: the covariance matrix of the estimates is not symmetric or has a negative "
+            f"{numbered('dataset', bad)}: the covariance matrix of the estimates is not symmetric or has a negative "
             "eigenvalue; look at that fit before pooling"
         )
         raise AnalysisError(message)
@@ -331,8 +332,7 @@ def _messages(estimates: Sequence[Estimate]) -> tuple[str, ...]:
             where.setdefault(message, []).append(k)
     m = len(estimates)
     return tuple(
-        f"{'all datasets' if len(ks) == m else f'dataset {", ".join(map(str, ks))}'}: {message}"
-        for message, ks in where.items()
+        f"{'all datasets' if len(ks) == m else numbered('dataset', ks)}: {message}" for message, ks in where.items()
     )
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import numbered
 from bayesimpute.base.tables import records
 from bayesimpute.pooling.scalars import check_number
 
@@ -172,7 +173,7 @@ def mix(estimates: Sequence[Estimate], *, weights: Sequence[float] | None = None
     draws = [np.stack([p[key].values for key in names], axis=2) for p in posteriors]
     infinite = [str(k) for k, each in enumerate(draws, start=1) if not np.isfinite(each).all()]
     if infinite:
-        raise AnalysisError(f"the draws of dataset {', '.join(infinite)} are not all finite; look at their fits")
+        raise AnalysisError(f"the draws of {numbered('dataset', infinite)} are not all finite; look at their fits")
     return Mixture(
         m=len(estimates),
         prob=prob,
@@ -211,7 +212,7 @@ def _names(posteriors: Sequence["xr.Dataset"]) -> dict[str, str]:
     found = [{str(key): str(v.attrs.get("name", key)) for key, v in p.items()} for p in posteriors]
     different = [str(k) for k, names in enumerate(found, start=1) if names != found[0]]
     if different or not found[0]:
-        which = f"those of dataset {', '.join(different)} differ from those of dataset 1" if different else "none"
+        which = f"those of {numbered('dataset', different)} differ from those of dataset 1" if different else "none"
         message = f"all datasets must have draws of the same parameters: {which}; fit one model to all of them"
         raise AnalysisError(message)
     return found[0]
@@ -285,4 +286,4 @@ def _messages(estimates: Sequence[Estimate]) -> list[str]:
         for message in estimate.messages:
             where.setdefault(message, []).append(str(k))
     every = len(estimates)
-    return [f"{'all datasets' if len(k) == every else f'dataset {", ".join(k)}'}: {m}" for m, k in where.items()]
+    return [f"{'all datasets' if len(k) == every else numbered('dataset', k)}: {m}" for m, k in where.items()]

@@ -10,6 +10,7 @@ from math import inf
 import numpy as np
 
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import numbered
 from bayesimpute.pooling.two_parts import half_width, two_sided
 
 FEWEST_OBSERVED = 3
@@ -217,7 +218,7 @@ def _checked(estimates: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, 
     if not (np.isfinite(q).all() and np.isfinite(u).all() and (u >= 0).all()):
         bad = np.flatnonzero(~(np.isfinite(q) & np.isfinite(u) & (u >= 0)).all(axis=1)) + 1
         message = (
-            f"dataset {', '.join(map(str, bad))}: an estimate or its variance is not a finite number, or the variance "
+            f"{numbered('dataset', bad)}: an estimate or its variance is not a finite number, or the variance "
             "is negative; look at that fit before pooling"
         )
         raise AnalysisError(message)

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from bayesimpute.base.phrases import counted
 from bayesimpute.checking.exclusions import exclusions
 from bayesimpute.families import Binary
 from bayesimpute.formulas import parse
 from bayesimpute.reporting.citing import see
-from bayesimpute.reporting.wording import bullets, code, codes, counted
+from bayesimpute.reporting.wording import bullets, code, codes
 
 if TYPE_CHECKING:
     from bayesimpute.families import Dependence, Parameter, Selection

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesimpute.base.phrases import counted
 from bayesimpute.data.incomplete import Incomplete, Variable
-from bayesimpute.reporting.wording import bullets, code, counted, share
+from bayesimpute.reporting.wording import bullets, code, share
 
 if TYPE_CHECKING:
     from bayesimpute.plan.targets import Resolved

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.phrases import counted
 from bayesimpute.reporting.citing import samplers, see, versions
-from bayesimpute.reporting.wording import bullets, code, counted
+from bayesimpute.reporting.wording import bullets, code
 from bayesimpute.running.inner_steps import MOST_STEPS, TARGET_AUTOCORRELATION
 from bayesimpute.samplers import SAMPLERS
 

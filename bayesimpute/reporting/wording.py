@@ -8,11 +8,6 @@ def share(part: int, whole: int, what: str) -> str:
     return f"{part} of {whole} {what} ({100 * part / whole:.1f} %)"
 
 
-def counted(number: int, what: str) -> str:
-    """``1 chain``, ``4 chains``."""
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 def code(text: str) -> str:
     """A name or formula as Markdown prints it letter by letter."""
     return f"`` {text} ``" if "`" in text else f"`{text}`"

@@ -126,7 +126,7 @@ class Result:
             name = variable.attrs["name"]
             values = variable[k].values.astype(float)
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
-            frame[name] = column.decode(values, frame.index)
+            frame[name] = column.decode(values, frame.index, given=frame.get(name))
         return frame
 
     def __iter__(self) -> Iterator[pd.DataFrame]:

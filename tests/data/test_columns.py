@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -170,3 +171,20 @@ def test_a_code_without_a_label_is_an_error(code):
     column = encode(pd.Series(["a", "b"]), "t")
     with pytest.raises(ValueError, match='column "t"'):
         column.decode(np.array([0.0, code]))
+
+
+@pytest.mark.parametrize(
+    ("given", "imputed", "kind"),
+    [
+        ([Decimal("0.10"), None, 2], Decimal("1.25"), Decimal),
+        ([Fraction(1, 3), None, Fraction(2)], Fraction(5, 4), Fraction),
+        ([2**60 + 1, None, 1], 1.25, float),
+        ([1, None, 2.5], 1.25, float),
+    ],
+)
+def test_objects_keep_their_numbers(given, imputed, kind):
+    series = pd.Series(given, dtype=object, name="d")
+    column = encode(series, "d")
+    back = column.decode(np.array([column.values[0], 1.25, column.values[2]]), given=series)
+    assert back.tolist() == [given[0], imputed, given[2]]
+    assert isinstance(back[1], kind)

@@ -2,8 +2,11 @@
 
 import datetime
 import tempfile
+import uuid
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +16,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayesimpute.data.xarray_frames import dataset_to_frame, frame_to_dataset, safe_names
+from bayesimpute.data.xarray_frames import dataset_to_frame, frame_to_dataset, lost, safe_names
 
 N = 6
+STRUCT = pd.ArrowDtype(pa.struct([("a", pa.list_(pa.int64()))]))
 COLUMNS = {
     "float": [1.5, np.nan, -0.0, 1e300, 5e-324, 3.0],
     "int": [1, 2, 3, 4, 5, -6],
@@ -50,6 +54,9 @@ COLUMNS = {
     "period labels": pd.Categorical(pd.PeriodIndex(["2024Q1", "2024Q3"] * 3, freq="Q")),
     "mixed labels": pd.Categorical(pd.Series([1, "1", 2.5] * 2, dtype=object)),
     "Int64 labels": pd.Categorical(pd.array([1, 2, None] * 2, dtype="Int64")),
+    "arrow decimals": pd.array([Decimal("1.10"), None] * 3, dtype=pd.ArrowDtype(pa.decimal128(5, 2))),
+    "arrow lists": pd.array([[1, None], None, []] * 2, dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+    "arrow structs": pd.array([{"a": [1]}, None, {"a": None}] * 2, dtype=STRUCT),
     "tuple labels": pd.Categorical.from_codes([0, 1, -1] * 2, pd.Index([(1, "a"), (2, None)], tupleize_cols=False)),
 }
 OBJECTS = {
@@ -62,6 +69,9 @@ OBJECTS = {
     "zones": [pd.Timestamp("2024-10-27T01:30Z").tz_convert("Europe/Amsterdam"), *[None] * 5],
     "bytes": [b"\x00\xff", 1j, (1, (2.5, "x")), pd.Interval(0, 1, "left"), pd.Period("2024-01-05", "D"), None],
     "big": [2**80, -(2**64), 0, 1, 2, 3],
+    "lists": [[1, [2.5, None]], [], {"a": (1, {"b": 2})}, {1, 2}, frozenset("ab"), ((1,), (1.0,))],
+    "equal": [(1,), (1.0,), (True,), Decimal("1.0"), Decimal("1.00"), Fraction(1, 3)],
+    "classes": [uuid.UUID(int=5), np.int64(2**62), np.float32(0.1), np.datetime64("2024-01-01"), np.str_("a"), -0.0],
 }
 NAMES = ["unit", "draw", "", "a/b", "a_b", "a\\b", "__index_0", "..", ".", "x" * 300, "é" * 200, "a\nb", " é ", "dtype"]
 INDEXES = {
@@ -72,6 +82,9 @@ INDEXES = {
     "numbers with missing": pd.Index([1.5, np.nan, 2, 3, 4, 5], name=""),
     "twice": pd.Index([7, 7, 7, 8, 8, 8]),
     "dates": pd.DatetimeIndex(["2024-01-01", "2024-01-05", "2023-01-01"] * 2, tz="Asia/Tokyo", name="day"),
+    "every second day": pd.date_range("2024-01-01", periods=6, freq="2D", tz="Europe/Amsterdam"),
+    "hours": pd.timedelta_range("1h", periods=6, freq="h"),
+    "months": pd.period_range("2024-01", periods=6, freq="M"),
     "categories": pd.CategoricalIndex(["lo", "hi", "lo"] * 2, categories=["lo", "hi"], ordered=True),
     "objects": pd.Index([1, "1", None, 2.5, True, datetime.date(2024, 1, 1)], dtype=object, name=("a", 1)),
     "two levels": pd.MultiIndex.from_arrays([[1, 1, 1, 2, 2, 2], list("abcabc")], names=["school", None]),
@@ -92,7 +105,7 @@ def through_file(dataset: xr.Dataset, folder: Path, ending: str) -> xr.Dataset:
 
 
 def assert_back(frame: pd.DataFrame, back: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(frame, back, check_freq=False, check_index_type="equiv")
+    pd.testing.assert_frame_equal(frame, back)
     for name in frame:
         if frame[name].dtype == object:
             assert [type(v) for v in frame[name]] == [type(v) for v in back[name]]
@@ -131,7 +144,30 @@ def test_many_long_labels_fit_into_a_file(tmp_path: Path) -> None:
 
 def test_objects_without_a_hash_keep_their_cells_apart() -> None:
     frame = pd.DataFrame({"x": pd.Series([[1], [1], None], dtype=object)})
-    assert dataset_to_frame(frame_to_dataset(frame))["x"].tolist() == ["[1]", "[1]", None]
+    assert dataset_to_frame(frame_to_dataset(frame))["x"].tolist() == [[1], [1], None]
+
+
+def test_arrays_come_back() -> None:
+    frame = pd.DataFrame({"x": pd.Series([np.arange(3), np.array([["a"]]), None], dtype=object)})
+    back = dataset_to_frame(frame_to_dataset(frame))["x"]
+    assert [None if v is None else (v.dtype, v.tolist()) for v in back] == [
+        None if v is None else (v.dtype, v.tolist()) for v in frame["x"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1, object()], "values of class object"),
+        ([[1, {"a": range(3)}], None], "values of class range"),
+        (np.arange(2, dtype="longdouble"), "float128 has more digits than a file keeps"),
+        ([1, [2]], None),
+        (pd.arrays.SparseArray([0.0, 1.0]), None),
+        (pd.array([1, None], dtype="Int64"), None),
+    ],
+)
+def test_what_a_file_would_change_is_told(values: Any, said: str | None) -> None:
+    assert lost(pd.Series(values)) == said
 
 
 def test_safe_names_are_different_and_plain_where_they_can_be() -> None:

@@ -164,7 +164,7 @@ def test_the_tree_is_for_arviz() -> None:
 def test_notes_say_that_m_is_small_and_what_the_fits_said() -> None:
     few = mix([estimate([0, 0], messages=("slow",)), estimate([0, 0]), estimate([0, 0], messages=("slow", "odd"))])
     assert "Zhou & Reiter (2010)" in few.notes[0]
-    assert few.notes[1:] == ("dataset 1, 3: slow", "dataset 3: odd")
+    assert few.notes[1:] == ("datasets 1, 3: slow", "dataset 3: odd")
     many = mix([estimate([0, 0], chains=2, draws=8, messages=("slow",))] * MANY)
     assert many.notes == ("all datasets: slow",)
 

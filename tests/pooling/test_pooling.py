@@ -211,7 +211,7 @@ def test_dfcom_of_the_fits_counts_unless_given() -> None:
 def test_what_is_printed() -> None:
     fits = [replace(e, messages=("singular fit",)) for e in two()] + [replace(two()[0], messages=("no convergence",))]
     text = str(pool(fits, conf_level=0.9))
-    for part in ("m = 3", "90 %", "std_error", "infinite unless given", "dataset 1, 2: singular fit", "dataset 3: no"):
+    for part in ("m = 3", "90 %", "std_error", "infinite unless given", "datasets 1-2: singular fit", "dataset 3: no"):
         assert part in text
     same = [replace(e, messages=("rows were left out",)) for e in two()]
     assert pool(same).messages == ("all datasets: rows were left out",)
@@ -282,5 +282,5 @@ def test_covariances_that_are_none_are_named_with_their_dataset(matrix: list[lis
     good = Estimate(terms=("a", "b"), estimates=np.ones(2), covariance=np.ones((2, 2)))  # singular, but possible
     bad = replace(good, covariance=np.array(matrix))
     assert pool([good, good, good]).m == 3
-    with pytest.raises(AnalysisError, match=r"dataset 2, 3: the covariance matrix .* not symmetric or has a negative"):
+    with pytest.raises(AnalysisError, match=r"datasets 2-3: the covariance matrix .* not symmetric or has a negative"):
         pool([good, bad, bad])

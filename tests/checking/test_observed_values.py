@@ -1,0 +1,44 @@
+"""No observed value changes in silence: it comes back as it was given, or the plan is refused."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bayesimpute.base.errors import errors
+from bayesimpute.checking import check
+from bayesimpute.plan.plan import Plan
+
+X = np.arange(6.0) ** 2
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (pd.array([None, 2**53 + 1, 1, 2, 3, 5], dtype="Int64"), "beyond 2^53, the first in row 1 (counted from 0)"),
+        (
+            pd.array([None, *map(Decimal, range(5))], dtype=pd.ArrowDtype(pa.decimal128(5, 2))),
+            "make it floats: frame['y'] = frame['y'].astype(\"float64\")",
+        ),
+    ],
+)
+def test_a_target_that_floats_would_change_is_refused(y, said):
+    frame = pd.DataFrame({"x": X, "y": y})
+    (problem,) = errors(check(Plan.of(["y ~ x"]), frame))
+    assert problem.path == "conditional[y]" and said in str(problem)
+    # As a predictor it comes back as it is.
+    assert not errors(check(Plan.of(["z ~ y"]), frame.dropna().assign(z=[None, 1.0, 2.5, 3.0, 4.5])))
+
+
+def test_what_a_result_cannot_hold_is_told_of_columns_and_row_labels():
+    frame = pd.DataFrame({"x": X, "y": [np.nan, 2, 1, 4, 3, 6], "what": [object()] * 6})
+    found = errors(check(Plan.of(["y ~ x"]), frame.set_index("what", drop=False)))
+    assert [p.path for p in found] == ["data.index", "data[what]"]
+    assert all("values of class object" in p.finding for p in found)
+
+
+def test_a_missing_key_is_told_beside_an_infinite_value():
+    frame = pd.DataFrame({"x": [np.inf, *X[1:]], "y": [np.nan, 2, 1, 4, 3, 6]})
+    assert [p.path for p in errors(check(Plan.of(["y ~ x + (1 | plant)"]), frame))] == ["data[x]", "clusters"]
