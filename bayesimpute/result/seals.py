@@ -83,11 +83,8 @@ def _codecs(place: Path) -> list[Any]:
 
 
 def _files(store: Path) -> Iterator[Path]:
-    """All files but the one that has the digest; a link or a device among them is none that was written.
-
-    Zarr reads no hidden files (of its third format), but file managers put some into folders.
-    """
-    for place in sorted(store.rglob("[!.]*")):
+    """All files but the one that has the digest; a link or a device among them is none that was written."""
+    for place in sorted(store.rglob("*")):
         if place.is_symlink() or not (place.is_file() or place.is_dir()):
             raise ValueError(f"{place.name} is not a regular file")
         if place.is_file() and place != store / _ROOT:

@@ -52,7 +52,7 @@ def trials(path: Path, number: int) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("ending", "number"),
-    [("nc", 60), ("zarr", 45), *(pytest.param(e, 1000, marks=pytest.mark.slow) for e in ("nc", "zarr"))],
+    [("nc", 24), ("zarr", 24), *(pytest.param(e, 1000, marks=pytest.mark.slow) for e in ("nc", "zarr"))],
 )
 def test_no_damaged_file_gives_numbers(imputed: MultiplyImputed, tmp_path: Path, ending: str, number: int) -> None:
     path = tmp_path / f"run.{ending}"
@@ -75,10 +75,3 @@ def test_a_store_with_a_codec_that_is_never_written_is_not_read(
     monkeypatch.setattr("xarray.open_datatree", lambda *a, **k: pytest.fail("it was opened"))
     with pytest.raises(FileError, match=f"run.zarr: it asks for {codec}, which bayesimpute never writes"):
         MultiplyImputed.load(path)
-
-
-def test_what_a_file_manager_puts_into_a_store_is_no_damage(imputed: MultiplyImputed, tmp_path: Path) -> None:
-    path = tmp_path / "run.zarr"
-    imputed.save(path)
-    (path / ".DS_Store").write_bytes(b"\0")
-    assert_same_run(MultiplyImputed.load(path), imputed)
