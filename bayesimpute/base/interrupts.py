@@ -1,42 +1,96 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that is neither lost nor harmful.
 
-Python raises KeyboardInterrupt wherever the main thread happens to be. In the callback of a weak reference, which any
-line may set off, it is printed and forgotten, and the run would go on to its end.
+Python raises KeyboardInterrupt wherever the main thread happens to be. In compiled code that is a SystemError or a
+segmentation fault, in the callback of a weak reference it is printed and forgotten, and a file that is half written it
+leaves open. So while a run lasts Ctrl-C is only :func:`remembered`, and asked for where it can do no harm; and compiled
+work is done :func:`aside`, while the main thread waits.
 """
 
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
+
+PATIENCE = 0.1
+"""Seconds between two questions whether Ctrl-C was pressed."""
+
+
+class _Remembering:
+    """A handler of the signal that does nothing but remember it."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.pressed = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.pressed:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def remembered() -> Iterator[Callable[[], None]]:
-    """Remember Ctrl-C while this lasts.
+    """Remember Ctrl-C while this lasts, and raise KeyboardInterrupt when asked, at the latest at the end.
 
     Yields
     ------
     callable
         Raises KeyboardInterrupt if there was one. Outside of the main thread, or where the program handles the signal
-        itself, it does nothing.
+        itself, it does nothing. Within another such block it is that one's, which raises at its end.
     """
-    pressed = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        yield _Remembering().check
+    elif isinstance(usual, _Remembering):
+        yield usual.check
+    elif usual is not signal.default_int_handler:
+        yield _Remembering().check
+    else:
+        remembering = _Remembering()
+        signal.signal(signal.SIGINT, remembering)
+        try:
+            yield remembering.check
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        remembering.check()
 
-    def handle(number: int, frame: Any) -> None:
-        pressed.set()
-        signal.default_int_handler(number, frame)
 
-    def check() -> None:
-        if pressed.is_set():
-            raise KeyboardInterrupt
+def aside[T](work: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Do work in the one thread that is kept for it, for the main thread gets the signals; of another thread, at once.
 
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not usual or threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    It is the same thread every time, so that what is compiled for a thread is there the next time.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return _side(os.getpid()).submit(work, *arguments)
+    future: Future[T] = Future()
+    future.set_result(work(*arguments))
+    return future
+
+
+@cache
+def _side(process: int) -> ThreadPoolExecutor:
+    """The thread of a process: one that was forked has none of its parent's."""
+    del process
+    return ThreadPoolExecutor(1, thread_name_prefix="bayesimpute")
+
+
+def first_done[T](futures: Iterable[Future[T]], check: Callable[[], None]) -> tuple[set[Future[T]], set[Future[T]]]:
+    """Wait until some of the futures are done; `check` is called meanwhile and may raise.
+
+    Returns
+    -------
+    set, set
+        Those that are done, and the others.
+    """
+    futures = set(futures)
+    while True:
+        check()
+        done, others = wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+        if done:
+            return done, others

@@ -46,6 +46,16 @@ def standing(path: str | os.PathLike[str]) -> Path | None:
         return None
 
 
+def left_behind(path: str | os.PathLike[str]) -> list[Path]:
+    """What is left of writings to a name whose process was killed: neither whole nor of any use."""
+    target = Path(os.path.realpath(path))
+    pattern = re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(target.name)}")
+    try:
+        return sorted(found for found in target.parent.iterdir() if pattern.fullmatch(found.name))
+    except (OSError, ValueError):
+        return []
+
+
 def restore(target: Path) -> None:
     """Undo the first step of a move whose process was killed before the second one; finish one that came further."""
     with suppress(OSError):

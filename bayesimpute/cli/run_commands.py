@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ def impute(arguments: argparse.Namespace) -> int:
         imputed = run(data, plan, progress=not arguments.no_progress, **options)
     except Interrupted:
         return _stopped(checkpoint, out)
-    imputed.save(out, force=arguments.force)
+    _save(imputed, out, checkpoint, force=arguments.force)
     if not arguments.checkpoint:
         _remove(checkpoint)
     return _report(imputed, out, arguments.json)
@@ -122,10 +123,19 @@ def resume(arguments: argparse.Namespace) -> int:
     except Interrupted:
         return _stopped(source, out)
     if out != source:
-        imputed.save(out, force=arguments.force)
+        _save(imputed, out, source, force=arguments.force)
         if source == checkpoint_of(out):
             _remove(source)
     return _report(imputed, out, arguments.json)
+
+
+def _save(imputed: "MultiplyImputed", out: Path, checkpoint: Path, *, force: bool) -> None:
+    """Write the result; where that fails the run is not lost, and the error says where it is."""
+    try:
+        imputed.save(out, force=force)
+    except FileError as error:
+        kept = f"the run is saved in {checkpoint}, go on with: {_how_to_resume(checkpoint, out)}"
+        raise FileError([replace(p, remedy=f"{p.remedy}; {kept}") for p in error.problems]) from error
 
 
 def checkpoint_of(out: Path) -> Path:

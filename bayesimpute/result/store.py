@@ -12,21 +12,23 @@ that are in it: the system reads them when they are needed and forgets them when
 be read to the end even if it is replaced or deleted.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesimpute.base.errors import FileError, InputError, one
-from bayesimpute.base.replacing import standing
+from bayesimpute.base.interrupts import remembered
+from bayesimpute.base.replacing import left_behind, remove, standing
 from bayesimpute.base.saving import atomic, reason
 from bayesimpute.result.schema import imputations_in, to_tree
+from bayesimpute.result.seals import Identity, file_is_whole, seal, seal_store, store_is_whole, strange_codecs
 from bayesimpute.running.imputed_cells import Cells
 from bayesimpute.running.records import Record
 
@@ -58,40 +60,68 @@ def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
     path = Path(path)
     place = standing(path)
     if place is None:
-        raise one(FileError, str(path), "there is no such file", "check the name")
+        raise _not_there(path)
     try:
-        zarr = place.is_dir()
-        if not zarr:
-            _open_once(place)
-        options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if zarr else {"engine": "h5netcdf"}
-        with xr.open_datatree(place, **options) as tree:
-            return tree.load()
+        if place.is_dir():
+            return _read_store(place, path)
+        return _read_netcdf(place, path)
+    except FileError:
+        raise
     except PermissionError as error:
         raise one(FileError, str(path), f"it cannot be read ({reason(error)})", "check its permissions") from error
     except Exception as error:
         raise damaged(path) from error
 
 
+def _not_there(path: Path) -> InputError:
+    left = left_behind(path)
+    if not left:
+        return one(FileError, str(path), "there is no such file", "check the name")
+    finding = (
+        f"there is no such file, only what a run left that was killed while it wrote it for the first time ({left[0]})"
+    )
+    return one(FileError, str(path), finding, "check the name, or start the run again")
+
+
+def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
+    if not file_is_whole(place):
+        raise damaged(path)
+    with xr.open_datatree(place, engine="h5netcdf") as tree:
+        return tree.load()
+
+
+def _read_store(place: Path, path: Path) -> xr.DataTree:
+    if strange := strange_codecs(place):
+        finding = f"it asks for {', '.join(strange[:3])}, which bayesimpute never writes"
+        raise one(FileError, str(path), finding, "do not open it with other programs either: it may run code")
+    if not store_is_whole(place):
+        raise damaged(path)
+    with xr.open_datatree(place, engine="zarr", consolidated=False, zarr_format=3) as tree:
+        return tree.load()
+
+
 def damaged(path: str | os.PathLike[str]) -> InputError:
     """The error for a file that makes no sense."""
     remedy = "make it again, or resume from the checkpoint"
-    return one(FileError, str(path), "it is damaged, or not a saved imputation", remedy)
+    return one(FileError, str(path), "it is damaged or was changed, or is not a saved imputation", remedy)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A store as it was left: which folder it is, where each imputation is in it, and how they were numbered."""
+    """A store as it was left: which folder it is, where each imputation is, how they were numbered, files' digests."""
 
     store: Path
     identity: tuple[int, int]
     places: Mapping[int, int]
     numbering: tuple[int, int]
+    digests: Mapping[Identity, str]
 
     @classmethod
-    def of(cls, store: Path, tree: xr.DataTree, record: Record) -> "_Written":
+    def of(cls, store: Path, tree: xr.DataTree, record: Record, digests: Mapping[Identity, str]) -> "_Written":
         """A store that has just been written."""
         places = {k: place for place, k in enumerate(imputations_in(tree))}
-        return cls(store=store, identity=_identity(store), places=places, numbering=_numbering(record))
+        numbering = _numbering(record)
+        return cls(store=store, identity=_identity(store), places=places, numbering=numbering, digests=digests)
 
     def serves(self, record: Record) -> bool:
         """Whether the folder is still the one that was left, and its imputations bear the numbers that they have."""
@@ -113,6 +143,7 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._last: _Written | None = None
+        self._begun = False
 
     def write(self, record: Record) -> None:
         """Put the run as far as it has come in the place of what was written before.
@@ -126,9 +157,13 @@ class Checkpoint:
         """
         last = self._last if self._last is not None and self._last.serves(record) else None
         tree = to_tree(record)
-        _write(tree, self.path, True, last)
+        if not self._begun:  # nobody else writes to the checkpoint of this run
+            for left in left_behind(self.path):
+                remove(left)
+            self._begun = True
+        digests = _write(tree, self.path, True, last)
         if self.path.suffix == ".zarr":
-            self._last = _Written.of(Path(os.path.realpath(self.path)), tree, record)
+            self._last = _Written.of(Path(os.path.realpath(self.path)), tree, record, digests)
             if os.name == "posix":  # elsewhere a file that is mapped cannot be replaced
                 _move_cells(record, tree, self._last, {} if last is None else last.places)
 
@@ -143,20 +178,28 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _write(tree: xr.DataTree, path: str | os.PathLike[str], force: bool, last: _Written | None) -> None:
+def _write(
+    tree: xr.DataTree, path: str | os.PathLike[str], force: bool, last: _Written | None
+) -> Mapping[Identity, str]:
+    """Write a tree, held together where Ctrl-C comes; of a Zarr store, give the digests of its files."""
     tree = tree.filter(lambda node: node.path != "/completed") if "completed" in tree.children else tree
-    with atomic(path, force=force) as temporary:
-        try:
-            if temporary.suffix == ".zarr":
-                _write_zarr(tree, temporary, last)
-            elif temporary.suffix == ".nc":
-                tree.to_netcdf(temporary, engine="h5netcdf")
-            else:
-                raise one(FileError, str(path), f'unknown ending "{temporary.suffix}"', "use .nc or .zarr")
-        except (RuntimeError, ValueError) as error:  # how HDF5 says that the disk is full
-            if isinstance(error, InputError):
-                raise
-            raise one(FileError, str(path), f"it cannot be written ({error})", "free some space") from error
+    with remembered(), atomic(path, force=force) as temporary:
+        if temporary.suffix == ".zarr":
+            _write_zarr(tree, temporary, last)
+            return seal_store(temporary, {} if last is None else last.digests)
+        if temporary.suffix != ".nc":
+            raise one(FileError, str(path), f'unknown ending "{temporary.suffix}"', "use .nc or .zarr")
+        _write_netcdf(tree, temporary)
+        return {}
+
+
+def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
+    """In memory first: HDF5 does not survive a full disk, which Python tells as an error."""
+    content = io.BytesIO()
+    tree.to_netcdf(content, engine="h5netcdf")
+    with path.open("xb") as file:
+        file.write(content.getbuffer())
+        file.write(seal(content.getbuffer()))
 
 
 def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
@@ -226,11 +269,3 @@ def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None
         os.link(source, place)
     except OSError:  # this file system has none, or not so many of one file
         shutil.copyfile(source, place)
-
-
-def _open_once(path: Path) -> None:
-    """Fail on what is no HDF5 file before h5netcdf does, whose half-open files complain when they are forgotten."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        file.visit(str)

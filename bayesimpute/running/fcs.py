@@ -11,13 +11,13 @@ record alone: then the result is the same for any number of workers, and after a
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from bayesimpute.base.errors import BayesimputeError, Interrupted, PlanError, one
-from bayesimpute.base.interrupts import remembered
+from bayesimpute.base.interrupts import first_done, remembered
 from bayesimpute.running import far_values
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job
@@ -88,27 +88,31 @@ def run(
         whole("workers", workers, 1, "give their number")
     require_one(executor, workers)
     try:
-        keeper.write(record)
-        with (
-            remembered() as interrupted,
-            Progress.over([state.sweep for state in record.states], end=record.schedule.end, show=progress) as bar,
-            crew(executor, workers, Job.of(record)) as hands,
-        ):
-            stage: Record | None = record
-            while stage is not None:
-                record = stage
-                bar.until(record.schedule.end)
-                for record in _advance(stage, hands, bar):
-                    interrupted()
-                    keeper.now_and_then(record)
-                stage = decide(record)
-        record = far_values.noted(record)
-        keeper.write(record)
+        with remembered() as interrupted:
+            try:
+                keeper.write(record)
+                with (
+                    Progress.over(
+                        [state.sweep for state in record.states], end=record.schedule.end, show=progress
+                    ) as bar,
+                    crew(executor, workers, Job.of(record)) as hands,
+                ):
+                    stage: Record | None = record
+                    while stage is not None:
+                        record = stage
+                        bar.until(record.schedule.end)
+                        for record in _advance(stage, hands, bar, interrupted):
+                            keeper.now_and_then(record)
+                        stage = decide(record)
+                record = far_values.noted(record)
+                keeper.write(record)
+                interrupted()
+            except (KeyboardInterrupt, BrokenExecutor):
+                keeper.write(record)
+                raise
     except KeyboardInterrupt:
-        keeper.write(record)
         raise Interrupted(keeper.how_to_go_on()) from None
     except BrokenExecutor as error:
-        keeper.write(record)
         raise BayesimputeError(f"A worker process died{_WHY_DEAD}. {keeper.how_to_go_on()}") from error
     return record
 
@@ -122,8 +126,8 @@ def whole(name: str, value: Any, least: int, why: str) -> None:
 _WHY_DEAD = ' (was memory short? a script that uses workers must start with if __name__ == "__main__":)'
 
 
-def _advance(record: Record, hands: Crew, bar: "Progress") -> Iterator[Record]:
-    """Move all chains on in turn until they meet, giving the record after every leg."""
+def _advance(record: Record, hands: Crew, bar: "Progress", interrupted: Callable[[], None]) -> Iterator[Record]:
+    """Move all chains on in turn until they meet, giving the record after every leg; `interrupted` may stop it."""
     ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
     at_once = hands.at_once or len(record.states)
     running: set[Future[tuple[ChainState, Leg]]] = set()
@@ -131,7 +135,7 @@ def _advance(record: Record, hands: Crew, bar: "Progress") -> Iterator[Record]:
         while ahead or running:
             while ahead and len(running) < at_once:
                 running.add(hands.submit(record.schedule, *ahead.popleft()))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
+            done, running = first_done(running, interrupted)
             for state, leg in sorted((future.result() for future in done), key=lambda made: made[0].chain):
                 made = state.sweep - record.states[state.chain].sweep
                 record = record.grown(state, leg)

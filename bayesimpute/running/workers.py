@@ -1,4 +1,5 @@
-"""Where legs run: in this thread, in threads, in processes, or wherever an executor takes them.
+"""Where legs run: in a thread, in threads, in processes, or wherever an executor takes them; never in the main thread,
+where Ctrl-C would reach compiled code.
 
 Threads share the data and everything that has been described, and need no start-up; they are the workers where compiled
 samplers do most of the work, for these run without Python's lock. Other models have processes of their own, which get
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.interrupts import aside
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, in_threads, run_leg
 from bayesimpute.running.records import Leg
@@ -57,8 +59,8 @@ def crew(executor: Executor | None, workers: int | None, job: Job) -> Iterator[C
     if executor is not None:
         yield Crew(submit=lambda schedule, *leg: executor.submit(run_leg, replace(job, schedule=schedule), *leg))
     elif workers is None or workers == 1:
-        # one at a time: Ctrl-C loses one leg only
-        yield Crew(submit=lambda schedule, *leg: _at_once(replace(job, schedule=schedule), *leg), at_once=1)
+        with _aside(job) as hands:
+            yield hands
     elif in_threads(job):
         with _threads(workers, job) as hands:
             yield hands
@@ -67,10 +69,16 @@ def crew(executor: Executor | None, workers: int | None, job: Job) -> Iterator[C
             yield hands
 
 
-def _at_once(job: Job, state: ChainState, sweeps: int) -> Future[Made]:
-    future: Future[Made] = Future()
-    future.set_result(run_leg(job, state, sweeps))
-    return future
+@contextmanager
+def _aside(job: Job) -> Iterator[Crew]:
+    stopped = threading.Event()
+    try:  # one at a time: Ctrl-C loses one leg only
+        yield Crew(
+            submit=lambda schedule, *leg: aside(run_leg, replace(job, schedule=schedule), *leg, stopped.is_set),
+            at_once=1,
+        )
+    finally:
+        stopped.set()  # nobody waits for the leg that is under way
 
 
 @contextmanager
@@ -85,7 +93,7 @@ def _threads(workers: int, job: Job) -> Iterator[Crew]:
         )
     finally:
         stopped.set()  # nobody waits for the legs that are under way
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
