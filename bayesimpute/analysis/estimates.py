@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import AnalysisError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@typed
 @dataclass(frozen=True, kw_only=True)
 class VarianceComponent:
     """A variance or covariance of a mixed model.
@@ -71,6 +73,7 @@ class Posterior(Protocol):
         ...
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Estimate:
     """What the analysis of one dataset gives.

@@ -118,7 +118,7 @@ def number_of(value: Any) -> float | None:
 
 def group_names(by: Any, variable: Any, path: str, notes: Notes) -> None:
     """Whether groups are different names, none of them that of the variable."""
-    if not isinstance(by, tuple) or not all(isinstance(name, str) for name in by):
+    if not isinstance(by, tuple) or not all(isinstance(name, str) and name.strip() for name in by):
         notes.add(path, f"{by!r} is not a list of names", 'write by = ["region", "sex"]')
         return
     for name in dict.fromkeys(n for n in by if by.count(n) > 1):

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, one
 from bayesimpute.data.cluster_keys import Key, key_of, parts
 from bayesimpute.data.columns import Column, Kind, encode
@@ -58,6 +59,7 @@ class Variable:
     icc: float | None
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Incomplete:
     """Incomplete multilevel data; made by :meth:`from_frame`.
@@ -252,6 +254,9 @@ def _require_frame(frame: pd.DataFrame) -> None:
     for name in dict.fromkeys(name for name in frame.columns if not isinstance(name, str)):
         remedy = "rename the columns: frame.columns = frame.columns.map(str)"
         problems.append(Problem(path="data", finding=f"the column name {name!r} is not a text", remedy=remedy))
+    for name in (name for name in frame.columns if isinstance(name, str) and not is_text(name)):
+        finding = f"the column name {name!r} holds half a character (a surrogate), which no file can store"
+        problems.append(Problem(path="data", finding=finding, remedy="rename the column"))
     for name in frame.columns[frame.columns.duplicated()].unique():
         finding = f'{int((frame.columns == name).sum())} columns are called "{name}"'
         problems.append(Problem(path="data", finding=finding, remedy="give every column a name of its own"))
@@ -282,6 +287,8 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
             finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
             remedy = "leave these rows out, or give them a cluster"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+        elif (found := no_names(frame[name])) is not None:
+            problems.append(Problem(path=f"data[{name}]", finding=found, remedy="give each cluster a number or a text"))
     return problems
 
 

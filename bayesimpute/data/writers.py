@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, one
 from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
 
@@ -27,6 +28,7 @@ _se with _n
 """
 
 
+@typed
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write `frame` to a .csv, .parquet or .dta file; the row index is not written.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import Outcome
 from bayesimpute.base.tables import records
 from bayesimpute.designs.design import SYSTEMATIC
@@ -38,6 +39,7 @@ IMPUTED_KEYS = ("target", "statistic", "mean", "r_hat", "chance", "ess_bulk")
 EMPTY_CLUSTERS = "Clusters without any observed value, systematically missing with probability"
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Diagnosis:
     """What the chains look like, and the verdict.
@@ -128,6 +130,7 @@ class Diagnosis:
         return "\n".join(parts)
 
 
+@typed
 def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnosis:
     """Judge the chains of a run; a run that was stopped is judged by the sweeps that all its chains have made.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.plan_alone import read_plan
@@ -32,6 +33,7 @@ from bayesimpute.result.result import Result
 __all__ = ["Estimates", "estimate", "without_selection"]
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Estimates:
     """Pooled estimates of some estimands, by group and version.
@@ -78,6 +80,7 @@ class Estimates:
         return "\n".join([self.title, table, *self.messages])
 
 
+@typed
 @takes(Estimand)
 def estimate(
     imputed: Result,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, PlanError, one
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -26,6 +27,7 @@ from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
 
+@typed
 class Result:
     """Completed datasets and the chains that they came from.
 
