@@ -2,10 +2,9 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing import get_context
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
+from bayesimpute.base.processes import processes
 from bayesimpute.base.progress import counted
 
 
@@ -193,15 +193,14 @@ def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Ite
         yield from (analysis.attempt(frame, k) for k, frame in jobs)
         return
     _check_sendable(analysis)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         # a few datasets at a time, so that not all of them are in memory at once
         while batch := list(islice(jobs, 2 * workers)):
             waiting = [pool.submit(analysis.attempt, frame, k) for k, frame in batch]
             try:
                 yield from [each.result() for each in waiting]
             except BrokenExecutor as error:
-                why = 'was memory short? a script that uses workers must start with if __name__ == "__main__":'
-                raise AnalysisError(f"workers: a process died; {why}") from error
+                raise AnalysisError("workers: a process died; was memory short?") from error
 
 
 def _check_sendable(analysis: Any) -> None:

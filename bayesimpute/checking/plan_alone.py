@@ -104,7 +104,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
         elif definition is not None:
             derived[definition.name] = definition
     analyses = {a.name: f for a in plan.analyses if (f := _analysis(a, notes)) is not None}
-    for name in _twice(str(a.name) for a in plan.analyses):
+    for name in _twice(str(a.name) for a in plan.analyses if isinstance(a, Analysis)):
         notes.add(f"analysis[{name}]", f'two analyses are called "{name}"', "give each its own name")
     distinct = {r.target: r for r in reversed(readings)}
     kept = tuple(reversed(distinct.values()))

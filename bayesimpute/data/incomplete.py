@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.arguments import typed
-from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, one
-from bayesimpute.data.cluster_keys import Key, key_of, parts
+from bayesimpute.base.errors import DataError, Problem, did_you_mean, first_row, is_text, one
+from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
 Pattern = Literal["complete", "sporadic", "systematic", "both"]

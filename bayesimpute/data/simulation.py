@@ -60,6 +60,10 @@ HIV_TRUTH: Mapping[str, float] = {
 }
 
 
+MOST = 100_000_000
+"""Of people, clusters and seeds."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Simulated:
     """Data made incomplete on purpose, with what they were made from.
@@ -307,9 +311,9 @@ def _logistic(x: np.ndarray) -> np.ndarray:
 def _not_whole(**arguments: tuple[object, int]) -> list[Problem]:
     """The arguments, given as (value, least), that are not whole numbers of at least so much."""
     return [
-        Problem(path=name, finding=f"{value!r} is not a whole number of at least {least}", remedy="give one")
+        Problem(path=name, finding=f"it is not a whole number from {least} to {MOST:,}", remedy="give one")
         for name, (value, least) in arguments.items()
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= MOST
     ]
 
 

@@ -32,6 +32,8 @@ from bayesimpute.running.records import Record
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
+DEEPEST, WIDEST = 20, 2**20
+"""Groups within groups, and bytes of one value, that a file may have."""
 STACKS = ("cells", "before")
 """Variables of imputed cells: an imputation's part of them never changes once it is there."""
 
@@ -233,4 +235,21 @@ def _open_once(path: Path) -> None:
     import h5py
 
     with h5py.File(path, "r") as file:
-        file.visit(str)
+        _walk(file, set())
+
+
+def _walk(group: Any, above: set[int]) -> None:
+    """Fail on what would lead a reader in circles or out of the file, and on values of an absurd size."""
+    import h5py
+
+    here = h5py.h5o.get_info(group.id).addr
+    if here in above or len(above) > DEEPEST:
+        raise ValueError("its groups go in a circle")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError("it has links")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            _walk(item, {*above, here})
+        elif isinstance(item, h5py.Dataset) and item.dtype.itemsize > WIDEST:
+            raise ValueError("it has values of an absurd size")
