@@ -140,7 +140,7 @@ def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Col
     keys = {key for group in formula.groups for key in group.keys} | set(more)
     keys |= {part for _, key in formula.cluster_means for part in (key, *key.split(":"))}
     wrong = [c for name, c in columns.items() if c.kind in ("date", "mixed") and name not in keys]
-    odd = [f'"{name}": {found}' for name in keys if name in rows and (found := no_names(rows[name])) is not None]
+    odd = [f'"{name}": {found}' for name in keys if name in rows and (found := no_names(rows, name)) is not None]
     if odd:
         raise AnalysisError(f"{formula.source}: {'; '.join(odd)}; give each cluster a number or a text")
     if wrong:

@@ -1,8 +1,8 @@
 """Processes that share work, without a condition on the script that starts them.
 
 A process that is spawned imports the script of the user again, and a script that does not stand under
-``if __name__ == "__main__":`` would start everything anew in it. loky's processes do not import it: what they need of it
-is sent to them.
+``if __name__ == "__main__":`` would start everything anew in it. loky's processes do not import it: what they need
+of it is sent to them.
 """
 
 from collections.abc import Callable, Iterator

@@ -49,8 +49,9 @@ def parts(frame: pd.DataFrame, key: str) -> tuple[str, ...]:
     return (key,) if key in frame.columns else tuple(str(key).split(":"))
 
 
-def no_names(values: pd.Series) -> str | None:
-    """What is wrong with values that cannot tell clusters apart: lists and the like."""
+def no_names(frame: pd.DataFrame, name: str) -> str | None:
+    """What is wrong with a column whose values cannot tell clusters apart: lists and the like."""
+    values = cast(pd.Series, frame[name])
     odd = next((v for v in values if not pd.api.types.is_hashable(v)), None) if values.dtype == object else None
     return None if odd is None else f"it holds values of type {type(odd).__name__}, which cannot name a cluster"
 

@@ -287,7 +287,7 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
             finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
             remedy = "leave these rows out, or give them a cluster"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
-        elif (found := no_names(frame[name])) is not None:
+        elif (found := no_names(frame, name)) is not None:
             problems.append(Problem(path=f"data[{name}]", finding=found, remedy="give each cluster a number or a text"))
     return problems
 
