@@ -146,6 +146,7 @@ def test_a_file_that_makes_no_sense_is_refused_at_once(saved: Path, tmp_path: Pa
         bi.load(path)
 
 
+@pytest.mark.filterwarnings("ignore:DataFrame is highly fragmented")
 def test_a_chain_of_derived_variables_is_followed_to_its_end() -> None:
     chain = [bi.Derived(name="d0", expression="x + 1")]
     chain += [bi.Derived(name=f"d{k}", expression=f"d{k - 1} + 1") for k in range(1, 300)]

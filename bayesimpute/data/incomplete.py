@@ -111,7 +111,8 @@ class Incomplete:
         if problems:
             raise DataError(problems)
         keys = {key: key_of(frame, parts(frame, key)) for key in clusters}
-        variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # the check tells of numbers of such a size
+            variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
         return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
 
     @property
