@@ -163,7 +163,6 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "write_table": (bi.write_table, {"frame": frame, "path": str(folder / "out.csv"), "force": True}),
         "Plan.of": (bi.Plan.of, {"formulas": ["y ~ x"], **{k: parts[k] for k in parts if k != "conditionals"}}),
         "Plan": (lambda **given: bi.check(bi.Plan(**given), frame), parts),
-        "Plan.path": (plan().path, {"model": plan().conditionals[0]}),
         "Plan.from_toml": (bi.Plan.from_toml, {"text": plan().to_toml()}),
         "Plan.to_toml": (lambda **given: bi.Plan(**given).to_toml(), parts),
         "Plan.with_models": (plan().with_models, {"change": lambda model: model}),

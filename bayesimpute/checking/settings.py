@@ -23,9 +23,11 @@ def run_problems(plan: Plan) -> list[Problem]:
         return notes.problems
     for name in COUNTS:
         if not whole(getattr(run, name)):
-            notes.add(f"run.{name}", _not_whole(getattr(run, name)), f"give a whole number from 1 to {MOST:,}")
+            notes.add(
+                f"run.{name}", _not_whole(getattr(run, name)), f"give a whole number, at least 1 and at most {MOST:,}"
+            )
     if not (isinstance(run.steps, str) and run.steps == "auto") and not whole(run.steps):
-        notes.add("run.steps", _not_whole(run.steps), f'give "auto" or a whole number from 1 to {MOST:,}')
+        notes.add("run.steps", _not_whole(run.steps), f'give "auto" or a whole number, at least 1 and at most {MOST:,}')
     if all(whole(getattr(run, name)) for name in COUNTS) and run.thin < 1:
         least = -(-run.m // run.chains)
         finding = f"{run.sweeps} sweeps cannot hold m = {run.m} imputations of {run.chains} chains"

@@ -73,7 +73,6 @@ class Plan:
         """The substantive models and the conditionals."""
         return (*self.substantive, *self.conditionals)
 
-    @typed
     def path(self, model: Conditional) -> str:
         """What problems call the place of a model."""
         section = "substantive" if any(model is s for s in self.substantive) else "conditional"
