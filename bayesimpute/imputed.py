@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Analyses, Pooled
 
 
+@typed
 @takes(Run)
 def impute(
     data: pd.DataFrame | Incomplete,
@@ -121,6 +123,7 @@ def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
     return replace(plan, substantive=(*plan.substantive, *more))
 
 
+@typed
 def resume(
     path: str | os.PathLike[str],
     *,
@@ -151,6 +154,7 @@ def resume(
     return MultiplyImputed.over(made)
 
 
+@typed
 class MultiplyImputed(Result):
     """Completed datasets and the chains that they came from.
 

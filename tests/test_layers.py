@@ -55,6 +55,7 @@ SEAMS = {
     "pyreadstat": ("data.public_data", "data.readers", "data.writers"),
     "rich": ("base.progress", "base.tables"),
     "tomli_w": ("plan.document",),
+    "loky": ("base.processes",),
     "threadpoolctl": ("running.legs",),
     "zarr": ("result.store",),
 }

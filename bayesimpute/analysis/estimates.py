@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.tables import short
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+@typed
 @dataclass(frozen=True, kw_only=True)
 class VarianceComponent:
     """A variance or covariance of a mixed model.
@@ -73,6 +75,7 @@ class Posterior(Protocol):
         ...
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Estimate:
     """What the analysis of one dataset gives.

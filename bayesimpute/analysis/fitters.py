@@ -7,7 +7,7 @@ this folder, and enter it in ``FITTERS``.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 from bayesimpute.analysis.categories import fit_cumulative, fit_multinomial
 from bayesimpute.analysis.estimates import Estimate
@@ -16,8 +16,10 @@ from bayesimpute.analysis.generalised_mixed import MOST_NODES
 from bayesimpute.analysis.linear import fit_linear
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.regression import fit_bernoulli, fit_gamma, fit_poisson
+from bayesimpute.base.arguments import misfits
 from bayesimpute.base.errors import AnalysisError, did_you_mean
 from bayesimpute.formulas import Formula, parse
+from bayesimpute.plan.options import AnalysisOptions
 
 ENGINES = ("statsmodels", "glmm", "bambi")
 ROBUST = ("HC0", "HC1", "HC2", "HC3")
@@ -128,6 +130,10 @@ def complaints(formula: Formula, options: Mapping[str, Any]) -> list[Complaint]:
         remedy = did_you_mean(str(family), FITTERS, f"use one of {', '.join(FITTERS)}, or pass a function")
         return [*found, ("family", f'analyses have no family "{family}"', remedy)]
     known = {name: value for name, value in options.items() if name in OPTIONS}
+    given = {name: value for name, value in known.items() if value is not None}
+    strange = misfits(given, get_type_hints(Model), {f.name: f.default for f in fields(AnalysisOptions)})
+    if strange:
+        return [*found, *((problem.path, problem.finding, problem.remedy) for problem in strange)]
     return [*found, *_complaints(_model(formula, known))]
 
 
@@ -182,14 +188,12 @@ def _choices(model: Model) -> Iterator[Complaint]:
         known = [str(k) for k in among if k is not None]
         if value not in among:
             yield name, f'there is no "{value}"', did_you_mean(str(value), known, f"use one of {', '.join(known)}")
-    if not isinstance(model.reml, bool):
-        yield "reml", f"{model.reml!r} is neither True nor False", "use one of them"
     if model.covariance in COVARIANCES and model.covariance not in fitter.robust:
         finding = f'"{model.covariance}" is not there for family="{model.family}"'
         yield "covariance", finding, f"use one of {', '.join(fitter.robust)}"
     if model.working in WORKING and not fitter.working:
         yield "working", f'family="{model.family}" cannot be fitted by estimating equations', "leave it out"
-    if model.cluster is not None and not (isinstance(model.cluster, str) and all(model.cluster.split(":"))):
+    if model.cluster is not None and not all(model.cluster.split(":")):
         yield "cluster", f"{model.cluster!r} is not the name of a column", 'write cluster="school"'
 
 
@@ -210,7 +214,7 @@ def _clusters(model: Model) -> Iterator[Complaint]:
 
 def _by_glmm(model: Model) -> Iterator[Complaint]:
     factors = [group.factor for group in model.formula.groups]
-    if not isinstance(model.nodes, int) or model.nodes not in range(1, MOST_NODES + 1, 2):
+    if model.nodes not in range(1, MOST_NODES + 1, 2):
         finding = f"{model.nodes!r} is no odd number from 1 (Laplace's approximation) to {MOST_NODES}"
         yield "nodes", finding, "use 1, or 9 or more"
     elif model.nodes > 1 and (model.engine != "glmm" or len(factors) != 1):

@@ -3,10 +3,9 @@
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing import get_context
 from typing import Any
 
 import pandas as pd
@@ -17,8 +16,10 @@ from bayesimpute.analysis.generalised_estimates import fit_generalised_mixed
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
 from bayesimpute.base.phrases import numbered
+from bayesimpute.base.processes import processes
 from bayesimpute.base.progress import counted, lasting
 from bayesimpute.base.tables import say
 
@@ -45,6 +46,7 @@ def told(failures: Sequence[Failure]) -> str:
     return "\n".join(f"{numbered('dataset', ks)}: {message}" for message, ks in where.items())
 
 
+@typed
 def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
     """Fit a model to one dataset; rows with missing values in its variables are left out (complete cases).
 
@@ -119,6 +121,7 @@ def arrays(model: Model, frame: pd.DataFrame) -> Problem:
     return problem(model.formula, frame, outcome=fitter.outcome, intercept=fitter.intercept, keys=model.keys)
 
 
+@typed
 def analyse(
     frames: Iterable[pd.DataFrame], formula_or_function: str | Callable[..., Any], **options: Any
 ) -> list[Estimate]:
@@ -215,15 +218,14 @@ def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Ite
         yield from (analysis.attempt(frame, k) for k, frame in jobs)
         return
     _check_sendable(analysis)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         # a few datasets at a time, so that not all of them are in memory at once
         while batch := list(islice(jobs, 2 * workers)):
             waiting = [pool.submit(analysis.attempt, frame, k) for k, frame in batch]
             try:
                 yield from [each.result() for each in waiting]
             except BrokenExecutor as error:
-                why = 'was memory short? a script that uses workers must start with if __name__ == "__main__":'
-                raise AnalysisError(f"workers: a process died; {why}") from error
+                raise AnalysisError("workers: a process died; was memory short?") from error
 
 
 def _check_sendable(analysis: Any) -> None:

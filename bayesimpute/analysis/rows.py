@@ -14,7 +14,8 @@ import pandas as pd
 
 from bayesimpute.analysis.mixed import RandomTerm
 from bayesimpute.base.errors import AnalysisError, did_you_mean
-from bayesimpute.data.columns import Column, encode
+from bayesimpute.data.cluster_keys import no_names
+from bayesimpute.data.columns import Column, encode, unwieldy
 from bayesimpute.designs.cluster_means import cluster_mean, unit_rows
 from bayesimpute.formulas import Formula, Matrix, build
 
@@ -94,7 +95,8 @@ def problem(
     """
     rows, messages = _complete_rows(formula, frame, keys)
     columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
-    _check_kinds(formula, columns, keys)
+    _check_kinds(formula, rows, columns, keys)
+    _check_sizes(formula, columns)
     y, levels, note = _outcome(columns[str(formula.response)], outcome)
     factors = tuple(group.keys for group in formula.groups)
     design = Design(rows=rows, frame=_design_frame(rows, columns), keys=factors)
@@ -134,14 +136,23 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
     return rows, (f"{left} rows with missing values in {lacking} were left out",) if left else ()
 
 
-def _check_kinds(formula: Formula, columns: Mapping[str, Column], more: Sequence[str]) -> None:
+def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Column], more: Sequence[str]) -> None:
     keys = {key for group in formula.groups for key in group.keys} | set(more)
     keys |= {part for _, key in formula.cluster_means for part in (key, *key.split(":"))}
     wrong = [c for name, c in columns.items() if c.kind in ("date", "mixed") and name not in keys]
+    odd = [f'"{name}": {found}' for name in keys if name in rows and (found := no_names(rows, name)) is not None]
+    if odd:
+        raise AnalysisError(f"{formula.source}: {'; '.join(odd)}; give each cluster a number or a text")
     if wrong:
         found = "; ".join(f'column "{c.name}" holds {_KINDS[c.kind]}' for c in wrong)
         message = f"{formula.source}: {found}; make a number or a category of it"
         raise AnalysisError(message)
+
+
+def _check_sizes(formula: Formula, columns: Mapping[str, Column]) -> None:
+    found = [finding for column in columns.values() if (finding := unwieldy(column)) is not None]
+    if found:
+        raise AnalysisError(f"{formula.source}: {'; '.join(found)}; give it in other units, or take its logarithm")
 
 
 _KINDS = MappingProxyType({"date": "dates", "mixed": "values of different types"})

@@ -42,7 +42,8 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.finding}; {self.remedy}"
+        text = f"{self.path}: {self.finding}; {self.remedy}"
+        return text.encode("utf-8", "backslashreplace").decode()  # half a character cannot be printed
 
 
 class Outcome(Enum):
@@ -103,6 +104,11 @@ class Interrupted(BayesimputeError):
 def one(cls: type[InputError], path: str, finding: str, remedy: str) -> InputError:
     """An exception of class `cls` that carries a single problem."""
     return cls([Problem(path=path, finding=finding, remedy=remedy)])
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written to a file: it has no half characters, as badly decoded bytes have."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

@@ -20,6 +20,10 @@ Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlati
 """Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix."""
 
 
+LARGEST = 1e30
+"""Beyond this, and below its inverse, a parameter cannot be told from infinity or 0 once it is squared and scaled."""
+
+
 @dataclass(frozen=True)
 class Prior:
     """A prior distribution.
@@ -125,6 +129,8 @@ class Prior:
                 return f"{name} is {value!r}, not a number"
             if not math.isfinite(value):
                 return f"{name} is {value:g}, not a finite number"
+            if value != 0 and not 1 / LARGEST < abs(value) < LARGEST:
+                return f"{name} is {value:g}, of a size that no computer can square"
             if role in ("scale", "rate", "shape") and value <= 0:
                 return f"{name} is {value:g}, not above zero"
         if self.name == "Uniform" and self.args[0] >= self.args[1]:

@@ -38,6 +38,10 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
     """
     if "\0" in str(path):
         raise one(FileError, repr(str(path)), "a file name cannot contain a zero byte", "choose another name")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise one(FileError, str(path), "a file name cannot contain half a character", "choose another name") from None
     target = Path(os.path.realpath(path))  # unlike Path.resolve, leaves a circle of links to the checks below
     restore(target)
     _check_target(target, str(path), force=force)

@@ -20,6 +20,7 @@ To report a new kind of bad input, append a Problem in the module that already l
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
     clusters,
@@ -44,6 +45,7 @@ from bayesimpute.plan.plan import Plan
 __all__ = ["check", "plan_clusters", "require"]
 
 
+@typed
 def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
     """Every problem of a plan with a data set, errors and warnings.
 

@@ -68,7 +68,7 @@ def alone(read: Read) -> list[Problem]:
         group_names(estimand.by, estimand.variable, f"{path}.by", notes)
         _choices(estimand, path, notes)
         _settings(estimand, path, notes)
-        if estimand.compare == "mar" and not selects(read) and not any(r.broken_family for r in read.conditionals):
+        if _is(estimand.compare, "mar") and not selects(read) and not any(r.broken_family for r in read.conditionals):
             finding = 'compare = "mar" has nothing to compare with: no family of the plan is a selection family'
             notes.add(f"{path}.compare", finding, "leave compare out: these imputations are MAR already")
     names = Counter(str(e.name) for e in read.plan.estimands if isinstance(e, Estimand))
@@ -119,7 +119,7 @@ def number_of(value: Any) -> float | None:
 
 def group_names(by: Any, variable: Any, path: str, notes: Notes) -> None:
     """Whether groups are different names, none of them that of the variable."""
-    if not isinstance(by, tuple) or not all(isinstance(name, str) for name in by):
+    if not isinstance(by, tuple) or not all(isinstance(name, str) and name.strip() for name in by):
         notes.add(path, f"{by!r} is not a list of names", 'write by = ["region", "sex"]')
         return
     for name in dict.fromkeys(n for n in by if by.count(n) > 1):
@@ -127,6 +127,10 @@ def group_names(by: Any, variable: Any, path: str, notes: Notes) -> None:
     if variable in by:
         finding = f'"{variable}" is the variable itself: it is the same in all rows of a group'
         notes.add(path, finding, "group by another variable")
+
+
+def _is(given: Any, text: str) -> bool:
+    return isinstance(given, str) and given == text
 
 
 def _choices(estimand: Estimand, path: str, notes: Notes) -> None:
@@ -150,7 +154,7 @@ def _settings(estimand: Estimand, path: str, notes: Notes) -> None:
 def is_probability(given: Any, path: str, notes: Notes) -> bool:
     """Whether it is a number between 0 and 1; otherwise it is a problem."""
     number = isinstance(given, int | float | np.number) and not isinstance(given, bool)
-    if number and 0 < float(given) < 1:
+    if number and 0 < given < 1:
         return True
     notes.add(path, f"{given!r} is not a number between 0 and 1", "0.5 is the median")
     return False
@@ -194,7 +198,7 @@ class Held:
                 finding = f'"{value}" is not a number, and the derived variable "{name}" has no labels'
                 self.notes.add(path, finding, "give the number whose proportion is wanted")
             return
-        if estimand.statistic != "proportion" or column.kind not in _kinds("proportion"):
+        if not _is(estimand.statistic, "proportion") or column.kind not in _kinds("proportion"):
             return
         if value is None and Binary.accepts(column):
             return

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
+from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, is_text
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking.uses import Use, expression_use, formula_use, side_use
 from bayesimpute.families import FAMILIES, Family, options
@@ -104,7 +104,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
         elif definition is not None:
             derived[definition.name] = definition
     analyses = {a.name: f for a in plan.analyses if (f := _analysis(a, notes)) is not None}
-    for name in _twice(str(a.name) for a in plan.analyses):
+    for name in _twice(str(a.name) for a in plan.analyses if isinstance(a, Analysis)):
         notes.add(f"analysis[{name}]", f'two analyses are called "{name}"', "give each its own name")
     distinct = {r.target: r for r in reversed(readings)}
     kept = tuple(reversed(distinct.values()))
@@ -195,7 +195,7 @@ def _family(family: Any, path: str, notes: Notes) -> Family | None:
     if isinstance(family, Family):
         _options(family, path, notes)
         return family
-    if family == "auto":
+    if isinstance(family, str) and family == "auto":
         return None
     if isinstance(family, str) and family in FAMILIES:
         return FAMILIES[family]()
@@ -300,6 +300,9 @@ def _derived(derived: Derived, notes: Notes) -> Definition | None:
         return None
     if "`" in name or "\n" in name:
         notes.add(f"{path}.name", f"{name!r} cannot be written in a formula", "use letters, digits and _")
+    if not is_text(name):
+        notes.add(f"{path}.name", f"{name!r} holds half a character, which no file can store", "use letters and digits")
+        return None
     path = f"{path}.expression"
     try:
         expression = parse_expression(derived.expression, path)
@@ -316,7 +319,8 @@ def _analysis(analysis: Analysis, notes: Notes) -> Formula | None:
         notes.add("analysis", f"{analysis!r} is not an Analysis", 'write Analysis(name="main", formula="y ~ x")')
         return None
     path = f"analysis[{analysis.name}]"
-    notes.text(f"{path}.name", analysis.name)
+    if not notes.text(f"{path}.name", analysis.name):
+        return None
     try:
         formula = parse(analysis.formula, response="required", path=f"{path}.formula")
     except FormulaError as error:

@@ -11,6 +11,8 @@ from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 
 COUNTS = ("m", "chains", "warmup", "sweeps")
+MOST = 1_000_000
+"""Of anything that is counted: what is larger is a slip, and would end in no time that anybody has."""
 
 
 def run_problems(plan: Plan) -> list[Problem]:
@@ -21,9 +23,11 @@ def run_problems(plan: Plan) -> list[Problem]:
         return notes.problems
     for name in COUNTS:
         if not whole(getattr(run, name)):
-            notes.add(f"run.{name}", _not_whole(getattr(run, name)), "give a whole number, at least 1")
+            notes.add(
+                f"run.{name}", _not_whole(getattr(run, name)), f"give a whole number, at least 1 and at most {MOST:,}"
+            )
     if not (isinstance(run.steps, str) and run.steps == "auto") and not whole(run.steps):
-        notes.add("run.steps", _not_whole(run.steps), 'give "auto" or a whole number, at least 1')
+        notes.add("run.steps", _not_whole(run.steps), f'give "auto" or a whole number, at least 1 and at most {MOST:,}')
     if all(whole(getattr(run, name)) for name in COUNTS) and run.thin < 1:
         least = -(-run.m // run.chains)
         finding = f"{run.sweeps} sweeps cannot hold m = {run.m} imputations of {run.chains} chains"
@@ -34,14 +38,14 @@ def run_problems(plan: Plan) -> list[Problem]:
 
 
 def whole(value: Any) -> bool:
-    """Whether a value is a whole number from 1."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
+    """Whether a value is a whole number from 1 that somebody may mean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= int(value) <= MOST
 
 
 def _not_whole(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return f"{value!r} is not a whole number"
-    return f"it is {value}"
+    return f"it is {value}" if value < MOST else f"it is more than {MOST:,}"
 
 
 def _sampler(sampler: Any, notes: Notes) -> None:

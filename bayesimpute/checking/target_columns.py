@@ -8,7 +8,7 @@ from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
-from bayesimpute.data.columns import Column
+from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
@@ -25,6 +25,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     """What is wrong with the columns that a plan imputes or imputes from."""
     notes = Notes()
     _nothing_to_do(read, data, notes)
+    _sizes(read, data, notes)
     for reading in read.conditionals:
         if reading.target in data.columns:
             _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
@@ -38,6 +39,14 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         _kinds(definition.use, data, notes)
         _unimputed(definition.use, definition.name, definition.use.values, read, data, notes)
     return notes.problems
+
+
+def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
+    used = {r.target for r in read.conditionals}.union(*(use.values for use in read.uses))
+    for name in data.columns:
+        finding = unwieldy(data.columns[name]) if name in used else None
+        if finding is not None:
+            notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:

@@ -49,6 +49,13 @@ def parts(frame: pd.DataFrame, key: str) -> tuple[str, ...]:
     return (key,) if key in frame.columns else tuple(str(key).split(":"))
 
 
+def no_names(frame: pd.DataFrame, name: str) -> str | None:
+    """What is wrong with a column whose values cannot tell clusters apart: lists and the like."""
+    values = cast(pd.Series, frame[name])
+    odd = next((v for v in values if not pd.api.types.is_hashable(v)), None) if values.dtype == object else None
+    return None if odd is None else f"it holds values of type {type(odd).__name__}, which cannot name a cluster"
+
+
 def key_of(frame: pd.DataFrame, names: tuple[str, ...]) -> Key:
     """The clusters of some columns together; none has a missing value."""
     codes, labels = _factorize(frame, names[0])

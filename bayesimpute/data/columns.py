@@ -20,6 +20,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+LARGEST = 1e100
+"""Beyond this, and below its inverse, sums of squares overflow or vanish."""
+
 Kind = Literal["number", "yes/no", "category", "date", "mixed"]
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
@@ -95,6 +98,16 @@ class Column:
         # With its dtype: pandas would make text of an object array of texts.
         series = pd.Series(array, dtype=array.dtype, name=self.name)
         return series if index is None else series.set_axis(index)
+
+
+def unwieldy(column: Column) -> str | None:
+    """What is wrong with numbers whose squares a computer cannot hold."""
+    if column.kind != "number" or column.missing.all():
+        return None
+    largest = float(np.nanmax(np.abs(column.values)))
+    if largest == 0 or 1 / LARGEST < largest < LARGEST:
+        return None
+    return f'"{column.name}" has values of the size {largest:.0e}, whose squares no computer holds'
 
 
 def encode(series: pd.Series, name: str, *, copy: bool = True) -> Column:

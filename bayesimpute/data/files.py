@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, InputError, did_you_mean, one
 from bayesimpute.base.saving import is_file, is_folder, reason
 from bayesimpute.data.readers import read_file
 
 
+@typed
 def read_data(path_or_name: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a data file, or load a public data set by its name.
 

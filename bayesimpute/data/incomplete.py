@@ -16,9 +16,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import DataError, Problem, did_you_mean, one
+from bayesimpute.base.arguments import typed
+from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
 from bayesimpute.base.phrases import first_row
-from bayesimpute.data.cluster_keys import Key, key_of, parts
+from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
 Pattern = Literal["complete", "sporadic", "systematic", "both"]
@@ -59,6 +60,7 @@ class Variable:
     icc: float | None
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Incomplete:
     """Incomplete multilevel data; made by :meth:`from_frame`.
@@ -110,7 +112,8 @@ class Incomplete:
         if problems:
             raise DataError(problems)
         keys = {key: key_of(frame, parts(frame, key)) for key in clusters}
-        variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # the check tells of numbers of such a size
+            variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
         return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
 
     @property
@@ -253,6 +256,9 @@ def _require_frame(frame: pd.DataFrame) -> None:
     for name in dict.fromkeys(name for name in frame.columns if not isinstance(name, str)):
         remedy = "rename the columns: frame.columns = frame.columns.map(str)"
         problems.append(Problem(path="data", finding=f"the column name {name!r} is not a text", remedy=remedy))
+    for name in (name for name in frame.columns if isinstance(name, str) and not is_text(name)):
+        finding = f"the column name {name!r} holds half a character (a surrogate), which no file can store"
+        problems.append(Problem(path="data", finding=finding, remedy="rename the column"))
     for name in frame.columns[frame.columns.duplicated()].unique():
         finding = f'{int((frame.columns == name).sum())} columns are called "{name}"'
         problems.append(Problem(path="data", finding=finding, remedy="give every column a name of its own"))
@@ -283,6 +289,8 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
             finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
             remedy = "leave these rows out, or give them a cluster"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+        elif (found := no_names(frame, name)) is not None:
+            problems.append(Problem(path=f"data[{name}]", finding=found, remedy="give each cluster a number or a text"))
     return problems
 
 

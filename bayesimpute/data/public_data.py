@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, did_you_mean, one
 from bayesimpute.base.saving import first_line
 from bayesimpute.data.readers import parse_csv, read_file
@@ -182,6 +183,7 @@ DATASETS: Mapping[str, Dataset] = {
 }
 
 
+@typed
 def load_dataset(name: str) -> pd.DataFrame:
     """A public data set, from ``BAYESIMPUTE_DATA`` if that is set, else from its source through a cache.
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
 
 MECHANISMS = ("mar", "mnar", "none")
@@ -59,6 +60,10 @@ HIV_TRUTH: Mapping[str, float] = {
 }
 
 
+MOST = 100_000_000
+"""Of people, clusters and seeds."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Simulated:
     """Data made incomplete on purpose, with what they were made from.
@@ -91,6 +96,7 @@ class Way:
     chance: np.ndarray
 
 
+@typed
 def simulate_school(
     seed: int,
     *,
@@ -170,6 +176,7 @@ def ways(complete: pd.DataFrame, mechanism: str, *, texp_missing: bool) -> list[
     return [*found, Way(column="texp", share=0.05, chance=np.ones(len(complete)))] if texp_missing else found
 
 
+@typed
 def simulate_hiv_survey(
     seed: int, *, n: int = 4000, regions: int = 9, interviewers: int = 60, rho: float = -0.6
 ) -> Simulated:
@@ -304,9 +311,9 @@ def _logistic(x: np.ndarray) -> np.ndarray:
 def _not_whole(**arguments: tuple[object, int]) -> list[Problem]:
     """The arguments, given as (value, least), that are not whole numbers of at least so much."""
     return [
-        Problem(path=name, finding=f"{value!r} is not a whole number of at least {least}", remedy="give one")
+        Problem(path=name, finding=f"it is not a whole number from {least} to {MOST:,}", remedy="give one")
         for name, (value, least) in arguments.items()
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= MOST
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, one
 from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
 
@@ -30,6 +31,7 @@ _se with _n
 SPSS_RESERVED = "ALL AND BY EQ GE GT LE LT NE NOT OR TO WITH"
 
 
+@typed
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write `frame` to a .csv, .parquet, .dta or .sav file; the row index is not written.
 

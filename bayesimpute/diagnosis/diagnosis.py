@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import Outcome
 from bayesimpute.base.tables import records
 from bayesimpute.designs.design import SYSTEMATIC
@@ -40,6 +41,7 @@ ESTIMATES = "Estimates of the analyses (within ± 2 autocorrelation_se is chance
 EMPTY_CLUSTERS = "Clusters without any observed value, systematically missing with probability"
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Diagnosis:
     """What the chains look like, and the verdict.
@@ -132,6 +134,7 @@ class Diagnosis:
         return "\n".join(parts)
 
 
+@typed
 def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnosis:
     """Judge the chains of a run; a run that was stopped is judged by the sweeps that all its chains have made.
 

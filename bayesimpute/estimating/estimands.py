@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
 from bayesimpute.base.tables import short, shown
 from bayesimpute.checking import estimand_problems as checks
@@ -33,6 +34,7 @@ from bayesimpute.result.result import Result, require_run
 __all__ = ["Estimates", "estimate", "without_selection"]
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Estimates:
     """Pooled estimates of some estimands, by group and version.
@@ -80,6 +82,7 @@ class Estimates:
         return "\n".join([self.title, table, *self.messages])
 
 
+@typed
 @takes(Estimand)
 def estimate(
     imputed: Result,

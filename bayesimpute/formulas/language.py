@@ -188,9 +188,18 @@ def _parse(source: str, response: str, path: str) -> Formula:
     side = _Side(usage)
     side.read(right, adding=True)
     common, groups = side.common(), _groups(side.bars, usage)
+    _intercept((*common, *(term for group in groups for term in group.trees)), usage)
     if usage.problems:
         raise FormulaError(usage.problems)
     return Formula.of(source, target, common, groups, tuple(side.offsets))
+
+
+def _intercept(terms: Iterable[Term], usage: Usage) -> None:
+    """A column of this name would be a second coefficient of the same name."""
+    if any(isinstance(atom, Name) and term_name((atom,)) == "Intercept" for term in terms for atom in term):
+        usage.add(
+            '"Intercept" is what the constant of a model is called', "rename the column, or write 1 if you mean it"
+        )
 
 
 def usage_of(terms: Iterable[Term]) -> Usage:

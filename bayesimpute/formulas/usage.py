@@ -129,6 +129,8 @@ class Usage:
             self.add(
                 f"{_text(node)}: {_text(setting)} is not a plain value", "write out a number, a text, True or False"
             )
+        elif node.function == "poly" and isinstance(bare, Number) and not (bare is setting and _is_degree(bare.value)):
+            self.add(f"{_text(node)}: {_text(setting)} is not a degree", "use a whole number from 1")
         elif node.function in ("bs", "poly", "round") and isinstance(bare, Number) and isinstance(bare.value, int):
             bound = any(key.endswith("_bound") and value is setting for key, value in node.keywords)
             if bare.value > LARGEST_SETTING and not bound:
@@ -208,6 +210,10 @@ def key_names(node: Node) -> tuple[str, ...] | None:
 def mean_key(node: Node) -> tuple[str, ...] | None:
     """The columns of the key of a ``cluster_mean``, which may also be a text, ``"school:class"``: the normal form."""
     return tuple(node.value.split(":")) if isinstance(node, Text) else key_names(node)
+
+
+def _is_degree(value: float) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def _settings(node: Call, function: Function) -> Iterable[Node]:

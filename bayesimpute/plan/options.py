@@ -173,9 +173,14 @@ def types_of(cls: type) -> dict[str, frozenset[Any]]:
     return found
 
 
+def _kinds(hint: Any) -> set[Any]:
+    return {getattr(part, "__origin__", part) for part in (hint, *get_args(hint))}
+
+
 def takes[F: Callable[..., Any]](cls: type) -> Callable[[F], F]:
     """Let the ``**options`` of a function be the settings of a class: its signature shows them, others are refused."""
     hints = get_type_hints(cls)
+    hints = {name: hint | str if tuple in _kinds(hint) else hint for name, hint in hints.items()}  # a text is one
     more = [
         Parameter(f.name, Parameter.KEYWORD_ONLY, default=None, annotation=hints[f.name] | None) for f in settings(cls)
     ]

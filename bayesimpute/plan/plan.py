@@ -6,10 +6,11 @@ Nothing is built here and nothing about the data is known; :mod:`bayesimpute.che
 To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
@@ -60,10 +61,9 @@ class Plan:
             object.__setattr__(self, name, tuple(given))
 
     @classmethod
-    def of(cls, formulas: "str | Conditional | Sequence[str | Conditional]", **options: Any) -> "Plan":
+    @typed
+    def of(cls, formulas: str | Conditional | Iterable[str | Conditional], **options: Any) -> "Plan":
         """A plan from formulas and conditionals; options are the other fields."""
-        if not isinstance(formulas, str | Conditional | Iterable):
-            raise one(PlanError, "plan", f"{formulas!r} is not a list of formulas", 'write ["y ~ x + (1 | g)"]')
         items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
         made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
         return cls(conditionals=made, **options)
@@ -78,6 +78,7 @@ class Plan:
         section = "substantive" if any(model is s for s in self.substantive) else "conditional"
         return f"{section}[{getattr(model, 'target', '?')}]"
 
+    @typed
     def with_models(self, change: Callable[[Conditional], Conditional]) -> "Plan":
         """The same plan with every model changed."""
         return replace(
@@ -87,6 +88,7 @@ class Plan:
         )
 
     @classmethod
+    @typed
     def from_toml(cls, text: str) -> "Plan":
         """Read a TOML document.
 

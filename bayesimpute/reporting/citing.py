@@ -4,6 +4,7 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.families import Binary, Family
 from bayesimpute.reporting.publications import REFERENCES
 from bayesimpute.samplers import SAMPLERS
@@ -19,6 +20,7 @@ CHOSEN = "sampler "
 """How the events of a run begin that name one."""
 
 
+@typed
 def cite(imputed: "Result | None" = None) -> str:
     """What to cite, as BibTeX: the software, and the methods of a run.
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, InputError, PlanError, one
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -26,6 +27,7 @@ from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
 
+@typed
 class Result:
     """Completed datasets and the chains that they came from.
 
@@ -153,7 +155,8 @@ class Result:
         DataError
             If the data have a column ``.imp`` or ``.id``.
         """
-        taken = [f'"{name}"' for name in (".imp", ".id") if name in self.incomplete.frame]
+        columns = {*self.incomplete.frame, *(derived.name for derived in self.plan.derived)}
+        taken = [f'"{name}"' for name in (".imp", ".id") if name in columns]
         if taken:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
@@ -250,7 +253,23 @@ def _checked(tree: xr.DataTree, path: str | os.PathLike[str]) -> xr.DataTree:
     version = tree.attrs.get("format")
     if version is None or "plan" not in tree.attrs:
         raise one(FileError, str(path), "it is not a saved imputation", "give a file that bayesimpute wrote")
+    if not isinstance(version, int | np.integer) or not _sane(tree.attrs.get("schedule")):
+        raise damaged(path)
     if version != FORMAT:
         finding = f"it has format {version}, this version of bayesimpute reads {FORMAT}"
         raise one(FileError, str(path), finding, "use the version that wrote it, or make the file again")
     return tree
+
+
+def _sane(schedule: object) -> bool:
+    """Whether a schedule can be read, and its numbers are such as a run may have."""
+    try:
+        return isinstance(json.loads(str(schedule), parse_int=_count, parse_float=_count), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _count(text: str) -> int:
+    if len(text) > 7 or not text.isdigit():
+        raise ValueError(text)
+    return int(text)

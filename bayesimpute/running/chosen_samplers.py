@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
@@ -12,6 +13,7 @@ from bayesimpute.running.kernel import Described
 from bayesimpute.samplers import why
 
 
+@typed
 def sampling(plan: Plan | Sequence[str | Conditional], data: pd.DataFrame | Incomplete) -> pd.DataFrame:
     """What ``sampler = "auto"``, or the plan's own choice, comes to on some data.
 

@@ -123,7 +123,7 @@ def whole(name: str, value: Any, least: int, why: str) -> None:
         raise one(PlanError, name, f"{value!r} is not a whole number of at least {least}", why)
 
 
-_WHY_DEAD = ' (was memory short? a script that uses workers must start with if __name__ == "__main__":)'
+_WHY_DEAD = " (was memory short?)"
 
 
 def _advance(record: Record, hands: Crew, bar: "Progress", interrupted: Callable[[], None]) -> Iterator[Record]:

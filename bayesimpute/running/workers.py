@@ -8,13 +8,13 @@ the job once, when they start, and describe and compile it themselves. Who does 
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.interrupts import aside
+from bayesimpute.base.processes import processes
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, in_threads, run_leg
 from bayesimpute.running.records import Leg
@@ -98,16 +98,8 @@ def _threads(workers: int, job: Job) -> Iterator[Crew]:
 
 @contextmanager
 def _processes(workers: int, job: Job) -> Iterator[Crew]:
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job,))
-    try:
+    with processes(workers, _start, (job,)) as pool:
         yield Crew(submit=lambda schedule, *leg: pool.submit(_run, schedule, *leg))
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _start(job: Job) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
@@ -99,6 +100,7 @@ class TargetIdentification:
         return "\n".join(parts)
 
 
+@typed
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Identification:
     """Whether the selection models of a run are identified, target by target.
@@ -131,6 +133,7 @@ class Identification:
         return "\n\n".join(map(str, self.targets))
 
 
+@typed
 def identification(
     imputed: Result,
     *,

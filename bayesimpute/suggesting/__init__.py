@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
@@ -39,6 +40,7 @@ SHOWN = 5
 """Columns that could help, named when none was asked for."""
 
 
+@typed
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
     """A suggested plan.
@@ -58,6 +60,7 @@ class Suggestion:
         return self.toml
 
 
+@typed
 def suggest(
     analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis]",
     data: pd.DataFrame | Incomplete,

@@ -388,7 +388,6 @@ DATA_ERRORS: dict[str, tuple[pd.DataFrame, Plan, str, str, str]] = {
     "infinite": (_with(a=np.inf), plan(), "data[a]", "infinite", "numbers"),
     "duplicate names": (pd.concat([FRAME, FRAME[["a"]]], axis=1), plan(), "data", 'called "a"', "name of its own"),
     "names not texts": (FRAME.rename(columns={"a": 5}), plan(), "data", "column name 5 is not a text", "rename"),
-    "not a frame": ([1, 2], plan(), "data", "list is not a data frame", "pandas"),  # type: ignore[dict-item]
     "derived category": (
         _with(s=_gaps(FRAME["s"])),
         derived(("s", "a > 0")),

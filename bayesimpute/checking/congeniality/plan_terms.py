@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, InputError
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Formula, parse, parse_expression
@@ -21,6 +22,7 @@ DEEPEST, LARGEST = 20, 1000
 """Derived variables are followed so far, and to calculations of so many pieces."""
 
 
+@typed
 @dataclass(frozen=True, kw_only=True)
 class Ignored:
     """A term of an analysis that the imputations of a variable do not know.
