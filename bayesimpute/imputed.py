@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bayesimpute.pooling import Analyses, Pooled
 
 
-@typed
+@typed_after
 @takes(Run)
 def impute(
     data: pd.DataFrame | Incomplete,
@@ -123,7 +123,7 @@ def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
     return replace(plan, substantive=(*plan.substantive, *more))
 
 
-@typed
+@typed_after
 def resume(
     path: str | os.PathLike[str],
     *,
@@ -164,6 +164,7 @@ class MultiplyImputed(Result):
         As :mod:`bayesimpute.result.schema` describes it.
     """
 
+    @typed_after
     def extend(self, sweeps: int, **options: Any) -> "MultiplyImputed":
         """Run on: all sweeps so far count as warm-up, and the m datasets are taken anew.
 
@@ -176,6 +177,7 @@ class MultiplyImputed(Result):
         """
         return MultiplyImputed.over(run.extend(self, sweeps, **options))
 
+    @typed_after
     def add(self, m: int, **options: Any) -> "MultiplyImputed":
         """Run on with the same thinning for m datasets more; the earlier ones stay as they are.
 
@@ -188,6 +190,7 @@ class MultiplyImputed(Result):
         """
         return MultiplyImputed.over(run.add(self, m, **options))
 
+    @typed_after
     def transform(self, data: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> "MultiplyImputed":
         """Impute new rows with the draws of this run: prediction sets, later waves; nothing is learnt anew.
 

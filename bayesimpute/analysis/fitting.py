@@ -16,7 +16,7 @@ from bayesimpute.analysis.generalised_estimates import fit_generalised_mixed
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
 from bayesimpute.base.phrases import numbered
 from bayesimpute.base.processes import processes
@@ -46,7 +46,7 @@ def told(failures: Sequence[Failure]) -> str:
     return "\n".join(f"{numbered('dataset', ks)}: {message}" for message, ks in where.items())
 
 
-@typed
+@typed_after
 def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
     """Fit a model to one dataset; rows with missing values in its variables are left out (complete cases).
 
@@ -121,7 +121,7 @@ def arrays(model: Model, frame: pd.DataFrame) -> Problem:
     return problem(model.formula, frame, outcome=fitter.outcome, intercept=fitter.intercept, keys=model.keys)
 
 
-@typed
+@typed_after
 def analyse(
     frames: Iterable[pd.DataFrame], formula_or_function: str | Callable[..., Any], **options: Any
 ) -> list[Estimate]:

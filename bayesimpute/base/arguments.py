@@ -17,7 +17,7 @@ from reprlib import Repr
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from bayesimpute.base.errors import InputError, Problem
+from bayesimpute.base.errors import BayesimputeError, InputError, Problem
 
 _SHOWN = Repr(maxstring=60, maxlong=40, maxother=60)
 _NOUNS = {
@@ -53,42 +53,86 @@ _EXAMPLES = {
 
 def typed[T](thing: T) -> T:
     """Let a function, or the constructor and the public methods of a class, refuse arguments of wrong types."""
+    return _all_gated(thing, _gated)
+
+
+def typed_after[T](thing: T) -> T:
+    """The same where a function has checks of its own, which say more: they come first.
+
+    What it raises beside the package's own errors is told by the arguments of wrong types, if there are any.
+    """
+    return _all_gated(thing, _explained)
+
+
+def _all_gated(thing: Any, gate: Callable[[Callable[..., Any]], Any]) -> Any:
     if not isinstance(thing, type):
-        return _gated(thing)  # type: ignore[arg-type]
+        return gate(thing)
     for name, member in list(vars(thing).items()):
         if name.startswith("_") and name != "__init__":
             continue
         if isinstance(member, classmethod | staticmethod):
-            setattr(thing, name, type(member)(_gated(member.__func__)))
+            setattr(thing, name, type(member)(gate(member.__func__)))
         elif callable(member) and not isinstance(member, type):
-            setattr(thing, name, _gated(member))
+            setattr(thing, name, gate(member))
     return thing
 
 
 def _gated(function: Callable[..., Any]) -> Any:
+    if hasattr(function, "misfits"):
+        return function
+    find = _misfits(function)
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        if problems := find(*arguments, **named):
+            raise InputError(problems)
+        return function(*arguments, **named)
+
+    checked.misfits = find  # pyright: ignore[reportAttributeAccessIssue]
+    return checked
+
+
+def _explained(function: Callable[..., Any]) -> Any:
+    if hasattr(function, "misfits"):
+        return function
+    find = _misfits(function)
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except (BayesimputeError, OSError):
+            raise
+        except Exception as error:
+            if problems := find(*arguments, **named):
+                raise InputError(problems) from error
+            raise
+
+    checked.misfits = find  # pyright: ignore[reportAttributeAccessIssue]
+    return checked
+
+
+def _misfits(function: Callable[..., Any]) -> Callable[..., list[Problem]]:
+    """Of the arguments of a call to what is wrong with their types."""
     wanted = signature(function)
 
     @cache
     def hints() -> dict[str, Any]:
         return {p.name: _evaluated(p.annotation, function) for p in wanted.parameters.values()}
 
-    @wraps(function)
-    def checked(*arguments: Any, **named: Any) -> Any:
+    def find(*arguments: Any, **named: Any) -> list[Problem]:
         try:
             given = wanted.bind(*arguments, **named).arguments
         except TypeError:  # too many, too few or unknown ones: Python's own words
-            return function(*arguments, **named)
-        problems = [
+            return []
+        return [
             found
             for name, value in given.items()
             for path, each in _each(wanted.parameters[name], value)
             for found in misfits({path: each}, {path: hints()[name]}, {path: wanted.parameters[name].default})
         ]
-        if problems:
-            raise InputError(problems)
-        return function(*arguments, **named)
 
-    return checked
+    return find
 
 
 def _each(parameter: Parameter, value: Any) -> Iterator[tuple[str, Any]]:

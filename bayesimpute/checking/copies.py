@@ -59,8 +59,13 @@ def correlation(column: Column, y: np.ndarray) -> float:
         return 0.0
     x = column.values[known]
     columns = [x] if column.kind != "category" else [(x == code).astype(float) for code in np.unique(x)]
-    found = [abs(float(np.corrcoef(c, y[known])[0, 1])) for c in columns if np.ptp(c) > 0]
+    found = [abs(float(np.corrcoef(_small(c), _small(y[known]))[0, 1])) for c in columns if np.ptp(c) > 0]
     return max(found, default=0.0)
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """The same in other units, whose squares are numbers."""
+    return values / np.abs(values).max()
 
 
 def follows(column: Column, y: np.ndarray) -> bool:

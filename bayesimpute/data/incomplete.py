@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
 from bayesimpute.base.phrases import first_row
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
@@ -60,7 +60,7 @@ class Variable:
     icc: float | None
 
 
-@typed
+@typed_after
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Incomplete:
     """Incomplete multilevel data; made by :meth:`from_frame`.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
 
 MECHANISMS = ("mar", "mnar", "none")
@@ -96,7 +96,7 @@ class Way:
     chance: np.ndarray
 
 
-@typed
+@typed_after
 def simulate_school(
     seed: int,
     *,
@@ -176,7 +176,7 @@ def ways(complete: pd.DataFrame, mechanism: str, *, texp_missing: bool) -> list[
     return [*found, Way(column="texp", share=0.05, chance=np.ones(len(complete)))] if texp_missing else found
 
 
-@typed
+@typed_after
 def simulate_hiv_survey(
     seed: int, *, n: int = 4000, regions: int = 9, interviewers: int = 60, rho: float = -0.6
 ) -> Simulated:

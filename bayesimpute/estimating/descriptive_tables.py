@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.tables import short, shown
 from bayesimpute.estimating.correlation import CORRELATION
 from bayesimpute.estimating.cross_table import CROSS_TABLE, CrossTable
@@ -23,7 +23,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 COUNTS = ("n_observed", "n_missing")
 
 
-@typed
+@typed_after
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Descriptives:
     """Tables that describe the completed variables, pooled over the datasets.
@@ -105,7 +105,7 @@ TABLES: dict[str, Statistic | CrossTable] = {f.name: f.metadata["of"] for f in f
 """The statistics by the names of their tables, in the order of these."""
 
 
-@typed
+@typed_after
 def descriptives(
     imputed: Result,
     variables: str | Sequence[str] | None = None,

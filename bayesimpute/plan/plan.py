@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
@@ -61,7 +61,7 @@ class Plan:
             object.__setattr__(self, name, tuple(given))
 
     @classmethod
-    @typed
+    @typed_after
     def of(cls, formulas: str | Conditional | Iterable[str | Conditional], **options: Any) -> "Plan":
         """A plan from formulas and conditionals; options are the other fields."""
         items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
@@ -88,7 +88,7 @@ class Plan:
         )
 
     @classmethod
-    @typed
+    @typed_after
     def from_toml(cls, text: str) -> "Plan":
         """Read a TOML document.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
 from bayesimpute.plotting.figures import house_style, new_figure
 from bayesimpute.plotting.plots import CHAIN_COLOURS
@@ -28,7 +28,7 @@ GAP = 0.8
 """Between two terms, in analyses."""
 
 
-@typed
+@typed_after
 def plot_forest(compared: Comparison | Mapping[str, Analysed], *, terms: Sequence[str] | None = None) -> "Figure":
     """Draw estimates with their intervals.
 

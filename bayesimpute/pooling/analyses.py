@@ -10,7 +10,7 @@ from bayesimpute.analysis import Failure, Model, fits, told
 from bayesimpute.analysis.derived_quantities import derive
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.fitters import model_of
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.pooling.joint_tests import PooledTest
 from bayesimpute.pooling.labelled import Pooled, pool
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bayesimpute.pooling.mixture import Mixture
 
 
-@typed
+@typed_after
 @dataclass(frozen=True, eq=False)
 class Analyses:
     """One analysis of every completed dataset of a run, for pooling and for

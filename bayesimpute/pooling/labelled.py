@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.analysis.estimates import Estimate, VarianceComponent
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
 from bayesimpute.base.phrases import numbered
@@ -29,7 +29,7 @@ INTERVAL = ("estimate", "median", "conf_low", "conf_high", "method")
 JSON_COLUMNS = ("term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "riv", "fmi")
 
 
-@typed
+@typed_after
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pooled:
     """Pooled estimates of one analysis, with labels.
@@ -175,7 +175,7 @@ class Pooled:
         return "\n".join([*parts, self.df_note, self.m_note, *self.messages])
 
 
-@typed
+@typed_after
 def pool(estimates: Sequence[Estimate], *, conf_level: float = 0.95, dfcom: float | None = None) -> Pooled:
     """Pool the fits of one analysis to m completed datasets.
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.analysis.estimates import Estimate
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
 from bayesimpute.base.paper_tables import Block, html, latex, number
 from bayesimpute.base.tables import records
@@ -27,7 +27,7 @@ FIGURES = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
 LEVEL = 0.95
 
 
-@typed
+@typed_after
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
     """Several analyses of the same terms.
@@ -108,7 +108,7 @@ class Comparison:
         return [about, *self.messages]
 
 
-@typed
+@typed_after
 def compare(
     analyses: Mapping[str, Analysed] | None = None,
     /,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import BayesimputeError
 from bayesimpute.base.tables import events
 from bayesimpute.diagnosis.diagnosis import diagnose
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bayesimpute.result.result import Result
 
 
-@typed
+@typed_after
 def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | None = None) -> str:
     """Describe what was missing, how it was imputed, and how the analyses were pooled, as a methods section does.
 

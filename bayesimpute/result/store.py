@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -34,6 +35,8 @@ from bayesimpute.running.records import Record
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
+DEEPEST, WIDEST = 20, 2**20
+"""Groups within groups, and bytes of one value, that a file may have."""
 STACKS = ("cells", "before")
 """Variables of imputed cells: an imputation's part of them never changes once it is there."""
 
@@ -86,6 +89,7 @@ def _not_there(path: Path) -> InputError:
 def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
     if not file_is_whole(place):
         raise damaged(path)
+    _open_once(place)
     with xr.open_datatree(place, engine="h5netcdf") as tree:
         return tree.load()
 
@@ -269,3 +273,29 @@ def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None
         os.link(source, place)
     except OSError:  # this file system has none, or not so many of one file
         shutil.copyfile(source, place)
+
+
+def _open_once(path: Path) -> None:
+    """Fail on groups and links that would lead a reader in circles or out of the file, and on absurd values."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        _walk(file, set())
+
+
+def _walk(group: Any, above: set[int]) -> None:
+    """Fail on what would lead a reader in circles or out of the file, and on values of an absurd size."""
+    import h5py
+    from h5py import h5o
+
+    here = h5o.get_info(group.id).addr
+    if here in above or len(above) > DEEPEST:
+        raise ValueError("its groups go in a circle")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError("it has links")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            _walk(item, {*above, here})
+        elif isinstance(item, h5py.Dataset) and item.dtype.itemsize > WIDEST:
+            raise ValueError("it has values of an absurd size")

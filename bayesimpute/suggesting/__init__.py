@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
@@ -60,7 +60,7 @@ class Suggestion:
         return self.toml
 
 
-@typed
+@typed_after
 def suggest(
     analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis]",
     data: pd.DataFrame | Incomplete,

@@ -12,6 +12,9 @@ NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
 WARNINGS = {
     "hiv_heckman": ["estimand[weighted prevalence].weights"],  # as the file explains
     "hiv_mar": ["estimand[weighted prevalence].weights"],
+    # gender is missing only where the assessment has one of its values: missing at random, and nothing was filled in
+    "popularity_compatible": ["conditional[assessment_ij].formulas.mu"],
+    "popularity_tutorial": ["conditional[gender_ij].formulas.mu"],
 }
 """The places of the warnings that a plan is meant to have."""
 

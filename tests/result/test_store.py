@@ -21,6 +21,7 @@ from bayesimpute import FileError, MultiplyImputed
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.result.store import Checkpoint
 from bayesimpute.running import fcs
+from bayesimpute.running.far_values import noted
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, run_leg
@@ -194,7 +195,7 @@ def kill_at(n: int, patch: pytest.MonkeyPatch) -> list[str]:
 def three() -> list[Record]:
     """Three that are written one after the other, and the end."""
     records = list(growing())
-    return [*records[:3], records[-1]]
+    return [*records[:3], noted(records[-1])]
 
 
 @pytest.fixture(scope="module")

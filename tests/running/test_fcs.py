@@ -89,8 +89,8 @@ def test_linear_algebra_has_one_thread_while_any_leg_is_under_way() -> None:
         with threadpool_limits(2):  # whatever the suite itself runs with
             before = widths()
             assert max(before) == 2
-            with legs._one_thread():
-                with legs._one_thread():
+            with legs.one_thread():
+                with legs.one_thread():
                     assert widths() == {1}
                 assert widths() == {1}
             assert widths() == before

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.checking.congeniality.covariates import covariate
 from bayesimpute.checking.congeniality.outcomes import outcome
@@ -35,7 +35,7 @@ from bayesimpute.plan.plan import Plan
 __all__ = ["Ignored", "congenial", "of_plan"]
 
 
-@typed
+@typed_after
 def congenial(
     plan: Plan, analysis: str | Analysis | Conditional, data: pd.DataFrame | Incomplete | None = None
 ) -> list[Ignored]:
