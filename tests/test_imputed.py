@@ -223,7 +223,7 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         ("part", "damaged"),
         ("older", "it has format 1, this version of bayesimpute reads 3; use the version that wrote it"),
         ("newer", "it has format 99, this version of bayesimpute reads 3; use the version that wrote it"),
-        ("strange", "it has format two"),
+        ("strange", "damaged"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error(imputed: MultiplyImputed, tmp_path: Path, kind: str, text: str) -> None:

@@ -299,7 +299,7 @@ def test_a_refusal_names_the_argument_what_was_given_and_what_to_give(call: Call
 def test_all_arguments_are_told_at_once() -> None:
     with pytest.raises(bi.InputError) as caught:
         bi.estimate(3, 4, by=5)
-    assert [problem.path for problem in caught.value.problems] == ["imputed", "expression", "by"]
+    assert [problem.path for problem in caught.value.problems] == ["imputed", "estimand", "by"]
 
 
 def test_numbers_of_numpy_and_lists_of_any_kind_are_taken_as_they_are() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
 from bayesimpute.cli.inputs import given_settings, writable
-from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load, warn_of_chains
+from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load, summary, warn_of_chains
 from bayesimpute.plan.options import Estimand
 
 MARKDOWN = {".md": "Markdown", ".txt": "text"}
@@ -22,7 +22,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
         tables.show_json(found.to_json_dict())
         tables.say(found.summary)
         return code(found)
-    print(found.summary + "\n")
+    print(summary(found) + "\n")
     for title, table in found.shown.items():
         tables.show(table, title)
     return code(found)

@@ -11,7 +11,7 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
 from bayesimpute.base.replacing import standing
 from bayesimpute.cli.inputs import read_inputs, writable
-from bayesimpute.cli.saved_runs import code
+from bayesimpute.cli.saved_runs import code, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,7 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
         tables.say(found.summary)
         return code(found)
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
-    print(f"{found.summary}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
+    print(f"{summary(found)}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
     formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
     print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}")
     if imputed.plan.estimands:

@@ -1,6 +1,8 @@
 """What the commands that take a saved run share."""
 
+import os
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,11 @@ if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.pooling import Analyses
+
+CODES = {"converged": 0, "nearly": 4}
+"""Exit codes by verdict; 3 for all others."""
+COLOURS = {"converged": 32, "nearly": 33}
+"""Green and yellow, by verdict; red for all others."""
 
 
 def load(path: str) -> "MultiplyImputed":
@@ -48,8 +55,16 @@ def analyses_of_plan(imputed: "MultiplyImputed") -> "dict[str, Analyses]":
 
 
 def code(found: "Diagnosis") -> int:
-    """The exit code: 0 converged, 3 not or only nearly: the text and the JSON say which."""
-    return 0 if found.converged is True else 3
+    """The exit code: 0 converged, 4 nearly, 3 otherwise."""
+    return CODES.get(found.verdict.value, 3)
+
+
+def summary(found: "Diagnosis") -> str:
+    """The verdict with its reasons; on a terminal its sentence has a colour, unless ``NO_COLOR`` is set."""
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return found.summary
+    first, *others = found.summary.split("\n")
+    return "\n".join([f"\033[{COLOURS.get(found.verdict.value, 31)}m{first}\033[0m", *others])
 
 
 def warn_of_chains(imputed: "MultiplyImputed", analyses: "Sequence[Analyses]" = ()) -> None:

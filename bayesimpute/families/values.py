@@ -219,7 +219,8 @@ class Real(Values):
 
     def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
         shift = rng.uniform(-spread, spread)
-        return rng.choice(known, size) + shift * known.std()
+        found = rng.choice(known, size)
+        return found + shift * known.std() if spread else found
 
     def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
         return _mean_and_sd(cells)

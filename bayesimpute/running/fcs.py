@@ -144,7 +144,7 @@ def _advance(record: Record, hands: Crew, bar: "Progress", interrupted: Callable
                     ahead.append((state, _leg_length(made, leg.seconds)))
                 yield record
     finally:
-        for future in running:
+        for future in running if hands.cancels else ():
             future.cancel()
 
 

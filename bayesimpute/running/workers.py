@@ -36,10 +36,14 @@ class Crew:
         Takes the schedule of the stage, a chain's state and a number of sweeps, gives the future of a leg.
     at_once : int, optional
         How many legs may be under way; by default one of each chain.
+    cancels : bool
+        Whether legs that nobody waits for any more are to be cancelled; loky's end with their processes, and one that
+        is cancelled makes it complain.
     """
 
     submit: Callable[[Schedule, ChainState, int], Future[Made]]
     at_once: int | None = None
+    cancels: bool = True
 
 
 def require_one(executor: Executor | None, workers: int | None) -> None:
@@ -99,7 +103,7 @@ def _threads(workers: int, job: Job) -> Iterator[Crew]:
 @contextmanager
 def _processes(workers: int, job: Job) -> Iterator[Crew]:
     with processes(workers, _start, (job,)) as pool:
-        yield Crew(submit=lambda schedule, *leg: pool.submit(_run, schedule, *leg))
+        yield Crew(submit=lambda schedule, *leg: pool.submit(_run, schedule, *leg), cancels=False)
 
 
 def _start(job: Job) -> None:

@@ -384,7 +384,7 @@ def test_resume_refuses_other_data_and_places_that_are_taken(run: Run, made: Pat
 def test_chains_that_are_only_too_short_say_so(run: Run, here: Path) -> None:
     code, out, err = run(*impute("--json", "--set", "run.sweeps=60", "--set", "run.chains=4"))
     found = json.loads(out)["diagnosis"]
-    assert code == 3 and found["verdict"] == "nearly" and found["converged"] is False and found["more"] > 60
+    assert code == 4 and found["verdict"] == "nearly" and found["converged"] is False and found["more"] > 60
     assert f"have nearly converged: they do not contradict each other, but are too short. About {found['more']}" in err
 
 

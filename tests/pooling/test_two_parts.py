@@ -68,10 +68,13 @@ def test_the_rules_stay_as_they_are_where_nothing_is_missing_or_samples_are_larg
     assert not same.mixed.any() and not large.mixed.any()
 
 
-@pytest.mark.parametrize("m", [5, 20, 100])
-def test_coverage_of_a_cluster_without_any_observed_value(m: int) -> None:
+@pytest.mark.parametrize(
+    ("m", "datasets"),
+    [(20, 800), *(pytest.param(m, 4000, marks=pytest.mark.slow) for m in (5, 20, 100))],
+)
+def test_coverage_of_a_cluster_without_any_observed_value(m: int, datasets: int) -> None:
     """The analysis takes the rows for a sample, which the model need not: T is up to twice σ² / n too large."""
-    rng, datasets = np.random.default_rng(100 + m), 4000
+    rng = np.random.default_rng(100 + m)
     true = MEAN + rng.normal(0, SPREAD, datasets)
     got = rubin(*of_wholly_missing(rng, m, datasets), dfcom=ROWS - 1, few=True)
     low, high = got.interval(0.95)

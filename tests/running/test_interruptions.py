@@ -95,7 +95,7 @@ def sweeps(path: Path) -> int:
     ("least", "ending"),
     [
         pytest.param(0, "nc", id="at once"),
-        pytest.param(1, "nc", id="early"),
+        pytest.param(1, "nc", id="early", marks=pytest.mark.slow),
         pytest.param(80, "nc", id="later", marks=pytest.mark.slow),
         pytest.param(0, "zarr", id="at once, a store", marks=pytest.mark.slow),
         pytest.param(5, "zarr", id="early, a store", marks=pytest.mark.slow),
@@ -114,8 +114,9 @@ def test_a_killed_run_resumes_to_equal_arrays(whole: MultiplyImputed, tmp_path: 
     assert_same_run(MultiplyImputed.load(path), whole)
 
 
-# with one worker the default suite has stops in test_fcs.py and test_cli.py
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+# the default suite has stops in faults/test_interrupts.py, test_fcs.py and test_cli.py
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_saves_and_says_how_to_go_on(whole: MultiplyImputed, tmp_path: Path, workers: int) -> None:
     process, path = start(tmp_path, workers)
     try:

@@ -44,5 +44,6 @@ def problems(plan: Plan, data: Incomplete) -> list[Problem]:
 
 def outcomes(plan: Plan) -> dict[str, Formula]:
     """The outcomes of the analyses and substantive models that can be read, each with one of its formulas."""
-    texts = [*(a.formula for a in plan.analyses), *(s.formulas.get("mu") for s in plan.substantive)]
+    texts = [getattr(a, "formula", None) for a in plan.analyses]  # what is none is told by others
+    texts += [s.formulas.get("mu") for s in plan.substantive]
     return {str(f.response): f for f in map(readable, texts) if f is not None and f.response is not None}
