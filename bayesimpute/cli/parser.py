@@ -2,8 +2,7 @@
 
 Only the parser lives here, so that ``bayesimpute --help`` takes no time; each command is a function of the parsed
 arguments in :mod:`bayesimpute.cli.commands`, which loads what it needs. Exit codes: 0 done, 1 the input is at fault
-(with a message), 2 usage, 3 done but not, or only nearly, converged (impute, resume and diagnose; the text says which),
-130 stopped by Ctrl-C.
+(with a message), 2 usage, 3 done but not converged, 4 only nearly (impute, resume and diagnose), 130 stopped by Ctrl-C.
 
 To add a command, write its function there and add a parser in :func:`_parser`.
 """

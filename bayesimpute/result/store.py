@@ -286,9 +286,8 @@ def _open_once(path: Path) -> None:
 def _walk(group: Any, above: set[int]) -> None:
     """Fail on what would lead a reader in circles or out of the file, and on values of an absurd size."""
     import h5py
-    from h5py import h5o
 
-    here = h5o.get_info(group.id).addr
+    here = h5py.h5o.get_info(group.id).addr  # pyright: ignore[reportAttributeAccessIssue]
     if here in above or len(above) > DEEPEST:
         raise ValueError("its groups go in a circle")
     for name in group:

@@ -319,11 +319,12 @@ def peak(work: Callable[[], object]) -> int:
 def test_memory_is_a_few_times_the_data(tmp_path: Path) -> None:
     """In multiples of the data's bytes; what was measured is in brackets.
 
-    Making the result (2.1): the rows of the targets' units and, while they are found, a few columns. Saving (netCDF
-    2.0): the file, which is made in memory; of Zarr stores (0.3), an imputation at a time. Loading (5.8): for a moment the arrays of the file,
-    the frame that is made of them and what pandas copies to make it; afterwards 3.7, which are the frame, the same as
-    floats, the cells of all imputations and the rows of the targets. One dataset (1.7): itself, and a column or two.
-    Whole columns of m datasets, as they once were held, are 5 * 2 / 6 times the data more each time they are touched.
+    Making the result (2.1): the rows of the targets' units and, while they are found, a few columns. Saving: the file
+    (netCDF 2.0), which is made in memory; of Zarr stores (0.3) an imputation at a time. Loading (5.8): for a moment the
+    arrays of the file, the frame that is made of them and what pandas copies to make it; afterwards 3.7, which are the
+    frame, the same as floats, the cells of all imputations and the rows of the targets. One dataset (1.7): itself, and
+    a column or two. Whole columns of m datasets, as they once were held, are 5 * 2 / 6 times the data more each time
+    they are touched.
     """
     small, _ = large(200)
     for ending in ("nc", "zarr"):  # what is loaded and cached only once is not of the data
