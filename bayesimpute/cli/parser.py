@@ -25,7 +25,7 @@ example:
   bayesimpute impute --formula "popular ~ sex * texp + (1 + sex | school)" --data popmis --seed 1 --out popmis.nc
   bayesimpute pool popmis.nc --formula "popular ~ sex * texp + (1 + sex | school)"
 
-exit codes: 0 done, 1 the input is at fault, 2 usage, 3 done but not converged, 4 nearly converged, 130 stopped by Ctrl-C
+exit codes: 0 done, 1 input at fault, 2 usage, 3 done but not converged, 4 nearly converged, 130 stopped by Ctrl-C
 """
 
 
