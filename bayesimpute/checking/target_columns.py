@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
-from bayesimpute.data.columns import Column, unwieldy
+from bayesimpute.data.columns import Column, between_numbers, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
@@ -47,6 +48,13 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
         finding = unwieldy(data.columns[name]) if name in used else None
         if finding is not None:
             notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
+        texts = between_numbers(data.columns[name]) if name in used else ()
+        if texts:
+            finding = (
+                f'"{name}" is a text because {listed(map(repr, texts))} stand{"s" * (len(texts) == 1)} between numbers'
+            )
+            remedy = "if these mean missing, empty their fields in the file, so that the column is one of numbers"
+            _warn(notes, f"data[{name}]", finding, remedy)
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:

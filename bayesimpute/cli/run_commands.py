@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.base.replacing import standing
 from bayesimpute.cli.inputs import read_inputs, writable
 from bayesimpute.cli.saved_runs import code, summary
@@ -32,6 +33,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def describe(arguments: argparse.Namespace) -> int:
     """``bayesimpute describe DATA``."""
+    from bayesimpute.data.columns import between_numbers
     from bayesimpute.data.files import read_data
     from bayesimpute.data.incomplete import Incomplete
 
@@ -41,8 +43,13 @@ def describe(arguments: argparse.Namespace) -> int:
         found = tables.records(patterns.reset_index())
         tables.show_json({"rows": len(incomplete.frame), "variables": tables.records(variables), "patterns": found})
         return 0
-    counts = [f"{incomplete.n_clusters(key)} clusters of {key}" for key in incomplete.clusters]
-    print(", ".join([f"{len(incomplete.frame)} rows", *counts]) + "\n")
+    counts = [f"{counted(incomplete.n_clusters(key), 'cluster')} of {key}" for key in incomplete.clusters]
+    print(", ".join([counted(len(incomplete.frame), "row"), *counts]) + "\n")
+    for name, column in incomplete.columns.items():
+        if texts := between_numbers(column):
+            print(
+                f'"{name}" would be numbers but for {listed(map(repr, texts))}: empty these fields if they mean missing'
+            )
     tables.show(variables, "Variables")
     tables.show(patterns, "Patterns: n rows have 1 where a variable is observed and 0 where it is missing", index=True)
     return 0
@@ -57,8 +64,8 @@ def check(arguments: argparse.Namespace) -> int:
     samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
     if arguments.json:
         found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
-        listed = [{**vars(p), "severity": str(p.severity)} for p in problems]
-        tables.show_json({"problems": listed, "ignored": found, **({"samplers": samplers} if samplers else {})})
+        told = [{**vars(p), "severity": str(p.severity)} for p in problems]
+        tables.show_json({"problems": told, "ignored": found, **({"samplers": samplers} if samplers else {})})
         return 1 if errors(problems) else 0
     print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
     for place, found_there in ignored:

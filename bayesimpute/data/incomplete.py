@@ -18,7 +18,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import first_row, listed
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
@@ -281,7 +281,7 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
     problems = []
     for name in dict.fromkeys(part for key in clusters for part in parts(frame, key)):
         if name not in columns:
-            remedy = did_you_mean(name, columns, "name a column of the data")
+            remedy = did_you_mean(name, columns, f"name a column of the data: {listed(columns, 12)}")
             problems.append(Problem(path="clusters", finding=f'there is no column "{name}"', remedy=remedy))
         elif columns[name].missing.any():
             rows = frame.index[columns[name].missing]

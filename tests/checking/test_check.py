@@ -798,3 +798,17 @@ def test_whatever_the_data_a_plan_without_errors_can_be_completed(situation: tup
             for formula in target.formulas.values():
                 matrix = build(formula.common, completed.frame.iloc[target.fit_rows])
                 assert np.isfinite(matrix.evaluate(completed.frame)).all()
+
+
+@pytest.mark.parametrize(("odd", "told"), [((".",), "'.' stands"), ((".", "n/a"), "'.', 'n/a' stand "), ((), None)])
+def test_texts_that_stand_between_numbers_are_told(odd, told):
+    values = [str(k) for k in range(30)]
+    x = [*values, *odd, *[None] * (5 - len(odd))]
+    frame = pd.DataFrame({"x": pd.Series(x, dtype=object), "z": np.arange(35.0)})
+    found = [p.finding for p in check(plan("x ~ z"), frame) if p.path == "data[x]"]
+    assert [told in finding for finding in found] == ([True] if told else [])
+
+
+def test_labels_of_which_some_are_numbers_are_no_mistake():
+    frame = pd.DataFrame({"y": [1.0, None, 2, 3, 5, 4] * 4, "size": ["1", "2", "3+", "1", "2", "1"] * 4})
+    assert not [p for p in check(plan("y ~ size"), frame) if p.path == "data[size]"]

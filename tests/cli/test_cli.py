@@ -774,3 +774,13 @@ def _limits(found: Estimates, region: int) -> list[float]:
     rows = found.table.to_dict("records")
     row = next(row for row in rows if row["region"] == region and row["version"] == "imputed")
     return [row["conf_low"], row["conf_high"]]
+
+
+def test_describe_tells_texts_between_numbers_and_counts_one_row_as_one(tmp_path, capsys):
+    numbers, single = tmp_path / "numbers.csv", tmp_path / "single.csv"
+    numbers.write_text("x,z\n" + "".join(f"{k},{k}\n" for k in range(20)) + "n/a,3\n")
+    single.write_text("x,z\n1,2\n")
+    assert main(["describe", str(numbers)]) == 0
+    assert "\"x\" would be numbers but for 'n/a'" in capsys.readouterr().out
+    assert main(["describe", str(single)]) == 0
+    assert capsys.readouterr().out.startswith("1 row\n")

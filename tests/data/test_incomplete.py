@@ -285,3 +285,8 @@ def test_popncr_gets_texp_from_classmates(shared_data):
         510,
         528,
     ]
+
+
+def test_an_unknown_cluster_key_lists_the_columns_there_are():
+    with pytest.raises(DataError, match="name a column of the data: id, y"):
+        Incomplete.from_frame(pd.DataFrame({"id": [1, 2], "y": [1.0, 2.0]}), clusters=["plant"])
