@@ -53,7 +53,7 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
             finding = (
                 f'"{name}" is a text because {listed(map(repr, texts))} stand{"s" * (len(texts) == 1)} between numbers'
             )
-            remedy = "if these mean missing, empty their fields in the file, so that the column is one of numbers"
+            remedy = f'if they mean missing, --missing="{",".join(texts[:5])}" (read_data(…, missing=[…]) in Python)'
             _warn(notes, f"data[{name}]", finding, remedy)
 
 

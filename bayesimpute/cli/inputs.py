@@ -26,7 +26,12 @@ SAVED: Mapping[str, object] = MappingProxyType({".nc": "netCDF", ".zarr": "Zarr"
 
 
 def read_inputs(
-    plan_file: str | None, formulas: Sequence[str] | None, settings: Sequence[tuple[str, str]], *, data: str
+    plan_file: str | None,
+    formulas: Sequence[str] | None,
+    settings: Sequence[tuple[str, str]],
+    *,
+    data: str,
+    missing: Sequence[str] = (),
 ) -> tuple[Plan, pd.DataFrame | None, list[Problem]]:
     """The plan, the data, and every problem of both.
 
@@ -40,6 +45,8 @@ def read_inputs(
         Overrides: dotted paths in the plan, and values as TOML has them.
     data : str
         A data file, or a data set's name.
+    missing : sequence of str
+        Codes in it that stand for missing values.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def read_inputs(
     """
     plan, problems = _read_plan(plan_file, formulas, settings)
     try:
-        frame = read_data(data)
+        frame = read_data(data, missing=missing)
     except InputError as error:
         return plan, None, [*problems, *error.problems]
     return plan, frame, list(dict.fromkeys([*problems, *check(plan, frame)]))

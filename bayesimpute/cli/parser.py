@@ -143,12 +143,14 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="a .csv, .parquet, .dta or .sav file, or a data set's name")
+    _missing(parser)
     parser.add_argument("--cluster", metavar="KEY", action="append", default=[], help="a cluster key; may be repeated")
     _json(parser)
 
 
 def _suggest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
+    _missing(parser)
     parser.add_argument(
         "--analysis", metavar="F", action="append", required=True,
         help='what the completed data are analysed with: "y ~ x + (1 | g)"; may be repeated',
@@ -188,6 +190,7 @@ def _impute(parser: argparse.ArgumentParser) -> None:
 def _resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the checkpoint")
     parser.add_argument("--data", metavar="DATA", help="the data, to make sure that they have not changed")
+    _missing(parser)
     parser.add_argument("--out", metavar="FILE", help="where the result goes: .nc or .zarr (the checkpoint itself)")
     parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
     _force(parser)
@@ -286,6 +289,14 @@ def _plot(parser: argparse.ArgumentParser) -> None:
     _force(parser)
 
 
+def _missing(parser: argparse.ArgumentParser) -> None:
+    """Codes in the data."""
+    parser.add_argument(
+        "--missing", metavar="CODES", type=lambda text: text.split(","), default=[],
+        help='what stands for missing values in the data: --missing=".,n/a,-99"',
+    )  # fmt: skip
+
+
 def _plan(parser: argparse.ArgumentParser) -> None:
     """A plan file or formulas, overrides, and the data."""
     source = parser.add_mutually_exclusive_group(required=True)
@@ -294,6 +305,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
         "--formula", metavar="F", action="append", help='instead of a plan: "y ~ x + (1 | g)"; may be repeated'
     )
     parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
+    _missing(parser)
     parser.add_argument(
         "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",

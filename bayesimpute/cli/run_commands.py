@@ -37,7 +37,9 @@ def describe(arguments: argparse.Namespace) -> int:
     from bayesimpute.data.files import read_data
     from bayesimpute.data.incomplete import Incomplete
 
-    incomplete = Incomplete.from_frame(read_data(arguments.data), clusters=tuple(arguments.cluster))
+    incomplete = Incomplete.from_frame(
+        read_data(arguments.data, missing=arguments.missing), clusters=tuple(arguments.cluster)
+    )
     variables, patterns = incomplete.describe(), incomplete.patterns()
     if arguments.json:
         found = tables.records(patterns.reset_index())
@@ -48,7 +50,8 @@ def describe(arguments: argparse.Namespace) -> int:
     for name, column in incomplete.columns.items():
         if texts := between_numbers(column):
             print(
-                f'"{name}" would be numbers but for {listed(map(repr, texts))}: empty these fields if they mean missing'
+                f'"{name}" would be numbers but for {listed(map(repr, texts))}: '
+                f'if they mean missing, --missing="{",".join(texts[:5])}"'
             )
     tables.show(variables, "Variables")
     tables.show(patterns, "Patterns: n rows have 1 where a variable is observed and 0 where it is missing", index=True)
@@ -59,7 +62,8 @@ def check(arguments: argparse.Namespace) -> int:
     """``bayesimpute check PLAN.toml``."""
     from bayesimpute.checking.congeniality import of_plan
 
-    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    given = arguments.plan, arguments.formula, arguments.settings
+    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
     ignored = [] if errors(problems) else of_plan(plan, data)
     samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
     if arguments.json:
@@ -86,7 +90,8 @@ def _told(row: dict[str, str]) -> str:
 
 def impute(arguments: argparse.Namespace) -> int:
     """``bayesimpute impute PLAN.toml``."""
-    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, data=arguments.data)
+    given = arguments.plan, arguments.formula, arguments.settings
+    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
     if data is not None and not errors(problems) and not data.isna().to_numpy().any():
         return _nothing_missing(arguments.json)
     out = Path(arguments.out)
@@ -124,7 +129,7 @@ def resume(arguments: argparse.Namespace) -> int:
     from bayesimpute.data.files import read_data
     from bayesimpute.imputed import resume as go_on
 
-    data = None if arguments.data is None else read_data(arguments.data)
+    data = None if arguments.data is None else read_data(arguments.data, missing=arguments.missing)
     try:
         imputed = go_on(source, data=data, workers=arguments.workers, progress=not arguments.no_progress)
     except Interrupted:

@@ -14,7 +14,7 @@ def suggest(arguments: argparse.Namespace) -> int:
     named = arguments.auxiliary
     found = suggested(
         arguments.analysis,
-        read_data(arguments.data),
+        read_data(arguments.data, missing=arguments.missing),
         mode=arguments.mode,
         auxiliary="auto" if named == ["auto"] else named,
         clusters=arguments.cluster,

@@ -9,11 +9,12 @@ import pandas as pd
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, InputError, did_you_mean, one
 from bayesimpute.base.saving import is_file, is_folder, reason
+from bayesimpute.data.missing_codes import without_codes
 from bayesimpute.data.readers import read_file
 
 
 @typed
-def read_data(path_or_name: str | os.PathLike[str]) -> pd.DataFrame:
+def read_data(path_or_name: str | os.PathLike[str], *, missing: Sequence[str] = ()) -> pd.DataFrame:
     """Read a data file, or load a public data set by its name.
 
     Parameters
@@ -21,6 +22,9 @@ def read_data(path_or_name: str | os.PathLike[str]) -> pd.DataFrame:
     path_or_name : str or path
         A file ending in .csv, .csv.gz, .parquet, .dta, .sav or .zsav; or, if there is no such file, a name that
         :func:`bayesimpute.data.public_data.load_dataset` knows.
+    missing : sequence of str, optional
+        Codes that stand for missing values in any column, such as ``[".", "-99"]``: see
+        :func:`bayesimpute.data.missing_codes.without_codes`.
 
     Returns
     -------
@@ -36,11 +40,11 @@ def read_data(path_or_name: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(path_or_name)
     if is_file(path):
-        return read_file(path)
+        return without_codes(read_file(path), missing)
     from bayesimpute.data.public_data import DATASETS, load_dataset
 
     if str(path_or_name) in DATASETS:
-        return load_dataset(str(path_or_name))
+        return without_codes(load_dataset(str(path_or_name)), missing)
     raise _not_a_file(path, list(DATASETS))
 
 

@@ -1,0 +1,44 @@
+"""Codes that stand for missing values: ``.``, ``n/a``, ``-99``."""
+
+from collections.abc import Collection, Sequence
+
+import pandas as pd
+from pandas.api import types
+
+
+def without_codes(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+    """A table in which codes are missing values.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        It stays as it is.
+    codes : sequence of str
+        As they are written; ``-99`` is the number in columns of numbers, too.
+
+    Returns
+    -------
+    DataFrame
+        Columns of texts that are all numbers without the codes are columns of numbers.
+    """
+    texts = {code.strip() for code in codes}
+    numbers = set(pd.to_numeric(pd.Series(sorted(texts), dtype=object), errors="coerce").dropna())
+    return frame.apply(lambda column: _cleared(column, texts, numbers)) if texts else frame
+
+
+def _cleared(column: pd.Series, texts: Collection[str], numbers: Collection[float]) -> pd.Series:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.remove_categories([c for c in column.cat.categories if str(c).strip() in texts])
+    if types.is_bool_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype):
+        return column
+    if types.is_numeric_dtype(column.dtype):
+        return _without(column, column.isin(numbers))
+    found = _without(column, column.astype(str).str.strip().isin(texts))
+    number = pd.to_numeric(found, errors="coerce")
+    if found.isna().all() or (number.isna() & found.notna()).any():
+        return found
+    return _without(number, number.isin(numbers))
+
+
+def _without(column: pd.Series, gone: pd.Series) -> pd.Series:
+    return column.mask(gone) if gone.any() else column
