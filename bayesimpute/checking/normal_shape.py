@@ -1,9 +1,9 @@
 """Numbers of which a normal model draws what they never are: skewed ones, those with many zeros, those at a limit.
 
-A pure function of the observed values; its thresholds are above what many normal samples show. Skewness counts where
-it is above 1 by four of its standard errors, sqrt(6 / n): of normal samples of 20 to 2,000 values about one in 10,000
-(``tests/checking/test_normal_shape.py`` counts). A value is a spike if it is at least 5 % (zero: 10 %) of all, and five
-times as frequent as any other.
+A pure function of the observed values. Skewness counts where it is above 1 by four of its standard errors, sqrt(6 / n);
+the lowest or highest value if it is at least 5 % (zero: 10 %) of all, and five times as frequent as any other. Of 600
+normal samples of 20, 100 and 2,000 values each no more than two raise an alarm
+(``tests/checking/test_normal_shape.py``).
 """
 
 import numpy as np
@@ -38,10 +38,10 @@ def shape(values: np.ndarray) -> str | None:
     if len(distinct) <= 2:  # yes or no
         return None
     low, high = distinct[0], distinct[-1]
-    for value, least, told in ((low, AT_END, "none is below"), (high, AT_END, "none is above")):
+    for value, told in ((low, "none is below"), (high, "none is above")):
         count = int(counts[distinct == value][0])
         others = int(counts[distinct != value].max())
-        if count >= (ZEROS if value == 0 else least) * len(values) and count >= TIMES * others:
+        if count >= (ZEROS if value == 0 else AT_END) * len(values) and count >= TIMES * others:
             return f"{count / len(values):.0%} are {value:g}, and {told}"
     around = values / np.abs(values).max()  # whose cubes are numbers
     around = around - around.mean()

@@ -22,10 +22,12 @@ def without_codes(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     DataFrame
         Columns of texts that are all numbers without the codes are columns of numbers.
     """
+    if not codes:
+        return frame
     texts = [code.strip() for code in codes]
     numbers: Any = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
     cleared: Any = frame.apply(lambda column: _cleared(column, texts, numbers.dropna().tolist()))
-    return cleared if texts else frame
+    return cleared
 
 
 def _cleared(column: pd.Series, texts: list[str], numbers: list[float]) -> pd.Series:
