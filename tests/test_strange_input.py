@@ -74,7 +74,7 @@ def test_an_error_tells(name: str) -> None:
 
 
 def test_errors_can_be_printed_whatever_they_quote() -> None:
-    str(bi.InputError([bi.Problem(path="a", finding="\ud800", remedy="b")])).encode()
+    assert b"a: " in str(bi.InputError([bi.Problem(path="a", finding="\ud800", remedy="b")])).encode()
 
 
 @pytest.fixture(scope="module")
