@@ -21,7 +21,7 @@ Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlati
 
 
 LARGEST = 1e30
-"""Beyond this, and below its inverse, a parameter cannot be told from infinity or 0 once it is squared and scaled."""
+"""Beyond this, and a scale below its inverse, cannot be told from infinity or 0 once it is squared and scaled."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,11 @@ class Prior:
                 return f"{name} is {value!r}, not a number"
             if not math.isfinite(value):
                 return f"{name} is {value:g}, not a finite number"
-            if value != 0 and not 1 / LARGEST < abs(value) < LARGEST:
-                return f"{name} is {value:g}, of a size that no computer can square"
-            if role in ("scale", "rate", "shape") and value <= 0:
+            least = 1 / LARGEST if role in ("scale", "rate", "shape") else -math.inf
+            if least > 0 >= value:
                 return f"{name} is {value:g}, not above zero"
+            if value < least or abs(value) > LARGEST:
+                return f"{name} is {value:g}, of a size that no computer can square"
         if self.name == "Uniform" and self.args[0] >= self.args[1]:
             return f"lower ({self.args[0]:g}) is not below upper ({self.args[1]:g})"
         return None

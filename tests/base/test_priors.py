@@ -63,6 +63,8 @@ def test_what_is_written_is_read_again(name: str) -> None:
         ("Normal(sigma=2, mu=-1)", Prior.of("Normal", -1, 2)),
         ("Normal(--1, sigma=+2.5)", Prior.of("Normal", 1, 2.5)),
         ("  HalfNormal(1e-3) ", Prior.of("HalfNormal", 0.001)),
+        ("Uniform(2.2e-231, 1)", Prior.of("Uniform", 2.2e-231, 1)),  # a place may be as near to zero as it likes
+        ("Normal(-1e-300, 1)", Prior.of("Normal", -1e-300, 1)),
     ],
 )
 def test_parameters_by_place_or_name(text: str, prior: Prior) -> None:
@@ -91,6 +93,9 @@ def test_parameters_by_place_or_name(text: str, prior: Prior) -> None:
         ("Normal(0, 0)", "sigma is 0, not above zero", "proper"),
         ("Normal(0, -1)", "sigma is -1, not above zero", "proper"),
         ("Normal(0, 1e999)", "sigma is inf, not a finite number", "proper"),
+        ("Normal(1e300, 1)", "mu is 1e+300, of a size that no computer can square", "proper"),
+        ("Normal(0, 1e-300)", "sigma is 1e-300, of a size that no computer can square", "proper"),
+        ("Normal(0, -1e-300)", "sigma is -1e-300, not above zero", "proper"),
         ("Uniform(2, 1)", "lower (2) is not below upper (1)", "proper"),
         ("Gamma(0, 1)", "alpha is 0, not above zero", "proper"),
         ("LKJ(-1)", "eta is -1, not above zero", "proper"),
