@@ -1,6 +1,7 @@
 """Codes that stand for missing values: ``.``, ``n/a``, ``-99``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from pandas.api import types
@@ -21,12 +22,13 @@ def without_codes(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     DataFrame
         Columns of texts that are all numbers without the codes are columns of numbers.
     """
-    texts = {code.strip() for code in codes}
-    numbers = set(pd.to_numeric(pd.Series(sorted(texts), dtype=object), errors="coerce").dropna())
-    return frame.apply(lambda column: _cleared(column, texts, numbers)) if texts else frame
+    texts = [code.strip() for code in codes]
+    numbers: Any = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
+    cleared: Any = frame.apply(lambda column: _cleared(column, texts, numbers.dropna().tolist()))
+    return cleared if texts else frame
 
 
-def _cleared(column: pd.Series, texts: Collection[str], numbers: Collection[float]) -> pd.Series:
+def _cleared(column: pd.Series, texts: list[str], numbers: list[float]) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_categories([c for c in column.cat.categories if str(c).strip() in texts])
     if types.is_bool_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype):
@@ -34,7 +36,7 @@ def _cleared(column: pd.Series, texts: Collection[str], numbers: Collection[floa
     if types.is_numeric_dtype(column.dtype):
         return _without(column, column.isin(numbers))
     found = _without(column, column.astype(str).str.strip().isin(texts))
-    number = pd.to_numeric(found, errors="coerce")
+    number: Any = pd.to_numeric(found, errors="coerce")
     if found.isna().all() or (number.isna() & found.notna()).any():
         return found
     return _without(number, number.isin(numbers))
