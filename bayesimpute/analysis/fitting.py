@@ -225,7 +225,7 @@ def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Ite
             try:
                 yield from [each.result() for each in waiting]
             except BrokenExecutor as error:
-                raise AnalysisError("workers: a process died; was memory short?") from error
+                raise AnalysisError("workers: a process died (was memory short?); give fewer, or workers=1") from error
 
 
 def _check_sendable(analysis: Any) -> None:

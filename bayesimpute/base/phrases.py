@@ -1,6 +1,6 @@
 """Numbers and lists in messages: one way to count, to name rows, and to say a long list shortly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,12 @@ def listed(items: Iterable[Any], shown: int = SHOWN) -> str:
     texts = list(map(str, items))
     more = f" and {len(texts) - shown} more" if len(texts) > shown else ""
     return f"{', '.join(texts[:shown])}{more}"
+
+
+def arrows(names: Sequence[str], shown: int = SHOWN) -> str:
+    """``a -> b -> c``; of a way longer than twice `shown` its first and its last steps."""
+    short = [*names[:shown], "...", *names[-shown:]] if len(names) > 2 * shown else names
+    return " -> ".join(short)
 
 
 def numbered(what: str, numbers: Iterable[int | str]) -> str:

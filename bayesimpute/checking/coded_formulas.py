@@ -4,8 +4,10 @@ The frame is made as for a model's description, with a fixed seed: targets start
 and so do incomplete columns that the plan forgot, so that one omission does not hide what else is wrong with a formula.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from bayesimpute.base.errors import FormulaError, Problem, Severity
 from bayesimpute.base.phrases import first_row
 from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
-from bayesimpute.checking.derived import calls_computable, closure, computable
+from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.substantive import substantive as is_substantive
@@ -78,17 +80,21 @@ def _sound(read: Read, data: Incomplete) -> Plan:
 
 def _derived(read: Read, data: Incomplete) -> frozenset[str]:
     """The derived variables that can be computed, those that they depend on included."""
-    good = {name for name, definition in read.derived.items() if computable(definition, read, data)}
-    while True:
-        kept = {name for name in good if _codable(read.derived[name].use, frozenset(good), read, data)}
-        if kept == good:
-            return frozenset(good)
-        good = kept
+    inside = {name: definition.use.names & read.derived.keys() for name, definition in read.derived.items()}
+    order, good = TopologicalSorter(inside), set[str]()
+    with suppress(CycleError):  # what is in a circle or behind one never gets ready
+        order.prepare()
+    while ready := order.get_ready():
+        for name in ready:
+            definition = read.derived[name]
+            if computable(definition, read, data) and _codable(definition.use, good, read, data):
+                good.add(name)
+        order.done(*ready)
+    return frozenset(good)
 
 
-def _codable(use: Use, derived: frozenset[str], read: Read, data: Incomplete) -> bool:
-    plain = closure(use.names, read)
-    known = all(name in derived if name in read.derived else name in data.columns for name in plain)
+def _codable(use: Use, derived: Set[str], read: Read, data: Incomplete) -> bool:
+    known = all(name in derived if name in read.derived else name in data.columns for name in use.names)
     values = [data.columns[name] for name in use.values if name in data.columns]
     return (
         known

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
+from bayesimpute.base.phrases import arrows
 from bayesimpute.checking.plan_alone import Definition, Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
@@ -34,8 +35,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     return notes.problems
 
 
-def closure(names: Iterable[str], read: Read) -> dict[str, tuple[str, ...]]:
-    """All that follows from what: each name that is needed, with the derived variables on the way to it."""
+def closure(names: Iterable[str], read: Read) -> dict[str, str | None]:
+    """All that follows from what: each name that is needed, with the derived variable that leads to it, if one does."""
     return who_reads.closure(names, {name: definition.use.names for name, definition in read.derived.items()})
 
 
@@ -43,8 +44,8 @@ def values_read(reading: Reading, read: Read) -> set[str]:
     """Every column whose values a model's formulas and family need, those behind derived variables included."""
     found: set[str] = set()
     for use in (*reading.uses.values(), *reading.side.values()):
-        for name, way in closure(use.values, read).items():
-            found |= {name} if not way or name in read.derived[way[-1]].use.values else set()
+        for name, leading in closure(use.values, read).items():
+            found |= {name} if leading is None or name in read.derived[leading].use.values else set()
     return found
 
 
@@ -67,7 +68,7 @@ def _cycles(read: Read, notes: Notes) -> None:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
             cycle = list(reversed(error.args[1]))  # in the order of reading: each depends on the next
-            finding = f"it depends on itself: {' -> '.join(cycle)}"
+            finding = f"it depends on itself: {arrows(cycle)}"
             notes.add(read.derived[cycle[0]].path, finding, "compute one of them from other columns")
             graph[cycle[0]] = graph[cycle[0]] - {cycle[1]}
         else:
@@ -75,11 +76,11 @@ def _cycles(read: Read, notes: Notes) -> None:
 
 
 def computable(definition: Definition, read: Read, data: Incomplete) -> bool:
-    """Whether a derived variable can be computed once those that it depends on are."""
+    """Whether a derived variable can be computed once those that it depends on are, if these do not depend on it."""
     notes = Notes()
     _name(definition, read, data, notes)
     _kinds(definition.use, str(definition.expression), read, data, notes)
-    return not notes.problems and definition.name not in closure(definition.expression.needs, read)
+    return not notes.problems
 
 
 def calls_computable(use: Use, read: Read, data: Incomplete) -> bool:
@@ -91,12 +92,13 @@ def calls_computable(use: Use, read: Read, data: Incomplete) -> bool:
 
 
 def _own_target(use: Use, target: str, read: Read, notes: Notes) -> None:
-    way = closure(use.names, read).get(target)
-    if way is None:
+    found = closure(use.names, read)
+    if target not in found:
         return
+    way = who_reads.way(target, found)
     means = [key for call in use.calls if (key := _mean_of(call, target)) is not None]
-    if way:
-        finding = f'the derived variable "{way[0]}" depends on the target {target}: {" -> ".join([*way, target])}'
+    if len(way) > 1:
+        finding = f'the derived variable "{way[0]}" depends on the target {target}: {arrows(way)}'
         notes.add(use.path, finding, "predict the target from other variables")
     elif target in use.observed and target not in use.values:
         finding = f"observed({target}) is the missingness of the target itself, which tells nothing about its values"

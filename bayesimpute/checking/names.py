@@ -43,12 +43,12 @@ def _level(reading: Reading, data: Incomplete, notes: Notes) -> None:
 
 
 def _use(use: Use, read: Read, data: Incomplete, notes: Notes) -> None:
-    known = [*data.columns, *(n for n in read.derived if n not in data.columns)]
     keys = {name for key in use.keys for name in key_columns(key, data.columns)}
-    for name in sorted((use.names | keys) - set(known)):
+    for name in sorted((use.names | keys) - data.columns.keys() - read.derived.keys()):
         if not any(name in key.split(":") and key in data.columns for key in use.keys):
+            known = {**data.columns, **read.derived}
             remedy = did_you_mean(name, known, "name a column of the data or a derived variable")
             notes.add(use.path, f'there is no column "{name}"', remedy)
-    for name in sorted((keys | use.observed) & (set(read.derived) - set(data.columns))):
+    for name in sorted(((keys | use.observed) & read.derived.keys()) - data.columns.keys()):
         what = "a cluster key" if name in keys else "in observed()"
         notes.add(use.path, f'the derived variable "{name}" cannot be {what}', "use a column of the data")

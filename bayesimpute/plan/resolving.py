@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import arrows
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -258,7 +259,7 @@ def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[
         order = TopologicalSorter(graph).static_order()
         return tuple(columns[name] for name in order)
     except CycleError as error:
-        raise one(PlanError, "derived", f"{' -> '.join(error.args[1])} is a cycle", "break it") from error
+        raise one(PlanError, "derived", f"{arrows(error.args[1])} is a cycle", "break it") from error
 
 
 def _sequence(plan: Plan, targets: list[Target]) -> tuple[Target, ...]:

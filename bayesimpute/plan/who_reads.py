@@ -17,6 +17,7 @@ last in every sweep. (Drawn before the covariates that it reads, they would stay
 these: where both are missing, slopes shrink and residual variances grow, and no diagnostic shows it.)
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from bayesimpute.plan.targets import DerivedColumn
@@ -25,8 +26,8 @@ Graph = Mapping[str, frozenset[str]]
 """For each variable with a model, the other such variables that its model reads."""
 
 
-def closure(names: Iterable[str], inside: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """All that follows from what: each name that is needed, with the derived variables on the way to it.
+def closure(names: Iterable[str], inside: Mapping[str, Iterable[str]]) -> dict[str, str | None]:
+    """All that follows from what: each name that is needed, with the derived variable that leads to it, if one does.
 
     Parameters
     ----------
@@ -35,14 +36,22 @@ def closure(names: Iterable[str], inside: Mapping[str, Iterable[str]]) -> dict[s
     inside : mapping of str to iterable of str
         What each derived variable is computed from.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    waiting: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in sorted(names)]
+    found: dict[str, str | None] = {}
+    waiting: deque[tuple[str, str | None]] = deque((name, None) for name in sorted(names))
     while waiting:
-        name, way = waiting.pop(0)
+        name, leading = waiting.popleft()
         if name not in found:
-            found[name] = way
-            waiting += [(inner, (*way, name)) for inner in sorted(inside.get(name, ()))]
+            found[name] = leading
+            waiting.extend((inner, name) for inner in sorted(inside.get(name, ())))
     return found
+
+
+def way(name: str, found: Mapping[str, str | None]) -> list[str]:
+    """The derived variables on the way to a name of a :func:`closure`, in the order of reading, and the name."""
+    names = [name]
+    while (leading := found[names[-1]]) is not None:
+        names.append(leading)
+    return names[::-1]
 
 
 def following(name: str, derived: Iterable[DerivedColumn]) -> tuple[DerivedColumn, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesimpute.base.phrases import counted, first_row, listed, numbered
+from bayesimpute.base.phrases import arrows, counted, first_row, listed, numbered
 
 
 def test_one_is_not_a_plural() -> None:
@@ -22,6 +22,11 @@ def test_one_is_not_a_plural() -> None:
 )
 def test_datasets_are_told_shortly(numbers, said) -> None:
     assert numbered("dataset", numbers) == said
+
+
+def test_long_ways_show_both_ends() -> None:
+    assert arrows("abc") == "a -> b -> c"
+    assert arrows(list(map(str, range(300))), shown=2) == "0 -> 1 -> ... -> 298 -> 299"
 
 
 def test_long_lists_are_cut() -> None:

@@ -1,5 +1,7 @@
 """Analyses of all datasets of a run: failures, processes, and what was never imputed."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +36,11 @@ def mean_of_y(frame: pd.DataFrame) -> tuple[float, float]:
     return float(frame["y"].mean()), 0.1
 
 
+def ends_its_process(frame: pd.DataFrame) -> None:
+    del frame
+    os._exit(1)
+
+
 def test_failures_are_told_with_their_datasets_unless_allowed() -> None:
     data = frames()
     with pytest.raises(AnalysisError, match=r"^dataset 2: ValueError: no such luck$"):
@@ -57,12 +64,20 @@ def test_processes_do_not_change_the_figures() -> None:
         np.testing.assert_array_equal(a.covariance, b.covariance)
         assert a.quantities == b.quantities
     assert alone.pool().to_json_dict() == shared.pool().to_json_dict()
-    assert [e.estimates[0] for e in analysed(data, mean_of_y, workers=2).estimates] == [mean_of_y(f)[0] for f in data]
+    means = [e.estimates[0] for e in analysed(data, mean_of_y, workers=2).estimates]
+    assert means == pytest.approx([mean_of_y(f)[0] for f in data], rel=1e-12)
 
 
 def test_a_function_that_cannot_be_sent_is_told_at_once() -> None:
     with pytest.raises(AnalysisError, match=r"workers: the analysis cannot be sent .* top of a module, or use wor"):
         analysed(frames(2), lambda d: (d["y"].mean(), 0.1), workers=2)
+
+
+def test_a_process_that_dies_is_told_with_what_can_be_done() -> None:
+    with pytest.raises(
+        AnalysisError, match=r"^workers: a process died \(was memory short\?\); give fewer, or workers=1$"
+    ):
+        analysed(frames(3), ends_its_process, workers=2)
 
 
 def test_nothing_to_derive_or_to_test() -> None:

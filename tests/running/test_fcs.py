@@ -1,5 +1,7 @@
 """The loop: the same numbers wherever and however it runs; what is imputed; going on; bad arguments."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -347,6 +349,24 @@ def test_a_worker_that_dies_leaves_a_checkpoint(reference: MultiplyImputed, tmp_
     path = tmp_path / "run.nc"
     with pytest.raises(BayesimputeError, match=f"worker process died.*resume {path}"):
         again(checkpoint=path, executor=Dying(5))
+    assert_same_run(bi.resume(path, progress=False), reference)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_process_that_is_killed_leaves_a_checkpoint(
+    reference: MultiplyImputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    path = tmp_path / "run.nc"
+
+    def killed(schedule: Any, state: Any, sweeps: int) -> Any:
+        if state.sweep >= at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return workers._run(schedule, state, sweeps)  # in the worker, where it is as it was
+
+    monkeypatch.setattr(workers, "_run", killed)
+    with pytest.raises(BayesimputeError, match=f"worker process died.*resume {path}"):
+        again(checkpoint=path, workers=2)
     assert_same_run(bi.resume(path, progress=False), reference)
 
 
