@@ -201,4 +201,12 @@ DESIGNS: Mapping[str, Design] = {
         covariates=("x ~ age + sex + w + (1 | g)",),
         reversed=("x ~ y + age + sex + w + (1 + y | g)",),
     ),
+    "40 of 6": Design(clusters=40, size=6),
+    "40 of 6, random intercepts": Design(
+        clusters=40,
+        size=6,
+        terms="x + z + (1 | g)",
+        truth={name: value for name, value in TRUTH.items() if name != "variance g x"},
+        reversed=("x ~ y + z + (1 | g)",),
+    ),
 }
