@@ -48,8 +48,8 @@ SEAMS = {
     "statsmodels": ("analysis",),
     "glmm": ("analysis.generalised_mixed",),
     "matplotlib": ("plotting",),
-    "arviz": ("numerics.chains", "plotting"),
-    "arviz_stats": ("sensitivity.importance_weights",),
+    "arviz": (),  # it loads pyplot; its parts are to be had without
+    "arviz_stats": ("numerics.chains", "sensitivity.importance_weights"),
     "arviz_plots": ("plotting",),
     "pooch": ("data.public_data",),
     "pyreadr": ("data.public_data",),
