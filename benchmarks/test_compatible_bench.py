@@ -12,7 +12,8 @@ import pytest
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
+from bayesimpute.running.kernel import Bench, adapt, begin, visit
+from bayesimpute.running.workspace import Workspace
 
 pytestmark = pytest.mark.benchmark
 OUTCOMES = {

@@ -17,7 +17,7 @@ import pytest
 from modelling import conditional, graph_data, only, workspace
 
 import bayesimpute as bi
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import SAMPLERS, ConditionalModel
 
 pytestmark = pytest.mark.benchmark

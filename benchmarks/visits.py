@@ -20,7 +20,8 @@ import numpy as np
 from works import Work
 
 from bayesimpute.running.inner_steps import CALIBRATION, settle_steps, shortest_lag
-from bayesimpute.running.kernel import Bench, ChainState, Described, Workspace, adapt, begin, visit
+from bayesimpute.running.kernel import Bench, ChainState, adapt, begin, visit
+from bayesimpute.running.workspace import Described, Workspace
 from bayesimpute.samplers import ConditionalModel, chosen
 
 MORE = 10

@@ -17,7 +17,7 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Derived, Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Target
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 
 def school_frame(n: int = 120, clusters: int = 12, seed: int = 3) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import numpy as np
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.plan.targets import Target
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts
 
 

@@ -53,7 +53,7 @@ _EXAMPLES = {
 
 def typed[T](thing: T) -> T:
     """Let a function, or the constructor and the public methods of a class, refuse arguments of wrong types."""
-    return _all_gated(thing, _gated)
+    return _all_gated(thing, first=True)
 
 
 def typed_after[T](thing: T) -> T:
@@ -61,44 +61,31 @@ def typed_after[T](thing: T) -> T:
 
     What it raises beside the package's own errors is told by the arguments of wrong types, if there are any.
     """
-    return _all_gated(thing, _explained)
+    return _all_gated(thing, first=False)
 
 
-def _all_gated(thing: Any, gate: Callable[[Callable[..., Any]], Any]) -> Any:
+def _all_gated(thing: Any, *, first: bool) -> Any:
     if not isinstance(thing, type):
-        return gate(thing)
+        return _gated(thing, first)
     for name, member in list(vars(thing).items()):
         if name.startswith("_") and name != "__init__":
             continue
         if isinstance(member, classmethod | staticmethod):
-            setattr(thing, name, type(member)(gate(member.__func__)))
+            setattr(thing, name, type(member)(_gated(member.__func__, first)))
         elif callable(member) and not isinstance(member, type):
-            setattr(thing, name, gate(member))
+            setattr(thing, name, _gated(member, first))
     return thing
 
 
-def _gated(function: Callable[..., Any]) -> Any:
+def _gated(function: Callable[..., Any], first: bool) -> Any:
     if hasattr(function, "misfits"):
         return function
     find = _misfits(function)
 
     @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
-        if problems := find(*arguments, **named):
+        if first and (problems := find(*arguments, **named)):
             raise InputError(problems)
-        return function(*arguments, **named)
-
-    checked.misfits = find  # pyright: ignore[reportAttributeAccessIssue]
-    return checked
-
-
-def _explained(function: Callable[..., Any]) -> Any:
-    if hasattr(function, "misfits"):
-        return function
-    find = _misfits(function)
-
-    @wraps(function)
-    def checked(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
         except (BayesimputeError, OSError):

@@ -264,8 +264,8 @@ def chain_figures(arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 def _arviz(values: np.ndarray) -> dict[str, np.ndarray]:
     """ArviZ's figures for an array of shape (chain, draw, quantity), each of shape (quantity,)."""
-    import arviz as az
     import xarray as xr
+    from arviz_stats.sampling_diagnostics import ess, mcse, rhat
 
     def dataset(array: np.ndarray) -> xr.Dataset:
         return xr.Dataset({"x": (("chain", "draw", "quantity"), array)})
@@ -274,10 +274,10 @@ def _arviz(values: np.ndarray) -> dict[str, np.ndarray]:
     with np.errstate(all="ignore"):  # chains that each stand still have R-hat inf
         return {
             "sd": values.std(axis=(0, 1), ddof=1),
-            "r_hat": az.rhat(dataset(_two_chains(values)), method="rank")["x"].values,
-            "ess_bulk": az.ess(draws, method="bulk")["x"].values,
-            "ess_tail": az.ess(draws, method="tail")["x"].values,
-            "mcse": az.mcse(draws, method="mean")["x"].values,
+            "r_hat": rhat(dataset(_two_chains(values)), method="rank")["x"].values,
+            "ess_bulk": ess(draws, method="bulk")["x"].values,
+            "ess_tail": ess(draws, method="tail")["x"].values,
+            "mcse": mcse(draws, method="mean")["x"].values,
         }
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+DPI = 130
+"""Dots an inch of what is written."""
+
+
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,7 +38,7 @@ def write_figure(figure: "Figure", path: Path, *, force: bool) -> None:
         If the file exists and not `force`, or cannot be written.
     """
     with atomic(path, force=force) as temporary, house_style():
-        figure.savefig(temporary, format="png", dpi=130)
+        figure.savefig(temporary, format="png", dpi=DPI)
 
 
 @contextmanager

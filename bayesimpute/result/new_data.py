@@ -14,10 +14,11 @@ from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.running import fcs
 from bayesimpute.running.imputed_cells import packed
-from bayesimpute.running.kernel import ChainState, Described, Workspace
+from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import one_thread
 from bayesimpute.running.records import Learnt, Leg, Record
 from bayesimpute.running.transforming import SWEEPS, NewRows, address, new_clusters
+from bayesimpute.running.workspace import Described, Workspace
 
 
 def transform(result: Result, frame: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> Result:

@@ -34,6 +34,7 @@ import json
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def _attributes(record: Record) -> dict[str, Any]:
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
-        "versions": json.dumps(_versions()),
+        "versions": _versions(),
     }
 
 
@@ -147,8 +148,10 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     return {**stored, "earlier": earlier} if earlier else stored
 
 
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
+@cache
+def _versions() -> str:
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return json.dumps({"python": platform.python_version(), **found})
 
 
 def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:

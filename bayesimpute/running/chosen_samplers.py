@@ -9,7 +9,7 @@ from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Described
+from bayesimpute.running.workspace import Described
 from bayesimpute.samplers import why
 
 

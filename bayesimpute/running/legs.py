@@ -22,21 +22,11 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.imputed_cells import Cells, packed
 from bayesimpute.running.inner_steps import settle_steps
-from bayesimpute.running.kernel import (
-    Bench,
-    ChainState,
-    Described,
-    Visit,
-    Workspace,
-    adapt,
-    begin,
-    levels_moved,
-    samplers_chosen,
-    visit,
-)
+from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, visit
 from bayesimpute.running.made_of import Made, made, seen, seen_before
 from bayesimpute.running.records import STATS, Leg, Record
 from bayesimpute.running.schedules import Schedule
+from bayesimpute.running.workspace import Described, Workspace, levels_moved, samplers_chosen
 
 _THREAD = threading.local()
 _DESCRIBED: dict[str, Described] = {}

@@ -22,7 +22,8 @@ from bayesimpute.designs.design import Draw
 from bayesimpute.plan.resolving import reads
 from bayesimpute.plan.targets import Resolved, Step
 from bayesimpute.running.imputed_cells import Cells
-from bayesimpute.running.kernel import Bench, ChainState, Visit, Workspace, impute
+from bayesimpute.running.kernel import Bench, ChainState, Visit, impute
+from bayesimpute.running.workspace import Workspace
 
 _WORD = (1 << 64) - 1
 

@@ -22,9 +22,10 @@ from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
 from bayesimpute.plan.targets import Resolved
-from bayesimpute.running.kernel import Bench, ChainState, Described, Workspace, impute, require_sane
+from bayesimpute.running.kernel import Bench, ChainState, impute, require_sane
 from bayesimpute.running.made_of import Made, drawn_with
 from bayesimpute.running.new_clusters import grown, redrawn_clusters
+from bayesimpute.running.workspace import Described, Workspace
 
 SWEEPS = 20
 """Of each dataset."""

@@ -14,7 +14,8 @@ import numpy as np
 from bayesimpute.designs.design import SYSTEMATIC, Design, Draw
 from bayesimpute.designs.graph import Layout
 from bayesimpute.designs.systematic import with_systematic
-from bayesimpute.samplers.metric import Metric, at_draw, kept, rough_variance
+from bayesimpute.samplers.metric import Metric
+from bayesimpute.samplers.metric_at_draw import at_draw, kept, no_effects, rough_variance
 from bayesimpute.samplers.sampler import NOBODY, ConditionalModel, Data, SamplerState, Stats, Watched, one_by_one
 
 FIRST_ADAPTATION = (100, 400)
@@ -177,7 +178,7 @@ class NutsPosterior:
         for _ in range(looking):
             state, _, _ = self.step(state, data, rng, tune=True)
             draws.append(state.arrays["q"])
-        metric = kept(self.layout, state.arrays).polished(self.layout, np.array(draws))
+        metric = kept(self.layout, state.arrays).polished(no_effects(self.layout), np.array(draws))
         fresh = self._fresh(draws[-1], metric, np.ones(self.layout.size))
         return self.step(fresh, data, rng, transitions=adapting, tune=True)[0]
 

@@ -11,7 +11,8 @@ from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
 from bayesimpute.result.result import Result, require_run
-from bayesimpute.running.kernel import Bench, Described, Workspace
+from bayesimpute.running.kernel import Bench
+from bayesimpute.running.workspace import Described, Workspace
 from bayesimpute.sensitivity import verdict as words
 from bayesimpute.sensitivity.other_priors import by_dependence, under_priors
 from bayesimpute.sensitivity.prior_posterior import Movement, moved

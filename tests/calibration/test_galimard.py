@@ -25,7 +25,8 @@ from takeover import Shelf
 
 from bayesimpute.families import HeckmanGaussian
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
+from bayesimpute.running.kernel import Bench, adapt, begin, visit
+from bayesimpute.running.workspace import Workspace
 
 RHO = 0.3
 M, WARMUP, THIN, STEPS = 10, 30, 4, 3

@@ -244,7 +244,7 @@ def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
             root, response = np.empty(eta.size), np.empty(eta.size)
             draw(rng, eta, fitted.columns.y, root, response)
             known = weighted_products(root, response, fitted.columns, fitted.lay, fitted.rows)
-            state, _, u = run(rng, state, 1, tune, fitted.lay, known)
+            state, _, u = run(rng, state, 1, tune, fitted.lay, known, np.zeros((0, 0)))
             arrays = {**arrays, **states.to_arrays(state), "u": u}
         return arrays, 1.0
 

@@ -10,6 +10,7 @@ import test_gibbs_calibration as plain
 import test_gibbs_selection_calibration as selection
 from start_at_truth import Trial
 from test_gibbs_calibration import ERRORS
+from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs
@@ -119,3 +120,15 @@ def test_a_forgotten_prior_of_rho_is_seen() -> None:
     found = selecting_trial("gaussian, strong")
     found.spoil = selection.no_prior_of_rho
     assert np.abs(found.errors(replicates=800)).max() > ERRORS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [False, True])
+def test_a_ridge_that_forgets_the_prior_of_rho_is_seen(
+    mistake: bool, short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection.in_python(monkeypatch)
+    if mistake:
+        selection.ridge_without_prior(monkeypatch)
+    errors = selecting_trial("gaussian, strong").errors(replicates=1500, sweeps=1)
+    assert (np.abs(errors).max() > ERRORS) == mistake

@@ -17,7 +17,8 @@ from graphs import centred
 from modelling import only, workspace
 from takeover import Shelf
 
-from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
+from bayesimpute.running.kernel import Bench, adapt, begin, visit
+from bayesimpute.running.workspace import Workspace
 
 CLASSES, SIZE = 30, 20
 TRUTH = {"B0": 10.0, "B1": 1.0, "D0": 0.5, "S": 1.0}

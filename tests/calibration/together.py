@@ -24,8 +24,9 @@ from bayesimpute.designs.placement import Placement
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running import kernel
-from bayesimpute.running.kernel import Bench, Workspace, adapt, begin, visit
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.running.kernel import Bench, adapt, begin, visit
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 12, 12
@@ -122,7 +123,7 @@ class Bed:
             filled = frame.fillna(0.0)  # x does not read y, and y is drawn after x
             # with the template's holes in the values drawn so far: cluster means keep the sums of what is observed
             incomplete = Incomplete.from_frame(filled.where(self.frame.notna()), clusters=("g",))
-            resolved = kernel.resolve(self.setup.plan, incomplete)
+            resolved = resolve(self.setup.plan, incomplete)
             cells = {t.name: filled[t.name].to_numpy()[t.missing_rows] for t in resolved.targets}
             completed = Completed(incomplete, resolved, cells)
             placed = Placement.of(design, resolved.step(name), incomplete)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from rich.console import Console
 
 from bayesimpute.base import tables
@@ -24,6 +26,8 @@ from bayesimpute.data.simulation import simulate_hiv_survey, simulate_school
 from bayesimpute.estimating.estimands import Estimates, estimate, without_selection
 from bayesimpute.imputed import MultiplyImputed
 from bayesimpute.imputed import impute as impute_frame
+from bayesimpute.plotting import figures
+from bayesimpute.result import result, store
 from bayesimpute.running import legs
 from bayesimpute.sensitivity import identification
 
@@ -42,7 +46,7 @@ sweeps = 10
 formula = "popular ~ sex + texp + (1 + sex | school)"
 [[analysis]]
 name = "main"
-formula = "popular ~ sex + (1 | school)"
+formula = "popular ~ sex"
 """
 FORMULA = "popular ~ sex + texp + (1 + sex | school)"
 
@@ -64,6 +68,20 @@ def made(tmp_path_factory: pytest.TempPathFactory, school: pd.DataFrame) -> Path
     words = ["impute", folder / "plan.toml", "--data", folder / "school.csv", "--seed", "1", "--out", folder / "run.nc"]
     assert main([*map(str, words), "--no-progress"]) == 3
     return folder
+
+
+@pytest.fixture(autouse=True)
+def cheap(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that all share is read from its file once, and pictures are coarse."""
+    read = result.read_tree
+    shared = made / "run.nc"
+    monkeypatch.setattr(result, "read_tree", lambda path: tree_of(made) if Path(path) == shared else read(path))
+    monkeypatch.setattr(figures, "DPI", 30)
+
+
+@cache
+def tree_of(made: Path) -> xr.DataTree:
+    return store.read_tree(made / "run.nc")
 
 
 @pytest.fixture
@@ -409,10 +427,10 @@ def test_diagnose_tells_of_an_analysis_that_cannot_be_fitted(run: Run, here: Pat
 
 def test_pool_runs_every_analysis_of_the_plan(run: Run, here: Path, made: Path) -> None:
     imputed = MultiplyImputed.load(made / "run.nc")
-    expected = imputed.pool("popular ~ sex + (1 | school)").to_json_dict()
+    expected = imputed.pool("popular ~ sex").to_json_dict()
     code, out, err = run("pool", made / "run.nc", "--json")
     assert code == 0 and json.loads(out) == expected and "warning: The chains have not converged" in err
-    assert run("pool", made / "run.nc", "--formula", "popular ~ sex + (1 | school)", "--json")[1] == out
+    assert run("pool", made / "run.nc", "--formula", "popular ~ sex", "--json")[1] == out
     two = PLAN + '[[analysis]]\nname = "second"\nformula = "popular ~ texp"\n'
     Path("plan.toml").write_text(two)
     assert run(*impute())[0] == 3
@@ -420,7 +438,7 @@ def test_pool_runs_every_analysis_of_the_plan(run: Run, here: Path, made: Path) 
     found = json.loads(out)["analyses"]
     assert code == 0 and list(found) == ["main", "second"] and found["main"] == expected
     text = run("pool", "run.nc")[1]
-    assert "main: popular ~ sex + (1 | school)" in text and "second: popular ~ texp" in text
+    assert "main: popular ~ sex" in text and "second: popular ~ texp" in text
 
 
 def test_pool_options_reach_the_rules(run: Run, made: Path) -> None:
@@ -462,7 +480,6 @@ def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
     mixed = ["pool", made / "run.nc", "--formula", "popular ~ sex + (1 | school)", "--df", "satterthwaite", "--ml"]
     small = imputed.pool("popular ~ sex + (1 | school)", df="satterthwaite", reml=False)
     assert json.loads(run(*mixed, "--workers", "2", "--json")[1]) == small.to_json_dict()
-    assert "Satterthwaite" in run(*mixed)[1]
     logistic = "sex ~ popular + (1 | school)"
     by_nodes = run("pool", made / "run.nc", "--formula", logistic, "--family", "bernoulli", "--nodes", "9", "--json")
     assert json.loads(by_nodes[1]) == imputed.pool(logistic, family="bernoulli", nodes=9).to_json_dict()

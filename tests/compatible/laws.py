@@ -19,7 +19,7 @@ from bayesimpute.designs.design import Draw
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Derived
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 9, 5

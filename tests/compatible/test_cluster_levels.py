@@ -9,8 +9,8 @@ from looping import assert_same_run
 
 import bayesimpute as bi
 from bayesimpute import Plan
-from bayesimpute.running.kernel import Workspace
 from bayesimpute.running.made_of import redrawn
+from bayesimpute.running.workspace import Workspace
 
 MODELS = {
     "normal": ("x ~ 1 + (1 | g)", "gaussian", "y ~ x + (1 | g)"),

@@ -6,7 +6,7 @@ import pytest
 
 import bayesimpute as bi
 from bayesimpute import Conditional, Plan
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 CLUSTERS, SIZE = 10, 6
 PRIORS = {"Intercept": "Normal(0, 2)", "sigma": "Gamma(4, 4)", "1|g_sigma": "HalfNormal(1)"}

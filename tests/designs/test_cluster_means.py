@@ -17,7 +17,7 @@ from bayesimpute.plan.options import Derived
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Adjustment
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 CLASS_SIZES, SCHOOL_OF_CLASS = (3, 1, 2, 2, 4, 2), (0, 0, 1, 1, 1, 2)
 

@@ -9,7 +9,7 @@ from modelling import workspace
 
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.plan.options import Derived
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 DERIVED = [
     Derived(name="twice", expression="2 * square"),

@@ -16,7 +16,7 @@ from bayesimpute.designs.parts import Block
 from bayesimpute.families import Bernoulli
 from bayesimpute.families.shares import about_share
 from bayesimpute.formulas import namespace
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 
 def user_coefficients(design: Design, k: int = 0) -> dict[str, tuple[float, ...]]:

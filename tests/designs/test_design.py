@@ -9,7 +9,7 @@ from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import correlation_name, pairs
 from bayesimpute.families import Bernoulli
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 PLANS = {

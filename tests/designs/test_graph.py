@@ -27,7 +27,7 @@ from bayesimpute.designs.parts import Block, pairs
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.formulas import namespace
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 pytestmark = pytest.mark.long(27)
 

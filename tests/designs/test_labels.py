@@ -19,7 +19,7 @@ from bayesimpute.designs.graph import build, vectors
 from bayesimpute.families import Context, Family, Parameter, Real, Side, Theta, Values, bound, options
 from bayesimpute.families.family import NO_SIDE, NOWHERE
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts, nuts
 from bayesimpute.samplers.prior import prior_draw
 

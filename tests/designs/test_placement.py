@@ -11,7 +11,8 @@ from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.placement import Placement
 from bayesimpute.plan.new_rows import columns_read, on_new_rows
 from bayesimpute.plan.targets import Step
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 FORMULA = "y ~ x + c + (1 + x | school) + (1 | region)"

@@ -12,7 +12,7 @@ from bayesimpute.designs.parameter_names import bundles
 from bayesimpute.families import FAMILIES, HeckmanGaussian, HeckmanProbit, Rows
 from bayesimpute.formulas import parse
 from bayesimpute.plan.targets import Target
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 6, 8

@@ -16,7 +16,8 @@ from bayesimpute.designs.design import Design
 from bayesimpute.families import Family, Parameter, Real, Values
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.plan.targets import Resolved
-from bayesimpute.running.kernel import Described, Workspace, begin, require_sane
+from bayesimpute.running.kernel import begin, require_sane
+from bayesimpute.running.workspace import Described, Workspace
 
 FORMULA = "~ x + c + (1 + x | school)"
 

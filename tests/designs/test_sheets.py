@@ -18,7 +18,8 @@ from bayesimpute.designs import sheets
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.plan.options import Run
-from bayesimpute.running.kernel import Bench, Workspace, begin
+from bayesimpute.running.kernel import Bench, begin
+from bayesimpute.running.workspace import Workspace
 
 COLUMNS = ("x", "z", "b", "w", "x2")
 TERMS = (

@@ -22,7 +22,7 @@ from bayesimpute.designs.systematic import chances
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.plan.empty_clusters import empty_clusters
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 SIZE = 4

@@ -8,7 +8,7 @@ from scipy.special import expit
 import bayesimpute as bi
 from bayesimpute.plan.options import Run
 from bayesimpute.result.result import Result
-from bayesimpute.running.kernel import Described
+from bayesimpute.running.workspace import Described
 
 STRENGTH = 1.5
 

@@ -16,8 +16,9 @@ from bayesimpute.plan.options import Run
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Adjustment
 from bayesimpute.result.result import Result
-from bayesimpute.running.kernel import Bench, Described, Workspace, begin
+from bayesimpute.running.kernel import Bench, begin
 from bayesimpute.running.made_of import redrawn
+from bayesimpute.running.workspace import Described, Workspace
 
 SLOW = 10
 """Draws of these chains that are worth an independent one, at the most."""

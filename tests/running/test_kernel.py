@@ -11,7 +11,8 @@ from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.estimate import estimate
 from bayesimpute.running.inner_steps import CALIBRATION, MOST_STEPS, TARGET_AUTOCORRELATION, settle_steps, shortest_lag
-from bayesimpute.running.kernel import Bench, ChainState, Workspace, adapt, begin, generator, visit
+from bayesimpute.running.kernel import Bench, ChainState, adapt, begin, generator, visit
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.prior import prior_draw
 
 

@@ -18,7 +18,7 @@ from bayesimpute.families.family import NO_SIDE, NOWHERE
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.gibbs.engines import engine_for
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 

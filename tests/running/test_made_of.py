@@ -12,8 +12,9 @@ from modelling import school_frame
 import bayesimpute as bi
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.targets import Step
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench
 from bayesimpute.running.made_of import frozen, redrawn, thawed
+from bayesimpute.running.workspace import Workspace
 
 FCS = ("y ~ x + b + (1 | school)", "b ~ y + x + (1 | school)", "x ~ y + cluster_mean(y, school)")
 

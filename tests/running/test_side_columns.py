@@ -25,10 +25,11 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import reads
-from bayesimpute.running.kernel import Bench, Described, Workspace
+from bayesimpute.running.kernel import Bench
 from bayesimpute.running.legs import Job
 from bayesimpute.running.made_of import redrawn, seen_before
-from bayesimpute.samplers.metric import at_draw, coefficients
+from bayesimpute.running.workspace import Described, Workspace
+from bayesimpute.samplers.metric_at_draw import at_draw, coefficients
 
 
 @final

@@ -13,8 +13,8 @@ from bayesimpute import DataError, Derived, InputError, MultiplyImputed
 from bayesimpute.data.other_rows import other_rows
 from bayesimpute.plan.new_rows import columns_read, on_new_rows
 from bayesimpute.running import transforming
-from bayesimpute.running.kernel import Described, Workspace
 from bayesimpute.running.transforming import NewRows
+from bayesimpute.running.workspace import Described, Workspace
 
 CLUSTERS, SIZE, DRAWS = 240, 4, 39
 

@@ -11,7 +11,8 @@ from modelling import conditional, graph_data, only, school_frame, workspace
 from bayesimpute.designs.graph import Layout, build
 from bayesimpute.families import Bernoulli
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.samplers.metric import Metric, at_draw, coefficients, kept, rough_variance
+from bayesimpute.samplers.metric import Metric
+from bayesimpute.samplers.metric_at_draw import at_draw, coefficients, kept, rough_variance
 
 CASES: Mapping[str, tuple[Conditional, bool]] = {
     "no groups": (conditional("y ~ x + c"), False),

@@ -9,7 +9,8 @@ from modelling import conditional, graph_data, only, school_frame, workspace
 
 from bayesimpute.designs.graph import Layout, build
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.samplers.metric import Metric, at_draw, coefficients, kept
+from bayesimpute.samplers.metric import Metric
+from bayesimpute.samplers.metric_at_draw import at_draw, coefficients, kept, no_effects
 
 CASES: Mapping[str, tuple[Conditional, bool]] = {
     "numbers, joint effects, centred": (
@@ -101,7 +102,7 @@ def test_a_polish_whitens_what_it_was_learnt_from(case: tuple[Conditional, bool]
     rng = np.random.default_rng(5)
     mix = np.eye(layout.size) + 0.3 * rng.normal(size=(layout.size, layout.size)) / np.sqrt(layout.size)
     draws = rng.normal(size=(4000, layout.size)) @ mix.T
-    polished = metric.polished(layout, draws)
+    polished = metric.polished(no_effects(layout), draws)
     whitened = np.array([polished.backward(q) for q in draws])
     effects = {f"{b.key}{'' if b.centred else '_raw'}" for b in layout.design.blocks}
     others = np.concatenate([np.arange(p.start, p.stop) for name, p in layout.parts if name not in effects])
@@ -114,7 +115,7 @@ def test_a_polish_whitens_what_it_was_learnt_from(case: tuple[Conditional, bool]
 def test_a_polished_metric_is_a_linear_map_with_its_transposes_and_can_be_kept(case: tuple[Conditional, bool]) -> None:
     layout, _, _, metric = made(case)
     draws = np.random.default_rng(5).normal(size=(100, layout.size))
-    polished = metric.polished(layout, draws)
+    polished = metric.polished(no_effects(layout), draws)
     a = matrix(polished.forward, layout.size)
     inverse = matrix(polished.backward, layout.size)
     np.testing.assert_allclose(inverse @ a, np.eye(layout.size), atol=1e-8)

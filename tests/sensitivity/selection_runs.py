@@ -13,7 +13,8 @@ from bayesimpute import MultiplyImputed
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Bench, Workspace
+from bayesimpute.running.kernel import Bench
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.sensitivity.refits import Refits
 from bayesimpute.sensitivity.selection_draws import Draws
 

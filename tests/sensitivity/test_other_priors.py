@@ -12,7 +12,7 @@ from bayesimpute import BayesimputeError, Conditional, Plan
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.imputed import MultiplyImputed
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 from bayesimpute.sensitivity import refits as module
 from bayesimpute.sensitivity.importance_weights import effective
 from bayesimpute.sensitivity.other_priors import (

@@ -10,33 +10,23 @@ them there may be moves along the model's own likelihood (``binary_moves.py``).
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import Design
 from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import latent_error
 from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
-from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
+from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts, shifted
+from bayesimpute.samplers.gibbs.predictors import Codes, mixed, parts, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.states import (
-    Arrays,
-    Moved,
-    fresh,
-    from_arrays,
-    placed,
-    predictor_values,
-    starts,
-    to_arrays,
-)
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, from_arrays, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
 from bayesimpute.samplers.gibbs.working_rows import responding, weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -101,7 +91,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
         else:
             draw_probit(rng, eta, columns.y, response)
             known = responding(products, response, columns, lay, rows)
-        state, _, u = run(rng, state, np.int64(1), tune, lay, known)
+        state, _, u = run(rng, state, np.int64(1), tune, lay, known, np.zeros((0, 0)))
     return state, u, lengths, count
 
 
@@ -126,14 +116,10 @@ class Augmented:
 
 
 @dataclass(frozen=True, eq=False)
-class Binary:
+class Binary(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn()
     link: str
-    mu: Part
-    lay: Layout
-    rows: Rows
 
     @staticmethod
     def takes(design: Design) -> bool:
@@ -146,7 +132,7 @@ class Binary:
     def of(cls, design: Design, codes: Codes, n: int) -> "Binary":
         """From the clusters of the fitted rows."""
         mu = parts(design)["mu"]
-        return cls(mu.predictor.parameter.link, mu, *mu.layout(None, codes, n))
+        return cls(mu, *mu.layout(None, codes, n), mu.predictor.parameter.link)
 
     def on(self, data: Data, y: np.ndarray) -> Augmented:
         """The model on data."""
@@ -157,15 +143,6 @@ class Binary:
         return Augmented(self.link, moving, self.lay, self.rows, columns, products)
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A dispersed one, without inner effects yet."""
-        none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
+        """A dispersed one."""
         lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        return to_arrays(fresh(starts(self.mu.blocks, 0.0, rng), self.lay.mean)) | none | lengths
-
-    def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
-        """The vectors as the graph has them."""
-        return predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])
-
-    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
-        """A state at the effects of a draw."""
-        return placed(arrays, self.mu.blocks, self.lay, draw)
+        return self.begun(0.0, rng) | lengths

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_likelihoods import log_likelihood
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_upper
@@ -203,7 +203,7 @@ def inner_effects(theta, lay, h):
     return out
 
 
-@compiled
+@inlined
 def move_blocks(rng, link, theta, z, u, steps, signed, sign, columns, lay, rows):
     """All blocks in turn; returns the inner effects, the rest in place."""
     h, first = standard_normals(theta, lay, u), np.int64(0)

@@ -13,26 +13,17 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import Design
 from bayesimpute.families import StudentT
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.densities import LARGE, log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
+from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, squared_residuals
-from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
-from bayesimpute.samplers.gibbs.states import (
-    Arrays,
-    Moved,
-    fresh,
-    from_arrays,
-    placed,
-    predictor_values,
-    start,
-    starts,
-    to_arrays,
-)
+from bayesimpute.samplers.gibbs.predictors import Codes, mixed, parts
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, start, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -79,7 +70,7 @@ def tail_density(at, squares, kinds, args):
     return total
 
 
-@compiled
+@inlined
 def move_tail(rng, at, steps, squares, kinds, args):
     """Slices along the columns of `steps`, in place."""
     now = tail_density(at, squares, kinds, args)
@@ -137,7 +128,7 @@ def run_student(rng, state, tail, u, sweeps, tune, lay, rows, columns, kinds, ar
         state[0][0], nu[0] = at
         draw_weights(rng, squares, math.exp(at[0]), math.exp(at[1]), columns.y, root, response)
         products = weighted_products(root, response, columns, lay, rows)
-        state, _, u = run(rng, state, np.int64(1), tune, lay, products)
+        state, _, u = run(rng, state, np.int64(1), tune, lay, products, np.zeros((0, 0)))
         if tune:
             count = learn(at, count, mean, covariance)
     return state, (nu, none, mean, covariance, count), u
@@ -162,14 +153,11 @@ class Weighted:
 
 
 @dataclass(frozen=True, eq=False)
-class Heavy:
+class Heavy(MixedEngine):
     """The layout of a model, with the priors of sigma and nu."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "nu_theta"))
-    mu: Part
     tail: tuple[Prior, Prior]
-    lay: Layout
-    rows: Rows
     kinds: np.ndarray
     args: np.ndarray
 
@@ -185,25 +173,17 @@ class Heavy:
         tail = found["sigma"].predictor.priors[0], found["nu"].predictor.priors[0]
         table = np.array([coded(prior) for prior in tail])
         kinds, args = table[:, 0].astype(np.int64), np.ascontiguousarray(table[:, 1:])
-        return cls(found["mu"], tail, *found["mu"].layout(tail[0], codes, n), kinds, args)
+        return cls(found["mu"], *found["mu"].layout(tail[0], codes, n), tail, kinds, args)
 
     def on(self, data: Data, y: np.ndarray) -> Weighted:
         """The model on data, with the target less its offset."""
         return Weighted(self.lay, self.rows, Columns(*self.mu.matrices(data), y), self.kinds, self.args)
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A dispersed one, without inner effects yet."""
+        """A dispersed one."""
         sigma, nu = (start(prior, rng) for prior in self.tail)
-        state = fresh(starts(self.mu.blocks, sigma, rng), self.lay.mean)
-        none = {"u": np.zeros((self.lay.clusters, self.lay.width))}
-        tail = fresh(np.array([nu]), np.zeros(0), 1)
-        return to_arrays(state) | none | to_arrays(tail, "nu_")
+        return self.begun(sigma, rng) | to_arrays(fresh(np.array([nu]), np.zeros(0), 1), "nu_")
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
-        made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], arrays["u"])
-        return made | {"sigma": np.exp(arrays["theta"][:1]), "nu": np.exp(arrays["nu_theta"])}
-
-    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
-        """A state at the effects of a draw."""
-        return placed(arrays, self.mu.blocks, self.lay, draw)
+        return super().values(arrays) | {"sigma": np.exp(arrays["theta"][:1]), "nu": np.exp(arrays["nu_theta"])}

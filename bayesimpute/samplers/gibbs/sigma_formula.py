@@ -5,23 +5,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.design import Design
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
+from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
-from bayesimpute.samplers.gibbs.states import (
-    Arrays,
-    Moved,
-    fresh,
-    from_arrays,
-    placed,
-    predictor_values,
-    starts,
-    to_arrays,
-)
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.sampler import Data
@@ -46,24 +38,21 @@ class Divided:
             root = inverse_sigma(scale[0], scale[1], self.columns, self.lay, self.rows)
             response = self.mu_columns.y * root
             products = weighted_products(root, response, self.mu_columns, self.mu_lay, self.mu_rows)
-            state, b, u = run(rng, state, 1, tune, self.mu_lay, products)
+            state, b, u = run(rng, state, 1, tune, self.mu_lay, products, np.zeros((0, 0)))
             of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
             scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
         return to_arrays(state) | {"u": u} | to_arrays(scale, "sigma_"), 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled:
+class Scaled(MixedEngine):
     """What does not change with the data: layouts and members of clusters, of sigma's predictor and of mu's."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "sigma_theta", "sigma_z"))
-    mu: Part
     sigma: Part
     scale_lay: Layout
     scale_rows: Rows
     members: Members
-    lay: Layout
-    rows: Rows
 
     @staticmethod
     def takes(design: Design) -> bool:
@@ -76,7 +65,7 @@ class Scaled:
         found = parts(design)
         mu, sigma = found["mu"], found["sigma"]
         own = members(sigma, [codes[b.key] for b in sigma.blocks], n)
-        return cls(mu, sigma, *sigma.layout(None, codes, n), own, *mu.layout(None, codes, n))
+        return cls(mu, *mu.layout(None, codes, n), sigma, *sigma.layout(None, codes, n), own)
 
     def on(self, data: Data, y: np.ndarray) -> Divided:
         """The model on data, with the target less its offset."""
@@ -86,20 +75,15 @@ class Scaled:
         return Divided(self.scale_lay, self.scale_rows, own, self.members, self.lay, self.rows, of_mu)
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A dispersed one; inner effects are drawn by the first step."""
-        mu = fresh(starts(self.mu.blocks, 0.0, rng), self.lay.mean)
+        """A dispersed one."""
+        mu = self.begun(0.0, rng)
         normals = sum(b.size * b.width for b in self.sigma.blocks)
         gamma = [p.args[0] + rng.uniform(-0.5, 0.5) * min(p.args[1], 1.0) for p in self.sigma.predictor.priors]
         z = np.concatenate([gamma, np.zeros(normals)])
         sigma = fresh(starts(self.sigma.blocks, 0.0, rng), z, len(gamma))
-        return to_arrays(mu) | {"u": np.zeros((0, 0))} | to_arrays(sigma, "sigma_")
+        return mu | to_arrays(sigma, "sigma_")
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
-        u = arrays["u"]
-        made = predictor_values(self.mu, self.lay, arrays["theta"], arrays["z"], u)
-        return made | predictor_values(self.sigma, self.scale_lay, arrays["sigma_theta"], arrays["sigma_z"], u)
-
-    def placed(self, arrays: Arrays, draw: Draw) -> dict[str, np.ndarray]:
-        """A state at the effects of mu of a draw."""
-        return placed(arrays, self.mu.blocks, self.lay, draw)
+        theta, z, u = arrays["sigma_theta"], arrays["sigma_z"], arrays["u"]
+        return super().values(arrays) | predictor_values(self.sigma, self.scale_lay, theta, z, u)

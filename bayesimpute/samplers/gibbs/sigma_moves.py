@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp
 from bayesimpute.samplers.gibbs.densities import CHUNK, block_root, prior, workspace
 from bayesimpute.samplers.gibbs.effects import outer_effects
@@ -82,7 +82,7 @@ def move_coefficients(rng, z, eta, steps, columns, lay, squares):
             eta[i] += t * line[i]
 
 
-@compiled
+@inlined
 def move_effects(rng, theta, z, eta, f, first, columns, lay, members, squares):
     """The standard normals of block f, one by one, in place; `first` is the block's first column."""
     q, n = lay.widths[f], eta.size
@@ -109,7 +109,7 @@ def move_effects(rng, theta, z, eta, f, first, columns, lay, members, squares):
                 eta[at[i]] += t * line[i]
 
 
-@compiled
+@inlined
 def move_deviations(rng, theta, z, eta, steps, f, first, columns, lay, rows, squares):
     """Deviations and partial correlations of block f given its standard normals, in place."""
     q, n = lay.widths[f], eta.size
@@ -197,7 +197,7 @@ def shift(rng, theta, z, f, lay, members):
             z[lay.offsets[f] + j * q + i] -= t * h[i]
 
 
-@compiled
+@inlined
 def move_scales(rng, theta, z, steps, columns, lay, rows, members, squares, products, space):
     """All moves of sigma's parameters given squared residuals, in place."""
     k = lay.coefficients

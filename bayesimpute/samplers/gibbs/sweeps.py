@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.densities import block_root, centred, marginal, non_centred, workspace
 from bayesimpute.samplers.gibbs.effects import draw_inner, draw_outer, normal_equations, outer_effects, residuals
 
@@ -109,7 +109,7 @@ def density(theta, form, block, lay, products, rss, r, space, quadratic, linear)
     return centred(theta, lay, block, quadratic)
 
 
-@compiled
+@inlined
 def move_outer(rng, theta, z, steps, lay, products, a, c, space):
     """Both forms of every outer block in turn: interweaving (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531)."""
     nothing = np.zeros((0, 0))
@@ -180,13 +180,15 @@ def in_roots(theta, z, block, lay, a, c):
 
 
 @compiled
-def run(rng, state, sweeps, tune, lay, products):
+def run(rng, state, sweeps, tune, lay, products, chain):
     """Sweeps from a state, which is left alone; then the inner effects.
 
     Parameters
     ----------
     state : tuple of (theta, z, mean, covariance, count)
         Parameters; coefficients and the outer effects' standard normals; what was learnt, from how many sweeps.
+    chain : ndarray, shape (sweep, theta + coefficient) or (0, 0)
+        Where each sweep leads, in place: if it is asked for, each sweep draws the inner effects.
 
     Returns
     -------
@@ -196,12 +198,12 @@ def run(rng, state, sweeps, tune, lay, products):
         Coefficients with outer effects, and inner effects, shape (cluster, effect).
     """
     theta, z, mean, covariance, count = copied(state)
-    space = workspace(lay.width)
+    space, n = workspace(lay.width), theta.size
     none, nothing = np.zeros(0), np.zeros((0, 0))
     steps = directions(covariance, count, lay.groups)
-    b = outer_effects(theta, lay, z)
+    b, u = outer_effects(theta, lay, z), np.zeros((lay.clusters, lay.width))
     rss, r = residuals(b, lay, products)
-    for _ in range(sweeps):
+    for t in range(sweeps):
         # np.int64: a literal would be another type, and all be compiled again
         move_group(rng, theta, steps, np.int64(0), np.int64(0), lay, products, rss, r, space, nothing, none)
         a, c = normal_equations(theta, lay, products)
@@ -211,32 +213,12 @@ def run(rng, state, sweeps, tune, lay, products):
         rss, r = residuals(b, lay, products)
         if tune:
             count = learn(theta, count, mean, covariance)
-    return (theta, z, mean, covariance, count), b, draw_inner(rng, theta, lay, products, r)
-
-
-@compiled
-def explore(rng, state, sweeps, lay, products):
-    """Sweeps from a state without learning, and where each of them led: theta and the coefficients.
-
-    Returns
-    -------
-    state : tuple
-        The next.
-    u : ndarray, shape (cluster, effect)
-        Inner effects.
-    chain : ndarray, shape (sweep, theta + coefficient)
-        After each sweep.
-    """
-    n = lay.groups.size
-    chain = np.empty((sweeps, n + lay.coefficients))
-    u = np.zeros((lay.clusters, lay.width))
-    for t in range(sweeps):
-        state, _, u = run(rng, state, np.int64(1), np.bool_(False), lay, products)
-        for k in range(n):
-            chain[t, k] = state[0][k]
-        for k in range(lay.coefficients):
-            chain[t, n + k] = state[1][k]
-    return state, u, chain
+        if t < chain.shape[0] or t == sweeps - 1:
+            u = draw_inner(rng, theta, lay, products, r)
+        if t < chain.shape[0]:
+            chain[t, :n] = theta
+            chain[t, n:] = z[: lay.coefficients]
+    return (theta, z, mean, covariance, count), b, u
 
 
 @compiled

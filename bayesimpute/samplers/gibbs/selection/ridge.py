@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.bivariate_normal import log_quadrant_rows
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.normal_tails import log_ndtr_1
 from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.selection.equations import predict
@@ -216,7 +216,7 @@ def density(zeta, log_sigma, steps, pair, m, s, of_m, of_s, linear, quadratic, s
     return value + log_likelihood(pair, m, s, zeta, log_sigma, steps, of_m, of_s, space)
 
 
-@compiled
+@inlined
 def move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes, sd, space):
     """One slice along the curve; b, u, m and s in place. Returns artanh rho and log sigma."""
     of_b, of_u = fitting(slopes, lay, theta, usual, b, u)
@@ -245,7 +245,7 @@ def move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes
     return zeta, log_sigma
 
 
-@compiled
+@inlined
 def _shift(b, u, m, s, steps, of_b, of_u, of_m, of_s):
     for f in range(2):
         for k in range(b.size):

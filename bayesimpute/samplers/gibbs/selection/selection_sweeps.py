@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.selection.away_rows import draw_systematic
@@ -26,7 +26,7 @@ LINEAR = 2
 """Rounds of latent variables and linear mixed model in a sweep: as slow as the ridge is for the likelihood."""
 
 
-@compiled
+@inlined
 def standard(theta, lay, b, z):
     """The coordinates z of b, in place: outer effects as standard normals; those that did not move stay."""
     for k in range(lay.coefficients):
@@ -41,7 +41,7 @@ def standard(theta, lay, b, z):
             z[at : at + q] = own
 
 
-@compiled
+@inlined
 def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
     """One round: latent variables, what is drawn given them, and the linear mixed model; m and s in place."""
     draw_latent(rng, pair, m, s, zeta, log_sigma, r, y)
@@ -60,7 +60,8 @@ def move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune):
         own = sums[2] / tau**2
         y *= move_scale(rng, lay, theta, z, pair.selects, np.bool_(False), pair.deviations[0], y.size, own, cross * g)
     products = stacked(pair, lay, gamma, tau, r, seen)
-    linear, b, u = run(rng, (theta, z, mean, covariance, count), np.int64(1), tune, lay, products)
+    linear = theta, z, mean, covariance, count
+    linear, b, u = run(rng, linear, np.int64(1), tune, lay, products, np.zeros((0, 0)))
     predict(pair.mu, b, u, pair, m)
     predict(pair.selection, b, u, pair, s)
     return linear, b, u, zeta, log_sigma
