@@ -173,8 +173,18 @@ def natural_values(layout: Layout, q: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def pymc_logp(model: Any) -> Any:
+def pymc_logp(model: Any) -> Callable[[Mapping[str, Any]], float]:
     """log p as a function of the constrained values by name, without the Jacobians of the transforms."""
+    function = _of_natural_values(model, [model.logp(jacobian=False)])
+    return lambda values: float(function(values)[0])
+
+
+def pymc_pointwise(model: Any, values: Mapping[str, Any]) -> list[np.ndarray]:
+    """The log densities of the observed variables at such values, an array each."""
+    return _of_natural_values(model, model.logp(vars=model.observed_RVs, sum=False, jacobian=False))(values)
+
+
+def _of_natural_values(model: Any, outputs: list[Any]) -> Callable[[Mapping[str, Any]], list[Any]]:
     import pytensor
 
     pytensor.config.blas__ldflags = ""
@@ -186,6 +196,6 @@ def pymc_logp(model: Any) -> Any:
         inputs.append(natural)
         transform = model.rvs_to_transforms[rv]
         replaced[value] = natural if transform is None else transform.forward(natural, *rv.owner.inputs)
-    density = pytensor.graph.clone_replace(model.logp(jacobian=False), replaced, rebuild_strict=False)
-    function = pytensor.function(inputs, density, mode="FAST_COMPILE", on_unused_input="ignore")
-    return lambda values: float(function(*(np.asarray(values[i.name], dtype=float) for i in inputs)))
+    found = pytensor.graph.clone_replace(outputs, replaced, rebuild_strict=False)
+    function = pytensor.function(inputs, found, mode="FAST_COMPILE", on_unused_input="ignore")
+    return lambda values: function(*(np.asarray(values[i.name], dtype=float) for i in inputs))

@@ -3,26 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.arguments import typed
+from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.placement import Placement
+from bayesimpute.formulas import Formula
+from bayesimpute.inspection.mermaid import mermaid
 from bayesimpute.inspection.prior_table import prior_table
 from bayesimpute.inspection.readers_graph import Labels, readers_graph
+from bayesimpute.inspection.to_bambi import to_bambi
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.running.kernel import Bench, Described, Workspace, begin
 
 if TYPE_CHECKING:
+    from bambi import Model as BambiModel
     from pymc import Model
+    from xarray import DataTree
 
 SEED = 0
 """Of the start fill on which a model is shown before a run."""
@@ -43,12 +52,21 @@ class ImputationModel:
         What the samplers' graph of it holds on this dataset.
     labels : Labels
         Of the rows that it is fitted to, and of clusters.
+    column : Column
+        The variable as it was given.
+    formulas : mapping of str to Formula
+        By parameter.
+    frame : DataFrame
+        The completed data at the rows with a value of the variable that the model is fitted to.
     """
 
     target: str
     design: Design
     data: Mapping[str, np.ndarray]
     labels: Labels
+    column: Column
+    formulas: Mapping[str, Formula]
+    frame: pd.DataFrame
 
     @cached_property
     def pymc(self) -> "Model":
@@ -59,6 +77,26 @@ class ImputationModel:
         """
         return readers_graph(self.design, self.data, self.labels)
 
+    def graph(self, *, kind: Literal["mermaid", "graphviz"] = "mermaid") -> Any:
+        """The model as a picture.
+
+        Parameters
+        ----------
+        kind : {"mermaid", "graphviz"}
+            Text that Markdown renderers draw, or a ``graphviz.Digraph``, which needs that package.
+
+        Returns
+        -------
+        str or graphviz.Digraph
+        """
+        if kind == "mermaid":
+            return mermaid(self.pymc)
+        if kind != "graphviz":
+            raise one(InputError, "kind", f"{kind!r} is no kind of picture", 'write "mermaid" or "graphviz"')
+        import pymc as pm
+
+        return pm.model_to_graphviz(self.pymc)
+
     @cached_property
     def priors(self) -> pd.DataFrame:
         """Every prior in the user's units: ``parameter``, ``prior``, ``source``, and ``at``, where it holds.
@@ -68,11 +106,52 @@ class ImputationModel:
         """
         return prior_table(self.design)
 
+    def bambi(self) -> "BambiModel":
+        """The ``bambi.Model`` with the same formulas, family, data and priors, where bambi has the model.
+
+        Raises
+        ------
+        InputError
+            With everything that bambi does not have: correlated effects, selection, products about means.
+        """
+        return to_bambi(self.design, self.formulas, self.frame)
+
+    def prior_predictive(self, draws: int = 500, *, seed: int) -> "DataTree":
+        """Draws from the priors, and of the variable from what they predict.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        seed : int
+            All random numbers follow from it.
+
+        Returns
+        -------
+        xarray.DataTree
+            ``prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``, as ArviZ's plots take them. The
+            variable has its own values there, the labels of a category too.
+        """
+        import pymc as pm
+
+        quick = {"mode": "FAST_COMPILE"}  # a few hundred draws are not worth half a minute of compiling
+        found = pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed, compile_kwargs=quick)
+        for group in ("prior_predictive", "observed_data"):
+            found[group] = found[group].to_dataset().assign({self.target: self._own(found[group][self.target])})
+        return found
+
+    def _own(self, values: Any) -> Any:
+        """The variable's values as they were given: labels for codes, whole numbers and yes/no where they were."""
+        flat = self.column.decode(values.values.ravel()).to_numpy()
+        flat = flat.astype(str) if self.column.kind == "category" else flat
+        return values.copy(data=flat.reshape(values.shape))
+
     def __repr__(self) -> str:
         law, units = self.design.family.name, counted(len(self.labels.units), "unit")
         return f"<ImputationModel of {self.target}: {law}, {counted(len(self.design.names), 'parameter')}, {units}>"
 
 
+@typed_after
 def model(
     plan: Plan | str | Conditional, data: pd.DataFrame | Incomplete, *, target: str | None = None
 ) -> ImputationModel:
@@ -129,11 +208,17 @@ def _of(space: Workspace, cells: Mapping[str, np.ndarray], target: str | None) -
     placement = space.placements[step.name]
     data = {name: np.asarray(values) for name, values in bench.data(step).items()}
     return ImputationModel(
-        target=target, design=placement.design, data=data, labels=_labels(space.incomplete, step.lead, placement)
+        target=target,
+        design=placement.design,
+        data=data,
+        labels=_labels(space.incomplete, step.lead, placement),
+        column=space.incomplete.columns[target],
+        formulas=step.lead.formulas,
+        frame=_frame(bench.completed, step.lead, space.incomplete),
     )
 
 
-def _labels(incomplete: Incomplete, target: Any, placement: Any) -> Labels:
+def _labels(incomplete: Incomplete, target: Target, placement: Placement) -> Labels:
     rows = placement.model_rows
     if target.level is None:
         units = _flat(incomplete.frame.index)[rows]
@@ -144,6 +229,20 @@ def _labels(incomplete: Incomplete, target: Any, placement: Any) -> Labels:
     factors = {b.factor for b in placement.design.blocks}
     clusters = {f: _flat(pd.Index(incomplete.labels(f), tupleize_cols=False)) for f in factors}
     return Labels(units=units, clusters=clusters)
+
+
+def _frame(completed: Completed, target: Target, incomplete: Incomplete) -> pd.DataFrame:
+    """The completed data at the rows that the model is fitted to, with cluster keys as categories."""
+    frame, rows = completed.frame, target.learn_rows
+    keys = {group.factor for formula in target.formulas.values() for group in formula.groups}
+    for key in keys:
+        frame[key] = pd.Categorical.from_codes(incomplete.codes(key), list(map(str, incomplete.labels(key))))
+    frame[target.name] = target.values.response(completed.values[target.name])
+    return frame.iloc[rows].reset_index(drop=True)
+
+
+def _clusters(incomplete: Incomplete, key: str) -> np.ndarray:
+    return _flat(pd.Index(incomplete.labels(key), tupleize_cols=False))
 
 
 def _flat(index: pd.Index) -> np.ndarray:

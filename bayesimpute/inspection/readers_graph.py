@@ -188,8 +188,10 @@ class _Writer:
         effects = self.effects(b, dim)
         keys = [key for key, _ in places(b)]
         everywhere = next((key for key in keys if self.design.rows(key) is b.rows), keys[0])
-        columns = self.held(f"Z_{b.key}", self.data[f"X_{b.key}"] * b.scale, everywhere, self.block_dim(b))
-        codes = self.held(f"{b.factor}_{b.key}", self.data[f"codes_{b.key}"], everywhere)
+        columns = self.held(
+            self.unused(f"Z_{b.factor}", b), self.data[f"X_{b.key}"] * b.scale, everywhere, self.block_dim(b)
+        )
+        codes = self.held(self.unused(f"{b.factor}_index", b), self.data[f"codes_{b.key}"], everywhere)
         terms = columns * effects[codes]
         for key, place in places(b):
             shorter = b.rows is not self.design.rows(key)
@@ -198,9 +200,10 @@ class _Writer:
 
     def block_dim(self, b: Block) -> str:
         """The dim of a block's effects."""
-        name = f"{b.key}_effect"
-        if name not in self.model.coords:
-            self.model.add_coord(name, list(b.names))
+        name = f"{b.factor}__effect_dim"
+        if name in self.model.coords and list(self.model.coords[name]) != list(b.names):
+            name = f"{b.factor}_{b.key}__effect_dim"
+        self.model.add_coord(name, list(b.names))
         return name
 
     def effects(self, b: Block, dim: str) -> Any:
@@ -242,7 +245,7 @@ class _Writer:
         sd = pt.sqrt(pt.diag(covariance))
         for k in np.flatnonzero(moved):
             pm.Deterministic(f"{b.names[k]}_sigma", sd[k])
-        for j, i in pairs(b.width):
+        for i, j in pairs(b.width):
             pm.Deterministic(correlation_name(b.names[i], b.names[j]), covariance[i, j] / (sd[i] * sd[j]))
 
     def likelihood(self, eta: Mapping[str, Any]) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import PLANS, centred, described, layout_of, natural_values, pymc_logp
-from modelling import conditional, graph_data, only, placed
+from graphs import PLANS, centred, described, layout_of, natural_values, pymc_logp, pymc_pointwise
+from modelling import conditional, graph_data, only, placed, school_frame, workspace
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import build
 from bayesimpute.designs.parts import Block, effect_units, pairs
+from bayesimpute.families import HeckmanGaussian
 from bayesimpute.inspection.readers_graph import Labels, readers_graph
 from bayesimpute.inspection.user_units import moved_coefficients, moved_effects
 from bayesimpute.plan.conditional import Conditional
@@ -91,6 +92,21 @@ def jacobian(design: Design, draw: Mapping[str, np.ndarray]) -> float:
     return total
 
 
+def gaps(space: Workspace, design: Design) -> tuple[np.ndarray, float]:
+    """Log density of the readers' graph minus that of the samplers' at random points, and the latter's size."""
+    data = graph_data(space)
+    ours, readers = build(design, data), of(space, design, data)
+    layout, mine, theirs = layout_of(design, ours), pymc_logp(ours), pymc_logp(readers)
+    rng, found, sizes = np.random.default_rng(4), [], []
+    for _ in range(5):
+        q = rng.normal(0, 0.5, layout.size)
+        draw = layout.unpack(q)
+        sizes.append(mine(natural_values(layout, q)))
+        found.append(theirs(values_at(design, draw, readers)) + jacobian(design, draw) - sizes[-1])
+    assert np.ptp(sizes) > 1
+    return np.array(found), np.abs(sizes).max()
+
+
 @pytest.mark.parametrize("item", ALL.values(), ids=ALL.keys())
 @pytest.mark.parametrize("flag", [True, False], ids=["centred", "non-centred"])
 def test_it_is_the_samplers_model_up_to_the_units(item: Conditional, flag: bool) -> None:
@@ -98,14 +114,41 @@ def test_it_is_the_samplers_model_up_to_the_units(item: Conditional, flag: bool)
     _, design = only(space)
     if flag and not design.blocks:
         pytest.skip("no effects")
-    design, data = centred(design, flag), graph_data(space)
-    ours, readers = build(design, data), of(space, design, data)
-    layout, mine, theirs = layout_of(design, ours), pymc_logp(ours), pymc_logp(readers)
-    rng, gaps, sizes = np.random.default_rng(4), [], []
-    for _ in range(5):
-        q = rng.normal(0, 0.5, layout.size)
-        draw, size = layout.unpack(q), mine(natural_values(layout, q))
-        gaps.append(theirs(values_at(design, draw, readers)) + jacobian(design, draw) - size)
-        sizes.append(abs(size))
-    assert np.ptp(gaps) < (1e-6 if "probit" in str(item) else 1e-9) * max(sizes)
-    assert np.ptp(sizes) > 1
+    found, size = gaps(space, centred(design, flag))
+    assert np.ptp(found) < (1e-6 if "probit" in str(item) else 1e-9) * size
+
+
+@pytest.mark.parametrize("systematic", ["mixture", "selected", "marginal"])
+def test_clusters_without_a_value_are_what_the_plan_says(systematic: str) -> None:
+    frame = school_frame()
+    frame.loc[frame["school"].isin([2, 7]), "y"] = np.nan
+    law = HeckmanGaussian(systematic=systematic)
+    item = conditional("y ~ x + (1 | school)", family=law, selection="x + w + (1 | school)")
+    space = workspace(frame.assign(b=frame["b"].fillna(0.0)), item)
+    found, size = gaps(space, only(space)[1])
+    assert np.ptp(found) < 1e-9 * size
+
+
+def test_observed_variables_are_the_outcome_and_who_was_observed() -> None:
+    space = described(ALL["heckman_probit"])
+    target, design = only(space)
+    model = of(space, design, graph_data(space))
+    assert [rv.name for rv in model.observed_RVs] == ["b", "observed(b)"]
+    assert model.named_vars_to_dims["b"] == ("__obs__",) and model.named_vars_to_dims["observed(b)"] == (
+        "__modelled__",
+    )
+    assert list(model.coords["__obs__"]) == list(space.incomplete.frame.index[target.fit_rows])
+    data = graph_data(space)
+    layout = layout_of(design, build(design, data))
+    draw = layout.unpack(np.random.default_rng(9).normal(0, 0.4, layout.size))
+    value, seen = pymc_pointwise(model, values_at(design, draw, model))
+    theta, y = design.theta(draw, data)
+    np.testing.assert_allclose(np.append(value, np.zeros(len(y) - len(value))) + seen, design.family.logp(y, theta))
+
+
+def test_terms_and_effects_are_bambis() -> None:
+    space = described(ALL["gaussian"])
+    model = of(space, only(space)[1], graph_data(space))
+    assert {"Intercept", "x", "c", "sigma", "1|school", "x|school", "1|school_sigma"} <= set(model.named_vars)
+    assert model.named_vars_to_dims["c"] == ("c_dim",) and list(model.coords["c_dim"]) == ["q", "r"]
+    assert model.named_vars_to_dims["1|school"] == ("school__factor_dim",)
