@@ -46,7 +46,7 @@ class Bernoulli(Family):
             return pt.neg(pt.softplus(-signed)) if self.link == "logit" else normal_lcdf(0.0, 1.0, signed)
 
         def random(eta: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
-            return (rng.random(size) < inverse(eta)).astype(float)
+            return (rng.random(np.shape(eta) if size is None else size) < inverse(eta)).astype(float)
 
         return pm.CustomDist.dist(eta["mu"], logp=logp, random=random, class_name="Bernoulli")
 

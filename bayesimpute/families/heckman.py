@@ -116,7 +116,7 @@ def being_observed(s: Any) -> Any:
         return log_ndtr((2 * value - 1) * s)
 
     def random(s: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
-        return (rng.random(size) < ndtr(s)).astype(float)
+        return (rng.random(np.shape(s) if size is None else size) < ndtr(s)).astype(float)
 
     return pm.CustomDist.dist(s, logp=logp, random=random, class_name="BeingObserved")
 
@@ -141,7 +141,8 @@ def being_empty(eta: Mapping[str, Any], of: np.ndarray, empty: int, others: int)
 
     def random(share: Any, nobody: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
         pi = expit(share)
-        return (rng.random(size) < pi + (1 - pi) * np.exp(nobody)).astype(float)
+        shape = np.shape(nobody) if size is None else size
+        return (rng.random(shape) < pi + (1 - pi) * np.exp(nobody)).astype(float)
 
     return pm.CustomDist.dist(eta["systematic"], nobody, logp=logp, random=random, class_name="BeingEmpty")
 
@@ -190,8 +191,8 @@ def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndar
     return r * h + np.sqrt(1 - r**2) * rng.standard_normal(s.shape)
 
 
-def latent_selected(rng: np.random.Generator, s: Any, rho: Any, size: Any) -> np.ndarray:
-    """One draw of e for each unit that was selected: given h > -s, of shape `size`."""
+def latent_selected(rng: np.random.Generator, s: Any, rho: Any, size: tuple[int, ...]) -> np.ndarray:
+    """One draw of e for each unit that was selected: given h > -s."""
     h = -ndtri_exp(np.log(rng.random(size)) + log_ndtr(s))
     return rho * h + np.sqrt(1 - rho**2) * rng.standard_normal(size)
 

@@ -37,7 +37,8 @@ class HeckmanGaussian(Selecting):
             return -0.5 * e**2 - log_sigma - 0.5 * np.log(2 * np.pi) + chosen
 
         def random(mu: Any, log_sigma: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
-            return mu + np.exp(log_sigma) * heckman.latent_selected(rng, s, np.tanh(z), size)
+            shape = np.broadcast_shapes(np.shape(mu), np.shape(s)) if size is None else size
+            return mu + np.exp(log_sigma) * heckman.latent_selected(rng, s, np.tanh(z), shape)
 
         arguments = eta["mu"], eta["sigma"], eta["selection"], heckman.fisher(eta, self.rho)
         return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedNormal")

@@ -44,7 +44,8 @@ class HeckmanProbit(Selecting):
             return log_quadrant(sign * m, s, sign * pt.tanh(z)) - log_ndtr(s)
 
         def random(m: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
-            return (m + heckman.latent_selected(rng, s, np.tanh(z), size) > 0).astype(float)
+            shape = np.broadcast_shapes(np.shape(m), np.shape(s)) if size is None else size
+            return (m + heckman.latent_selected(rng, s, np.tanh(z), shape) > 0).astype(float)
 
         arguments = eta["mu"], eta["selection"], heckman.fisher(eta, self.rho)
         return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedProbit")

@@ -130,8 +130,10 @@ def _own_priors(model: Any) -> Iterator[tuple[str, Any]]:
             if _given(term.prior):
                 yield from _by_column(f"{prefix}{name}", term)
         for name, term in part.group_specific_terms.items():
-            if _given(term.prior):
-                yield f"{prefix}{name}_sigma", term.prior.args.get("sigma")
+            if term.prior.name != "Normal" or np.any(term.prior.args["mu"] != 0):
+                yield f"{prefix}{name}", f"effects are normal with mean 0 here, not {term.prior}"
+            elif _given(term.prior):
+                yield f"{prefix}{name}_sigma", term.prior.args["sigma"]
 
 
 def _given(prior: Any) -> bool:
@@ -152,9 +154,9 @@ def _by_column(name: str, term: Any) -> Iterator[tuple[str, Any]]:
 
 def _prior(given: Any) -> Prior | str:
     """Ours of a prior of bambi's, or what is wrong with it."""
-    name, arguments = given if isinstance(given, tuple) else (getattr(given, "name", None), getattr(given, "args", {}))
-    if name is None:
-        return f"{given!r} is a number: a standard deviation that is not learnt"
+    if isinstance(given, str):
+        return given
+    name, arguments = given if isinstance(given, tuple) else (given.name, given.args)
     if name not in DISTRIBUTIONS or set(arguments) != set(DISTRIBUTIONS[name].parameters):
         return f"{name}({', '.join(arguments)}) is not here"
     values = [arguments[parameter] for parameter in DISTRIBUTIONS[name].parameters]
