@@ -332,7 +332,8 @@ class Family(ABC):
         """
         import pymc as pm
 
-        pm.modelcontext(None).register_rv(self.distribution(eta, side), "y", observed=y)
+        model: Any = pm.modelcontext(None)
+        model.register_rv(self.distribution(eta, side), "y", observed=y)
 
     @abstractmethod
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:

@@ -137,7 +137,7 @@ def being_empty(eta: Mapping[str, Any], of: np.ndarray, empty: int, others: int)
 
     def logp(value: Any, share: Any, nobody: Any) -> Any:
         log_rest = pt.neg(pt.softplus(share))
-        return pt.switch(value > 0, pt.logaddexp(pt.neg(pt.softplus(-share)), log_rest + nobody), log_rest)
+        return pt.switch(value > 0, pm.math.logaddexp(pt.neg(pt.softplus(-share)), log_rest + nobody), log_rest)
 
     def random(share: Any, nobody: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
         pi = expit(share)
@@ -166,9 +166,10 @@ def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
     empty, others = side["clusters"][0], side["clusters"][1]
     of = side["empty"][side["empty"].shape[0] - s.shape[0] :]
     sums: Any = pt.inc_subtensor(pt.zeros(empty + 1)[of], each)  # type: ignore[index]
-    log_pi, log_rest = (pm.math.log(pm.math.sigmoid(sign * eta["systematic"])) for sign in (1, -1))
+    math: Any = pm.math
+    log_pi, log_rest = (math.log(math.sigmoid(sign * eta["systematic"])) for sign in (1, -1))
     pm.Potential("not_selected", sums[empty])
-    pm.Potential("empty_clusters", pm.math.logaddexp(log_pi, log_rest + sums[:empty]))
+    pm.Potential("empty_clusters", math.logaddexp(log_pi, log_rest + sums[:empty]))
     pm.Potential("other_clusters", others * log_rest)
 
 

@@ -214,14 +214,17 @@ class _Writer:
         priors, move, moved = deviation_priors(b), effect_move(b), moved_effects(b)
         names = [f"{name}_sigma{CENTERED if there else ''}" for name, there in zip(b.names, moved, strict=True)]
         sds = [free(name, [prior], ()) for name, prior in zip(names, priors, strict=True)]
-        sd, shape = pt.stack(sds), (dim, self.block_dim(b))
+        sd: Any = pt.stack(sds)
+        effects: Any
         if b.width == 1:
             if b.centred:
-                return pm.Normal(b.names[0], 0.0, sds[0], dims=dim)[:, None]
-            raw = pm.Normal(f"{b.names[0]}_offset", 0.0, 1.0, dims=dim)
-            return pm.Deterministic(b.names[0], sds[0] * raw, dims=dim)[:, None]
+                effects = pm.Normal(b.names[0], 0.0, sds[0], dims=dim)
+            else:
+                raw = pm.Normal(f"{b.names[0]}_offset", 0.0, 1.0, dims=dim)
+                effects = pm.Deterministic(b.names[0], sds[0] * raw, dims=dim)
+            return effects[:, None]
         factor = pm.LKJCorr(self.unused(f"{b.factor}_corr_cholesky", b), n=b.width, eta=b.correlations.args[0])
-        root = sd[:, None] * factor
+        root, shape = sd[:, None] * factor, (dim, self.block_dim(b))
         if b.centred:
             effects = pm.MvNormal(self.unused(f"{b.factor}_effects", b), np.zeros(b.width), chol=root, dims=shape)
         else:
@@ -242,7 +245,7 @@ class _Writer:
         import pytensor.tensor as pt
 
         covariance = root @ root.T
-        sd = pt.sqrt(pt.diag(covariance))
+        sd: Any = pt.sqrt(pt.diag(covariance))
         for k in np.flatnonzero(moved):
             pm.Deterministic(f"{b.names[k]}_sigma", sd[k])
         for i, j in pairs(b.width):

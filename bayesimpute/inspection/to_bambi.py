@@ -71,8 +71,8 @@ def _beyond(design: Design) -> Iterator[str]:
         yield "random effects of single labels"
     if any(b.centre.any() for b in design.blocks):
         yield "random effects about the means of their columns"
-    slopes = [(p, ~np.isin(np.arange(len(p.names)), p.intercept)) for p in design.predictors if p.matrix is not None]
-    if any(moved_coefficients(p)[others].any() for p, others in slopes):
+    moved = {n for p in design.predictors if p.matrix for n, m in zip(p.matrix.names, moved_coefficients(p)) if m}
+    if moved - {"Intercept"}:
         yield "products and powers about the means of their variables"
     if design.offsets:
         yield "offsets of this kind"
@@ -93,8 +93,9 @@ def _bambis(*priors: Prior) -> Any:
     if len({prior.name for prior in priors}) > 1:
         finding = "bambi has no term whose columns have priors of several kinds"
         raise InputError([Problem(path="priors", finding=finding, remedy=LEAVE)])
-    together = {key: np.array([prior.parameters[key] for prior in priors]) for key in priors[0].parameters}
-    return bambi.Prior(priors[0].name, **{k: v if len(priors) > 1 else float(v[0]) for k, v in together.items()})
+    together: dict[str, Any] = {key: np.array([p.parameters[key] for p in priors]) for key in priors[0].parameters}
+    make: Any = bambi.Prior
+    return make(priors[0].name, **{k: v if len(priors) > 1 else float(v[0]) for k, v in together.items()})
 
 
 def _effect(b: Block) -> str:

@@ -13,7 +13,7 @@ from bayesimpute.designs.parts import Block, Predictor, effect_units
 
 def number_priors(design: Design, p: Predictor) -> list[Prior]:
     """Those of a parameter without a formula, one a label."""
-    unit = design.scale_of(p) if p.parameter.unit == "scale" else 1.0
+    unit = float(design.scale_of(p)) if p.parameter.unit == "scale" else 1.0
     return [prior.affine(unit=1 / unit) for prior in p.priors]
 
 

@@ -19,16 +19,14 @@ TAIL, DEPTH = -5.0, 24
 
 def log_ndtr(x: Any) -> Any:
     """Log Phi(x), elementwise, with gradients that survive the tails."""
-    import pytensor.tensor as pt
-
+    pt = _tensors()
     far = pt.maximum(-x, -TAIL)
     fraction = far
     for k in range(DEPTH, 0, -1):
         fraction = far + k / fraction
     tail = -0.5 * far**2 - 0.5 * math.log(2 * math.pi) - pt.log(fraction)
-    low = pt.log(0.5 * pt.erfc(-pt.clip(x, TAIL, 0.0) / math.sqrt(2)))
-    high = pt.log1p(-0.5 * pt.erfc(pt.maximum(x, 0.0) / math.sqrt(2)))
-    return pt.switch(x < TAIL, tail, pt.switch(x < 0, low, high))
+    low, high = (_survival(end) for end in (-pt.clip(x, TAIL, 0.0), pt.maximum(x, 0.0)))
+    return pt.switch(x < TAIL, tail, pt.switch(x < 0, pt.log(low), pt.log1p(-high)))
 
 
 def log_quadrant(h: Any, k: Any, rho: Any) -> Any:
@@ -37,15 +35,31 @@ def log_quadrant(h: Any, k: Any, rho: Any) -> Any:
     From rho = -1, where it is max(0, Phi(h) - Phi(-k)), by Plackett's identity over Fisher's z of the correlation
     (``bivariate_normal.py`` has the integrand): a sum of positive terms.
     """
-    import pytensor.tensor as pt
-
+    pt = _tensors()
     at, weights = np.polynomial.legendre.leggauss(NODES)
-    h, k, rho = (pt.cast(pt.as_tensor_variable(each), "float64")[..., None] for each in (h, k, rho))
+    h, k, rho = (_column(each) for each in (h, k, rho))
     length = pt.arctanh(rho) + FARTHEST
     v = length / 2 * (at + 1) - FARTHEST
     exponent = -(h**2 + k**2) / 4 - ((h - k) ** 2 * pt.exp(2 * v) + (h + k) ** 2 * pt.exp(-2 * v)) / 8
     terms = pt.exp(exponent - pt.log(pt.cosh(v)))
     integral = (weights * terms).sum(axis=-1) * length[..., 0] / (4 * math.pi)
-    low, high = pt.minimum(h, k)[..., 0], pt.maximum(h, k)[..., 0]
-    alone = pt.maximum(0.0, 0.5 * (pt.erfc(-low / math.sqrt(2)) - pt.erfc(high / math.sqrt(2))))
+    low, high = _survival(-pt.minimum(h, k)), _survival(pt.maximum(h, k))
+    alone = pt.maximum(0.0, low - high)[..., 0]
     return pt.log(pt.maximum(alone + integral, np.finfo(float).tiny))
+
+
+def _survival(x: Any) -> Any:
+    """1 - Phi(x), which keeps its digits where x is large."""
+    return 0.5 * _tensors().erfc(x / math.sqrt(2))
+
+
+def _column(x: Any) -> Any:
+    pt = _tensors()
+    return pt.cast(pt.as_tensor_variable(x), "float64")[..., None]  # a Python number would be a single float
+
+
+def _tensors() -> Any:
+    """PyTensor's functions, whose types are looser than they are."""
+    import pytensor.tensor as pt
+
+    return pt

@@ -52,7 +52,9 @@ def from_bambi(model: Any) -> Conditional:
     formulas = {"mu": independent(model.formula.main)}
     for text in model.formula.additionals:
         formulas[left_side(text, path)] = independent(text.partition("~")[2].strip())
-    return Conditional(target=target, family=_family(model), formulas=formulas, priors=priors)
+    family = _family(model)
+    assert family is not None
+    return Conditional(target=target, family=family, formulas=formulas, priors=priors)
 
 
 def independent(formula: str) -> str:

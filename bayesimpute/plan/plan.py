@@ -82,7 +82,8 @@ class Plan:
             If something is none of these, or cannot be taken over.
         """
         single = isinstance(formulas, str | Conditional) or is_bambi(formulas)
-        return cls(conditionals=tuple(map(_conditional, [formulas] if single else list(formulas))), **options)
+        items: Any = [formulas] if single else formulas
+        return cls(conditionals=tuple(map(_conditional, items)), **options)
 
     @property
     def models(self) -> tuple[Conditional, ...]:
