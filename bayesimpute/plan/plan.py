@@ -65,7 +65,7 @@ class Plan:
 
     @classmethod
     @typed_after
-    def of(cls, formulas: Any, **options: Any) -> "Plan":
+    def of(cls, formulas: str | Conditional | Iterable[Any], **options: Any) -> "Plan":
         """A plan from models.
 
         Parameters
