@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.imputed import MultiplyImputed, impute, resume
     from bayesimpute.imputer import Imputer
+    from bayesimpute.inspection.imputation_model import ImputationModel, model
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
@@ -117,6 +118,10 @@ _HOMES = {
         "resume",
     ),
     "imputer": ("Imputer",),
+    "inspection.imputation_model": (
+        "ImputationModel",
+        "model",
+    ),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
@@ -165,6 +170,7 @@ __all__ = [
     "FormulaError",
     "Identification",
     "Ignored",
+    "ImputationModel",
     "Imputer",
     "Incomplete",
     "InputError",
@@ -193,6 +199,7 @@ __all__ = [
     "impute",
     "load",
     "load_dataset",
+    "model",
     "plot_forest",
     "pool",
     "read_data",

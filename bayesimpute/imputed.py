@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.estimating.descriptive_tables import Descriptives
     from bayesimpute.estimating.estimands import Estimates
+    from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.pooling import Analyses, Pooled
 
 
@@ -220,6 +221,25 @@ class MultiplyImputed(Result):
             seen, missing values of a variable that has no model.
         """
         return MultiplyImputed.over(transform(self, data, seed=seed, sweeps=sweeps))
+
+    def model(self, target: str | None = None, *, imputation: int = 0) -> "ImputationModel":
+        """The conditional model of a variable on one of the completed datasets: to look at, criticise, take away.
+
+        Parameters
+        ----------
+        target : str, optional
+            The variable; may be left out if there is one only.
+        imputation : int
+            Whose values the incomplete predictors have, counted from 0.
+
+        Raises
+        ------
+        InputError
+            If the variable has no model, or there is no such dataset.
+        """
+        from bayesimpute.inspection.imputation_model import model_of
+
+        return model_of(self, target, imputation=imputation)
 
     def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
         """Whether the chains have converged: see :mod:`bayesimpute.diagnosis.diagnosis`.

@@ -5,12 +5,74 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from modelling import conditional, school_frame, workspace
 from scipy import stats
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.designs.parts import pairs
+from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.running.kernel import Workspace
+
+MIXED = {
+    "Intercept": "StudentT(4, 50, 9)",
+    "x": "Uniform(-3, 9)",
+    "w": "Laplace(0, 4)",
+    "c[q]": "Cauchy(1, 5)",
+    "1|school_sigma": "Exponential(0.2)",
+    "x|school_sigma": "HalfCauchy(1)",
+    "c[q]|school_sigma": "InverseGamma(3, 8)",
+    "c[r]|school_sigma": "LogNormal(0, 1)",
+    "school_corr": "LKJ(1.5)",
+    "sigma": "Gamma(2, 0.4)",
+}
+PLANS: Mapping[str, Conditional] = {
+    "gaussian": conditional("y ~ x + c + (1 + x | school)"),
+    "three effects": conditional("y ~ x + (1 + c | school)"),
+    "two factors": conditional("y ~ x + (1 | region) + (1 + w | school)"),
+    "own priors": conditional("y ~ x + w + c + (1 + x + c | school)", priors=MIXED),
+    "half-t, uniform": conditional(
+        "y ~ x + (1 | school)", priors={"1|school_sigma": "Uniform(0, 9)", "x": "Normal(1, 2)"}
+    ),
+    "sigma and nu": conditional("y ~ 0 + x", sigma="w + (1 | school)", nu="1 + (1 | region)", family="student_t"),
+    "student_t": conditional("y ~ x", family="student_t"),
+    "logit": conditional("b ~ x + (1 + x | school)"),
+    "probit": conditional("b ~ x + (1 | school)", family=Bernoulli(link="probit")),
+    "only effects": conditional("y ~ 0 + (1 | school)"),
+    "heckman_gaussian": conditional(
+        "y ~ x + (1 + x | school)", family="heckman_gaussian", selection="x + w + (1 | school) + (1 | region)"
+    ),
+    "heckman_probit": conditional(
+        "b ~ x + (1 | school)",
+        family="heckman_probit",
+        selection="x + w + (1 | school)",
+        priors={"rho": "ScaledBeta(2, 3)"},
+    ),
+    "rho by cluster": conditional(
+        "y ~ x + (1 + x || school)",
+        family="heckman_gaussian",
+        selection="w + (1 + x || school)",
+        sigma="(1 | school)",
+        rho="1 + (1 | region)",
+    ),
+    "rho on Fisher's z": conditional(
+        "b ~ x + (1 | school)",
+        family=HeckmanProbit(joint=False),
+        selection="x + (1 | school)",
+        priors={"rho": "FisherNormal(0.2, 0.5)"},
+    ),
+    "rho fixed": conditional("y ~ x", family=HeckmanGaussian(rho=-0.5), selection="x + w"),
+}
+
+
+def described(item: Conditional) -> Workspace:
+    """A plan of one target on the school data, in which the other incomplete variable is made complete."""
+    frame = school_frame()
+    other = "b" if item.target == "y" else "y"
+    return workspace(frame.assign(**{other: frame[other].fillna(0.0)}), item)
+
 
 LOGPDF: Mapping[str, Callable[..., Any]] = {
     "Normal": lambda x, mu, sigma: stats.norm.logpdf(x, mu, sigma),
@@ -95,3 +157,45 @@ def _covariance(sd: np.ndarray, correlations: np.ndarray) -> np.ndarray:
 def centred(design: Design, flag: bool) -> Design:
     """The same model with its blocks in the centred form or not."""
     return replace(design, blocks=tuple(replace(b, centred=flag) for b in design.blocks))
+
+
+def natural_values(layout: Layout, q: np.ndarray) -> dict[str, np.ndarray]:
+    """The constrained values of a graph's free variables, by name, from the flat vector."""
+    design, found = layout.design, {name: q[place] for name, place in layout.parts}
+    for vector in vectors(design).values():
+        for slot, _ in vector.slots:
+            through = slot.distribution.through
+            value = slot.constrain(found[slot.name])
+            found[slot.name] = value if through is None else through.back(value)
+    for b in design.blocks:
+        key = b.key if b.centred else f"{b.key}_raw"
+        found[key] = found[key].reshape(b.size, b.width)
+    return found
+
+
+def pymc_logp(model: Any) -> Callable[[Mapping[str, Any]], float]:
+    """log p as a function of the constrained values by name, without the Jacobians of the transforms."""
+    function = _of_natural_values(model, [model.logp(jacobian=False)])
+    return lambda values: float(function(values)[0])
+
+
+def pymc_pointwise(model: Any, values: Mapping[str, Any]) -> list[np.ndarray]:
+    """The log densities of the observed variables at such values, an array each."""
+    return _of_natural_values(model, model.logp(vars=model.observed_RVs, sum=False, jacobian=False))(values)
+
+
+def _of_natural_values(model: Any, outputs: list[Any]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    import pytensor
+
+    pytensor.config.blas__ldflags = ""
+    replaced, inputs = {}, []
+    for rv, value in model.rvs_to_values.items():
+        if rv in model.observed_RVs:
+            continue
+        natural = rv.type(rv.name)
+        inputs.append(natural)
+        transform = model.rvs_to_transforms[rv]
+        replaced[value] = natural if transform is None else transform.forward(natural, *rv.owner.inputs)
+    found = pytensor.graph.clone_replace(outputs, replaced, rebuild_strict=False)
+    function = pytensor.function(inputs, found, mode="FAST_COMPILE", on_unused_input="ignore")
+    return lambda values: function(*(np.asarray(values[i.name], dtype=float) for i in inputs))

@@ -31,6 +31,7 @@ ROOMS = (
     "diagnosis",
     "estimating",
     "sensitivity",
+    "inspection",
     "suggesting",
     "reporting",
     "plotting",
@@ -41,10 +42,18 @@ ROOMS = (
 )
 """From the ground up: a room imports from rooms above it in this list, in functions and for type checkers too."""
 SEAMS = {
-    "bambi": ("designs.automatic_priors",),
+    "bambi": ("designs.automatic_priors", "inspection"),
     "formulae": ("formulas",),
-    "pymc": ("designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
-    "pytensor": ("designs.matrix_vector", "designs.graph", "samplers.nuts", "families", "numerics.normal_cdf"),
+    "pymc": ("designs.graph", "samplers.nuts", "families", "numerics.normal_cdf", "inspection"),
+    "pytensor": (
+        "designs.matrix_vector",
+        "designs.graph",
+        "samplers.nuts",
+        "families",
+        "numerics.normal_cdf",
+        "numerics.plain_normal_cdf",
+        "inspection",
+    ),
     "statsmodels": ("analysis",),
     "glmm": ("analysis.generalised_mixed",),
     "matplotlib": ("plotting",),

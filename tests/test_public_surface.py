@@ -117,6 +117,7 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         ),
         "congenial": (bi.congenial, {"plan": plan(), "analysis": "y ~ x", "data": frame}),
         "describe_datasets": (bi.describe_datasets, {}),
+        "model": (bi.model, {"plan": plan(), "data": frame, "target": "y"}),
         "descriptives": (
             bi.descriptives,
             {
@@ -166,6 +167,7 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "Plan.from_toml": (bi.Plan.from_toml, {"text": plan().to_toml()}),
         "Plan.to_toml": (lambda **given: bi.Plan(**given).to_toml(), parts),
         "Plan.with_models": (plan().with_models, {"change": lambda model: model}),
+        "Plan.with_priors": (plan().with_priors, {"target": "y", "priors": {"x": "Normal(0, 1)"}}),
         "Plan.with_run": (plan().with_run, settings),
         "Conditional": (lambda **given: bi.check(bi.Plan(conditionals=[bi.Conditional(**given)]), frame), conditional),
         "Conditional.of": (bi.Conditional.of, {"formula": "y ~ x", "level": None}),
@@ -186,6 +188,8 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "MultiplyImputed.diagnose": (made().diagnose, {"analyses": ()}),
         "MultiplyImputed.estimate": (made().estimate, {"estimand": None, **estimand}),
         "MultiplyImputed.extend": (made().extend, {"sweeps": 9, **running}),
+        "MultiplyImputed.model": (made().model, {"target": "y", "imputation": 0}),
+        "ImputationModel.graph": (made().model("y").graph, {"kind": "mermaid"}),
         "MultiplyImputed.pool": (made().pool, {"analysis": "y ~ x", "conf_level": 0.9, "dfcom": None}),
         "MultiplyImputed.report": (made().report, {"analyses": {"a": analyses()}}),
         "MultiplyImputed.save": (made().save, {"path": path, "force": True}),

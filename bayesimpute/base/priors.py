@@ -8,7 +8,7 @@ What each distribution is, :mod:`bayesimpute.base.distributions` says; there one
 
 import ast
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from bayesimpute.base.distributions import DISTRIBUTIONS, Distribution, Support, moved
 from bayesimpute.base.errors import FormulaError, did_you_mean, one
 
+Source = Literal["bayesimpute", "bambi", "user"]
 Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlation"]
 """Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix."""
 
@@ -34,6 +35,8 @@ class Prior:
         A key of :data:`~bayesimpute.base.distributions.DISTRIBUTIONS`.
     args : tuple of float
         Its parameters, in PyMC's order, in the user's units.
+    source : {"bayesimpute", "bambi", "user"}
+        Whose it is: a rule of ours, bambi's, or the user's own. It makes no difference to anything.
 
     Examples
     --------
@@ -43,6 +46,7 @@ class Prior:
 
     name: str
     args: tuple[float, ...]
+    source: Source = field(default="bayesimpute", compare=False, repr=False)
 
     @classmethod
     def of(cls, name: str, *args: float) -> "Prior":
@@ -115,7 +119,7 @@ class Prior:
     def base(self) -> "Prior":
         """The distribution of PyMC's that this one is a function of, or itself."""
         through = self.distribution.through
-        return self if through is None else Prior(through.base, self.args)
+        return self if through is None else replace(self, name=through.base)
 
     def impossible(self) -> str | None:
         """What is wrong with the name or the parameters, or None."""
@@ -147,7 +151,11 @@ class Prior:
         if self.distribution.through is not None:
             return self
         roles = self.distribution.parameters.values()
-        return Prior(self.name, tuple(float(moved(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
+        return replace(self, args=tuple(float(moved(v, r, shift, unit)) for v, r in zip(self.args, roles, strict=True)))
+
+    def by(self, source: Source) -> "Prior":
+        """The same of another source."""
+        return replace(self, source=source)
 
     def symmetric(self) -> "Prior | None":
         """The distribution on the whole line whose absolute value this is; None if there is no such in the list."""

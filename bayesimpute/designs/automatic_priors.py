@@ -73,8 +73,8 @@ class Automatic:
             middle = float(np.log(self.scale[self.step.place(label)])) if p.unit == "scale" else 0.0
             general = None if p.intercept is None else Prior.of("Normal", middle, p.intercept)
             first = frequency or general
-            pairs = zip(matrix.names, spread(columns), strict=True)
-            return [first if first and name == "Intercept" else Prior.of("Normal", 0.0, 1.0 / s) for name, s in pairs]
+            slopes = [Prior.of("Normal", 0.0, 1.0 / s).by("bambi") for s in spread(columns)]
+            return [first if first and name == "Intercept" else s for name, s in zip(matrix.names, slopes, strict=True)]
         described = self.bambi(formula, self.step.place(label))
         priors: list[Prior] = []
         for (term, place), about in zip(matrix.terms, matrix.abouts, strict=True):
@@ -88,7 +88,7 @@ class Automatic:
                 sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
             elif any(about):
                 sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
-            priors += [Prior.of("Normal", a, b) for a, b in zip(mu, sigma, strict=True)]
+            priors += [Prior.of("Normal", a, b).by("bambi") for a, b in zip(mu, sigma, strict=True)]
         return priors
 
     def number(self, p: Parameter, label: str | None) -> Prior:

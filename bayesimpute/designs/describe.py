@@ -185,7 +185,8 @@ class _Describer:
 
     def own(self, names: Sequence[str], automatic: Prior) -> Prior:
         """The user's prior by the first of some names, from a coefficient's to that of all of its kind."""
-        return next((self.target.priors[name] for name in names if name in self.target.priors), automatic)
+        own = next((self.target.priors[name] for name in names if name in self.target.priors), None)
+        return automatic if own is None else own.by("user")
 
     def block(self, bundle: Sequence[Part], key: str) -> Block:
         """The effects of one cluster key, of one parameter or of several."""
@@ -205,7 +206,7 @@ class _Describer:
             scale=np.concatenate([part.scale for part in parts]),
             units=tuple(part.units for part in parts for _ in part.names),
             priors=tuple(prior for part in parts for prior in part.priors),
-            eta=self.own([correlations(bundle[0].parameter, bundle[0].group)], Prior.of("LKJ", LKJ_ETA)).args[0],
+            correlations=self.own([correlations(bundle[0].parameter, bundle[0].group)], Prior.of("LKJ", LKJ_ETA)),
             centred=min(self.ratio(x, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
         )
 

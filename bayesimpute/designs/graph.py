@@ -125,7 +125,8 @@ class Vector:
 
 def partial_correlation_priors(block: Block) -> list[Prior]:
     """Beta priors of (1 + partial correlation) / 2, in the order of :func:`bayesimpute.designs.parts.pairs`."""
-    shapes = [block.eta + (block.width - 2 - column) / 2 for column, _ in pairs(block.width)]
+    (eta,) = block.correlations.args
+    shapes = [eta + (block.width - 2 - column) / 2 for column, _ in pairs(block.width)]
     return [Prior.of("Beta", a, a) for a in shapes]
 
 

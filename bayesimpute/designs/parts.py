@@ -148,8 +148,8 @@ class Block:
         Of the predictor that each effect belongs to.
     priors : tuple of Prior
         Of the standardised standard deviations.
-    eta : float
-        LKJ parameter of their correlations.
+    correlations : Prior
+        Of their correlations: LKJ.
     centred : bool
         Whether the sampler works with the effects themselves (clusters that say much about their own effect) or with
         standard normals (clusters that say little, where the effects' scale makes a funnel).
@@ -165,7 +165,7 @@ class Block:
     scale: np.ndarray
     units: tuple[Units, ...]
     priors: tuple[Prior, ...]
-    eta: float
+    correlations: Prior
     centred: bool
 
     @cached_property

@@ -33,7 +33,7 @@ class Bernoulli(Family):
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         return about_share(y.sum(), len(y), self.link) if key == "mu" else None
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
         import pytensor.tensor as pt
         from pymc.distributions.dist_math import normal_lcdf
@@ -46,9 +46,9 @@ class Bernoulli(Family):
             return pt.neg(pt.softplus(-signed)) if self.link == "logit" else normal_lcdf(0.0, 1.0, signed)
 
         def random(eta: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
-            return (rng.random(size) < inverse(eta)).astype(float)
+            return (rng.random(np.shape(eta) if size is None else size) < inverse(eta)).astype(float)
 
-        pm.CustomDist("y", eta["mu"], logp=logp, random=random, observed=y)
+        return pm.CustomDist.dist(eta["mu"], logp=logp, random=random, class_name="Bernoulli")
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return xlogy(y, theta["mu"]) + xlog1py(1 - y, -theta["mu"])

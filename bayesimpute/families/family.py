@@ -209,6 +209,11 @@ class Selection:
         The same outcome taken as missing at random.
     dependence : Dependence
         Of being selected on the outcome.
+    law : callable
+        From the linear predictor (row,) to the law of being observed, 1 or 0, as a PyMC distribution of no model.
+    empty_law : callable
+        Where it is in doubt which clusters are systematically missing, from all linear predictors, the number of the
+        empty cluster of each row, and how many clusters are empty and how many are not, to the law of being empty.
     """
 
     parameter: str
@@ -216,6 +221,8 @@ class Selection:
     in_doubt: "Family"
     ignorable: "Family"
     dependence: "Dependence"
+    law: Callable[[Any], Any]
+    empty_law: Callable[..., Any]
 
 
 class Family(ABC):
@@ -296,8 +303,21 @@ class Family(ABC):
         return self if self.selection is None else self.selection.ignorable
 
     @abstractmethod
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        """The law of observed values as a PyMC distribution that belongs to no model yet, shape (row,).
+
+        Of a family that selects: their law given that they were selected.
+
+        Parameters
+        ----------
+        eta : mapping of str to TensorVariable, shape (row,) or ()
+            The linear predictors there, on the link scale; of parameters with labels, (row, label) or (label,).
+        side : mapping of str to TensorVariable, shape (row,)
+            The side columns that the plan names, by role.
+        """
+
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
-        """Add p(y | parameters) to the PyMC model on the stack.
+        """Add p(y | parameters) to the PyMC model on the stack; a family that selects adds p(y, being observed).
 
         Parameters
         ----------
@@ -310,6 +330,10 @@ class Family(ABC):
         side : mapping of str to TensorVariable, shape (row,)
             The side columns that the plan names, by role.
         """
+        import pymc as pm
+
+        model: Any = pm.modelcontext(None)
+        model.register_rv(self.distribution(eta, side), "y", observed=y)
 
     @abstractmethod
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:

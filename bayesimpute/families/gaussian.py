@@ -26,13 +26,19 @@ class Gaussian(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
+            Parameter(
+                name="sigma",
+                link="log",
+                unit="scale",
+                support="positive",
+                prior=Prior.of("HalfStudentT", 4, 1).by("bambi"),
+            ),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
 
-        pm.Normal("y", eta["mu"], pm.math.exp(eta["sigma"]), observed=y)
+        return pm.Normal.dist(eta["mu"], pm.math.exp(eta["sigma"]))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         z = (y - theta["mu"]) / theta["sigma"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
+from scipy.special import expit, log_ndtr, ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Side, Theta, bound
@@ -29,6 +29,8 @@ RHO = Parameter(
 """Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
 SYSTEMATIC = Parameter(name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL)
 """The share of clusters all of whose values are missing for another reason than being selected out; no formula."""
+NEVER = 1e9
+"""Minus the logarithm of what does not happen, for graphs, whose gradients infinity would spoil."""
 INSIDE = {"between": (-1.0, 1.0)}
 """Metadata of the option that fixes rho: ``check`` reads it."""
 
@@ -88,6 +90,8 @@ class Selecting(Family):
                 # the first is close to the uniform of rho
                 others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
             ),
+            law=being_observed,
+            empty_law=being_empty,
         )
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
@@ -100,6 +104,47 @@ class Selecting(Family):
 def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:
     """Fisher's z of the correlation in the graph: its linear predictor, or the fixed value."""
     return eta["rho"] if rho is None else float(np.arctanh(rho))
+
+
+def being_observed(s: Any) -> Any:
+    """The law of r = 1(s + h > 0), (row,), as a PyMC distribution of no model."""
+    import pymc as pm
+
+    from bayesimpute.numerics.plain_normal_cdf import log_ndtr
+
+    def logp(value: Any, s: Any) -> Any:
+        return log_ndtr((2 * value - 1) * s)
+
+    def random(s: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
+        return (rng.random(np.shape(s) if size is None else size) < ndtr(s)).astype(float)
+
+    return pm.CustomDist.dist(s, logp=logp, random=random, class_name="BeingObserved")
+
+
+def being_empty(eta: Mapping[str, Any], of: np.ndarray, empty: int, others: int) -> Any:
+    """The law of clusters' having no observed value, (cluster,), empty ones first, as a PyMC distribution of no model.
+
+    The indicators of :func:`add_unselected` are summed out. That a cluster with values is not systematically missing
+    is what its 0 says; how likely its values are observed given that, the law of its units says.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    from bayesimpute.numerics.plain_normal_cdf import log_ndtr
+
+    sums: Any = pt.inc_subtensor(pt.zeros(empty + 1)[of], log_ndtr(-eta["selection"]))  # type: ignore[index]
+    nobody = pt.concatenate([sums[:empty], np.full(others, -NEVER)])
+
+    def logp(value: Any, share: Any, nobody: Any) -> Any:
+        log_rest = pt.neg(pt.softplus(share))
+        return pt.switch(value > 0, pm.math.logaddexp(pt.neg(pt.softplus(-share)), log_rest + nobody), log_rest)
+
+    def random(share: Any, nobody: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
+        pi = expit(share)
+        shape = np.shape(nobody) if size is None else size
+        return (rng.random(shape) < pi + (1 - pi) * np.exp(nobody)).astype(float)
+
+    return pm.CustomDist.dist(eta["systematic"], nobody, logp=logp, random=random, class_name="BeingEmpty")
 
 
 def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
@@ -121,9 +166,10 @@ def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
     empty, others = side["clusters"][0], side["clusters"][1]
     of = side["empty"][side["empty"].shape[0] - s.shape[0] :]
     sums: Any = pt.inc_subtensor(pt.zeros(empty + 1)[of], each)  # type: ignore[index]
-    log_pi, log_rest = (pm.math.log(pm.math.sigmoid(sign * eta["systematic"])) for sign in (1, -1))
+    math: Any = pm.math
+    log_pi, log_rest = (math.log(math.sigmoid(sign * eta["systematic"])) for sign in (1, -1))
     pm.Potential("not_selected", sums[empty])
-    pm.Potential("empty_clusters", pm.math.logaddexp(log_pi, log_rest + sums[:empty]))
+    pm.Potential("empty_clusters", math.logaddexp(log_pi, log_rest + sums[:empty]))
     pm.Potential("other_clusters", others * log_rest)
 
 
@@ -144,6 +190,12 @@ def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndar
     r = correlation(theta, rho)
     h = ndtri_exp(np.log(rng.random(s.shape)) + log_ndtr(-s))
     return r * h + np.sqrt(1 - r**2) * rng.standard_normal(s.shape)
+
+
+def latent_selected(rng: np.random.Generator, s: Any, rho: Any, size: tuple[int, ...]) -> np.ndarray:
+    """One draw of e for each unit that was selected: given h > -s."""
+    h = -ndtri_exp(np.log(rng.random(size)) + log_ndtr(s))
+    return rho * h + np.sqrt(1 - rho**2) * rng.standard_normal(size)
 
 
 def latent_moments(theta: Theta, rho: float | None) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,24 @@ class HeckmanGaussian(Selecting):
     bambi: ClassVar[str] = "gaussian"
     outcome: ClassVar[Family] = Gaussian()
 
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from bayesimpute.numerics.plain_normal_cdf import log_ndtr
+
+        def logp(value: Any, mu: Any, log_sigma: Any, s: Any, z: Any) -> Any:
+            e = (value - mu) * pt.exp(-log_sigma)
+            chosen = log_ndtr(s * pt.cosh(z) + e * pt.sinh(z)) - log_ndtr(s)
+            return -0.5 * e**2 - log_sigma - 0.5 * np.log(2 * np.pi) + chosen
+
+        def random(mu: Any, log_sigma: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
+            shape = np.broadcast_shapes(np.shape(mu), np.shape(s)) if size is None else size
+            return mu + np.exp(log_sigma) * heckman.latent_selected(rng, s, np.tanh(z), shape)
+
+        arguments = eta["mu"], eta["sigma"], eta["selection"], heckman.fisher(eta, self.rho)
+        return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedNormal")
+
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt

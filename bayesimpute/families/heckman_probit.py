@@ -33,6 +33,23 @@ class HeckmanProbit(Selecting):
     bambi: ClassVar[str] = "bernoulli"
     outcome: ClassVar[Family] = Bernoulli(link="probit")
 
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from bayesimpute.numerics.plain_normal_cdf import log_ndtr, log_quadrant
+
+        def logp(value: Any, m: Any, s: Any, z: Any) -> Any:
+            sign = 2 * value - 1
+            return log_quadrant(sign * m, s, sign * pt.tanh(z)) - log_ndtr(s)
+
+        def random(m: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
+            shape = np.broadcast_shapes(np.shape(m), np.shape(s)) if size is None else size
+            return (m + heckman.latent_selected(rng, s, np.tanh(z), shape) > 0).astype(float)
+
+        arguments = eta["mu"], eta["selection"], heckman.fisher(eta, self.rho)
+        return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedProbit")
+
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt

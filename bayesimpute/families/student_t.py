@@ -26,14 +26,20 @@ class StudentT(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (
             Parameter(name="mu", link="identity", unit="location"),
-            Parameter(name="sigma", link="log", unit="scale", support="positive", prior=Prior.of("HalfStudentT", 4, 1)),
-            Parameter(name="nu", link="log", support="positive", prior=Prior.of("Gamma", 2, 0.1)),
+            Parameter(
+                name="sigma",
+                link="log",
+                unit="scale",
+                support="positive",
+                prior=Prior.of("HalfStudentT", 4, 1).by("bambi"),
+            ),
+            Parameter(name="nu", link="log", support="positive", prior=Prior.of("Gamma", 2, 0.1).by("bambi")),
         )
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
 
-        pm.StudentT("y", nu=pm.math.exp(eta["nu"]), mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]), observed=y)
+        return pm.StudentT.dist(nu=pm.math.exp(eta["nu"]), mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         nu, z = theta["nu"], (y - theta["mu"]) / theta["sigma"]

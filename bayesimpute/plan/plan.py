@@ -6,12 +6,15 @@ Nothing is built here and nothing about the data is known; :mod:`bayesimpute.che
 To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bayesimpute.base.arguments import typed, typed_after
-from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.errors import PlanError, did_you_mean, one
+from bayesimpute.base.phrases import listed
+from bayesimpute.base.priors import Prior
+from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
 
@@ -62,11 +65,25 @@ class Plan:
 
     @classmethod
     @typed_after
-    def of(cls, formulas: str | Conditional | Iterable[str | Conditional], **options: Any) -> "Plan":
-        """A plan from formulas and conditionals; options are the other fields."""
-        items = [formulas] if isinstance(formulas, str | Conditional) else list(formulas)
-        made = tuple(item if isinstance(item, Conditional) else Conditional.of(item) for item in items)
-        return cls(conditionals=made, **options)
+    def of(cls, formulas: str | Conditional | Iterable[Any], **options: Any) -> "Plan":
+        """A plan from models.
+
+        Parameters
+        ----------
+        formulas : str, Conditional or bambi.Model, or an iterable of them
+            Of a ``bambi.Model`` made of the incomplete data (``dropna=True``) formula, family, link and the user's own
+            priors are taken over; ``(1 + x | g)`` becomes ``(1 + x || g)``, bambi's meaning.
+        **options
+            The other fields.
+
+        Raises
+        ------
+        PlanError, FormulaError
+            If something is none of these, or cannot be taken over.
+        """
+        single = isinstance(formulas, str | Conditional) or is_bambi(formulas)
+        items: Any = [formulas] if single else formulas
+        return cls(conditionals=tuple(map(_conditional, items)), **options)
 
     @property
     def models(self) -> tuple[Conditional, ...]:
@@ -110,6 +127,36 @@ class Plan:
 
         return write(self)
 
+    @typed_after
+    def with_priors(self, target: str, priors: Mapping[str, Prior | str] | None = None, **more: Prior | str) -> "Plan":
+        """The same plan with other priors of one model; whatever is not named stays.
+
+        Parameters
+        ----------
+        target : str
+            The variable whose model it is.
+        priors : mapping of str to Prior or str, optional
+            By the posterior's names: ``{"1|region_sigma": "HalfNormal(1)"}``.
+        **more
+            Those whose names are Python's: ``rho="ScaledBeta(2, 2)"``.
+
+        Raises
+        ------
+        PlanError
+            If there is no such model, or a prior cannot be read.
+        """
+        if target not in (targets := [model.target for model in self.models]):
+            remedy = did_you_mean(target, targets, f"the models are of {listed(targets)}")
+            raise one(PlanError, "target", f'"{target}" has no model in the plan', remedy)
+        given = {**(priors or {}), **more}
+        path = f"conditional[{target}].priors"
+        read = {name: Prior.parse(prior, f"{path}.{name}") for name, prior in given.items()}
+
+        def change(model: Conditional) -> Conditional:
+            return replace(model, priors={**model.priors, **read}) if model.target == target else model
+
+        return self.with_models(change)
+
     def with_run(self, **settings: Any) -> "Plan":
         """The same plan with other run settings; those that are None stay."""
         return replace(self, run=replace(self.run, **{k: v for k, v in settings.items() if v is not None}))
@@ -127,3 +174,9 @@ class Plan:
             f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"
         )
         return "\n".join(lines)
+
+
+def _conditional(item: Any) -> Conditional:
+    if isinstance(item, Conditional):
+        return item
+    return from_bambi(item) if is_bambi(item) else Conditional.of(item)

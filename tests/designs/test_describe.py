@@ -213,7 +213,7 @@ def test_own_priors_reach_their_parameters_on_the_standardised_scale() -> None:
     (block,) = d.blocks
     assert block.priors[0].args == pytest.approx((0.25 * d.scale,))
     assert block.priors[1].args == pytest.approx((0.5 * block.scale[1] / d.scale,))
-    assert block.eta == 3.0
+    assert block.correlations.args == (3.0,)
 
 
 def test_own_priors_of_sigmas_formula_carry_its_name() -> None:

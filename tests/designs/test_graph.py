@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from graphs import LOGPDF, centred, compiled_logp, layout_of, plain_logp
-from modelling import completed, conditional, graph_data, only, school_frame, workspace
+from graphs import (
+    LOGPDF,
+    PLANS,
+    centred,
+    compiled_logp,
+    described,
+    layout_of,
+    natural_values,
+    plain_logp,
+    pymc_logp,
+)
+from modelling import completed, conditional, graph_data, only
 from scipy import stats
 
 from bayesimpute.base.distributions import DISTRIBUTIONS
@@ -24,69 +34,12 @@ from bayesimpute.designs.graph import (
     vectors,
 )
 from bayesimpute.designs.parts import Block, pairs
-from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
+from bayesimpute.families import Bernoulli
 from bayesimpute.formulas import namespace
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.running.workspace import Workspace
 
 pytestmark = pytest.mark.long(27)
-
-MIXED = {
-    "Intercept": "StudentT(4, 50, 9)",
-    "x": "Uniform(-3, 9)",
-    "w": "Laplace(0, 4)",
-    "c[q]": "Cauchy(1, 5)",
-    "1|school_sigma": "Exponential(0.2)",
-    "x|school_sigma": "HalfCauchy(1)",
-    "c[q]|school_sigma": "InverseGamma(3, 8)",
-    "c[r]|school_sigma": "LogNormal(0, 1)",
-    "school_corr": "LKJ(1.5)",
-    "sigma": "Gamma(2, 0.4)",
-}
-PLANS: Mapping[str, Conditional] = {
-    "gaussian": conditional("y ~ x + c + (1 + x | school)"),
-    "three effects": conditional("y ~ x + (1 + c | school)"),
-    "two factors": conditional("y ~ x + (1 | region) + (1 + w | school)"),
-    "own priors": conditional("y ~ x + w + c + (1 + x + c | school)", priors=MIXED),
-    "half-t, uniform": conditional(
-        "y ~ x + (1 | school)", priors={"1|school_sigma": "Uniform(0, 9)", "x": "Normal(1, 2)"}
-    ),
-    "sigma and nu": conditional("y ~ 0 + x", sigma="w + (1 | school)", nu="1 + (1 | region)", family="student_t"),
-    "student_t": conditional("y ~ x", family="student_t"),
-    "logit": conditional("b ~ x + (1 + x | school)"),
-    "probit": conditional("b ~ x + (1 | school)", family=Bernoulli(link="probit")),
-    "only effects": conditional("y ~ 0 + (1 | school)"),
-    "heckman_gaussian": conditional(
-        "y ~ x + (1 + x | school)", family="heckman_gaussian", selection="x + w + (1 | school) + (1 | region)"
-    ),
-    "heckman_probit": conditional(
-        "b ~ x + (1 | school)",
-        family="heckman_probit",
-        selection="x + w + (1 | school)",
-        priors={"rho": "ScaledBeta(2, 3)"},
-    ),
-    "rho by cluster": conditional(
-        "y ~ x + (1 + x || school)",
-        family="heckman_gaussian",
-        selection="w + (1 + x || school)",
-        sigma="(1 | school)",
-        rho="1 + (1 | region)",
-    ),
-    "rho on Fisher's z": conditional(
-        "b ~ x + (1 | school)",
-        family=HeckmanProbit(joint=False),
-        selection="x + (1 | school)",
-        priors={"rho": "FisherNormal(0.2, 0.5)"},
-    ),
-    "rho fixed": conditional("y ~ x", family=HeckmanGaussian(rho=-0.5), selection="x + w"),
-}
-
-
-def described(item: Conditional) -> Workspace:
-    """A plan of one target on the school data, in which the other incomplete variable is made complete."""
-    frame = school_frame()
-    other = "b" if item.target == "y" else "y"
-    return workspace(frame.assign(**{other: frame[other].fillna(0.0)}), item)
 
 
 @pytest.mark.parametrize("item", PLANS.values(), ids=PLANS.keys())
@@ -195,24 +148,6 @@ def bambi_model(space: Workspace, formula: str, family: Any, *, noncentred: bool
         return model.backend.model
 
 
-def pymc_logp(model: Any) -> Any:
-    """log p as a function of the constrained values by name, without the Jacobians of the transforms."""
-    import pytensor
-
-    pytensor.config.blas__ldflags = ""
-    replaced, inputs = {}, []
-    for rv, value in model.rvs_to_values.items():
-        if rv in model.observed_RVs:
-            continue
-        natural = rv.type(rv.name)
-        inputs.append(natural)
-        transform = model.rvs_to_transforms[rv]
-        replaced[value] = natural if transform is None else transform.forward(natural, *rv.owner.inputs)
-    density = pytensor.graph.clone_replace(model.logp(jacobian=False), replaced, rebuild_strict=False)
-    function = pytensor.function(inputs, density, mode="FAST_COMPILE", on_unused_input="ignore")
-    return lambda values: float(function(*(np.asarray(values[i.name], dtype=float) for i in inputs)))
-
-
 def bambi_values(design: Design, draw: Mapping[str, Any], raw: Mapping[str, np.ndarray], labels: Mapping) -> dict:
     """The values of bambi's variables at a draw of ours, in the user's units."""
     mu, *others = design.predictors
@@ -272,17 +207,9 @@ def test_the_log_density_is_bambis_but_for_the_units(item: Conditional, formula:
     rng, gaps, sizes = np.random.default_rng(11), [], []
     for _ in range(6):
         q = rng.normal(0, 0.5, layout.size)
-        draw, natural, raw = layout.unpack(q), {}, {}
-        for name, place in layout.parts:
-            natural[name] = q[place]
-        for vector in vectors(design).values():
-            for slot, _ in vector.slots:
-                natural[slot.name] = slot.constrain(natural[slot.name])
-        for b in design.blocks:
-            key = b.key if flag else f"{b.key}_raw"
-            natural[key] = natural[key].reshape(b.size, b.width)
-            raw[b.key] = draw[b.key] / draw[f"{b.key}_sd"]  # our scales are signed, bambi's are not
-        mine = ours_logp(natural)
+        draw = layout.unpack(q)
+        raw = {b.key: draw[b.key] / draw[f"{b.key}_sd"] for b in design.blocks}  # our scales are signed, bambi's not
+        mine = ours_logp(natural_values(layout, q))
         gaps.append(logp(bambi_values(design, draw, raw, labels)) - mine)
         sizes.append(abs(mine))
     # the Jacobian of the change of units does not depend on the parameters
@@ -317,7 +244,7 @@ def test_partial_correlations_give_lkj_correlations(width: int, eta: float) -> N
 def _block(width: int, eta: float) -> Any:
     from types import SimpleNamespace
 
-    return SimpleNamespace(width=width, eta=eta)
+    return SimpleNamespace(width=width, correlations=Prior.of("LKJ", eta))
 
 
 @pytest.mark.parametrize("eta", [1.0, 2.0, 3.5])

@@ -54,13 +54,12 @@ class Softmax(Family):
     def bind(self, column: Column) -> "Softmax":
         return replace(self, labels=labels_of(column))
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
         import pytensor.tensor as pt
 
         logits = pt.concatenate([pt.zeros_like(eta["mu"][:, :1]), eta["mu"]], axis=1)
-        codes = pt.arange(y.shape[0]), y.astype("int64")
-        pm.Potential("y", (logits[codes] - pm.math.logsumexp(logits, axis=1, keepdims=False)).sum())
+        return pm.Categorical.dist(logit_p=logits)
 
     def logits(self, theta: Theta) -> np.ndarray:
         return np.concatenate([np.zeros_like(theta["mu"][:, :1]), theta["mu"]], axis=1)
@@ -104,13 +103,13 @@ class Ordered(Family):
     def bind(self, column: Column) -> "Ordered":
         return replace(self, labels=labels_of(column))
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
         import pytensor.tensor as pt
 
         edges = pt.concatenate([np.array([-50.0]), eta["cutpoints"], np.array([50.0])])
-        code, normal = y.astype("int64"), pm.math.invprobit
-        pm.Potential("y", pt.log(normal(edges[code + 1] - eta["mu"]) - normal(edges[code] - eta["mu"])).sum())
+        below = pm.math.invprobit(edges[None, :] - eta["mu"][:, None])
+        return pm.Categorical.dist(p=below[:, 1:] - below[:, :-1])
 
     def shares(self, theta: Theta) -> np.ndarray:
         below = ndtr(np.atleast_2d(theta["cutpoints"]) - theta["mu"][:, None])

@@ -61,7 +61,7 @@ def test_the_model_is_the_same(item: Conditional) -> None:
         assert ours.offset == pytest.approx(theirs.offset)
     for one, other in zip(design.blocks, moved.blocks, strict=True):
         assert [p.args for p in one.priors] == [pytest.approx(p.args) for p in other.priors]
-        assert (one.centred, one.eta) == (other.centred, other.eta)
+        assert (one.centred, one.correlations) == (other.centred, other.correlations)
 
 
 @pytest.mark.parametrize("item", MODELS.values(), ids=MODELS.keys())

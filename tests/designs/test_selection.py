@@ -181,7 +181,7 @@ def test_priors_of_both_equations_find_their_parameters() -> None:
     assert mu.priors[1].args[1] == pytest.approx(3.0 * mu.scale[1])
     assert selection.priors[1].args[1] == pytest.approx(7.0 * selection.scale[1])
     assert design.blocks[0].priors[1].args == (4.0,)
-    assert design.blocks[0].eta == 5.0
+    assert design.blocks[0].correlations.args == (5.0,)
     assert rho.priors[0].name == "ScaledBeta"
 
 

@@ -44,10 +44,10 @@ class Pair(Family):
     def together(self) -> tuple[frozenset[str], ...]:
         return (frozenset(map(self.parameters[0].key, self.labels)),)
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
 
-        pm.Normal("y", eta["mu"], pm.math.exp(eta["sigma"]), observed=y)
+        return pm.Normal.dist(eta["mu"], pm.math.exp(eta["sigma"]))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         z = (y - theta["mu"]) / theta["sigma"]

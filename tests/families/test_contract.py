@@ -21,6 +21,7 @@ from bayesimpute.data.columns import Column, encode
 from bayesimpute.families import (
     FAMILIES,
     Bernoulli,
+    Binary,
     Family,
     Gaussian,
     Rows,
@@ -268,6 +269,33 @@ def graph_logp(family: Family, eta: Mapping[str, np.ndarray], y: np.ndarray) -> 
 
 def linked(family: Family, theta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {p.name: LINKS[p.link].link(np.asarray(theta[p.name])) for p in family.parameters}
+
+
+@each_family
+def test_draws_of_the_distribution_have_its_density(family: Family) -> None:
+    """Of observed values: of a family that selects, given that the unit was selected."""
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    pytensor.config.blas__ldflags = ""
+    theta, n = thetas(family)[0], 4000
+    eta = {name: pt.constant(np.full(n, value)) for name, value in linked(family, theta).items()}
+    y = pm.draw(family.distribution(eta), random_seed=5, mode="FAST_COMPILE")
+    value = pt.vector("value", dtype="float64")
+    one = {name: each[:1] for name, each in eta.items()}
+    logp = pytensor.function([value], pm.logp(family.distribution(one), value), mode="FAST_COMPILE")
+    if family.values is Binary:
+        points = np.array([0.0, 1.0])
+        weights = np.exp(logp(points))
+    else:
+        centre, spread = np.median(y), np.subtract(*np.quantile(y, [0.9, 0.1]))
+        points = np.linspace(centre - 60 * spread, centre + 60 * spread, 200_001)
+        weights = np.exp(logp(points)) * (points[1] - points[0])
+    assert weights.sum() == pytest.approx(1.0, abs=1e-4)
+    for function in (np.tanh, np.cos):
+        draws, exact = function(y), (weights * function(points)).sum()
+        assert abs(draws.mean() - exact) < ERRORS * draws.std() / np.sqrt(n) + 1e-4
 
 
 @each_family

@@ -44,8 +44,8 @@ class Between(Family):
     def fitted_as(self) -> Family:
         return Gaussian()
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
-        Gaussian().likelihood(eta, y)
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        return Gaussian().distribution(eta)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         return Gaussian().logp(y, theta)

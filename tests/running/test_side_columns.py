@@ -47,12 +47,11 @@ class Exposed(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter(name="mu", link="log"),)
 
-    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
         import pytensor.tensor as pt
 
-        log_mean = eta["mu"] + pt.log(side["exposure"])
-        pm.Potential("y", y * log_mean - pt.exp(log_mean) - pt.gammaln(y + 1))
+        return pm.Poisson.dist(pt.exp(eta["mu"] + pt.log(side["exposure"])))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         mean = theta["mu"] * side["exposure"]
