@@ -14,7 +14,7 @@ from bayesimpute.designs.graph import Layout, vectors
 from bayesimpute.designs.parts import pairs
 from bayesimpute.families import Bernoulli, HeckmanGaussian, HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 MIXED = {
     "Intercept": "StudentT(4, 50, 9)",

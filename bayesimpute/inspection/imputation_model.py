@@ -26,7 +26,8 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Target
 from bayesimpute.result.result import Result, require_run
-from bayesimpute.running.kernel import Bench, Described, Workspace, begin
+from bayesimpute.running.kernel import Bench, begin
+from bayesimpute.running.workspace import Described, Workspace
 
 if TYPE_CHECKING:
     from bambi import Model as BambiModel

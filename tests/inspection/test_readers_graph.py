@@ -15,7 +15,7 @@ from bayesimpute.families import HeckmanGaussian
 from bayesimpute.inspection.readers_graph import Labels, readers_graph
 from bayesimpute.inspection.user_units import moved_coefficients, moved_effects
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.running.kernel import Workspace
+from bayesimpute.running.workspace import Workspace
 
 pytestmark = pytest.mark.long(27)
 
