@@ -180,17 +180,16 @@ def refused(task: Task, path: Path, place: Place, ended: Ended) -> None:
         assert task.work in (EXPORT, CHECKPOINT, EXTEND)
 
 
+FEW = ("export sav", "impute --out nc")
+
+
 @pytest.mark.parametrize(
-    ("tasks", "rooms"),
-    [
-        (("export sav", "impute --out nc"), (40,)),
-        pytest.param(tuple(TASKS), ROOMS, marks=pytest.mark.slow),
-    ],
-    ids=["some", "all"],
+    ("name", "rooms"),
+    [*((name, (40,)) for name in FEW), *(pytest.param(name, ROOMS, marks=pytest.mark.slow) for name in TASKS)],
 )
 def test_a_full_disk_is_one_error_and_harms_nothing(
-    place: Place, record_property: Callable[[str, object], None], tasks: tuple[str, ...], rooms: tuple[int, ...]
+    place: Place, record_property: Callable[[str, object], None], name: str, rooms: tuple[int, ...]
 ) -> None:
-    outcomes = {name: Counter(outcome(TASKS[name], place, room) for room in rooms) for name in tasks}
-    assert all(found["refused"] for found in outcomes.values()), outcomes
-    record_property("tried", f"full disks: {dict(sum(outcomes.values(), Counter()))}")
+    outcomes = Counter(outcome(TASKS[name], place, room) for room in rooms)
+    assert outcomes["refused"] and (len(rooms) == 1 or outcomes["written"])
+    record_property("tried", f"full disks, {name}: {dict(outcomes)}")
