@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.long(12), pytest.mark.skipif(not hasattr(os, "fork"), 
 CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "sealed"}
 WRITING = os.O_WRONLY | os.O_RDWR
 PLAN = prior_plan("y ~ z + (1 | g)", m=2, chains=1, warmup=2, sweeps=4, sampler="auto")
-KILLS = 16
+KILLS = 10
 OPTIONS: dict[str, Any] = {"seed": 1, "progress": False}
 
 Work = Callable[[Path], object]
@@ -143,7 +143,7 @@ def moves(events: list[str]) -> list[int]:
 
 @pytest.mark.usefixtures("checkpoints")
 @pytest.mark.parametrize(
-    ("ending", "number"), [("nc", 1), *(pytest.param(e, 60, marks=pytest.mark.slow) for e in ("nc", "zarr"))]
+    ("ending", "number"), [("nc", 1), *(pytest.param(e, 40, marks=pytest.mark.slow) for e in ("nc", "zarr"))]
 )
 def test_a_run_that_is_killed_before_a_change_of_its_folder_goes_on(
     whole: MultiplyImputed,
