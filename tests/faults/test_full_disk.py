@@ -98,7 +98,7 @@ def place(imputed: MultiplyImputed, tmp_path_factory: pytest.TempPathFactory) ->
         begun.save(home / f"begun.{ending}")
     imputed.extend(4, progress=False).save(home / "extended.nc")
     yield Place(disk=disk, home=home)
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @dataclass(frozen=True, kw_only=True)
