@@ -50,3 +50,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark = item.get_closest_marker("long")
         seconds[item.path] = mark.args[0] if mark else seconds.get(item.path, 0)
     items.sort(key=lambda item: -seconds[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests of faults tried, and what came of it: they record it as a property."""
+    reports = (report for report in terminalreporter.getreports("passed") if report.when == "call")
+    tried = [value for report in reports for name, value in report.user_properties if name == "tried"]
+    if tried:
+        terminalreporter.section("faults that were tried")
+        terminalreporter.write_line("\n".join(map(str, tried)))

@@ -8,11 +8,14 @@ it back before anything is written there again.
 import os
 import re
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _OLD = ".old"
 """Ends the name of a store that has been moved out of the way of a newer one."""
+_PAUSES = (0.0, 0.1, 0.5)
+"""Seconds before each attempt at removing a folder."""
 
 
 def move(temporary: Path, target: Path) -> None:
@@ -85,8 +88,15 @@ def _discard(store: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder; what cannot be removed of a folder stays."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    """Remove a file or a folder; what cannot be removed of a folder stays.
+
+    Where the writing of a store failed, other threads of Zarr may still write to it for a moment.
+    """
+    if not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    for pause in _PAUSES:
+        time.sleep(pause)
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return

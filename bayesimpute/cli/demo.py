@@ -13,8 +13,6 @@ prevalence in 10 and that of rho the true rho in 9 (not with seed 3); those of t
 
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import pandas as pd
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, one
+from bayesimpute.base.processes import processes
 from bayesimpute.base.saving import atomic, reason
 from bayesimpute.data.files import read_data
 from bayesimpute.data.simulation import Simulated, simulate_hiv_survey
@@ -162,7 +161,7 @@ def _imputed(
     print("Imputing with the selection equation, and as MAR in another process ...\n", flush=True)
     options: dict[str, Any] = {"seed": seed, "force": True}
     ignorable = without_selection(made).with_run(sweeps=MAR_TIMES * made.run.sweeps)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+    with processes(1) as other:
         waiting = other.submit(impute, data, ignorable, progress=False, checkpoint=home / "mar.nc", **options)
         imputed = impute(data, made, workers=WORKERS, progress=progress, checkpoint=home / "survey.nc", **options)
         return waiting.result(), imputed

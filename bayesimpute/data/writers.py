@@ -21,6 +21,7 @@ from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
 STATA_LONG = 2_147_483_620
 STATA_STRING = 2045
 SPSS_BYTES, SPSS_STAMP = 64, 92
+NOT_WRITTEN = "Unable to write data"
 DOUBLE_WHOLE = 2**53
 STATA_RESERVED = """
 aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do double
@@ -95,7 +96,12 @@ def _write_spss(frame: pd.DataFrame, path: Path) -> None:
             column = column.cat.codes.astype("float64").replace(-1.0, np.nan) + 1
         columns[name] = column
     table: Any = pd.DataFrame(columns)
-    pyreadstat.write_sav(table, str(path), variable_value_labels=labels)
+    try:
+        pyreadstat.write_sav(table, str(path), variable_value_labels=labels)
+    except pyreadstat.ReadstatError as error:
+        if str(error) == NOT_WRITTEN:  # what the system said is lost
+            raise OSError(f"{error}: is the disk full?") from error
+        raise
     with path.open("r+b") as file:
         file.seek(SPSS_STAMP)
         file.write(b"01 Jan 0000:00:00")

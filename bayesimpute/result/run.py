@@ -74,7 +74,7 @@ def resume(path: str | os.PathLike[str], *, data: pd.DataFrame | None = None, **
     record = loaded.record
     if data is not None and not data.equals(record.incomplete.frame):
         raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
-    return run(record, checkpoint=path, **options)
+    return run(record, checkpoint=path, kept=True, **options)
 
 
 def extend(result: Result, sweeps: int, **options: Any) -> Result:
@@ -101,6 +101,7 @@ def run(
     workers: int | None = None,
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
+    kept: bool = False,
 ) -> Result:
     """Move a record on to the end of its schedule, and give what came of it.
 
@@ -110,8 +111,10 @@ def run(
         Where the run stands.
     executor, workers, progress, checkpoint
         As for :func:`bayesimpute.impute`.
+    kept : bool
+        Whether the checkpoint holds the record already.
     """
-    keeper = _Checkpoint(checkpoint)
+    keeper = _Checkpoint(checkpoint, written=kept)
     return Result.of(fcs.run(record, executor=executor, workers=workers, progress=progress, keeper=keeper))
 
 
@@ -123,10 +126,10 @@ def _warned(warning: Problem) -> Event:
 class _Checkpoint:
     """Writes the record to a file, not too often."""
 
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, *, written: bool = False) -> None:
         self.path = None if path is None else Path(path)
         self.file = None if path is None else store.Checkpoint(path)
-        self.last, self.written = 0.0, False
+        self.last, self.written = 0.0, written
 
     def write(self, record: Record) -> None:
         if self.file is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bayesimpute.base.replacing import move, restore, standing
+from bayesimpute.base.replacing import move, remove, restore, standing
 from bayesimpute.base.saving import FileError, atomic
 
 
@@ -75,3 +75,18 @@ def test_what_was_moved_last_stands(tmp_path: Path) -> None:
 def test_paths_that_cannot_be(tmp_path: Path) -> None:
     for path in ("a\0b", tmp_path / "no" / "run.zarr", tmp_path / ("x" * 300)):
         assert standing(path) is None
+
+
+def test_a_folder_that_others_still_write_to_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, original, calls = tmp_path / "store", shutil.rmtree, []
+
+    def rmtree(path: Path, *, ignore_errors: bool) -> None:
+        original(path, ignore_errors=ignore_errors)
+        calls.append(path)
+        if len(calls) == 1:
+            (store / "late").mkdir(parents=True)
+
+    (store / "group").mkdir(parents=True)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    remove(store)
+    assert len(calls) == 2 and list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import resource
 import stat
 import tempfile
@@ -190,7 +191,7 @@ def test_places_where_one_may_not_write(frame: pd.DataFrame) -> None:
         assert [path.read_text() for path in folder.iterdir()] == ["mine"]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "dta"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "dta", "sav"])
 def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"x.{ending}"
     path.write_text("mine")
@@ -198,7 +199,8 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, ending: 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # the nearest thing to a full disk that a test may cause
     try:
-        with pytest.raises(FileError, match=f"cannot be written .{os.strerror(errno.EFBIG)}"):
+        said = "Unable to write data: is the disk full?" if ending == "sav" else os.strerror(errno.EFBIG)
+        with pytest.raises(FileError, match=re.escape(f"cannot be written ({said})")):
             write_table(large, path, force=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
