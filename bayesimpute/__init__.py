@@ -84,6 +84,10 @@ _HOMES = {
         "Ignored",
         "congenial",
     ),
+    "data.description": (
+        "Description",
+        "describe",
+    ),
     "data.files": ("read_data",),
     "data.incomplete": ("Incomplete",),
     "data.public_data": (
@@ -155,6 +159,7 @@ __all__ = [
     "Conditional",
     "DataError",
     "Derived",
+    "Description",
     "Descriptives",
     "Diagnosis",
     "Estimand",
@@ -184,6 +189,7 @@ __all__ = [
     "cite",
     "compare",
     "congenial",
+    "describe",
     "describe_datasets",
     "descriptives",
     "diagnose",

@@ -1,15 +1,16 @@
 """Targets and predictors, column by column: what they are, what is missing in them, and who imputes it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
-from bayesimpute.base.phrases import listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
-from bayesimpute.data.columns import Column, between_numbers, unwieldy
+from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
+from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
@@ -30,6 +31,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for reading in read.conditionals:
         if reading.target in data.columns:
             _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
+            _shape(reading, data, notes)
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
@@ -48,13 +50,7 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
         finding = unwieldy(data.columns[name]) if name in used else None
         if finding is not None:
             notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
-        texts = between_numbers(data.columns[name]) if name in used else ()
-        if texts:
-            finding = (
-                f'"{name}" is a text because {listed(map(repr, texts))} stand{"s" * (len(texts) == 1)} between numbers'
-            )
-            remedy = f'if they mean missing, --missing="{",".join(texts[:5])}" (read_data(…, missing=[…]) in Python)'
-            _warn(notes, f"data[{name}]", finding, remedy)
+        notes.problems += remarks(data.columns[name]) if name in used else []
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
@@ -129,6 +125,15 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
 
 
+def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
+    """What a normal model would draw that an incomplete target never is."""
+    column = data.columns[reading.target]
+    family = settled(reading, column) if column.missing.any() else None
+    found = not_normal(data, reading.target) if family is not None and family.normal else None
+    if found is not None:
+        notes.problems.append(replace(found, path=f"{reading.path}.family"))
+
+
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
     """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
     families = ", ".join(f"{key} ({cls.values.words})" for key, cls in FAMILIES.items())
@@ -139,7 +144,7 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     present = len(np.unique(column.values[~column.missing]))
     none = '"auto" stands for no family of so many' if fitting else "no family imputes these"
     finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and {none}'
-    if _mostly_numbers(column):
+    if between_numbers(column) is not None:
         notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
         return
     if fitting:
@@ -147,20 +152,6 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
         return
     merge = "drop the labels that do not occur" if present == 2 else "merge them into two, or leave it out"
     notes.add(reading.path, finding, f"{merge}; there are {families}")
-
-
-def _mostly_numbers(column: Column) -> bool:
-    """Whether one odd text, such as a dot for missing, has made a text of a column of numbers."""
-    texts = [label for label in column.labels if isinstance(label, str)]
-    return sum(map(_is_number, texts)) > max(2, len(column.labels) / 2)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -145,6 +145,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="a .csv, .parquet, .dta or .sav file, or a data set's name")
     _missing(parser)
     parser.add_argument("--cluster", metavar="KEY", action="append", default=[], help="a cluster key; may be repeated")
+    parser.add_argument("--all", action="store_true", help="every variable, pattern and remark, however many there are")
     _json(parser)
 
 

@@ -189,54 +189,6 @@ class Incomplete:
         low, high = found.extremes(self.columns[name].values)
         return self.frame.index[(low < high)[found.codes]].tolist()
 
-    def describe(self) -> pd.DataFrame:
-        """One row a variable: variable, type, level, observed, missing, pattern, icc.
-
-        The level is ``1``, the key of a level-2 variable, or ``key`` for a cluster key that is not constant in another.
-        """
-        keyed = {part for key in self.clusters for part in parts(self.frame, key)}
-        rows = [
-            (
-                v.name,
-                v.kind,
-                v.level or ("key" if v.name in keyed else "1"),
-                v.n_observed,
-                v.n_missing,
-                v.pattern,
-                v.icc,
-            )
-            for v in self.variables.values()
-        ]
-        table = pd.DataFrame(rows, columns=["variable", "type", "level", "observed", "missing", "pattern", "icc"])
-        return table.astype({"icc": np.float64})
-
-    def patterns(self) -> pd.DataFrame:
-        """The distinct patterns of missing cells, as mice's ``md.pattern``.
-
-        Returns
-        -------
-        DataFrame
-            One row a pattern, indexed by the number of rows ``n`` that have it: 1 where a variable is observed, 0 where
-            it is missing, and ``n_missing`` variables missing. Variables stand in the order of their missing cells,
-            patterns by the number of missing variables, then the most frequent first. The last row, ``missing``, has
-            the missing cells.
-        """
-        missing = self.missing
-        missing = missing[missing.sum().sort_values(kind="stable").index]
-        cells = missing.to_numpy()
-        codes = np.zeros(len(cells), dtype=np.int64)
-        for column in cells.T[cells.any(axis=0)]:
-            codes, _ = pd.factorize(2 * codes + column)
-        _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-        distinct = cells[first]
-        order = np.lexsort((first, -counts, distinct.sum(axis=1)))
-        rows = np.vstack([1 - distinct[order].astype(np.int64), cells.sum(axis=0)])
-        totals = [*distinct[order].sum(axis=1), int(cells.sum())]
-        index = pd.Index([*counts[order].tolist(), "missing"], dtype=object, name="n")
-        table = pd.DataFrame(rows, index=index, columns=missing.columns)
-        table.insert(len(table.columns), "n_missing", totals, allow_duplicates=True)
-        return table
-
     def _find(self, key: str) -> Key:
         if key in self._keys:
             return self._keys[key]

@@ -200,12 +200,14 @@ def _suggestion(
         analyses=analyses,
         run=Run(visit_sequence=recipes.visit_sequence(scene)) if mode == "fcs" else Run(),
     )
+    beside = " ".join(note for _, models in sections for model in models for note in model.notes)
+    remarks = [problem for problem in check(plan, scene.data) if problem.remedy not in beside]
     opening = [
         *_opening(scene, mode),
         *_outside(scene, found, why_not, auxiliary),
         *notes,
         *_ignored(plan, asked, scene),
-        *(f"`bayesimpute check` remarks on {problem}." for problem in check(plan, scene.data)),
+        *(f"`bayesimpute check` remarks on {problem}." for problem in remarks),
     ]
     return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.checking.clusters import carried
-from bayesimpute.families import Family, auto
+from bayesimpute.data.column_remarks import not_normal
+from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
 from bayesimpute.formulas.terms import (
@@ -26,9 +27,6 @@ from bayesimpute.formulas.terms import (
 )
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.suggesting.variable_roles import BENT, Scene, joined
-
-FEW_VALUES = 5
-"""Different values up to which a column may be labels coded as numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,23 +143,27 @@ def _values(n: int) -> str:
 
 
 def _family(scene: Scene, target: str, family: str | Family | None) -> str:
-    if family is not None and family != "auto":
-        return f"Family {family_name(family)}, as asked for."
     column = scene.data.columns[target]
     suited = auto(column)
+    if family is not None and family != "auto":
+        name = family_name(family)
+        asked = FAMILIES.get(name, suited)
+        return f"Family {name}, as asked for.{_odd(scene, target, asked)}"
     if not suited.values.accepts(column):
         return "No family imputes it."
     support = suited.values.of(column).support
     if support.points is not None:
         return f"It has {'two' if len(support.points) == 2 else len(support.points)} values: family {suited.name}."
-    is_so = f"It is {suited.values.words}: family {suited.name}."
     found = np.unique(column.values[~column.missing])
     whole = bool(np.all(found == np.round(found))) and not support.whole
     decimals = " Imputed values have decimals." if whole and column.missing.any() else ""
-    if whole and len(found) <= FEW_VALUES:
-        stand_in = "if these are labels, the model is a stand-in, as no family has more than two labels yet."
-        return f"{is_so} It has only {len(found)} different values: {stand_in}{decimals}"
-    return f"{is_so}{decimals}"
+    return f"It is {suited.values.words}: family {suited.name}.{decimals}{_odd(scene, target, suited)}"
+
+
+def _odd(scene: Scene, target: str, family: type[Family]) -> str:
+    """What a normal model of an incomplete target would draw that it never is."""
+    wrong = not_normal(scene.data, target) if family.normal and scene.data.variables[target].n_missing else None
+    return "" if wrong is None else f" {wrong.finding[0].upper()}{wrong.finding[1:]}; {wrong.remedy}."
 
 
 def _told(pieces: Iterable[Piece]) -> list[str]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesimpute as bi
-from bayesimpute.checking.normal_shape import shape
+from bayesimpute.data.column_remarks import shape
 
 RNG = np.random.default_rng(4)
 TOLD = {
