@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayesimpute.base.priors import Prior
     from bayesimpute.checking import check
     from bayesimpute.checking.congeniality import Ignored, congenial
+    from bayesimpute.data.description import Description, describe
     from bayesimpute.data.files import read_data
     from bayesimpute.data.incomplete import Incomplete
     from bayesimpute.data.public_data import describe_datasets, load_dataset

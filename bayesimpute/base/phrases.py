@@ -17,11 +17,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def listed(items: Iterable[Any], shown: int = SHOWN) -> str:
-    """``a, b, c``; of more than `shown` the first ones and how many more: ``a, b, c, d, e and 15 more``."""
+def listed(items: Iterable[Any], shown: int = SHOWN, *, mark: str = ", ") -> str:
+    """``a, b, c``; of more than `shown` the first ones and how many more: ``a, b, c, d, e and 15 more``.
+
+    `mark` stands between them; after a line comes a line.
+    """
     texts = list(map(str, items))
-    more = f" and {len(texts) - shown} more" if len(texts) > shown else ""
-    return f"{', '.join(texts[:shown])}{more}"
+    left = len(texts) - shown
+    return mark.join(texts[:shown]) + (f"{mark if mark.isspace() else ' '}and {left} more" if left > 0 else "")
 
 
 def arrows(names: Sequence[str], shown: int = SHOWN) -> str:

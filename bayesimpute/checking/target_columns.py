@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
+from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
@@ -79,8 +80,7 @@ def suitable(column: Column) -> bool:
 def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
     left = [n for n in data.columns if np.isnan(filled(data, n)).any() and n not in read.derived]
     if left and not read.plan.models:
-        shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
-        finding = f"the plan has no conditional, and values are missing in {shown}"
+        finding = f"the plan has no conditional, and values are missing in {listed(left)}"
         notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')
 
 
@@ -100,7 +100,9 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
         finding = f'all {len(known)} observed values of "{name}" are the same: {_label(column, known[0])}'
         notes.add(path, finding, "leave it out, or fill it in by hand")
     elif len(known) < FEWEST:
-        notes.add(path, f'only {len(known)} values of "{name}" are observed', f"at least {FEWEST} are needed")
+        notes.add(
+            path, f'only {counted(len(known), "value")} of "{name}" are observed', f"at least {FEWEST} are needed"
+        )
     elif len(known) < (1 - MOSTLY_MISSING) * len(column.values):
         share = f"{1 - len(known) / len(column.values):.0%}"
         _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
@@ -161,7 +163,7 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
         column = data.columns[name]
         if column.kind == "category" and crowded(column):
             labels = len(np.unique(column.values[~column.missing]))
-            finding = f'the category "{name}" has {labels} labels in {int((~column.missing).sum())} rows'
+            finding = f'the category "{name}" has {labels} labels in {counted(int((~column.missing).sum()), "row")}'
             notes.add(use.path, finding, f"leave it out, or write random effects: (1 | {quote(name)})")
 
 
@@ -183,9 +185,10 @@ def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
     if len(names) < 2 or reading.target not in data.columns:
         return
     low, high = (data.columns[name].values for name in names)
-    crossed = np.flatnonzero(low > high)
-    if crossed.size:
-        finding = f'in {crossed.size} rows "{names[0]}" is above "{names[1]}", first in row {crossed[0]}'
+    crossed = low > high
+    if crossed.any():
+        where = f"{counted(int(crossed.sum()), 'row')}, {first_row(data.frame, crossed)}"
+        finding = f'"{names[0]}" is above "{names[1]}" in {where}'
         notes.add(f"{reading.path}.side", finding, "mend the data: no value lies between them")
 
 
@@ -215,7 +218,7 @@ def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: In
     for name in sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner}):
         missing = int(np.isnan(filled(data, name)).sum())
         if missing:
-            finding = f'"{name}" has {missing} missing values and no conditional'
+            finding = f'"{name}" has {counted(missing, "missing value")} and no conditional'
             notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
+from bayesimpute.base.phrases import counted
 from bayesimpute.base.replacing import standing
 from bayesimpute.cli.inputs import read_inputs, writable
 from bayesimpute.cli.saved_runs import code, summary
@@ -196,7 +197,8 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
         tables.say(found.summary)
         return code(found)
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
-    print(f"{summary(found)}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
+    rows = counted(len(imputed.incomplete.frame), "row")
+    print(f"{summary(found)}\n\n{out}: {counted(imputed.m, 'completed dataset')} of {rows}")
     formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
     print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}")
     if imputed.plan.estimands:

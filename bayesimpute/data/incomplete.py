@@ -18,7 +18,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
-from bayesimpute.base.phrases import first_row, listed
+from bayesimpute.base.phrases import counted, first_row, listed, rows
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
@@ -203,7 +203,7 @@ def _require_frame(frame: pd.DataFrame) -> None:
         raise one(DataError, "data", f"a {type(frame).__name__} is not a data frame", "give a pandas.DataFrame")
     problems = []
     if len(frame) == 0 or len(frame.columns) == 0:
-        finding = f"the frame is empty: {len(frame)} rows, {len(frame.columns)} columns"
+        finding = f"the frame is empty: {counted(len(frame), 'row')}, {counted(len(frame.columns), 'column')}"
         problems.append(Problem(path="data", finding=finding, remedy="give at least one row and one column"))
     for name in dict.fromkeys(name for name in frame.columns if not isinstance(name, str)):
         remedy = "rename the columns: frame.columns = frame.columns.map(str)"
@@ -223,7 +223,7 @@ def _infinite(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Proble
     for name, column in columns.items():
         infinite = np.isinf(column.values)
         if infinite.any():
-            finding = f"{int(infinite.sum())} infinite values, {first_row(frame, infinite)}"
+            finding = f"{counted(int(infinite.sum()), 'infinite value')}, {first_row(frame, infinite)}"
             remedy = "make them missing or put in numbers"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
     return problems
@@ -236,9 +236,8 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
             remedy = did_you_mean(name, columns, f"name a column of the data: {listed(columns, 12)}")
             problems.append(Problem(path="clusters", finding=f'there is no column "{name}"', remedy=remedy))
         elif columns[name].missing.any():
-            rows = frame.index[columns[name].missing]
-            shown = ", ".join(map(repr, rows[:5].tolist())) + (", ..." if len(rows) > 5 else "")
-            finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
+            gaps = np.flatnonzero(columns[name].missing)
+            finding = f"this cluster key has {counted(len(gaps), 'missing value')}, in {rows(frame, gaps)}"
             remedy = "leave these rows out, or give them a cluster"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
         elif (found := no_names(frame, name)) is not None:

@@ -17,7 +17,7 @@ from bayesimpute.analysis.estimates import Estimate, VarianceComponent
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
-from bayesimpute.base.phrases import numbered
+from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.tables import records, short, shown
 from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
@@ -238,9 +238,8 @@ def _mixed(names: tuple[str, ...], arrays: PooledArrays) -> list[str]:
     found = [name for name, mixed in zip(names, arrays.mixed, strict=True) if mixed]
     if not found:
         return []
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return [
-        f"Hardly anything was observed of {', '.join(found[:3])}{more}: p values and intervals are those of the "
+        f"Hardly anything was observed of {listed(found)}: p values and intervals are those of the "
         "posterior mixture, not of Barnard & Rubin's t distribution."
     ]
 
@@ -313,15 +312,19 @@ def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities:
 def _check_same(names: Sequence[tuple[str, ...]], what: str) -> None:
     """All fits must have the names of the majority; the error names each dataset that differs, and how."""
     usual = max(names, key=names.count)
-    found = []
+    found: dict[str, list[int]] = {}
     for k, each in enumerate(names, start=1):
         if each != usual:
             lacks, extra = [n for n in usual if n not in each], [n for n in each if n not in usual]
-            parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has also {', '.join(extra)}"] * bool(extra)
-            found.append(f"dataset {k} {' and '.join(parts) or 'has them in another order'}")
+            parts = [f"without {listed(lacks)}"] * bool(lacks) + [f"with {listed(extra)} besides"] * bool(extra)
+            found.setdefault(" and ".join(parts) or "in another order", []).append(k)
     if found:
+        told = listed(
+            f"{numbered('dataset', ks)}: each {how}" if len(ks) > 1 else f"dataset {ks[0]} {how}"
+            for how, ks in found.items()
+        )
         message = (
-            f"the {what} are not the same in all datasets, so they cannot be pooled: {'; '.join(found)}; a category "
+            f"the {what} are not the same in all datasets, so they cannot be pooled: {told}; a category "
             "that one completed dataset does not contain is the usual cause: merge it with another category"
         )
         raise AnalysisError(message)

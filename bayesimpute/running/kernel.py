@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesimpute import compatible
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import counted
 from bayesimpute.compatible import Compatible
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
@@ -314,7 +315,8 @@ def levels_moved(workspace: Workspace) -> list[Event]:
     found = []
     for name, how in workspace.compatible.items():
         for each in how.levels:
-            what = f"the level of {len(each.clusters)} clusters of {each.key} is moved together with random effects"
+            clusters = f"{counted(len(each.clusters), 'cluster')} of {each.key}"
+            what = f"the level of {clusters} is moved together with random effects"
             found.append(Event(target=name, what=what, why="no value of it is observed there"))
     return found
 

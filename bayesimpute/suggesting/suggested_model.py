@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
 from bayesimpute.data.column_remarks import not_normal
 from bayesimpute.families import FAMILIES, Family, auto
@@ -132,14 +133,14 @@ def described(scene: Scene, target: str, family: str | Family | None = None) -> 
     column, level = scene.data.columns[target], scene.level(target)
     missing, pattern = int(column.missing.sum()), scene.data.variables[target].pattern
     where = f"level 2, as it is constant in every {level}" if level else "level 1"
-    state = f"{missing} of {len(column.values)} values missing ({pattern})" if missing else "complete"
+    state = f"{missing} of {counted(len(column.values), 'value')} missing ({pattern})" if missing else "complete"
     filled = scene.deduced(target)
     known = f"; {filled} of them known from other members of their {level}, and filled in from there" if filled else ""
     return f"{target}: {state}{known}; {where}. {_family(scene, target, family)}"
 
 
 def _values(n: int) -> str:
-    return "1 value" if n == 1 else f"{n} values"
+    return counted(n, "value")
 
 
 def _family(scene: Scene, target: str, family: str | Family | None) -> str:
@@ -170,7 +171,7 @@ def _told(pieces: Iterable[Piece]) -> list[str]:
     by: dict[str, list[str]] = {}
     for piece in pieces:
         by.setdefault(piece.what, []).append(piece.text)
-    lines = [f"{what[0].upper()}{what[1:]}: {', '.join(texts)}." for what, texts in by.items()]
+    lines = [f"{what[0].upper()}{what[1:]}: {listed(texts, 12)}." for what, texts in by.items()]
     return lines or ["Predictors: none."]
 
 
@@ -224,9 +225,11 @@ def _of_clusters(scene: Scene, target: str, pieces: list[Piece]) -> tuple[list[P
                 out.append(piece)
         kept = [p for p in kept if p not in out]
         if out:
-            limit, texts = carried(clusters), ", ".join(p.text for p in pieces if p in out)
+            limit, texts = carried(clusters), listed((p.text for p in pieces if p in out), 12)
             carry = f"carry {_coefficients(limit)} of the level of {key}"
-            left.append(f"Left out, as {clusters} clusters of {key} with a value of {target} {carry}: {texts}.")
+            left.append(
+                f"Left out, as {counted(clusters, 'cluster')} of {key} with a value of {target} {carry}: {texts}."
+            )
     return kept, left
 
 
@@ -245,7 +248,7 @@ def _terms(scene: Scene, outcomes: Iterable[str]) -> set[frozenset[Atom]]:
 
 
 def _coefficients(n: int) -> str:
-    return "1 coefficient" if n == 1 else f"{n} coefficients"
+    return counted(n, "coefficient")
 
 
 def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
@@ -258,4 +261,4 @@ def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     left = [piece.text for piece in pieces if piece not in kept]
     if not left:
         return kept, []
-    return kept, [f"Left out, as {units} observed units carry {_coefficients(limit)}: {', '.join(left)}."]
+    return kept, [f"Left out, as {counted(units, 'observed unit')} carry {_coefficients(limit)}: {listed(left, 12)}."]

@@ -581,7 +581,7 @@ def test_families() -> None:
 
 
 def test_too_few_rows() -> None:
-    with pytest.raises(AnalysisError, match="2 complete rows are too few for 2 coefficients"):
+    with pytest.raises(AnalysisError, match="2 complete rows cannot carry 2 coefficients"):
         fit("y ~ x", school_data().head(2))
     with pytest.raises(AnalysisError, match="no row is complete"):
         fit("y ~ x", school_data().head(0))
@@ -599,5 +599,5 @@ def test_things_that_are_not_frames_or_analyses() -> None:
 def test_a_category_that_one_dataset_lacks_is_named_when_pooling() -> None:
     frame = school_data()
     fits = analyse([frame, frame, frame[frame.kind != "c"]], "y ~ x + kind")
-    with pytest.raises(AnalysisError, match=r"dataset 3 lacks kind\[c\]"):
+    with pytest.raises(AnalysisError, match=r"dataset 3 without kind\[c\]"):
         pool(fits)
