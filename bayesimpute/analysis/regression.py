@@ -130,8 +130,8 @@ def clusters_of(problem: Problem, model: "Model") -> np.ndarray:
     count = int(codes.max()) + 1
     if count <= len(problem.names):
         raise AnalysisError(
-            f'cluster: "{model.cluster}" has {counted(count, "cluster")} for {len(problem.names)} coefficients; cluster-robust '
-            "covariances need more clusters than coefficients"
+            f'cluster: "{model.cluster}" has {counted(count, "cluster")} for {len(problem.names)} coefficients; '
+            "cluster-robust covariances need more clusters than coefficients"
         )
     return codes
 

@@ -262,7 +262,8 @@ class _Model:
                     f'the effects of {name} by "{factor}" do not go with those of an intercept, so clusters differ '
                     f"least where {name} is zero, which is far off: mean {middle:.3g}, standard deviation {spread:.3g}"
                 )
-                remedy = f"write (1 + {name} | {factor}), or center({name})"
+                centred = f", or center({name})" if len(factors) == 1 else ""  # of a product there is no such thing
+                remedy = f"write (1 + {name} | {factor}){centred}"
                 self.notes.problems.append(
                     Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
                 )

@@ -19,7 +19,7 @@ from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
 from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.tables import records, short, shown
-from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
+from bayesimpute.pooling.montecarlo import SPREAD, TENTH, imputations_needed, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
 from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
 
@@ -85,8 +85,12 @@ class Pooled:
 
     @property
     def enough(self) -> bool | None:
-        """Whether Monte Carlo errors of all estimates are below a tenth of their standard errors; None if m is 2."""
-        return None if self.monte_carlo.empty else bool(self._shares().max() < TENTH)
+        """Whether m is large enough; None if it is 2.
+
+        It is if the Monte Carlo errors of all estimates are below a tenth of their standard errors (White et al. 2011),
+        or if the standard errors repeat to 5 % at the fractions of missing information found (von Hippel 2020).
+        """
+        return None if self.monte_carlo.empty else bool(self._shares().max() < TENTH or self._least() <= self.m)
 
     @property
     def m_note(self) -> str:
@@ -95,13 +99,21 @@ class Pooled:
             return f"m = {self.m} is too small to tell Monte Carlo errors."
         shares, needed = self._shares(), max(self.monte_carlo["needed"])
         worst = self.terms["term"].iloc[int(shares.argmax())]
-        note = (
-            f"Monte Carlo errors of the estimates are up to {shares.max():.1%} of their standard errors ({worst}), "
-            f"below {TENTH:.0%} is needed: m = {self.m} is {'enough' if self.enough else 'too small'}."
-        )
-        if needed > self.m:
-            note += f" Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
-        return note
+        found = f"Monte Carlo errors of the estimates are up to {shares.max():.1%} of their standard errors ({worst})"
+        if not self.enough:
+            would = max(needed, int(self.m * (shares.max() / TENTH) ** 2) + 1)
+            return (
+                f"{found}, below {TENTH:.0%} is needed: m = {self.m} is too small, m = {would} would do "
+                f"(standard errors then repeat to {SPREAD:.0%}: von Hippel 2020)."
+            )
+        if self._least() <= self.m:
+            return f"{found}, and these repeat to {SPREAD:.0%} (von Hippel 2020): m = {self.m} is enough."
+        repeat = f"Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
+        return f"{found}, below {TENTH:.0%} is needed: m = {self.m} is enough. {repeat}"
+
+    def _least(self) -> int:
+        """Imputations that standard errors need at the fractions of missing information found."""
+        return int(imputations_needed(self.terms["fmi"].dropna().to_numpy(), np.inf).max(initial=2))
 
     def _shares(self) -> np.ndarray:
         """Monte Carlo errors of the estimates as shares of their standard errors."""

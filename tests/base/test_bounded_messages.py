@@ -10,7 +10,7 @@ import pytest
 import bayesimpute as bi
 from bayesimpute.analysis.derived_quantities import _read
 from bayesimpute.analysis.estimates import Estimate
-from bayesimpute.analysis.fitting import told
+from bayesimpute.analysis.fitting import Failure, told
 from bayesimpute.base.errors import BayesimputeError, did_you_mean
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import _as_before
@@ -60,7 +60,7 @@ ERRORS: dict[str, Callable[[], Any]] = {
     "gaps of a key": lambda: Incomplete.from_frame(pd.DataFrame({"g": [None] * N, "x": 1.0}), clusters=["g"]),
 }
 TEXTS: dict[str, Callable[[], str]] = {
-    "errors of datasets": lambda: told([(k, f"another one {k}") for k in range(N)]),
+    "errors of datasets": lambda: told([Failure(k, f"another one {k}") for k in range(N)]),
     "new labels": other_labels,
     "incomplete columns": lambda: str(bi.check(bi.Plan(), GAPS)[0]),
     "a label that is not there": lambda: str(bi.check(bi.Plan.of(['y ~ C(c, Treatment("nothing"))']), LABELS)[0]),
