@@ -331,10 +331,7 @@ def _check_same(names: Sequence[tuple[str, ...]], what: str) -> None:
             parts = [f"without {listed(lacks)}"] * bool(lacks) + [f"with {listed(extra)} besides"] * bool(extra)
             found.setdefault(" and ".join(parts) or "in another order", []).append(k)
     if found:
-        told = listed(
-            f"{numbered('dataset', ks)}: each {how}" if len(ks) > 1 else f"dataset {ks[0]} {how}"
-            for how, ks in found.items()
-        )
+        told = listed((f"{numbered('dataset', ks)} {how}" for how, ks in found.items()), 3)
         message = (
             f"the {what} are not the same in all datasets, so they cannot be pooled: {told}; a category "
             "that one completed dataset does not contain is the usual cause: merge it with another category"
