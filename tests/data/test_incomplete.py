@@ -205,7 +205,7 @@ def test_the_frame_is_copied_and_the_whole_can_be_pickled(frame):
     [
         ({"a": [1]}, "a dict is not a data frame"),
         (pd.DataFrame(), "0 rows, 0 columns"),
-        (pd.DataFrame({"a": []}), "0 rows, 1 columns"),
+        (pd.DataFrame({"a": []}), "0 rows, 1 column"),
         (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), '2 columns are called "a"'),
         (pd.DataFrame([[1, 2]], columns=["a", 7]), "column name 7 is not a text"),
         (
@@ -226,7 +226,7 @@ def test_all_problems_of_the_data_come_at_once(frame):
         Incomplete.from_frame(frame, clusters=["scholl", "once:class", "tested"])
     text = str(caught.value)
     assert len(caught.value.problems) == 5
-    assert "data[x]: 1 infinite values, the first in row 'r4'" in text
+    assert "data[x]: 1 infinite value, the first in row 'r4'" in text
     assert "data[room]: 3 infinite values, the first in row 'r6'" in text
     assert 'clusters: there is no column "scholl"; did you mean "school"?' in text
     assert "data[once]: this cluster key has 10 missing values, in rows 'r1', 'r2', 'r3', 'r4', 'r5' and 5 more" in text
