@@ -14,7 +14,7 @@ SHOWN = 5
 
 def counted(number: int, what: str) -> str:
     """``1 row``, ``4 rows``."""
-    return f"{number} {what}{'s' * (number != 1)}"
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def listed(items: Iterable[Any], shown: int = SHOWN, *, mark: str = ", ") -> str:
