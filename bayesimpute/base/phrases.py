@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,7 +45,7 @@ def numbered(what: str, numbers: Iterable[int | str]) -> str:
 
 def first_row(frame: "pd.DataFrame", where: Any) -> str:
     """The first of the rows where the mask `where`, shape (row,), is true: ``the first in row 3 (counted from 0)``."""
-    return f"the first in {rows(frame, np.flatnonzero(where)[:1])}"
+    return f"the first in {rows(frame, where.nonzero()[0][:1])}"
 
 
 def rows(frame: "pd.DataFrame", places: Any) -> str:
@@ -60,6 +58,6 @@ def rows(frame: "pd.DataFrame", places: Any) -> str:
     places : ndarray of int
         The rows, from 0.
     """
-    labels = frame.index[np.asarray(places)].tolist()
+    labels = frame.index[places].tolist()
     plain = frame.index.equals(frame.reset_index(drop=True).index) and frame.index.name is None
     return f"row{'s' * (len(labels) != 1)} {listed(map(repr, labels))}{' (counted from 0)' if plain else ''}"
