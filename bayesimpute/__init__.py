@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayesimpute.base.priors import Prior
     from bayesimpute.checking import check
     from bayesimpute.checking.congeniality import Ignored, congenial
+    from bayesimpute.data.description import Description, describe
     from bayesimpute.data.files import read_data
     from bayesimpute.data.incomplete import Incomplete
     from bayesimpute.data.public_data import describe_datasets, load_dataset
@@ -84,6 +85,10 @@ _HOMES = {
     "checking.congeniality": (
         "Ignored",
         "congenial",
+    ),
+    "data.description": (
+        "Description",
+        "describe",
     ),
     "data.files": ("read_data",),
     "data.incomplete": ("Incomplete",),
@@ -160,6 +165,7 @@ __all__ = [
     "Conditional",
     "DataError",
     "Derived",
+    "Description",
     "Descriptives",
     "Diagnosis",
     "Estimand",
@@ -190,6 +196,7 @@ __all__ = [
     "cite",
     "compare",
     "congenial",
+    "describe",
     "describe_datasets",
     "descriptives",
     "diagnose",

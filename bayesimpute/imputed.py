@@ -15,6 +15,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, Run, takes
@@ -321,7 +322,7 @@ class MultiplyImputed(Result):
         """The formula of the plan's one analysis, with its options under those that are given."""
         found = self.plan.analyses
         if len(found) != 1:
-            names = f"the plan has {', '.join(a.name for a in found)}" if found else "the plan has no analysis"
+            names = f"the plan has {listed(a.name for a in found)}" if found else "the plan has no analysis"
             raise one(InputError, "analysis", f"there is none to pool: {names}", 'write pool("y ~ x + (1 | g)")')
         return found[0].formula, {**found[0].options, **options}
 

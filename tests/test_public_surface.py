@@ -116,6 +116,7 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"analyses": {"one": estimate()}, **comparing},
         ),
         "congenial": (bi.congenial, {"plan": plan(), "analysis": "y ~ x", "data": frame}),
+        "describe": (bi.describe, {"data": frame, "clusters": ["g"], "all": False}),
         "describe_datasets": (bi.describe_datasets, {}),
         "model": (bi.model, {"plan": plan(), "data": frame, "target": "y"}),
         "descriptives": (
@@ -243,6 +244,11 @@ def test_only_the_packages_own_errors_come_out(known: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_only_the_packages_own_errors_come_out_whatever_is_given(known: dict[str, Any]) -> None:
     assert _foreign(known, tuple(WRONG)) == []
+
+
+def test_every_public_function_is_behind_the_gate() -> None:
+    functions = [name for name in bi.__all__ if inspect.isfunction(getattr(bi, name))]
+    assert [name for name in functions if not hasattr(getattr(bi, name), "misfits")] == []
 
 
 def _foreign(known: dict[str, Any], labels: tuple[str, ...]) -> list[str]:

@@ -29,6 +29,7 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.from_draws import Sampled, good_enough, to_estimate
 from bayesimpute.analysis.model import Model
 from bayesimpute.base.errors import AnalysisError, BayesimputeError, FormulaError
+from bayesimpute.base.phrases import listed
 from bayesimpute.designs.describe import INFORMATIVE, describe
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.information_ratio import information_ratio
@@ -172,7 +173,7 @@ class Workspace:
         if own == usual:
             return
         lacks, extra = [n for n in usual if n not in own], [n for n in own if n not in usual]
-        parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has also {', '.join(extra)}"] * bool(extra)
+        parts = [f"lacks {listed(lacks)}"] * bool(lacks) + [f"has also {listed(extra)}"] * bool(extra)
         differs = " and ".join(parts) or "has its columns in another order"
         raise AnalysisError(f"{self.model.formula.source}: this dataset {differs}, unlike {_REFERENCE}")
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError, FormulaError, did_you_mean
+from bayesimpute.base.phrases import listed
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_expression, render, walk
 
@@ -78,7 +79,7 @@ def _read(text: str, terms: Sequence[str], place: str) -> tuple[str, frozenset[s
         raise AnalysisError(f"{place}: an expression is needed; write one like b[texp] + 5 * b[sex:texp]")
     used = frozenset(match[1].strip() for match in _COEFFICIENT.finditer(text))
     for term in used.difference(terms):
-        remedy = did_you_mean(term, terms, f"the terms are {', '.join(terms)}")
+        remedy = did_you_mean(term, terms, f"the terms are {listed(terms, 12)}")
         raise AnalysisError(f'{place}: there is no coefficient "{term}"; {remedy}')
     if not used:
         raise AnalysisError(f"{place}: {text} uses no coefficient; write b[name of the term]")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import counted
 from bayesimpute.base.tables import short
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Estimate:
         if rows:
             other = pd.DataFrame([(r.group, r.name, r.estimate) for r in rows], columns=["group", "name", "estimate"])
             parts.append(other.to_string(index=False, float_format=short))
-        used = [] if self.n_obs is None else [f"{self.n_obs} rows"]
+        used = [] if self.n_obs is None else [f"{counted(self.n_obs, 'row')}"]
         return "\n".join([*parts, *used, *self.messages])
 
     @property

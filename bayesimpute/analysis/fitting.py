@@ -18,7 +18,7 @@ from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
-from bayesimpute.base.phrases import numbered
+from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.processes import processes
 from bayesimpute.base.progress import counted, lasting
 from bayesimpute.base.tables import say
@@ -43,7 +43,7 @@ def told(failures: Sequence[Failure]) -> str:
     where: dict[str, list[int]] = {}
     for failure in failures:
         where.setdefault(failure.message, []).append(failure.dataset)
-    return "\n".join(f"{numbered('dataset', ks)}: {message}" for message, ks in where.items())
+    return listed((f"{numbered('dataset', ks)}: {message}" for message, ks in where.items()), mark="\n")
 
 
 @typed_after

@@ -14,6 +14,7 @@ from bayesimpute.analysis.estimates import Estimate, Quantity, VarianceComponent
 from bayesimpute.analysis.rows import Problem
 from bayesimpute.analysis.variance_components import SCALES
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import listed
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block, correlation_name
@@ -91,12 +92,12 @@ def _messages(sampled: Sampled) -> Iterator[str]:
     unmixed, few = _unmixed(sampled), _few(sampled)
     if unmixed:
         yield (
-            f"R-hat is up to {max(unmixed.values()):.3f} ({', '.join(unmixed)}): the chains are in different places or "
+            f"R-hat is up to {max(unmixed.values()):.3f} ({listed(unmixed)}): the chains are in different places or "
             f"hardly move{_SIMPLER}"
         )
     if few:
         yield (
-            f"bulk ESS is down to {min(few.values()):.0f} of {transitions} draws ({', '.join(few)}), above {ESS} is "
+            f"bulk ESS is down to {min(few.values()):.0f} of {transitions} draws ({listed(few)}), above {ESS} is "
             f"needed{_SIMPLER}"
         )
 
@@ -137,7 +138,7 @@ def to_estimate(problem: Problem, sampled: Sampled) -> Estimate:
     names = sampled.design.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        message = f"{problem.formula.source}: {', '.join(twice)} is also the name of a parameter; rename the column"
+        message = f"{problem.formula.source}: {listed(twice)} is also the name of a parameter; rename the column"
         raise AnalysisError(message)
     coefficients = sampled.flat[:, : len(problem.names)]
     keys, values = _quantities(sampled)

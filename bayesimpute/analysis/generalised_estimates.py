@@ -13,6 +13,7 @@ from bayesimpute.analysis.integrated_likelihood import LAWS, Marginal
 from bayesimpute.analysis.mixed import RandomTerm
 from bayesimpute.analysis.rows import Problem
 from bayesimpute.analysis.variance_components import between_within
+from bayesimpute.base.phrases import counted
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model
@@ -77,7 +78,7 @@ def _dfcom(problem: Problem, model: "Model") -> float | np.ndarray:
 def _note(problem: Problem, model: "Model") -> str:
     if model.df == "between-within":
         return "between and within clusters"
-    few = [f"{n} clusters of {group}" for group, n in _counts(problem.random).items() if n < FEW]
+    few = [f"{counted(n, 'cluster')} of {group}" for group, n in _counts(problem.random).items() if n < FEW]
     return f'{" and ".join(few)} are few for normal intervals: consider df="between-within"' if few else ""
 
 

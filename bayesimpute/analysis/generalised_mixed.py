@@ -19,6 +19,7 @@ import pandas as pd
 from bayesimpute.analysis.rows import Problem
 from bayesimpute.analysis.variance_components import NEAR
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import listed
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model
@@ -201,7 +202,7 @@ def _judged(problem: Problem, fitted: Any) -> tuple[str, ...]:
     found = [TOLD[kind] for kind in kinds if kind in TOLD]
     if fitted.singular:
         found.append(
-            f"singular fit: a variance of {', '.join(_zero(problem, fitted))} is zero or a correlation is 1 or -1"
+            f"singular fit: a variance of {listed(_zero(problem, fitted))} is zero or a correlation is 1 or -1"
         )
     if fitted.family == "negativebinomial" and fitted.dispersion >= LARGEST_SHAPE:
         found.append('the counts are not overdispersed: family="poisson" fits them as well')

@@ -11,6 +11,7 @@ from bayesimpute.analysis.regression import Regression, equations, robust
 from bayesimpute.analysis.rows import Problem
 from bayesimpute.analysis.variance_components import Curvature, between_within, quantities, satterthwaite
 from bayesimpute.analysis.variance_posterior import VariancePosterior
+from bayesimpute.base.phrases import counted
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model
@@ -65,5 +66,5 @@ def _note(problem: Problem, model: "Model") -> str:
     if model.df != "infinite":
         return {"satterthwaite": "Satterthwaite's, by term", "between-within": "between and within clusters"}[model.df]
     clusters = {term.group: int(term.codes.max()) + 1 for term in problem.random}
-    few = [f"{count} clusters of {group}" for group, count in clusters.items() if count < FEW]
+    few = [f"{counted(count, 'cluster')} of {group}" for group, count in clusters.items() if count < FEW]
     return f'{" and ".join(few)} are few for normal intervals: consider df="satterthwaite"' if few else ""

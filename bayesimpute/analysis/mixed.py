@@ -32,6 +32,7 @@ import numpy as np
 from bayesimpute.analysis.cross_products import CrossProducts, Effects, RandomTerm, cross_products, in_order
 from bayesimpute.analysis.estimates import VarianceComponent
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import listed
 
 SINGULAR = 1e-4  # a relative standard deviation below this counts as zero, as in lme4's isSingular
 LARGEST = 1e5  # a relative standard deviation above this means that there is no residual variance
@@ -268,7 +269,7 @@ def _judge(problem: MixedProblem, theta: np.ndarray, converged: bool) -> tuple[s
         for place, value, diagonal in zip(problem.places, theta, problem.diagonal, strict=True)
         if diagonal and abs(value) < SINGULAR
     }
-    singular = f"singular fit: a variance of {', '.join(sorted(zeros))} is zero or a correlation is 1 or -1"
+    singular = f"singular fit: a variance of {listed(sorted(zeros))} is zero or a correlation is 1 or -1"
     return (*found, singular) if zeros else found
 
 

@@ -13,6 +13,7 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.margins import marginal_effects
 from bayesimpute.analysis.rows import Problem
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import counted
 
 if TYPE_CHECKING:
     from bayesimpute.analysis.model import Model
@@ -129,8 +130,8 @@ def clusters_of(problem: Problem, model: "Model") -> np.ndarray:
     count = int(codes.max()) + 1
     if count <= len(problem.names):
         raise AnalysisError(
-            f'cluster: "{model.cluster}" has {count} clusters for {len(problem.names)} coefficients; cluster-robust '
-            "covariances need more clusters than coefficients"
+            f'cluster: "{model.cluster}" has {counted(count, "cluster")} for {len(problem.names)} coefficients; '
+            "cluster-robust covariances need more clusters than coefficients"
         )
     return codes
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bayesimpute.analysis.mixed import RandomTerm
 from bayesimpute.base.errors import AnalysisError, did_you_mean
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.cluster_keys import no_names
 from bayesimpute.data.columns import Column, encode, unwieldy
 from bayesimpute.designs.cluster_means import cluster_mean, unit_rows
@@ -105,8 +106,8 @@ def problem(
         kept = [j for j, name in enumerate(names) if name != "Intercept"]
         names, x = tuple(names[j] for j in kept), x[:, kept]
     if len(x) <= len(names):
-        message = f"{formula.source}: {len(x)} complete rows are too few for {len(names)} coefficients; drop predictors"
-        raise AnalysisError(message)
+        few = counted(len(x), "complete row")
+        raise AnalysisError(f"{formula.source}: {few} cannot carry {len(names)} coefficients; drop predictors")
     return Problem(formula=formula, y=y, levels=levels, names=names, x=x, design=design, messages=messages + note)
 
 
@@ -118,14 +119,15 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
     names = sorted(formula.names | {str(formula.response), *keys})
     unknown = [name for name in names if name not in frame.columns]
     if unknown:
-        found = [
-            f'"{name}" is not in the data; {did_you_mean(name, frame.columns, "check its name")}' for name in unknown
-        ]
-        message = f"{formula.source}: column {'; column '.join(found)}"
+        found = (
+            f'column "{name}" is not in the data; {did_you_mean(name, frame.columns, "check its name")}'
+            for name in unknown
+        )
+        message = f"{formula.source}: {listed(found)}"
         raise AnalysisError(message)
     used = frame.loc[:, names]
     missing = used.isna()
-    lacking = ", ".join(used.columns[missing.any()])
+    lacking = listed(used.columns[missing.any()])
     rows = used.loc[~missing.any(axis=1)]
     if not len(rows):
         message = (
@@ -133,7 +135,7 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
         )
         raise AnalysisError(message)
     left = len(used) - len(rows)
-    return rows, (f"{left} rows with missing values in {lacking} were left out",) if left else ()
+    return rows, (f"{counted(left, 'row')} with missing values in {lacking} left out",) if left else ()
 
 
 def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Column], more: Sequence[str]) -> None:
@@ -144,7 +146,7 @@ def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Col
     if odd:
         raise AnalysisError(f"{formula.source}: {'; '.join(odd)}; give each cluster a number or a text")
     if wrong:
-        found = "; ".join(f'column "{c.name}" holds {_KINDS[c.kind]}' for c in wrong)
+        found = listed(f'column "{c.name}" holds {_KINDS[c.kind]}' for c in wrong)
         message = f"{formula.source}: {found}; make a number or a category of it"
         raise AnalysisError(message)
 
@@ -260,12 +262,12 @@ class Design:
             raise AnalysisError(message)
         infinite = [name for name, column in zip(names, x.T, strict=True) if not np.isfinite(column).all()]
         if infinite:
-            message = f"{place}: {', '.join(infinite)} is not finite in every row; look at its function and its data"
+            message = f"{place}: {listed(infinite)} is not finite in every row; look at its function and its data"
             raise AnalysisError(message)
         spare = _dependent(x) if len(x) >= len(names) else []
         if spare:
-            listed = ", ".join(names[j] for j in spare)
-            message = f"{place}: {listed} is zero or a linear combination of the other columns; leave it out"
+            shown = listed(names[j] for j in spare)
+            message = f"{place}: {shown} is zero or a linear combination of the other columns; leave it out"
             raise AnalysisError(message)
         return names, x
 

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, StrEnum
 
+from bayesimpute.base.phrases import listed
+
+TOLD = 20
+"""Problems that the text of an exception has; it carries all of them."""
+
 
 class Severity(StrEnum):
     """How much a problem matters: an error stops the run before anything is compiled, a warning does not."""
@@ -71,7 +76,7 @@ class InputError(BayesimputeError, ValueError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(listed(self.problems, TOLD, mark="\n"))
 
     def __reduce__(self) -> tuple:
         return type(self), (self.problems,)

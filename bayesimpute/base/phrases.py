@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,14 +12,17 @@ SHOWN = 5
 
 def counted(number: int, what: str) -> str:
     """``1 row``, ``4 rows``."""
-    return f"{number} {what}{'s' * (number != 1)}"
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def listed(items: Iterable[Any], shown: int = SHOWN) -> str:
-    """``a, b, c``; of more than `shown` the first ones and how many more: ``a, b, c, d, e and 15 more``."""
+def listed(items: Iterable[Any], shown: int = SHOWN, *, mark: str = ", ") -> str:
+    """``a, b, c``; of more than `shown` the first ones and how many more: ``a, b, c, d, e and 15 more``.
+
+    `mark` stands between them; after a line comes a line.
+    """
     texts = list(map(str, items))
-    more = f" and {len(texts) - shown} more" if len(texts) > shown else ""
-    return f"{', '.join(texts[:shown])}{more}"
+    left = len(texts) - shown
+    return mark.join(texts[:shown]) + (f"{mark if mark.isspace() else ' '}and {left} more" if left > 0 else "")
 
 
 def arrows(names: Sequence[str], shown: int = SHOWN) -> str:
@@ -44,7 +45,7 @@ def numbered(what: str, numbers: Iterable[int | str]) -> str:
 
 def first_row(frame: "pd.DataFrame", where: Any) -> str:
     """The first of the rows where the mask `where`, shape (row,), is true: ``the first in row 3 (counted from 0)``."""
-    return f"the first in {rows(frame, np.flatnonzero(where)[:1])}"
+    return f"the first in {rows(frame, where.nonzero()[0][:1])}"
 
 
 def rows(frame: "pd.DataFrame", places: Any) -> str:
@@ -57,6 +58,6 @@ def rows(frame: "pd.DataFrame", places: Any) -> str:
     places : ndarray of int
         The rows, from 0.
     """
-    labels = frame.index[np.asarray(places)].tolist()
+    labels = frame.index[places].tolist()
     plain = frame.index.equals(frame.reset_index(drop=True).index) and frame.index.name is None
     return f"row{'s' * (len(labels) != 1)} {listed(map(repr, labels))}{' (counted from 0)' if plain else ''}"

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.base.phrases import numbered
+
 ENDLESS = 1e6
 """Degrees of freedom from which a t distribution is the normal one to all digits shown: they are shown as infinite."""
 
@@ -98,20 +100,9 @@ def events(table: pd.DataFrame) -> list[str]:
     lines = []
     for (target, what), rows in shared.items():
         chains = sorted({int(row["chain"]) + 1 for row in rows if row["chain"] >= 0})
-        where = f" [chain{'s' * (len(chains) > 1)} {_ranges(chains)}]" if chains else ""
+        where = f" [{numbered('chain', chains)}]" if chains else ""
         lines.append(f"{f'{target}: ' if target else ''}{what} ({rows[0]['why']}){where}")
     return lines
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """1, 2, 3, 5 as ``1-3, 5``; in ascending order."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
 
 
 def _plain(cells: pd.DataFrame, right: Sequence[bool]) -> str:

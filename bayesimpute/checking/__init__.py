@@ -8,7 +8,7 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.normal_shape`, :mod:`.copies`,
+* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.copies`,
   :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
   :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes` and :mod:`.estimand_problems` hold it
   against the columns of the data;
@@ -31,7 +31,6 @@ from bayesimpute.checking import (
     estimand_problems,
     exclusions,
     names,
-    normal_shape,
     observed_values,
     selection_indicators,
     settings,
@@ -72,7 +71,6 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
         problems += target_columns.problems(read, data)
-        problems += normal_shape.problems(read, data)
         problems += copies.problems(read, data)
         problems += clusters.problems(read, data)
         problems += exclusions.problems(read, data)

@@ -8,14 +8,13 @@ there follows a line through noise, far out of anything that was observed.
 import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
 from bayesimpute.checking.collinearity import CONSTANT
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.formulas import Matrix
 from bayesimpute.plan.targets import Target
-
-SHOWN = 5
 
 
 def problems(
@@ -36,9 +35,8 @@ def problems(
         names = [name for name, fixed in zip(common.names, same, strict=True) if fixed and name != "Intercept"]
         most = carried(seen)
         if len(names) > most:
-            shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-            where = f'{seen} clusters of "{key}" with a value of "{target.name}"'
-            finding = f"{where} are to carry {len(names)} coefficients of their level: {shown}"
+            where = f'{counted(seen, "cluster")} of "{key}" with a value of "{target.name}"'
+            finding = f"{where} are to carry {counted(len(names), 'coefficient')} of their level: {listed(names)}"
             few = "1 is" if most == 1 else f"{most} are"
             remedy = (
                 f"{few} what they carry, else values imputed elsewhere may lie far off: leave cluster means out first"
@@ -50,4 +48,5 @@ def problems(
 def _constant(values: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Which columns have in each row what they have in the first row of its cluster."""
     scale = np.maximum(np.max(np.abs(values), axis=0), np.finfo(float).tiny)
-    return np.max(np.abs(values - values[first]) / scale, axis=0) <= CONSTANT
+    with np.errstate(invalid="ignore"):  # what is not finite is told elsewhere
+        return np.max(np.abs(values - values[first]) / scale, axis=0) <= CONSTANT

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.uses import Use
@@ -15,7 +16,6 @@ UNITS = 5
 """Observed units (rows, or clusters) that a coefficient of their level should have at least."""
 LEAST = 3
 """Units beyond the coefficients: one for the intercept and two for the spread."""
-SHOWN = 8
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -117,8 +117,7 @@ def _level(reading: Reading, level: str, data: Incomplete, notes: Notes) -> None
             notes.add(path, f'every cluster of "{level}" has one row', "leave the level out")
         rows = data.disagreements(reading.target, level)
         if rows:
-            shown = ", ".join(map(repr, rows[:SHOWN])) + (", ..." if len(rows) > SHOWN else "")
-            where = f"members disagree in {len(rows)} rows: {shown}"
+            where = f"members disagree in {counted(len(rows), 'row')}: {listed(map(repr, rows))}"
             finding = f'"{reading.target}" is not constant within "{level}", {where}'
             notes.add(path, finding, "make them agree, or leave the level out")
 

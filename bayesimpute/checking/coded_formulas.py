@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
@@ -134,7 +134,7 @@ def _numbers(read: Read, resolved: Resolved, completed: Completed, data: Incompl
         inputs = [completed.values[n] for n in column.expression.needs if n in completed.values]
         wrong &= np.all([np.isfinite(v) for v in inputs], axis=0) if inputs else True
         if column.name in read.derived and wrong.any():
-            finding = f"it has no finite value in {int(wrong.sum())} rows, {first_row(data.frame, wrong)}"
+            finding = f"it has no finite value in {counted(int(wrong.sum()), 'row')}, {first_row(data.frame, wrong)}"
             notes.add(read.derived[column.name].path, finding, "mend these rows, or write where(condition, x, y)")
 
 
@@ -223,17 +223,19 @@ class _Model:
         wrong = ~np.isfinite(values)
         if wrong.any():
             where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
-            finding = f"{name} is not a finite number in {int(wrong.sum())} rows{where}"
+            finding = f"{name} is not a finite number in {counted(int(wrong.sum()), 'row')}{where}"
             self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")
 
     def counts(self, common: Matrix, n: int, path: str) -> None:
         width, level = len(common.names), self.target.level
         which = "observed" if n == len(self.target.fit_rows) else "fitted"
         if level is None and width >= n:
-            finding = f"it has {width} coefficients for {n} {which} rows"
+            finding = f"it has {counted(width, 'coefficient')} for {counted(n, f'{which} row')}"
             self.notes.add(path, finding, "use fewer predictors, or merge labels")
         elif level is not None and n < width + 2:
-            finding = f'it has {width} coefficients for {n} clusters of "{level}" with observed values'
+            finding = (
+                f'it has {counted(width, "coefficient")} for {counted(n, "cluster")} of "{level}" with observed values'
+            )
             self.notes.add(path, finding, f"use at most {max(n - 2, 1)} coefficients")
 
     def group(self, factor: str, matrix: Matrix | None, path: str) -> None:
@@ -245,7 +247,7 @@ class _Model:
             self.notes.add(path, finding, "leave them out; use a coarser key, or none")
         elif matrix is not None and all_clusters > 1 and len(matrix.names) >= clusters_seen:
             effects = f'{len(matrix.names)} random effects by "{factor}"'
-            finding = f"{effects}, which has {clusters_seen} clusters with observed values"
+            finding = f"{effects}, which has {counted(clusters_seen, 'cluster')} with observed values"
             self.notes.add(path, finding, "use fewer random effects than clusters")
 
     def origin(self, factor: str, matrix: Matrix | None, fit: pd.DataFrame, path: str) -> None:
@@ -260,7 +262,8 @@ class _Model:
                     f'the effects of {name} by "{factor}" do not go with those of an intercept, so clusters differ '
                     f"least where {name} is zero, which is far off: mean {middle:.3g}, standard deviation {spread:.3g}"
                 )
-                remedy = f"write (1 + {name} | {factor}), or center({name})"
+                centred = f", or center({name})" if len(factors) == 1 else ""  # of a product there is no such thing
+                remedy = f"write (1 + {name} | {factor}){centred}"
                 self.notes.problems.append(
                     Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
                 )

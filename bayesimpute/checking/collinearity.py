@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity
+from bayesimpute.base.phrases import counted
 from bayesimpute.data.columns import Column
 from bayesimpute.formulas import Matrix
 from bayesimpute.plan.targets import Target
@@ -49,7 +50,7 @@ def _new_labels(column: Column, present: np.ndarray, target: Target, path: str) 
     for code, count in zip(codes, counts, strict=True):
         if code not in present:
             label = f'the label "{column.labels[int(code)]}" of "{column.name}"'
-            finding = f"{label} occurs only in rows where {target.name} is missing ({count} rows)"
+            finding = f"{label} occurs only in rows where {target.name} is missing ({counted(count, 'row')})"
             found.append(_problem(path, finding, "merge it with another label, or leave these rows out"))
     return found
 
@@ -66,7 +67,7 @@ def matrix_problems(x: np.ndarray, matrix: Matrix, target: Target, path: str, kn
     found = [
         _problem(
             path,
-            f"{matrix.names[k]} does not vary in the {len(x)} rows {_which(x, target)}",
+            f"{matrix.names[k]} does not vary in the {counted(len(x), 'row')} {_which(x, target)}",
             "leave it out, or merge labels",
         )
         for k in constant

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
-from bayesimpute.base.phrases import arrows
+from bayesimpute.base.phrases import arrows, listed
 from bayesimpute.checking.plan_alone import Definition, Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
@@ -134,7 +134,7 @@ def _kinds(use: Use, text: str, read: Read, data: Incomplete, notes: Notes) -> N
         labels = [label for label in _labels(text, name) if label not in column.labels]
         for label in labels if column.kind == "category" else ():
             known = list(map(str, column.labels))
-            remedy = did_you_mean(label, known, f"its labels are {', '.join(known[:20])}")
+            remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
             notes.add(use.path, f'"{label}" is not a label of "{name}"', remedy)
 
 

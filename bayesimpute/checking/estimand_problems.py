@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.derived import closure
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read
@@ -203,7 +203,7 @@ class Held:
         if value is None and Binary.accepts(column):
             return
         known = _values(column)
-        shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
+        shown = listed(known, SHOWN)
         if value is None:
             self.notes.add(path, f'"{name}" has more than two values: say which', f"give one of {shown}")
         elif isinstance(value, str | int | float | np.number) and code_of(value, column) is None:
@@ -239,7 +239,7 @@ class Held:
             return
         if column.missing.any():
             first = first_row(self.data.frame, column.missing)
-            finding = f'"{name}" is missing in {int(column.missing.sum())} rows, {first}'
+            finding = f'"{name}" is missing in {counted(int(column.missing.sum()), "row")}, {first}'
             self.notes.add(path, finding, "leave these rows out of the data, or fill the values in")
         if part == "weights":
             _weights(column, path, self.data, self.notes)
@@ -275,7 +275,7 @@ class Held:
         needed = any(name in use.names for use in self.read.uses)
         missing = int(np.isnan(filled(self.data, name) if needed else self.data.columns[name].values).sum())
         if missing:
-            finding = f'"{name}" has {missing} missing values and no conditional: they stay missing'
+            finding = f'"{name}" has {counted(missing, "missing value")} and no conditional: they stay missing'
             self.notes.add(path, finding, f"add a conditional for {quote(name)}")
 
     def continuous(self, name: str) -> bool:

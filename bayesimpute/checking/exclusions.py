@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
@@ -103,19 +103,16 @@ def _indicator(reading: Reading, name: str, data: Incomplete, notes: Notes) -> N
     selected = values == 1
     for wrong, what in ((~missing & ~selected, "observed"), (missing & selected, "missing")):
         if wrong.any():
-            finding = (
-                f'"{reading.target}" is {what} in {int(wrong.sum())} rows where {response} is {int(selected[wrong][0])}'
-            )
-            notes.add(
-                path, f"{finding}, {first_row(data.frame, wrong)}", f"mend {response}, or leave the left side out"
-            )
+            where = f"{counted(int(wrong.sum()), 'row')} where {response} is {int(selected[wrong][0])}"
+            finding = f'"{reading.target}" is {what} in {where}, {first_row(data.frame, wrong)}'
+            notes.add(path, finding, f"mend {response}, or leave the left side out")
 
 
 def _rests_on(reading: Reading, name: str, notes: Notes) -> None:
     found = exclusions(reading.formulas["mu"], reading.formulas[name])
     if found.variables:
         return
-    shapes = f" and on the shape of {', '.join(found.shapes)}" if found.shapes else ""
+    shapes = f" and on the shape of {listed(found.shapes)}" if found.shapes else ""
     finding = (
         "it has no exclusion variable: nothing moves selection that does not move the outcome, "
         f"so that the correlation rests on the normal distribution alone{shapes}"

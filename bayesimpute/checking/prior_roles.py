@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bayesimpute.base.errors import did_you_mean
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior, Space
 from bayesimpute.checking.plan_alone import Notes
 from bayesimpute.designs.parameter_names import bundles, correlations, labelled, prefixed
@@ -66,8 +67,11 @@ def problems(priors: Mapping[str, Prior], known: Mapping[str, Space], path: str,
     for name, prior in priors.items():
         place = f'{path}."{name}"'
         if name not in known:
-            shown = ", ".join([*known][:SHOWN])
-            notes.add(place, "the model has no such parameter", did_you_mean(name, known, f"use one of {shown}"))
+            notes.add(
+                place,
+                "the model has no such parameter",
+                did_you_mean(name, known, f"use one of {listed(known, SHOWN)}"),
+            )
         elif not prior.fits(known[name]):
             wanted, example = WANTED[known[name]]
             notes.add(place, f"{prior} cannot be the prior of {wanted}", f"use {example}")

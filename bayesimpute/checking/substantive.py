@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesimpute.base.errors import Problem
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.target_columns import filled, settled
@@ -73,7 +74,7 @@ def _circles(
         notes.add(f"{reading.path}.formulas", finding, remedy)
     direct = any(outcome in graph[name] for name in mates - {outcome} if not substantive(readings[name]))
     if len(mates) > 1 and not direct:
-        circle = " and ".join(sorted(mates))
+        circle = listed(sorted(mates))
         finding = f"the models of {circle} read each other in a circle, and one of them is a substantive model"
         notes.add(f"{readings[outcome].path}.formulas", finding, "order them, so that each reads only those before it")
 
@@ -95,5 +96,5 @@ def _selected(name: str, readings: dict[str, Reading], graph: who_reads.Graph, d
         f'"{name}" has a selection model, and the model of {readers[0]} reads it: in a plan with substantive models a '
         "selection model can be an outcome only, whose missing values nothing else reads"
     )
-    remedy = f"leave {quote(name)} out of the formulas of {', '.join(readers)}, or use chained equations throughout"
+    remedy = f"leave {quote(name)} out of the formulas of {listed(readers)}, or use chained equations throughout"
     notes.add(f"{readings[name].path}.family", finding, remedy)

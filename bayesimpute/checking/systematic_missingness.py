@@ -9,7 +9,7 @@ same; where it is not, what is assumed of them matters, and the user shall know.
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.checking.clusters import usable
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
@@ -59,7 +59,7 @@ def _column(reading: Reading, name: str, data: Incomplete, notes: Notes) -> None
     level = reading.level or data.variables[target].level
     if wrong.any() and level is None:
         where = first_row(data.frame, wrong)
-        finding = f'"{name}" is true in {int(wrong.sum())} rows where "{target}" is observed, {where}'
+        finding = f'"{name}" is true in {counted(int(wrong.sum()), "row")} where "{target}" is observed, {where}'
         notes.add(path, finding, f"let it be true only where {target} is missing")
     elif level is not None and usable(level, data):
         _of_clusters(path, name, target, level, data, notes)
@@ -74,9 +74,8 @@ def _of_clusters(path: str, name: str, target: str, level: str, data: Incomplete
         finding = f'"{name}" is not constant within "{level}", of which "{target}" is a variable'
         notes.add(path, finding, "make the members agree")
     elif (seen & (share > 0)).any():
-        finding = (
-            f'"{name}" is true in {int((seen & (share > 0)).sum())} clusters of "{level}" with a value of "{target}"'
-        )
+        where = f'{counted(int((seen & (share > 0)).sum()), "cluster")} of "{level}"'
+        finding = f'"{name}" is true in {where} with a value of "{target}"'
         notes.add(path, finding, f"let it be true only where {target} is missing")
 
 
@@ -140,4 +139,4 @@ def share_missing(codes: np.ndarray, observed: np.ndarray) -> float:
 
 def _sizes(sizes: np.ndarray) -> str:
     low, high = int(sizes.min()), int(sizes.max())
-    return f"{low} unit{'s' * (low != 1)}" if low == high else f"{low} to {high} units"
+    return counted(low, "unit") if low == high else f"{low} to {high} units"

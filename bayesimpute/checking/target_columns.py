@@ -1,15 +1,17 @@
 """Targets and predictors, column by column: what they are, what is missing in them, and who imputes it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
-from bayesimpute.data.columns import Column, between_numbers, unwieldy
+from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
+from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
@@ -30,6 +32,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for reading in read.conditionals:
         if reading.target in data.columns:
             _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
+            _shape(reading, data, notes)
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
@@ -48,13 +51,7 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
         finding = unwieldy(data.columns[name]) if name in used else None
         if finding is not None:
             notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
-        texts = between_numbers(data.columns[name]) if name in used else ()
-        if texts:
-            finding = (
-                f'"{name}" is a text because {listed(map(repr, texts))} stand{"s" * (len(texts) == 1)} between numbers'
-            )
-            remedy = f'if they mean missing, --missing="{",".join(texts[:5])}" (read_data(…, missing=[…]) in Python)'
-            _warn(notes, f"data[{name}]", finding, remedy)
+        notes.problems += remarks(data.columns[name]) if name in used else []
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
@@ -83,8 +80,7 @@ def suitable(column: Column) -> bool:
 def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
     left = [n for n in data.columns if np.isnan(filled(data, n)).any() and n not in read.derived]
     if left and not read.plan.models:
-        shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
-        finding = f"the plan has no conditional, and values are missing in {shown}"
+        finding = f"the plan has no conditional, and values are missing in {listed(left)}"
         notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')
 
 
@@ -104,7 +100,9 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
         finding = f'all {len(known)} observed values of "{name}" are the same: {_label(column, known[0])}'
         notes.add(path, finding, "leave it out, or fill it in by hand")
     elif len(known) < FEWEST:
-        notes.add(path, f'only {len(known)} values of "{name}" are observed', f"at least {FEWEST} are needed")
+        notes.add(
+            path, f'only {counted(len(known), "value")} of "{name}" are observed', f"at least {FEWEST} are needed"
+        )
     elif len(known) < (1 - MOSTLY_MISSING) * len(column.values):
         share = f"{1 - len(known) / len(column.values):.0%}"
         _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
@@ -129,6 +127,15 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
 
 
+def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
+    """What a normal model would draw that an incomplete target never is."""
+    column = data.columns[reading.target]
+    family = settled(reading, column) if column.missing.any() else None
+    found = not_normal(data, reading.target) if family is not None and family.normal else None
+    if found is not None:
+        notes.problems.append(replace(found, path=f"{reading.path}.family"))
+
+
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
     """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
     families = ", ".join(f"{key} ({cls.values.words})" for key, cls in FAMILIES.items())
@@ -139,7 +146,7 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     present = len(np.unique(column.values[~column.missing]))
     none = '"auto" stands for no family of so many' if fitting else "no family imputes these"
     finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and {none}'
-    if _mostly_numbers(column):
+    if between_numbers(column) is not None:
         notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
         return
     if fitting:
@@ -149,20 +156,6 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     notes.add(reading.path, finding, f"{merge}; there are {families}")
 
 
-def _mostly_numbers(column: Column) -> bool:
-    """Whether one odd text, such as a dot for missing, has made a text of a column of numbers."""
-    texts = [label for label in column.labels if isinstance(label, str)]
-    return sum(map(_is_number, texts)) > max(2, len(column.labels) / 2)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:
     _kinds(use, data, notes)
     _unimputed(use, target, use.values, read, data, notes)
@@ -170,7 +163,7 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
         column = data.columns[name]
         if column.kind == "category" and crowded(column):
             labels = len(np.unique(column.values[~column.missing]))
-            finding = f'the category "{name}" has {labels} labels in {int((~column.missing).sum())} rows'
+            finding = f'the category "{name}" has {labels} labels in {counted(int((~column.missing).sum()), "row")}'
             notes.add(use.path, finding, f"leave it out, or write random effects: (1 | {quote(name)})")
 
 
@@ -192,9 +185,10 @@ def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
     if len(names) < 2 or reading.target not in data.columns:
         return
     low, high = (data.columns[name].values for name in names)
-    crossed = np.flatnonzero(low > high)
-    if crossed.size:
-        finding = f'in {crossed.size} rows "{names[0]}" is above "{names[1]}", first in row {crossed[0]}'
+    crossed = low > high
+    if crossed.any():
+        where = f"{counted(int(crossed.sum()), 'row')}, {first_row(data.frame, crossed)}"
+        finding = f'"{names[0]}" is above "{names[1]}" in {where}'
         notes.add(f"{reading.path}.side", finding, "mend the data: no value lies between them")
 
 
@@ -224,7 +218,7 @@ def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: In
     for name in sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner}):
         missing = int(np.isnan(filled(data, name)).sum())
         if missing:
-            finding = f'"{name}" has {missing} missing values and no conditional'
+            finding = f'"{name}" has {counted(missing, "missing value")} and no conditional'
             notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
 
 

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bayesimpute.base.errors import BayesimputeError, InputError, Interrupted
+from bayesimpute.base.errors import TOLD, BayesimputeError, InputError, Interrupted
+from bayesimpute.base.phrases import listed
 from bayesimpute.plan.options import AnalysisOptions, Estimand, settings, types_of
 
 DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
@@ -67,7 +68,7 @@ def _told(error: BayesimputeError) -> str:
         return str(error)
     if not isinstance(error, InputError):
         return f"error: {error}"
-    return "\n".join(f"{p.severity}: {p}" for p in error.problems)
+    return listed((f"{p.severity}: {p}" for p in error.problems), TOLD, mark="\n")
 
 
 def _flushed(code: int) -> int:
@@ -145,6 +146,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="a .csv, .parquet, .dta or .sav file, or a data set's name")
     _missing(parser)
     parser.add_argument("--cluster", metavar="KEY", action="append", default=[], help="a cluster key; may be repeated")
+    parser.add_argument("--all", action="store_true", help="every variable, pattern and remark, however many there are")
     _json(parser)
 
 

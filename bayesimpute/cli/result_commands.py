@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
+from bayesimpute.base.phrases import counted
 from bayesimpute.cli.inputs import given_settings, writable
 from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load, summary, warn_of_chains
 from bayesimpute.plan.options import Estimand
@@ -120,7 +121,7 @@ def export(arguments: argparse.Namespace) -> int:
     long = imputed.to_long(include_incomplete=arguments.include_incomplete)
     write_table(long, target, force=arguments.force)
     first = " after the incomplete data" if arguments.include_incomplete else ""
-    print(f"{target}: {len(long)} rows, {imputed.m} completed datasets{first}")
+    print(f"{target}: {counted(len(long), 'row')}, {counted(imputed.m, 'completed dataset')}{first}")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
-from bayesimpute.base.phrases import counted, listed
+from bayesimpute.base.phrases import counted
 from bayesimpute.base.replacing import standing
 from bayesimpute.cli.inputs import read_inputs, writable
 from bayesimpute.cli.saved_runs import code, summary
@@ -33,28 +33,18 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def describe(arguments: argparse.Namespace) -> int:
     """``bayesimpute describe DATA``."""
-    from bayesimpute.data.columns import between_numbers
+    from bayesimpute.data.description import describe as look
     from bayesimpute.data.files import read_data
-    from bayesimpute.data.incomplete import Incomplete
 
-    incomplete = Incomplete.from_frame(
-        read_data(arguments.data, missing=arguments.missing), clusters=tuple(arguments.cluster)
-    )
-    variables, patterns = incomplete.describe(), incomplete.patterns()
+    data = read_data(arguments.data, missing=arguments.missing)
+    found = look(data, clusters=arguments.cluster, all=arguments.all)
     if arguments.json:
-        found = tables.records(patterns.reset_index())
-        tables.show_json({"rows": len(incomplete.frame), "variables": tables.records(variables), "patterns": found})
+        tables.show_json(found.to_json_dict())
         return 0
-    counts = [f"{counted(incomplete.n_clusters(key), 'cluster')} of {key}" for key in incomplete.clusters]
-    print(", ".join([counted(len(incomplete.frame), "row"), *counts]) + "\n")
-    for name, column in incomplete.columns.items():
-        if texts := between_numbers(column):
-            print(
-                f'"{name}" would be numbers but for {listed(map(repr, texts))}: '
-                f'if they mean missing, --missing="{",".join(texts[:5])}"'
-            )
-    tables.show(variables, "Variables")
-    tables.show(patterns, "Patterns: n rows have 1 where a variable is observed and 0 where it is missing", index=True)
+    print(f"{found.title}\n")
+    for title, table in found.tables.items():
+        tables.show(table, title)
+    print("".join(f"{line}\n" for line in found.told), end="")
     return 0
 
 
@@ -207,7 +197,8 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
         tables.say(found.summary)
         return code(found)
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
-    print(f"{summary(found)}\n\n{out}: {imputed.m} completed datasets of {len(imputed.incomplete.frame)} rows")
+    rows = counted(len(imputed.incomplete.frame), "row")
+    print(f"{summary(found)}\n\n{out}: {counted(imputed.m, 'completed dataset')} of {rows}")
     formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
     print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}")
     if imputed.plan.estimands:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from bayesimpute.base.phrases import listed
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import beside, is_affine
 from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
@@ -140,7 +141,7 @@ def _why(target: Target, resolved: Resolved) -> str:
 def events(resolved: Resolved) -> list[Event]:
     """How the missing cells are drawn whose values other models read."""
     return [
-        Event(target=t.name, what=f"drawn from its model times that of {', '.join(found)}", why=_why(t, resolved))
+        Event(target=t.name, what=f"drawn from its model times that of {listed(found)}", why=_why(t, resolved))
         for t in resolved.targets
         if (found := resolved.factors.get(t.name))
     ]

@@ -10,7 +10,6 @@ To support another dtype, extend :func:`encode` and :meth:`Column.decode` togeth
 """
 
 import datetime
-import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -109,27 +108,6 @@ def unwieldy(column: Column) -> str | None:
     if largest == 0 or 1 / LARGEST < largest < LARGEST:
         return None
     return f'"{column.name}" has values of the size {largest:.0e}, whose squares no computer holds'
-
-
-def between_numbers(column: Column) -> tuple[str, ...]:
-    """The texts that make a text of a column of numbers: a dot, ``n/a``.
-
-    Empty unless most values are numbers, at least five of them different: ``1, 2, 3+`` are labels.
-    """
-    if column.kind != "category" or column.dtype.startswith("category"):
-        return ()
-    number = np.array([_is_number(label) for label in column.labels], dtype=bool)
-    codes = column.values[~column.missing].astype(np.int64)
-    if number.sum() < max(5, (~number).sum()) or number[codes].mean() <= 0.5:
-        return ()
-    return tuple(label for label, is_number in zip(column.labels, number, strict=True) if not is_number)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def encode(series: pd.Series, name: str, *, copy: bool = True) -> Column:

@@ -14,7 +14,7 @@ from bayesimpute.data.readers import read_file
 
 
 @typed
-def read_data(path_or_name: str | os.PathLike[str], *, missing: Sequence[str] = ()) -> pd.DataFrame:
+def read_data(path_or_name: str | os.PathLike[str], *, missing: Sequence[str | float] = ()) -> pd.DataFrame:
     """Read a data file, or load a public data set by its name.
 
     Parameters
@@ -22,8 +22,8 @@ def read_data(path_or_name: str | os.PathLike[str], *, missing: Sequence[str] = 
     path_or_name : str or path
         A file ending in .csv, .csv.gz, .parquet, .dta, .sav or .zsav; or, if there is no such file, a name that
         :func:`bayesimpute.data.public_data.load_dataset` knows.
-    missing : sequence of str, optional
-        Codes that stand for missing values in any column, such as ``[".", "-99"]``: see
+    missing : sequence of str or float, optional
+        Codes that stand for missing values in any column, such as ``[".", -99]``: see
         :func:`bayesimpute.data.missing_codes.without_codes`.
 
     Returns

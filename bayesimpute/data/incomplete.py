@@ -18,7 +18,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
-from bayesimpute.base.phrases import first_row, listed
+from bayesimpute.base.phrases import counted, first_row, listed, rows
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
@@ -189,54 +189,6 @@ class Incomplete:
         low, high = found.extremes(self.columns[name].values)
         return self.frame.index[(low < high)[found.codes]].tolist()
 
-    def describe(self) -> pd.DataFrame:
-        """One row a variable: variable, type, level, observed, missing, pattern, icc.
-
-        The level is ``1``, the key of a level-2 variable, or ``key`` for a cluster key that is not constant in another.
-        """
-        keyed = {part for key in self.clusters for part in parts(self.frame, key)}
-        rows = [
-            (
-                v.name,
-                v.kind,
-                v.level or ("key" if v.name in keyed else "1"),
-                v.n_observed,
-                v.n_missing,
-                v.pattern,
-                v.icc,
-            )
-            for v in self.variables.values()
-        ]
-        table = pd.DataFrame(rows, columns=["variable", "type", "level", "observed", "missing", "pattern", "icc"])
-        return table.astype({"icc": np.float64})
-
-    def patterns(self) -> pd.DataFrame:
-        """The distinct patterns of missing cells, as mice's ``md.pattern``.
-
-        Returns
-        -------
-        DataFrame
-            One row a pattern, indexed by the number of rows ``n`` that have it: 1 where a variable is observed, 0 where
-            it is missing, and ``n_missing`` variables missing. Variables stand in the order of their missing cells,
-            patterns by the number of missing variables, then the most frequent first. The last row, ``missing``, has
-            the missing cells.
-        """
-        missing = self.missing
-        missing = missing[missing.sum().sort_values(kind="stable").index]
-        cells = missing.to_numpy()
-        codes = np.zeros(len(cells), dtype=np.int64)
-        for column in cells.T[cells.any(axis=0)]:
-            codes, _ = pd.factorize(2 * codes + column)
-        _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-        distinct = cells[first]
-        order = np.lexsort((first, -counts, distinct.sum(axis=1)))
-        rows = np.vstack([1 - distinct[order].astype(np.int64), cells.sum(axis=0)])
-        totals = [*distinct[order].sum(axis=1), int(cells.sum())]
-        index = pd.Index([*counts[order].tolist(), "missing"], dtype=object, name="n")
-        table = pd.DataFrame(rows, index=index, columns=missing.columns)
-        table.insert(len(table.columns), "n_missing", totals, allow_duplicates=True)
-        return table
-
     def _find(self, key: str) -> Key:
         if key in self._keys:
             return self._keys[key]
@@ -251,7 +203,7 @@ def _require_frame(frame: pd.DataFrame) -> None:
         raise one(DataError, "data", f"a {type(frame).__name__} is not a data frame", "give a pandas.DataFrame")
     problems = []
     if len(frame) == 0 or len(frame.columns) == 0:
-        finding = f"the frame is empty: {len(frame)} rows, {len(frame.columns)} columns"
+        finding = f"the frame is empty: {counted(len(frame), 'row')}, {counted(len(frame.columns), 'column')}"
         problems.append(Problem(path="data", finding=finding, remedy="give at least one row and one column"))
     for name in dict.fromkeys(name for name in frame.columns if not isinstance(name, str)):
         remedy = "rename the columns: frame.columns = frame.columns.map(str)"
@@ -271,7 +223,7 @@ def _infinite(frame: pd.DataFrame, columns: Mapping[str, Column]) -> list[Proble
     for name, column in columns.items():
         infinite = np.isinf(column.values)
         if infinite.any():
-            finding = f"{int(infinite.sum())} infinite values, {first_row(frame, infinite)}"
+            finding = f"{counted(int(infinite.sum()), 'infinite value')}, {first_row(frame, infinite)}"
             remedy = "make them missing or put in numbers"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
     return problems
@@ -284,9 +236,8 @@ def _key_problems(frame: pd.DataFrame, columns: Mapping[str, Column], clusters: 
             remedy = did_you_mean(name, columns, f"name a column of the data: {listed(columns, 12)}")
             problems.append(Problem(path="clusters", finding=f'there is no column "{name}"', remedy=remedy))
         elif columns[name].missing.any():
-            rows = frame.index[columns[name].missing]
-            shown = ", ".join(map(repr, rows[:5].tolist())) + (", ..." if len(rows) > 5 else "")
-            finding = f"this cluster key has {len(rows)} missing values, in row {shown}"
+            gaps = np.flatnonzero(columns[name].missing)
+            finding = f"this cluster key has {counted(len(gaps), 'missing value')}, in {rows(frame, gaps)}"
             remedy = "leave these rows out, or give them a cluster"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
         elif (found := no_names(frame, name)) is not None:

@@ -7,15 +7,15 @@ import pandas as pd
 from pandas.api import types
 
 
-def without_codes(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+def without_codes(frame: pd.DataFrame, codes: Sequence[str | float]) -> pd.DataFrame:
     """A table in which codes are missing values.
 
     Parameters
     ----------
     frame : DataFrame
         It stays as it is.
-    codes : sequence of str
-        As they are written; ``-99`` is the number in columns of numbers, too.
+    codes : sequence of str or float
+        As they are written, ``"-99"`` or ``-99``, which is the number in columns of numbers, too.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def without_codes(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     """
     if not codes:
         return frame
-    texts = [code.strip() for code in codes]
+    texts = [str(code).strip() for code in codes]
     numbers: Any = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
     cleared: Any = frame.apply(lambda column: _cleared(column, texts, numbers.dropna().tolist()))
     return cleared

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import DataError, Problem, did_you_mean
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 
-SHOWN = 5
-"""Labels that a message lists."""
 WORDS = {"number": "numbers", "yes/no": "yes/no values", "category": "texts or categories", "date": "dates"}
 
 
@@ -104,10 +103,10 @@ def _as_before(column: Column, known: Column, *, values: bool) -> tuple[Column, 
     place = {label: code for code, label in enumerate(known.labels)}
     new = [label for k, label in enumerate(column.labels) if label not in place and np.any(column.values == k)]
     if new and not empty:
-        shown = ", ".join(f'"{label}"' for label in new[:SHOWN]) + (", ..." if len(new) > SHOWN else "")
-        finding = f"{len(new)} labels were never seen in the run: {shown}"
-        had = ", ".join(map(str, known.labels[:SHOWN])) + (", ..." if len(known.labels) > SHOWN else "")
-        return column, [Problem(path=path, finding=finding, remedy=f"make them missing, or one of {had}")]
+        shown = listed(f'"{label}"' for label in new)
+        finding = f"{counted(len(new), 'label')} never seen in the run: {shown}"
+        remedy = f"make them missing, or one of {listed(known.labels)}"
+        return column, [Problem(path=path, finding=finding, remedy=remedy)]
     codes = np.array([*(place.get(label, np.nan) for label in column.labels), np.nan], dtype=np.float64)
     at = np.where(column.missing, -1, column.values).astype(np.int64) if not empty else np.full(len(column.values), -1)
     return replace(known, values=codes[at]), []
@@ -117,6 +116,6 @@ def _disagreeing(made: Incomplete, name: str, key: str) -> list[Problem]:
     rows = made.disagreements(name, key)
     if not rows:
         return []
-    shown = ", ".join(map(repr, rows[:SHOWN])) + (", ..." if len(rows) > SHOWN else "")
+    shown = listed(map(repr, rows))
     finding = f"it differs within clusters of {key}, in each of which it had one value in the run: rows {shown}"
     return [Problem(path=f"data[{name}]", finding=finding, remedy="give every row of a cluster the same value")]

@@ -215,6 +215,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     return read_file(Path(path))
 
 
+@typed
 def describe_datasets() -> pd.DataFrame:
     """One row a data set: index ``name``; columns ``source``, ``licence``, ``note`` (terms included), ``url``."""
     return pd.DataFrame(

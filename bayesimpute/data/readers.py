@@ -21,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from bayesimpute.base.errors import BayesimputeError, FileError, one
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.base.saving import ending, reason, unknown_ending
 from bayesimpute.data.writers import check_names
 
@@ -171,8 +172,7 @@ def _check_csv(text: str, origin: str) -> list[str]:
         raise one(FileError, origin, f"the fields are separated by {found[0]!r}", "save the file with commas")
     check_names(header, origin)
     if odd:
-        more = f", and {len(odd) - 5} more lines are like that" if len(odd) > 5 else ""
-        finding = f"the header has {len(header)} fields, but {', '.join(odd[:5])}{more}"
+        finding = f"the header has {counted(len(header), 'field')}, but {listed(odd)}"
         remedy = "give every row as many fields as the header, and put quotation marks around text with a comma"
         raise one(FileError, origin, finding, remedy)
     return header

@@ -16,6 +16,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
 
 STATA_LONG = 2_147_483_620
@@ -180,8 +181,9 @@ def check_names(names: Sequence[str], origin: str) -> None:
     """Refuse a column name that stands twice; `origin` names the table in the error."""
     twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
-        listed = ", ".join(f'"{name}"' for name in twice)
-        raise one(FileError, origin, f"more than one column is called {listed}", "rename them")
+        raise one(
+            FileError, origin, f"more than one column is called {listed(f'"{name}"' for name in twice)}", "rename them"
+        )
 
 
 WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {

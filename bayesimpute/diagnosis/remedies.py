@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bayesimpute.base.phrases import listed
 from bayesimpute.numerics import chains
 from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
 from bayesimpute.running.far_values import WHAT
@@ -123,9 +124,7 @@ def _simpler(names: Iterable[str]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     """The first three, each once."""
-    names = list(dict.fromkeys(names))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"
+    return listed(dict.fromkeys(names), 3)
 
 
 def _shown(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking.estimand_problems import STATISTICS, code_of, number_of
 from bayesimpute.estimating.descriptive_tables import TABLES
 from bayesimpute.estimating.group_estimates import FIGURES, Seen, sample
@@ -46,7 +47,7 @@ def cautions(estimand: Estimand, run: GroupedRun) -> Iterator[str]:
     single = run.design.single
     if len(single) and run.strata is not None:
         codes = np.unique(imputed.incomplete.columns[run.strata].values)[single]
-        shown = ", ".join(str(run.variables.label(run.strata, code)) for code in codes)
+        shown = listed(run.variables.label(run.strata, code) for code in codes)
         yield (
             f"{path}: strata with a single sampling unit are centred at the mean of all units, which gives too large "
             f"a variance rather than too small a one: {shown}"

@@ -18,6 +18,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, FormulaError, PlanError, did_you_mean, errors, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import short, shown
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.plan_alone import read_plan
@@ -220,7 +221,7 @@ def _chosen(plan: Plan, estimand: Estimand | str | None, fields: dict[str, Any])
     if isinstance(estimand, str):
         names = [e.name for e in plan.estimands]
         if estimand not in names:
-            remedy = did_you_mean(estimand, names, f"it has {', '.join(names) or 'none'}")
+            remedy = did_you_mean(estimand, names, f"it has {listed(names, 12) or 'none'}")
             raise one(PlanError, "estimand", f'the plan has no estimand "{estimand}"', remedy)
         return (plan.estimands[names.index(estimand)],)
     if estimand is None and not plan.estimands:

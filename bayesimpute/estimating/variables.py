@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from bayesimpute.base.errors import DataError, one
-from bayesimpute.base.phrases import first_row
+from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.plan.targets import DerivedColumn
 from bayesimpute.result.result import Result
 from bayesimpute.result.schema import in_order
@@ -58,7 +58,7 @@ class Variables:
         if wrong.any():
             rows = wrong.any(axis=0)
             first = first_row(self.imputed.incomplete.frame, rows)
-            finding = f"it has no finite value in {int(rows.sum())} rows of completed datasets, {first}"
+            finding = f"it has no finite value in {counted(int(rows.sum()), 'row')} of completed datasets, {first}"
             raise one(DataError, f"data[{name}]", finding, "impute it, or mend the expression that derives it")
         return values
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
 from bayesimpute.formulas.functions import FUNCTIONS
@@ -226,7 +227,7 @@ def _check(formula: Formula, frame: pd.DataFrame, extra: Given, path: str) -> No
     ]
     for name in sorted(formula.needs):
         if missing := int(np.sum(np.asarray(frame[name].isna()))):
-            finding = f'column "{name}" has {missing} missing values'
+            finding = f'column "{name}" has {counted(missing, "missing value")}'
             problems.append(Problem(path=path, finding=finding, remedy="build the matrix on completed data"))
     problems += _references(formula, frame, path)
     if problems:
@@ -276,7 +277,7 @@ def _references(formula: Formula, frame: pd.DataFrame, path: str) -> list[Proble
             if reference not in labels:
                 finding = f'"{reference}" is not a label of column "{column}"'
                 known = sorted(map(str, labels))
-                remedy = did_you_mean(str(reference), known, f"its labels are {', '.join(known[:20])}")
+                remedy = did_you_mean(str(reference), known, f"its labels are {listed(known, 12)}")
                 problems.append(Problem(path=path, finding=finding, remedy=remedy))
     return problems
 

@@ -158,9 +158,8 @@ class _Reader:
         finding = (
             "it ends too early" if token.kind == "end" else f'"{token.text}" at character {token.at} is not expected'
         )
-        return one(
-            FormulaError, self.path, f"{shown(self.source)}: {finding}", "write terms joined by operators: x + z"
-        )
+        remedy = "write terms joined by operators, x + z, and a column with another name in backticks: `x (kg)`"
+        return one(FormulaError, self.path, f"{shown(self.source)}: {finding}", remedy)
 
     def expression(self, least: int) -> Node:
         self.depth += 1

@@ -23,8 +23,8 @@ _TOKEN = re.compile(
 )
 _HINTS = {
     ".": "attributes and methods cannot be used; write a column whose name has a dot in backticks: `hgt.z`",
-    "[": "subscripts and lists cannot be used",
-    "{": "write I(...) for arithmetic",
+    "[": "write a column with such a name in backticks, `x[1]`; subscripts and lists cannot be used",
+    "{": "write I(...) for arithmetic, and a column with such a name in backticks: `x{1}`",
     "^": "write ** for a power",
     "`": "close the backtick",
     '"': "close the quotation mark",

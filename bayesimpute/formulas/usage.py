@@ -84,7 +84,8 @@ class Usage:
             self.add(f"{_text(node)} is not a term of its own", "add it to the other terms: + offset(x)")
             return
         if function is None:
-            remedy = did_you_mean(node.function, FUNCTIONS, f"allowed are {', '.join(FUNCTIONS)}")
+            otherwise = f"allowed are {', '.join(FUNCTIONS)}; a column with brackets in its name stands in backticks"
+            remedy = did_you_mean(node.function, FUNCTIONS, f"{otherwise}, without Q(): `x (kg)`")
             self.add(f'the function "{node.function}" is not allowed in a formula', remedy)
             return
         if not getattr(function, self.where):

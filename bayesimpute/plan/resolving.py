@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
-from bayesimpute.base.phrases import arrows
+from bayesimpute.base.phrases import arrows, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -79,7 +79,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
     ordered = tuple(sorted(used, key=lambda t: t.name not in read))
     events = [_not_fitted(name, resolved.filled) for name in idle]
     if asked is not None and [t.name for t in ordered] != [t.name for t in used]:
-        last = ", ".join(t.name for t in ordered if t.name not in read)
+        last = listed(t.name for t in ordered if t.name not in read)
         why = "no other model reads it, and its missing values are drawn given all others'"
         events.append(Event(what=f"visit sequence: {last} moved to the end", why=why))
     return replace(

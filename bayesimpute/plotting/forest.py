@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
+from bayesimpute.base.phrases import listed
 from bayesimpute.plotting.figures import house_style, new_figure
 from bayesimpute.plotting.plots import CHAIN_COLOURS
 from bayesimpute.pooling.side_by_side import Analysed, Comparison, compare
@@ -75,7 +76,7 @@ def _chosen(found: Comparison, terms: Sequence[str] | None) -> tuple[str, ...]:
         Problem(
             path="terms",
             finding=f'no analysis has the term "{term}"',
-            remedy=did_you_mean(term, found.terms, f"the terms are {', '.join(found.terms)}"),
+            remedy=did_you_mean(term, found.terms, f"the terms are {listed(found.terms, 12)}"),
         )
         for term in shown
         if term not in found.terms

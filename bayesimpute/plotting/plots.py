@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FileError, Problem, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.saving import reason
 from bayesimpute.plotting.figures import house_style, new_figure, write_figure
 
@@ -338,7 +339,7 @@ def _shares(ax: "Axes", values: _Values) -> None:
         ax.axhline(observed, color=OBSERVED, linewidth=0.9, linestyle="--")
         ax.plot([0], [observed], color=OBSERVED, **style)
         ax.plot(np.arange(1, len(imputed) + 1), imputed, color=IMPUTED, **style)
-    ax.set_ylabel(f"share of {', '.join(values.labels[1:])}", parse_math=False)
+    ax.set_ylabel(f"share of {listed(values.labels[1:])}", parse_math=False)
     ax.set_ylim(-0.02, 1.02)
 
 

@@ -12,6 +12,7 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.fitters import model_of
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
+from bayesimpute.base.phrases import listed
 from bayesimpute.pooling.joint_tests import PooledTest
 from bayesimpute.pooling.labelled import Pooled, pool
 
@@ -158,7 +159,7 @@ def _check_complete(model: Model, frame: pd.DataFrame) -> None:
     lacking = [f'"{name}" ({int(count)} missing)' for name, count in zip(names, missing, strict=True) if count]
     if lacking:
         message = (
-            f"{model.formula.source}: column {', '.join(lacking)} is incomplete and was not imputed; add a conditional "
+            f"{model.formula.source}: column {listed(lacking)} is incomplete and was not imputed; add a conditional "
             "for it to the plan, leave it out, or pass a function that drops its rows"
         )
         raise AnalysisError(message)

@@ -17,9 +17,9 @@ from bayesimpute.analysis.estimates import Estimate, VarianceComponent
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.paper_tables import Block, html, latex
-from bayesimpute.base.phrases import numbered
+from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.tables import records, short, shown
-from bayesimpute.pooling.montecarlo import SPREAD, TENTH, monte_carlo
+from bayesimpute.pooling.montecarlo import SPREAD, TENTH, imputations_needed, monte_carlo
 from bayesimpute.pooling.pooled_components import pool_quantities
 from bayesimpute.pooling.scalars import PooledArrays, check_dfcom, check_number, rubin, total_covariance
 
@@ -85,8 +85,12 @@ class Pooled:
 
     @property
     def enough(self) -> bool | None:
-        """Whether Monte Carlo errors of all estimates are below a tenth of their standard errors; None if m is 2."""
-        return None if self.monte_carlo.empty else bool(self._shares().max() < TENTH)
+        """Whether m is large enough; None if it is 2.
+
+        It is if the Monte Carlo errors of all estimates are below a tenth of their standard errors (White et al. 2011),
+        or if the standard errors repeat to 5 % at the fractions of missing information found (von Hippel 2020).
+        """
+        return None if self.monte_carlo.empty else bool(self._shares().max() < TENTH or self._least() <= self.m)
 
     @property
     def m_note(self) -> str:
@@ -95,13 +99,21 @@ class Pooled:
             return f"m = {self.m} is too small to tell Monte Carlo errors."
         shares, needed = self._shares(), max(self.monte_carlo["needed"])
         worst = self.terms["term"].iloc[int(shares.argmax())]
-        note = (
-            f"Monte Carlo errors of the estimates are up to {shares.max():.1%} of their standard errors ({worst}), "
-            f"below {TENTH:.0%} is needed: m = {self.m} is {'enough' if self.enough else 'too small'}."
-        )
-        if needed > self.m:
-            note += f" Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
-        return note
+        found = f"Monte Carlo errors of the estimates are up to {shares.max():.1%} of their standard errors ({worst})"
+        if not self.enough:
+            would = max(needed, int(self.m * (shares.max() / TENTH) ** 2) + 1)
+            return (
+                f"{found}, below {TENTH:.0%} is needed: m = {self.m} is too small, m = {would} would do "
+                f"(standard errors then repeat to {SPREAD:.0%}: von Hippel 2020)."
+            )
+        if self._least() <= self.m:
+            return f"{found}, and these repeat to {SPREAD:.0%} (von Hippel 2020): m = {self.m} is enough."
+        repeat = f"Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
+        return f"{found}, below {TENTH:.0%} is needed: m = {self.m} is enough. {repeat}"
+
+    def _least(self) -> int:
+        """Imputations that standard errors need at the fractions of missing information found."""
+        return int(imputations_needed(self.terms["fmi"].dropna().to_numpy(), np.inf).max(initial=2))
 
     def _shares(self) -> np.ndarray:
         """Monte Carlo errors of the estimates as shares of their standard errors."""
@@ -238,9 +250,8 @@ def _mixed(names: tuple[str, ...], arrays: PooledArrays) -> list[str]:
     found = [name for name, mixed in zip(names, arrays.mixed, strict=True) if mixed]
     if not found:
         return []
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return [
-        f"Hardly anything was observed of {', '.join(found[:3])}{more}: p values and intervals are those of the "
+        f"Hardly anything was observed of {listed(found)}: p values and intervals are those of the "
         "posterior mixture, not of Barnard & Rubin's t distribution."
     ]
 
@@ -313,15 +324,16 @@ def _components(components: Sequence[tuple[VarianceComponent, ...]], quantities:
 def _check_same(names: Sequence[tuple[str, ...]], what: str) -> None:
     """All fits must have the names of the majority; the error names each dataset that differs, and how."""
     usual = max(names, key=names.count)
-    found = []
+    found: dict[str, list[int]] = {}
     for k, each in enumerate(names, start=1):
         if each != usual:
             lacks, extra = [n for n in usual if n not in each], [n for n in each if n not in usual]
-            parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has also {', '.join(extra)}"] * bool(extra)
-            found.append(f"dataset {k} {' and '.join(parts) or 'has them in another order'}")
+            parts = [f"without {listed(lacks)}"] * bool(lacks) + [f"with {listed(extra)} besides"] * bool(extra)
+            found.setdefault(" and ".join(parts) or "in another order", []).append(k)
     if found:
+        told = listed((f"{numbered('dataset', ks)} {how}" for how, ks in found.items()), 3)
         message = (
-            f"the {what} are not the same in all datasets, so they cannot be pooled: {'; '.join(found)}; a category "
+            f"the {what} are not the same in all datasets, so they cannot be pooled: {told}; a category "
             "that one completed dataset does not contain is the usual cause: merge it with another category"
         )
         raise AnalysisError(message)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError, did_you_mean
+from bayesimpute.base.phrases import listed
 from bayesimpute.pooling.joint_tests import PooledTest, d1, d2, d3, d4
 from bayesimpute.pooling.scalars import check_dfcom
 
@@ -171,7 +172,7 @@ def _check_nested(larger: "Analysed", smaller: "Analysed") -> None:
     names = [{f"{c.name} | {c.group}" for c in each.variance_components} for each in (big, small)]
     extra += sorted(names[1] - names[0])
     if extra:
-        found.append(f"only the smaller one has {', '.join(extra)}")
+        found.append(f"only the smaller one has {listed(extra)}")
     if set(small.terms) == set(big.terms) and names[0] == names[1]:
         found.append("they have the same parameters")
     if big.n_obs != small.n_obs:

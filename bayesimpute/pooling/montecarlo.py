@@ -78,15 +78,15 @@ def monte_carlo(
     return MonteCarloErrors(**dict(zip(names, errors, strict=True)), needed=imputations_needed(whole.fmi, m))
 
 
-def imputations_needed(fmi: np.ndarray, m: int, *, spread: float = SPREAD) -> np.ndarray:
+def imputations_needed(fmi: np.ndarray, m: float, *, spread: float = SPREAD) -> np.ndarray:
     """Imputations after which repeating them would change standard errors by little.
 
     Parameters
     ----------
     fmi : ndarray
         Fractions of missing information from a pilot, of any shape.
-    m : int
-        Imputations of that pilot.
+    m : float
+        Imputations of that pilot; infinite if its fractions are taken as known.
     spread : float
         Coefficient of variation that the standard error may have.
 

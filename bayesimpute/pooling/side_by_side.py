@@ -17,6 +17,7 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, Problem, did_you_mean
 from bayesimpute.base.paper_tables import Block, html, latex, number
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import records
 from bayesimpute.pooling import Analyses, Pooled
 
@@ -183,7 +184,7 @@ def _check_reference(reference: str | None, given: Mapping[str, Analysed], probl
     if reference is None:
         return
     if reference not in given:
-        remedy = did_you_mean(reference, given, f"name one of {', '.join(map(str, given))}")
+        remedy = did_you_mean(reference, given, f"name one of {listed(given, 12)}")
         problems.append(Problem(path="reference", finding=f'no analysis is called "{reference}"', remedy=remedy))
     elif isinstance(given[reference], Mapping):
         finding = f'"{reference}" has no standard errors to measure differences in'
@@ -266,13 +267,13 @@ def _row_problems(rows: pd.DataFrame) -> list[tuple[str, str]]:
         found.append(("it has no terms", "leave it out"))
     strange = [repr(term) for term in terms if not isinstance(term, str)]
     if strange:
-        found.append((f"the terms {', '.join(strange)} are not texts", "name them as the other analyses do"))
+        found.append((f"the terms {listed(strange)} are not texts", "name them as the other analyses do"))
     twice = dict.fromkeys(str(term) for term in terms if terms.count(term) > 1)
     if twice:
-        found.append((f"the terms {', '.join(twice)} stand there more than once", "keep one row a term"))
+        found.append((f"the terms {listed(twice)} stand there more than once", "keep one row a term"))
     wrong = [str(term) for term, x in zip(terms, rows["estimate"], strict=True) if not np.isfinite(x)]
     if wrong:
-        found.append((f"the estimates of {', '.join(wrong)} are not finite numbers", "leave these terms out"))
+        found.append((f"the estimates of {listed(wrong)} are not finite numbers", "leave these terms out"))
     if "std_error" in rows and any(error < 0 for error in rows["std_error"]):
         found.append(("it has negative standard errors", "give their absolute size"))
     return found

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import DataError, InputError, one
+from bayesimpute.base.phrases import counted
 from bayesimpute.data.other_rows import other_rows
 from bayesimpute.plan.new_rows import columns_read, on_new_rows, unimputed
 from bayesimpute.plan.targets import Event, Resolved
@@ -63,10 +64,10 @@ def _all(resolved: Resolved, cells: dict[str, np.ndarray]) -> dict[str, np.ndarr
 
 
 def _events(record: Record, rows: NewRows, sweeps: int) -> list[Event]:
-    what = f"imputed by the draws of a run of {len(record.incomplete.frame)} rows, {sweeps} sweeps a dataset"
+    what = f"imputed by the draws of a run of {counted(len(record.incomplete.frame), 'row')}, {sweeps} sweeps a dataset"
     events = [Event(what=what, why="transform: its parameters are held, nothing is learnt from these rows")]
     for key, count in new_clusters(record.incomplete, rows.incomplete).items():
         if count:
             why = "their effects are drawn from the distribution between clusters, given what is observed of them here"
-            events.append(Event(what=f"{count} clusters of {key} that the run never saw", why=why))
+            events.append(Event(what=f"{counted(count, 'cluster')} of {key} that the run never saw", why=why))
     return events

@@ -17,6 +17,7 @@ import xarray as xr
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, InputError, PlanError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import safe_names
@@ -187,7 +188,7 @@ class Result:
             If the variable was not imputed from a model.
         """
         if target not in self._targets:
-            raise KeyError(f'"{target}" was not imputed from a model; the targets are {", ".join(self.targets)}')
+            raise KeyError(f'"{target}" was not imputed from a model; the targets are {listed(self.targets, 12)}')
         safe = self._targets[target]
         stats = self.tree["sample_stats"].to_dataset().sel(step=safe, drop=True)
         groups = {"posterior": self.tree[f"posterior/{safe}"].to_dataset(), "sample_stats": stats}
@@ -231,7 +232,7 @@ class Result:
         schedule = json.loads(self.tree.attrs["schedule"])
         return (
             f"<MultiplyImputed: {done} of {self.m} completed datasets of {rows} units; "
-            f"targets {', '.join(self.targets) or 'none'}; "
+            f"targets {listed(self.targets) or 'none'}; "
             f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
         )
 

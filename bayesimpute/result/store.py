@@ -26,6 +26,7 @@ import xarray as xr
 
 from bayesimpute.base.errors import FileError, InputError, one
 from bayesimpute.base.interrupts import remembered
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.replacing import left_behind, remove, standing
 from bayesimpute.base.saving import atomic, reason
 from bayesimpute.result.schema import imputations_in, to_tree
@@ -96,7 +97,7 @@ def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
 
 def _read_store(place: Path, path: Path) -> xr.DataTree:
     if strange := strange_codecs(place):
-        finding = f"it asks for {', '.join(strange[:3])}, which bayesimpute never writes"
+        finding = f"it asks for {listed(strange, 3)}, which bayesimpute never writes"
         raise one(FileError, str(path), finding, "do not open it with other programs either: it may run code")
     if not store_is_whole(place):
         raise damaged(path)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesimpute.base.phrases import counted
 from bayesimpute.compatible import Compatible
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.describe import describe_all
@@ -134,6 +135,7 @@ def levels_moved(workspace: Workspace) -> list[Event]:
     found = []
     for name, how in workspace.compatible.items():
         for each in how.levels:
-            what = f"the level of {len(each.clusters)} clusters of {each.key} is moved together with random effects"
+            clusters = f"{counted(len(each.clusters), 'cluster')} of {each.key}"
+            what = f"the level of {clusters} is moved together with random effects"
             found.append(Event(target=name, what=what, why="no value of it is observed there"))
     return found

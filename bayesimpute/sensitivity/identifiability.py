@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import plain, records
 from bayesimpute.families import FAMILIES
 from bayesimpute.result.result import Result, require_run
@@ -118,7 +119,7 @@ class Identification:
         for each in self.targets:
             if each.target == target:
                 return each
-        raise KeyError(f'"{target}" is not among {", ".join(each.target for each in self.targets)}')
+        raise KeyError(f'"{target}" is not among {listed(each.target for each in self.targets)}')
 
     def __iter__(self) -> Iterator[TargetIdentification]:
         return iter(self.targets)
@@ -268,12 +269,12 @@ def _unknown(imputed: Result, selecting: tuple[str, ...], wanted: tuple[str, ...
         families = " or ".join(name for name in FAMILIES if _selects(name))
         remedy = f"give the target that is missing not at random the family {families}, and formulas.selection"
         return [Problem(path="imputed", finding="no target of this run has a selection model", remedy=remedy)]
-    listed = f"use one of {', '.join(selecting)}"
+    known = f"use one of {listed(selecting)}"
     return [
         Problem(
             path="targets",
             finding=f'"{name}" has no selection model' if name in imputed.targets else f'there is no target "{name}"',
-            remedy=listed if name in imputed.targets else did_you_mean(name, selecting, listed),
+            remedy=known if name in imputed.targets else did_you_mean(name, selecting, known),
         )
         for name in wanted
         if name not in selecting

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesimpute.base.phrases import listed
 from bayesimpute.numerics.chains import ESS
 from bayesimpute.sensitivity.other_priors import DOUBLED, HALVED, NEEDS, PLAN
 from bayesimpute.sensitivity.prior_posterior import Movement
@@ -71,14 +72,14 @@ def about_exclusions(strength: Strength, name: str) -> list[str]:
     """What identification rests on."""
     shapes = [row["term"] for row in strength.table.to_dict("records") if row["kind"] == "shape only"]
     if not strength.restrictions:
-        extra = f" and on the shape of {', '.join(shapes)}" if shapes else ""
+        extra = f" and on the shape of {listed(shapes)}" if shapes else ""
         return [
             "There is no exclusion variable: nothing moves selection that does not move the outcome. What is learnt "
             f"about {name} rests on the normal distribution of the errors{extra}."
         ]
     named = [_excluded(row) for row in strength.restrictions]
     return [
-        f"It rests on {', '.join(named)}: {strength.share:.1%} of the latent variance of selection in all. That this "
+        f"It rests on {listed(named)}: {strength.share:.1%} of the latent variance of selection in all. That this "
         "has no part in the outcome is an assumption that the data cannot test."
     ]
 

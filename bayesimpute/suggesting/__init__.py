@@ -18,6 +18,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
 from bayesimpute.data.incomplete import Incomplete
@@ -36,8 +37,8 @@ from bayesimpute.suggesting.variable_roles import Scene, look
 __all__ = ["Suggestion", "suggest"]
 
 MODES = ("compatible", "fcs")
-SHOWN = 5
-"""Columns that could help, named when none was asked for."""
+SHOWN = 12
+"""Columns that a comment names."""
 
 
 @typed
@@ -194,18 +195,20 @@ def _suggestion(
     families = {y: _family(scene, y, model) for y, model in general.items()}
     analyses, notes = _analyses(asked, families)
     plan = Plan(
-        title=" ".join(f"Imputation for {', '.join(a.formula.source for a in asked)}".split()),
+        title=" ".join(f"Imputation for {listed(a.formula.source for a in asked)}".split()),
         substantive=tuple(m.conditional for name, models in sections if name == "substantive" for m in models),
         conditionals=tuple(m.conditional for name, models in sections if name == "conditional" for m in models),
         analyses=analyses,
         run=Run(visit_sequence=recipes.visit_sequence(scene)) if mode == "fcs" else Run(),
     )
+    beside = " ".join(note for _, models in sections for model in models for note in model.notes)
+    remarks = [problem for problem in check(plan, scene.data) if problem.remedy not in beside]
     opening = [
         *_opening(scene, mode),
         *_outside(scene, found, why_not, auxiliary),
         *notes,
         *_ignored(plan, asked, scene),
-        *(f"`bayesimpute check` remarks on {problem}." for problem in check(plan, scene.data)),
+        *(f"`bayesimpute check` remarks on {problem}." for problem in remarks),
     ]
     return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
 
@@ -254,15 +257,15 @@ def _complaint(analysis: Analysis, asked: Asked) -> str:
 
 
 def _opening(scene: Scene, mode: str) -> list[str]:
-    rows, keys = len(scene.data.frame), [f"{scene.data.n_clusters(k)} clusters of {k}" for k in scene.keys]
+    rows, keys = len(scene.data.frame), [f"{counted(scene.data.n_clusters(k), 'cluster')} of {k}" for k in scene.keys]
     how = {
         "compatible": "Compatible with the analysis: covariates are drawn from their own models times the analysis.",
         "fcs": "Chained equations by the recipes of Van Buuren (2018, Flexible Imputation of Missing Data, 2nd ed.), "
         "Tables 7.5 and 7.6.",
     }
     return [
-        f"Suggested by `bayesimpute suggest` from {', '.join([f'{rows} rows', *keys])}. A start: read the reasons, and "
-        "change what you know better.",
+        f"Suggested by `bayesimpute suggest` from {listed([counted(rows, 'row'), *keys])}. A start: read the reasons, "
+        "and change what you know better.",
         how[mode],
         *_levels(scene, mode),
     ]
@@ -277,10 +280,10 @@ def _ignored(plan: Plan, asked: Sequence[Asked], scene: Scene) -> list[str]:
 
 def _levels(scene: Scene, mode: str) -> list[str]:
     upper = [f"{n} ({scene.level(n)})" for n in scene.variables if scene.level(n) is not None]
-    found = [f"Level 2, constant within clusters: {', '.join(upper)}."] if upper else []
+    found = [f"Level 2, constant within clusters: {listed(upper, SHOWN)}."] if upper else []
     own = scene.variables if mode == "fcs" else (*scene.outcomes, *scene.covariates)
     complete = [n for n in own if not scene.data.variables[n].n_missing]
-    return [*found, *([f"Complete, so without a model of their own: {', '.join(complete)}."] if complete else [])]
+    return [*found, *([f"Complete, so without a model of their own: {listed(complete, SHOWN)}."] if complete else [])]
 
 
 def _outside(scene: Scene, found: dict[str, Association], why_not: dict[str, str], auxiliary: object) -> list[str]:
@@ -289,16 +292,15 @@ def _outside(scene: Scene, found: dict[str, Association], why_not: dict[str, str
     if scene.auxiliaries:
         told = [f"{n} ({found[n]})" if n in found else n for n in scene.auxiliaries]
         rule = f", with |r| of at least {BOUND} with an incomplete variable or with its missingness"
-        notes.append(f"Auxiliary variables{rule if auxiliary == 'auto' else ''}: {', '.join(told)}.")
+        notes.append(f"Auxiliary variables{rule if auxiliary == 'auto' else ''}: {listed(told, SHOWN)}.")
     left = {n: a for n, a in found.items() if n not in scene.auxiliaries}
     weak = [f"{n} ({a})" for n, a in left.items()]
     if weak and auxiliary == "auto":
-        notes.append(f"Left out, as |r| is below {BOUND}: {', '.join(weak)}.")
+        notes.append(f"Left out, as |r| is below {BOUND}: {listed(weak, SHOWN)}.")
     elif weak:
         strong = [f"{n} ({a})" for n, a in left.items() if a.largest >= BOUND]
-        notes.append(f"Not in the analysis, and left out: {', '.join(left)}.")
+        notes.append(f"Not in the analysis, and left out: {listed(left, SHOWN)}.")
         if strong:
-            more = f" and {len(strong) - SHOWN} more" if len(strong) > SHOWN else ""
-            notes.append(f"Of these, as auxiliary variables could help: {', '.join(strong[:SHOWN])}{more}.")
+            notes.append(f"Of these, as auxiliary variables could help: {listed(strong)}.")
     reasons = [f"{n} ({why})" for n, why in why_not.items() if n not in scene.auxiliaries]
-    return [*notes, *([f"Cannot help: {', '.join(reasons)}."] if reasons else [])]
+    return [*notes, *([f"Cannot help: {listed(reasons, SHOWN)}."] if reasons else [])]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, errors, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -119,7 +120,7 @@ def problems_with_data(asked: Iterable[Asked], data: Incomplete, mode: str) -> l
     keys = {part for a in asked for key in a.keys for part in (key, *key.split(":"))}
     used = plain - keys
     if asked and not found and not any(data.columns[name].missing.any() for name in used):
-        finding = f"nothing that it uses has missing values: {', '.join(sorted(used))}"
+        finding = f"nothing that it uses has missing values: {listed(sorted(used))}"
         found.append(Problem(path="analysis", finding=finding, remedy="fit it to the data as they are"))
     found += [p for a in asked for p in _coded(a, data)]
     return list(dict.fromkeys([*found, *_circles(asked)]))

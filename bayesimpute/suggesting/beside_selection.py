@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bayesimpute.base.phrases import listed
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.terms import key_text, mean_by, split
 from bayesimpute.suggesting.suggested_model import Piece
@@ -37,7 +38,7 @@ def indicators(scene: Scene, target: str) -> list[Piece]:
 def notes(scene: Scene, target: str) -> list[str]:
     """What is said of exclusion variables and of indicators that the data do not identify."""
     only = sorted(scene.excluded(target))
-    found = [f"Left out, as moving selection only (exclusion variables): {', '.join(only)}."] if only else []
+    found = [f"Left out, as moving selection only (exclusion variables): {listed(only, 12)}."] if only else []
     silent = [y for y in _beside(scene, target) if not _tells(scene, y, target)]
     return [*found, *(f"No observed({quote(y)}): {target} tells of one of its values only." for y in silent)]
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
 from bayesimpute.families import auto
 from bayesimpute.formulas.syntax import Call
@@ -145,7 +146,7 @@ def _after(scene: Scene, target: str, before: Sequence[str]) -> list[str]:
     """What is said of the covariates that come later."""
     later = [name for name in ordered(scene) if name not in (target, *before)]
     which = "which comes" if len(later) == 1 else "which come"
-    return [f"Not given {', '.join(later)}, {which} after it in the one order of covariates."] if later else []
+    return [f"Not given {listed(later, 12)}, {which} after it in the one order of covariates."] if later else []
 
 
 def _narrow(scene: Scene, target: str) -> list[str]:
@@ -210,7 +211,7 @@ def _entangled(scene: Scene, name: str, key: str, earlier: Mapping[str, Sequence
     """Why the missing cells of a variable cannot be drawn together by the clusters of a key."""
     most = scene.most_missing(name, key)
     if most > TOGETHER:
-        return f"{most} missing values of {name} in one {key} would move together"
+        return f"{counted(most, 'missing value')} of {name} in one {key} would move together"
     used = [k for k, pieces in earlier.items() if most and any(name in piece.names for piece in pieces)]
     crossed = [k for k in used if not scene.nested(k, key)]
     return f"its mean by {crossed[0]} is there, which is crossed with {key}" if crossed else ""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
-from bayesimpute.families import Family, auto
+from bayesimpute.data.column_remarks import not_normal
+from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
 from bayesimpute.formulas.terms import (
@@ -26,9 +28,6 @@ from bayesimpute.formulas.terms import (
 )
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.suggesting.variable_roles import BENT, Scene, joined
-
-FEW_VALUES = 5
-"""Different values up to which a column may be labels coded as numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,41 +133,45 @@ def described(scene: Scene, target: str, family: str | Family | None = None) -> 
     column, level = scene.data.columns[target], scene.level(target)
     missing, pattern = int(column.missing.sum()), scene.data.variables[target].pattern
     where = f"level 2, as it is constant in every {level}" if level else "level 1"
-    state = f"{missing} of {len(column.values)} values missing ({pattern})" if missing else "complete"
+    state = f"{missing} of {counted(len(column.values), 'value')} missing ({pattern})" if missing else "complete"
     filled = scene.deduced(target)
     known = f"; {filled} of them known from other members of their {level}, and filled in from there" if filled else ""
     return f"{target}: {state}{known}; {where}. {_family(scene, target, family)}"
 
 
 def _values(n: int) -> str:
-    return "1 value" if n == 1 else f"{n} values"
+    return counted(n, "value")
 
 
 def _family(scene: Scene, target: str, family: str | Family | None) -> str:
-    if family is not None and family != "auto":
-        return f"Family {family_name(family)}, as asked for."
     column = scene.data.columns[target]
     suited = auto(column)
+    if family is not None and family != "auto":
+        name = family_name(family)
+        asked = FAMILIES.get(name, suited)
+        return f"Family {name}, as asked for.{_odd(scene, target, asked)}"
     if not suited.values.accepts(column):
         return "No family imputes it."
     support = suited.values.of(column).support
     if support.points is not None:
         return f"It has {'two' if len(support.points) == 2 else len(support.points)} values: family {suited.name}."
-    is_so = f"It is {suited.values.words}: family {suited.name}."
     found = np.unique(column.values[~column.missing])
     whole = bool(np.all(found == np.round(found))) and not support.whole
     decimals = " Imputed values have decimals." if whole and column.missing.any() else ""
-    if whole and len(found) <= FEW_VALUES:
-        stand_in = "if these are labels, the model is a stand-in, as no family has more than two labels yet."
-        return f"{is_so} It has only {len(found)} different values: {stand_in}{decimals}"
-    return f"{is_so}{decimals}"
+    return f"It is {suited.values.words}: family {suited.name}.{decimals}{_odd(scene, target, suited)}"
+
+
+def _odd(scene: Scene, target: str, family: type[Family]) -> str:
+    """What a normal model of an incomplete target would draw that it never is."""
+    wrong = not_normal(scene.data, target) if family.normal and scene.data.variables[target].n_missing else None
+    return "" if wrong is None else f" {wrong.finding[0].upper()}{wrong.finding[1:]}; {wrong.remedy}."
 
 
 def _told(pieces: Iterable[Piece]) -> list[str]:
     by: dict[str, list[str]] = {}
     for piece in pieces:
         by.setdefault(piece.what, []).append(piece.text)
-    lines = [f"{what[0].upper()}{what[1:]}: {', '.join(texts)}." for what, texts in by.items()]
+    lines = [f"{what[0].upper()}{what[1:]}: {listed(texts, 12)}." for what, texts in by.items()]
     return lines or ["Predictors: none."]
 
 
@@ -222,9 +225,11 @@ def _of_clusters(scene: Scene, target: str, pieces: list[Piece]) -> tuple[list[P
                 out.append(piece)
         kept = [p for p in kept if p not in out]
         if out:
-            limit, texts = carried(clusters), ", ".join(p.text for p in pieces if p in out)
+            limit, texts = carried(clusters), listed((p.text for p in pieces if p in out), 12)
             carry = f"carry {_coefficients(limit)} of the level of {key}"
-            left.append(f"Left out, as {clusters} clusters of {key} with a value of {target} {carry}: {texts}.")
+            left.append(
+                f"Left out, as {counted(clusters, 'cluster')} of {key} with a value of {target} {carry}: {texts}."
+            )
     return kept, left
 
 
@@ -243,7 +248,7 @@ def _terms(scene: Scene, outcomes: Iterable[str]) -> set[frozenset[Atom]]:
 
 
 def _coefficients(n: int) -> str:
-    return "1 coefficient" if n == 1 else f"{n} coefficients"
+    return counted(n, "coefficient")
 
 
 def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
@@ -256,4 +261,4 @@ def _few(pieces: list[Piece], units: int) -> tuple[list[Piece], list[str]]:
     left = [piece.text for piece in pieces if piece not in kept]
     if not left:
         return kept, []
-    return kept, [f"Left out, as {units} observed units carry {_coefficients(limit)}: {', '.join(left)}."]
+    return kept, [f"Left out, as {counted(units, 'observed unit')} carry {_coefficients(limit)}: {listed(left, 12)}."]

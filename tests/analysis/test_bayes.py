@@ -309,7 +309,7 @@ def test_labels_are_0_and_1_and_incomplete_rows_are_left_out(logistic: Estimate,
     holes = frames[0].copy()
     holes.loc[[3, 7], "z"] = np.nan
     found = engine.fit(holes, 1)
-    assert found.messages == ("2 rows with missing values in z were left out",)
+    assert found.messages == ("2 rows with missing values in z left out",)
     assert found.n_obs == len(holes) - 2
 
 

@@ -79,7 +79,7 @@ PROBLEMS: dict[str, tuple[Plan, str, str, str]] = {
     "proportion of dates": (asked(variable="day", statistic="proportion"), "estimand[e].variable", "date", "another"),
     "quantile of yes/no": (asked(variable="flag", statistic="quantile"), "estimand[e].variable", "no quantile", "prop"),
     "value needed": (asked(variable="text", statistic="proportion"), "estimand[e].value", "two values", "p, q, r"),
-    "value of numbers": (asked(variable="row", statistic="proportion"), "estimand[e].value", "two values", ", ..."),
+    "value of numbers": (asked(variable="row", statistic="proportion"), "estimand[e].value", "two values", " more"),
     "value unknown": (
         asked(variable="sex", statistic="proportion", value="F"),
         "estimand[e].value",

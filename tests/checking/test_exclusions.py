@@ -112,9 +112,9 @@ def test_an_indicator_that_contradicts_the_data() -> None:
     seen, gone = int(np.flatnonzero(frame["hiv"].notna())[0]), int(np.flatnonzero(frame["hiv"].isna())[0])
     given = plan(selection=f"hivconsent ~ {SELECTION}")
     (one,) = found(given, _consent(frame, seen, 0))
-    assert f'"hiv" is observed in 1 rows where hivconsent is 0, the first in row {seen}' in one.finding
+    assert f'"hiv" is observed in 1 row where hivconsent is 0, the first in row {seen}' in one.finding
     (one,) = found(given, _consent(frame, gone, 1))
-    assert f'"hiv" is missing in 1 rows where hivconsent is 1, the first in row {gone}' in one.finding
+    assert f'"hiv" is missing in 1 row where hivconsent is 1, the first in row {gone}' in one.finding
 
 
 def test_nobody_selected_and_nobody_missing() -> None:

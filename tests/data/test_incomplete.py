@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesimpute.base.errors import DataError
+from bayesimpute.data.description import describe
 from bayesimpute.data.incomplete import Incomplete
 
 
@@ -153,15 +154,15 @@ def test_members_that_disagree_are_named(frame):
 
 
 def test_the_pattern_table_counts_rows(frame):
-    table = Incomplete.from_frame(frame[["x", "size", "tested", "sex"]]).patterns()
-    assert table.columns.tolist() == ["sex", "x", "size", "tested", "n_missing"]
+    table = describe(frame[["x", "size", "tested", "sex"]]).patterns
+    assert table.columns.tolist() == ["x", "size", "tested", "n_missing"]
     assert table.index.tolist() == [4, 6, 1, 1, "missing"]
     assert table.to_numpy().tolist() == [
-        [1, 1, 1, 1, 0],
-        [1, 1, 1, 0, 1],
-        [1, 1, 0, 1, 1],
-        [1, 0, 1, 1, 1],
-        [0, 1, 1, 6, 8],
+        [1, 1, 1, 0],
+        [1, 1, 0, 1],
+        [1, 0, 1, 1],
+        [0, 1, 1, 1],
+        [1, 1, 6, 8],
     ]
 
 
@@ -204,7 +205,7 @@ def test_the_frame_is_copied_and_the_whole_can_be_pickled(frame):
     [
         ({"a": [1]}, "a dict is not a data frame"),
         (pd.DataFrame(), "0 rows, 0 columns"),
-        (pd.DataFrame({"a": []}), "0 rows, 1 columns"),
+        (pd.DataFrame({"a": []}), "0 rows, 1 column"),
         (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), '2 columns are called "a"'),
         (pd.DataFrame([[1, 2]], columns=["a", 7]), "column name 7 is not a text"),
         (
@@ -225,10 +226,10 @@ def test_all_problems_of_the_data_come_at_once(frame):
         Incomplete.from_frame(frame, clusters=["scholl", "once:class", "tested"])
     text = str(caught.value)
     assert len(caught.value.problems) == 5
-    assert "data[x]: 1 infinite values, the first in row 'r4'" in text
+    assert "data[x]: 1 infinite value, the first in row 'r4'" in text
     assert "data[room]: 3 infinite values, the first in row 'r6'" in text
     assert 'clusters: there is no column "scholl"; did you mean "school"?' in text
-    assert "data[once]: this cluster key has 10 missing values, in row 'r1', 'r2', 'r3', 'r4', 'r5', ..." in text
+    assert "data[once]: this cluster key has 10 missing values, in rows 'r1', 'r2', 'r3', 'r4', 'r5' and 5 more" in text
     assert "data[tested]: this cluster key has 6 missing values" in text
 
 
@@ -244,14 +245,13 @@ def test_an_undeclared_key_is_checked_when_it_is_asked_for(frame):
 def test_mixed_and_date_columns_are_described_not_refused(frame):
     frame["visit"] = "2024-01-01"
     frame["note"] = pd.Series(["a", 1, None] * 4, dtype=object, index=frame.index)
-    table = Incomplete.from_frame(frame, clusters=["school"]).describe().set_index("variable")
+    table = describe(frame, clusters=["school"]).variables.set_index("variable")
     assert table.loc[["visit", "note"], "type"].tolist() == ["date", "mixed"]
     assert table.loc["note", "missing"] == 4
 
 
 def test_popmis_is_described_as_published(shared_data):
-    table = Incomplete.from_frame(read(shared_data, "popmis"), clusters=["school"]).describe().set_index("variable")
-    assert table.columns.tolist() == ["type", "level", "observed", "missing", "pattern", "icc"]
+    table = describe(read(shared_data, "popmis"), clusters="school").variables.set_index("variable")
     assert table.loc["popular", "observed"] == 1152
     assert table.loc["popular", "pattern"] == "sporadic"
     assert round(table.loc["popular", "icc"], 4) == 0.5584
@@ -275,7 +275,7 @@ def test_popncr_gets_texp_from_classmates(shared_data):
     truth = read(shared_data, "popular_complete")["texp"].to_numpy()
     assert (filled.sum(), np.isnan(values).sum()) == (976, 0)
     np.testing.assert_array_equal(values, truth)
-    patterns = data.patterns()
+    patterns = describe(data).patterns
     counts = patterns.index[:-1].to_numpy(dtype=int)
     assert counts.sum() == 2000
     assert patterns.loc["missing", ["extrav", "sex", "texp", "popular", "popteach"]].tolist() == [

@@ -34,6 +34,10 @@ def test_codes_are_missing_and_what_is_left_is_of_its_kind() -> None:
     pd.testing.assert_frame_equal(given, coded())
 
 
+def test_a_number_is_a_code_as_well_as_its_text() -> None:
+    pd.testing.assert_frame_equal(without_codes(coded(), [".", -99]), without_codes(coded(), [".", "-99"]))
+
+
 def test_without_codes_nothing_changes() -> None:
     assert without_codes(coded(), []).equals(coded())
 
@@ -41,7 +45,7 @@ def test_without_codes_nothing_changes() -> None:
 def test_files_are_read_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("x,y\n" + "".join(f"{k},{k % 7}\n" for k in range(30)) + ".,-99\nn/a,3\n")
-    assert bi.read_data(path, missing=[".", "n/a", "-99"])["x"].dtype == np.float64
+    assert bi.read_data(path, missing=[".", "n/a", -99])["x"].dtype == np.float64
     words = ["--formula", "x ~ y", "--formula", "y ~ x", "--data", str(path)]
     main(["check", *words])
     assert 'if they mean missing, --missing=".,n/a"' in capsys.readouterr().out

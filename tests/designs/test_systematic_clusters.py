@@ -154,7 +154,7 @@ def test_a_column_about_a_variable_of_clusters_is_constant_in_them() -> None:
     found = check(Plan.of(item), Incomplete.from_frame(data, clusters=("g",)))
     assert any("is not constant within" in p.finding for p in found if p.path.endswith("systematic"))
     seen = check(Plan.of(item), Incomplete.from_frame(data.assign(away=(data["g"] == 1) * 1), clusters=("g",)))
-    assert any('in 1 clusters of "g" with a value' in p.finding for p in seen if p.path.endswith("systematic"))
+    assert any('in 1 cluster of "g" with a value' in p.finding for p in seen if p.path.endswith("systematic"))
 
 
 @pytest.mark.parametrize(("size", "warned"), [(4, {"mixture", "marginal"}), (60, {"selected"})])

@@ -294,7 +294,7 @@ def test_derived_variables_that_are_not_finite_are_refused() -> None:
     made = run_prior(FRAME, *FORMULAS, derived=(derived,))
     variables = Variables(made)
     variables._changing["root"][0, 3] = np.nan
-    with pytest.raises(DataError, match="no finite value in 1 rows of completed datasets, the first in row 3"):
+    with pytest.raises(DataError, match="no finite value in 1 row of completed datasets, the first in row 3"):
         variables.values("root")
 
 

@@ -117,6 +117,14 @@ def test_a_left_side_is_required_or_forbidden_on_request():
 
 
 @pytest.mark.parametrize(
+    "source", ["y ~ x[1]", "y ~ x{1}", "y ~ x (kg)", "y ~ Q('x (kg)')", "y ~ x)", "y ~ x.1", "y ~ x kg"]
+)
+def test_columns_with_brackets_are_told_to_stand_in_backticks(source):
+    with pytest.raises(FormulaError, match=r"backticks.*`.+`"):
+        parse(source)
+
+
+@pytest.mark.parametrize(
     ("source", "finding"),
     [
         ("", "empty"),

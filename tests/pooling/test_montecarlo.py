@@ -77,12 +77,22 @@ def test_the_m_that_is_needed_is_von_hippels() -> None:
 def test_a_table_says_whether_m_is_enough() -> None:
     much, little = labelled(5, 0.5), labelled(20, 0.01)
     assert (much.enough, little.enough) == (False, True)
-    assert "(b), below 10% is needed: m = 5 is too small." in much.m_note and "need m = " in much.m_note
+    assert "(b), below 10% is needed: m = 5 is too small, m = " in much.m_note and "would do" in much.m_note
     assert "m = 20 is enough." in little.m_note and "need m" not in little.m_note
     assert much.m_note in str(much)
     assert much.monte_carlo["term"].tolist() == ["a", "b"]
     assert much.monte_carlo["estimate"][0] == 0
     assert isinstance(much.monte_carlo, pd.DataFrame)
+
+
+@pytest.mark.parametrize(("fmi", "enough"), [(0.15, True), (0.28, True), (0.35, False)])
+def test_twenty_are_enough_where_standard_errors_repeat(fmi: float, enough: bool) -> None:
+    """1 + (.28 / .05)² / 2 is below 20; the Monte Carlo error of the estimate is 12 % there."""
+    b = fmi / (1 - fmi) / 1.05
+    draws = np.sqrt(b) * np.tile([1.0, -1.0], 10) * np.sqrt(19 / 20)
+    pooled = pool([Estimate(terms=("a",), estimates=np.array([d]), covariance=np.eye(1)) for d in draws])
+    assert abs(pooled.terms["fmi"][0] - fmi) < 0.02
+    assert pooled.enough is enough and ("would do" in pooled.m_note) is not enough
 
 
 def test_two_datasets_have_a_table_without_errors() -> None:

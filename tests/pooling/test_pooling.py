@@ -235,14 +235,14 @@ def test_one_dataset_cannot_be_pooled() -> None:
 
 def test_terms_that_differ_are_named_with_their_dataset() -> None:
     odd = Estimate(terms=("b",), estimates=np.array([1.0]), covariance=np.eye(1))
-    with pytest.raises(AnalysisError, match=r"dataset 3 lacks a and has also b.*category"):
+    with pytest.raises(AnalysisError, match=r"dataset 3 without a and with b besides.*category"):
         pool([*two(), odd])
 
 
 def test_variance_components_that_differ_are_named() -> None:
     part = VarianceComponent(group="school", name="Intercept", estimate=1.0)
     fits = [replace(e, variance_components=(part,)) for e in two()]
-    with pytest.raises(AnalysisError, match=r"variance components.*dataset 3 lacks Intercept\|school"):
+    with pytest.raises(AnalysisError, match=r"variance components.*dataset 3 without Intercept\|school"):
         pool([*fits, two()[0]])
 
 

@@ -228,7 +228,7 @@ def test_every_problem_of_new_rows_is_said_at_once() -> None:
         "data": 'there is no column "v", which the models read',
         "data[g]": "its values are texts or categories, and were numbers in the data of the run",
         "data[x]": "its values are texts or categories, and were numbers in the data of the run",
-        "data[c]": '1 labels were never seen in the run: "new"',
+        "data[c]": '1 label never seen in the run: "new"',
         "data[w]": found["data[w]"],
     }
     assert found["data[w]"].startswith("it differs within clusters of g")

@@ -1,0 +1,121 @@
+"""What is told of a column: texts and codes among numbers, and what a normal model would draw that it never is."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesimpute as bi
+from bayesimpute.data.column_remarks import between_numbers, codes_among, remarks, shape
+from bayesimpute.data.columns import encode
+
+RNG = np.random.default_rng(4)
+TOLD = {
+    "costs": (np.where(RNG.random(400) < 0.4, 0.0, RNG.lognormal(7, 1, 400)), "are 0, and none is below"),
+    "a ceiling": (np.minimum(RNG.normal(20, 4, 400), 25.0), "are 25, and none is above"),
+    "a floor": (np.maximum(RNG.normal(10, 4, 400), 4.0), "are 4, and none is below"),
+    "incomes": (RNG.lognormal(7, 1, 400), "skewness"),
+    "normal": (RNG.normal(0, 1, 400), None),
+    "whole": (RNG.integers(0, 11, 400).astype(float), None),
+    "scores": (np.round(RNG.normal(5, 1.5, 400)), None),
+    "few": (RNG.lognormal(7, 1, 15), None),
+    "four values": (RNG.integers(1, 5, 400).astype(float), "only 4 are different, all of them whole"),
+    "four halves": (RNG.integers(1, 5, 400) / 2, None),
+    "yes or no": ((RNG.random(400) < 0.1).astype(float), None),
+}
+
+
+@pytest.mark.parametrize(("values", "told"), TOLD.values(), ids=TOLD.keys())
+def test_what_a_normal_model_has_not_is_told(values: np.ndarray, told: str | None) -> None:
+    found = shape(values)
+    assert found is None if told is None else found is not None and told in found.finding
+
+
+@pytest.mark.parametrize("n", [20, 100, 2000])
+def test_normal_samples_raise_no_alarm(n: int) -> None:
+    samples = np.random.default_rng(n).standard_normal((600, n))
+    assert sum(shape(values) is not None for values in samples) <= 2
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_check_says_it_of_incomplete_targets(missing: bool) -> None:
+    frame = pd.DataFrame({"cost": TOLD["costs"][0], "z": RNG.normal(size=400)})
+    frame.loc[frame.index % 5 == 0, "cost" if missing else "z"] = np.nan
+    plan = bi.Plan.of(["cost ~ z", "z ~ cost"])
+    told = [p for p in bi.check(plan, frame) if p.path == "conditional[cost].family"]
+    assert len(told) == missing and all("are 0, and none is below" in p.finding for p in told)
+
+
+def test_a_variable_of_clusters_is_counted_once_in_each() -> None:
+    w = np.repeat(RNG.lognormal(0, 2, 12), 30)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(12), 30), "w": w, "z": RNG.normal(size=360)})
+    frame.loc[frame["g"] == 3, "w"] = np.nan
+    plan = bi.Plan.of(["w ~ 1", "z ~ w + (1 | g)"])
+    assert not [p for p in bi.check(plan, frame) if p.path == "conditional[w].family"]  # twelve are too few to tell
+
+
+def test_describe_check_and_suggest_say_the_same_of_a_shape() -> None:
+    frame = pd.DataFrame({"cost": TOLD["costs"][0], "z": RNG.normal(size=400)})
+    frame.loc[frame.index % 5 == 0, "cost"] = np.nan
+    (told,) = bi.describe(frame).remarks
+    assert "are 0, and none is below" in told.finding and "shares, quantiles or extremes" in told.remedy
+    assert [p.finding for p in bi.check(bi.Plan.of(["cost ~ z"]), frame)] == [told.finding]
+    written = " ".join(bi.suggest("z ~ cost", frame).toml.replace("\n#", " ").split())
+    assert written.count(told.remedy) == 1 and f"{told.finding[1:]}; {told.remedy}" in written
+    assert written.index(told.remedy) > written.index("schema")  # beside the model, not in the opening
+
+
+COUNTS = np.random.default_rng(1).poisson(3, 300).astype(float)
+CODES = {
+    "far below": (COUNTS, [-99.0] * 3, (-99.0,)),
+    "several": (COUNTS, [-9.0, -9.0, -8.0], (-9.0, -8.0)),
+    "far above": (RNG.integers(18, 97, 300).astype(float), [998.0, 999.0, 999.0], (999.0, 998.0)),
+    "at both ends": (COUNTS, [-99.0, -99.0, 999.0, 999.0], (-99.0, 999.0)),
+    "on an interval": (RNG.normal(0, 1, 300), [99.0] * 2, (99.0,)),
+    "yes, no, refused": (RNG.integers(1, 3, 300).astype(float), [9.0] * 4, (9.0,)),
+    "incomes": (np.round(RNG.lognormal(10, 1, 300)), [-99.0] * 2, (-99.0,)),
+    "once": (COUNTS, [-99.0], ()),
+    "no code": (COUNTS, [-50.0] * 3, ()),
+    "old people": (RNG.integers(18, 98, 300).astype(float), [99.0] * 3, ()),
+    "counts up to 9": (COUNTS, [9.0] * 3, ()),
+    "nothing else": (np.empty(0), [-99.0] * 30, ()),
+}
+
+
+@pytest.mark.parametrize(("values", "codes", "told"), CODES.values(), ids=CODES.keys())
+def test_codes_far_from_all_others_are_told(values: np.ndarray, codes: list[float], told: tuple[float, ...]) -> None:
+    column = encode(pd.Series([*codes, *values, np.nan]), "x")
+    assert codes_among(column) == told
+    assert [p.path for p in remarks(column)] == ["data[x]"] * bool(told)
+
+
+NO_CODES = {
+    "normal": lambda rng: np.round(rng.normal(50, 20, 200)),
+    "heavy": lambda rng: np.round(10 * rng.standard_cauchy(200)),
+    "incomes": lambda rng: np.round(rng.lognormal(3, 1.5, 200)),
+    "counts": lambda rng: rng.negative_binomial(0.3, 0.02, 200).astype(float),
+    "years": lambda rng: rng.integers(1900, 2000, 200).astype(float),
+    "short years": lambda rng: rng.integers(60, 100, 200).astype(float),
+    "ages": lambda rng: np.clip(np.round(rng.normal(60, 25, 200)), 0, 110),
+}
+
+
+@pytest.mark.parametrize("draw", NO_CODES.values(), ids=NO_CODES.keys())
+def test_numbers_without_codes_raise_no_alarm(draw: Callable[[np.random.Generator], np.ndarray]) -> None:
+    rng = np.random.default_rng(1)
+    assert not any(codes_among(encode(pd.Series(draw(rng)), "x")) for _ in range(100))
+
+
+def test_codes_are_told_by_describe_and_check_with_the_remedy() -> None:
+    frame = pd.DataFrame({"x": [-99.0, -99.0, *COUNTS], "z": RNG.normal(size=302), "key": [99, 99] + [1, 2] * 150})
+    frame.loc[5:9, "z"] = np.nan
+    (told,) = bi.describe(frame, clusters="key").remarks
+    assert told.finding == '"x" is -99 in 2 rows, far from all its other values'
+    assert '--missing="-99"' in told.remedy and "missing=[-99]" in told.remedy
+    assert told in bi.check(bi.Plan.of(["z ~ x + (1 | key)"]), frame)
+
+
+def test_a_text_column_of_numbers_alone_is_numbers_with_nothing_between() -> None:
+    assert between_numbers(encode(pd.Series([str(k) for k in range(9)]), "x")) == ()
+    assert between_numbers(encode(pd.Series(["1", "2", "3+"] * 9), "x")) is None
