@@ -1,0 +1,197 @@
+"""Analyses that took long are not fitted again, come back to the last digit, and go with their datasets."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from looping import FORMULAS, prior_plan, run_prior, table
+
+import bayesimpute as bi
+from bayesimpute import Estimate, FileError, MultiplyImputed, pooling
+from bayesimpute.analysis.estimates import Quantity
+from bayesimpute.analysis.fitters import model_of
+from bayesimpute.analysis.from_draws import QuantityDraws
+from bayesimpute.cli.parser import main
+from bayesimpute.result import kept_analyses
+
+MIXED = "y ~ x + (1 | g)"
+ANALYSES: dict[str, dict[str, Any]] = {
+    MIXED: {"df": "satterthwaite"},
+    "y ~ x": {"covariance": "cluster", "cluster": "g"},
+    "z ~ y + (1 + y | g)": {},  # at the boundary: pooled by draws from the posterior of each fit
+}
+
+
+@pytest.fixture(autouse=True)
+def all_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_analyses, "SLOW", -1.0)
+
+
+def made() -> MultiplyImputed:
+    return run_prior(table(), *FORMULAS, m=4)
+
+
+def fitting(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The analyses that are fitted from now on."""
+    fitted, own = [], pooling.analyses_of
+
+    def counted(frames: Any, analysis: Any, **options: Any) -> bi.Analyses:
+        fitted.append(analysis)
+        return own(frames, analysis, **options)
+
+    monkeypatch.setattr(pooling, "analyses_of", counted)
+    return fitted
+
+
+def assert_same(one: bi.Pooled, other: bi.Pooled) -> None:
+    for part in ("terms", "variance_components", "quantities", "monte_carlo"):
+        pd.testing.assert_frame_equal(getattr(one, part), getattr(other, part))
+    assert one.messages == other.messages and one.df_note == other.df_note
+
+
+@pytest.mark.parametrize("ending", ["nc", "zarr"])
+def test_an_analysis_is_not_fitted_again(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imputed = made()
+    first = {formula: imputed.analyse(formula, **options) for formula, options in ANALYSES.items()}
+    imputed.save(tmp_path / f"run.{ending}")
+    loaded = bi.load(tmp_path / f"run.{ending}")
+    fitted = fitting(monkeypatch)
+    for again in (imputed, loaded):
+        for formula, options in ANALYSES.items():
+            assert_same(again.pool(formula, **options), first[formula].pool())
+    tests = [
+        run.analyse(MIXED, df="satterthwaite").test(run.analyse("y ~ 1 + (1 | g)"), method="D3")
+        for run in (imputed, loaded)
+    ]
+    assert tests[0].p_value == pytest.approx(tests[1].p_value)
+    assert fitted == ["y ~ 1 + (1 | g)"] * 2
+
+
+def test_other_questions_and_other_datasets_are_fitted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    imputed = made()
+    imputed.pool(MIXED)
+    fitted = fitting(monkeypatch)
+    assert imputed.pool(MIXED, df="infinite").m == 4 and fitted == []
+    imputed.pool(MIXED, reml=False)
+    imputed.pool("y ~ x")
+    more = imputed.extend(4, progress=False)
+    more.pool(MIXED)
+    imputed.add(4, progress=False).pool(MIXED)
+    imputed.analyse(lambda d: (np.array([d["y"].mean()]), np.eye(1)))
+    assert len(fitted) == 5
+    assert more.tree["analyses/0"].attrs["of"] != imputed.tree["analyses/0"].attrs["of"]
+    more.tree["analyses"] = imputed.tree["analyses"]  # of other datasets
+    more.pool(MIXED)
+    assert len(fitted) == 6
+
+
+def test_quick_ones_and_those_that_failed_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    imputed = made()
+    monkeypatch.setattr(kept_analyses, "SLOW", 1e9)
+    imputed.pool(MIXED)
+    assert "analyses" not in imputed.tree.children
+
+
+def test_what_a_bayesian_fit_gives_comes_back_as_it_was(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(2, 5, 2))
+    dims = ("chain", "draw")
+    named = {"1_g_sigma": (dims, values[..., 0], {"name": "1|g_sigma"}), "x": (dims, values[..., 1], {"name": "x"})}
+    draws = xr.Dataset(named, coords={"chain": np.arange(2), "draw": np.arange(5)})
+    nan = float("nan")
+    estimate = Estimate(
+        terms=("x",),
+        estimates=np.array([0.1 + 0.2]),
+        covariance=np.eye(1),
+        dfcom=np.array([7.5]),
+        quantities=(Quantity(kind="variance", group="g", name="x", estimate=0.5, scale="log", std_error=nan),),
+        posterior=QuantityDraws(values[0]),
+        draws=draws,
+        n_obs=7,
+        messages=("said",),
+    )
+    imputed, model = made(), model_of(MIXED)
+    kept_analyses.keep(imputed.tree, model, [estimate, estimate])
+    imputed.save(tmp_path / "run.nc")
+    found = kept_analyses.kept(bi.load(tmp_path / "run.nc").tree, model)
+    assert found is not None and len(found) == 2
+    xr.testing.assert_identical(found[1].draws, draws)
+    np.testing.assert_array_equal(found[1].posterior.values, values[0])  # type: ignore[union-attr]
+    assert found[1].estimates.tobytes() == estimate.estimates.tobytes() and found[1].dfcom.tolist() == [7.5]  # type: ignore[union-attr]
+    assert (found[1].terms, found[1].n_obs, found[1].messages) == (("x",), 7, ("said",))
+    assert np.isnan(found[1].quantities[0].std_error) and found[1].quantities[0].name == "x"
+
+
+@pytest.mark.parametrize("wrong", [b"[", b'[{"Path": {}}]', b'[{"Estimate": {"terms": 3}}]', b'[{"array": [99999]}]'])
+def test_what_cannot_be_read_is_refused_like_the_rest(wrong: bytes, tmp_path: Path) -> None:
+    imputed = made()
+    imputed.pool(MIXED)
+    group = imputed.tree["analyses/0"].to_dataset()
+    spoilt = group.drop_vars("text").assign(text=("byte", np.frombuffer(wrong, dtype=np.uint8)))
+    imputed.tree["analyses/0"] = xr.DataTree(spoilt)
+    imputed.save(tmp_path / "run.nc")
+    with pytest.raises(FileError, match="damaged"):
+        bi.load(tmp_path / "run.nc")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    plan = bi.Plan.of(
+        list(prior_plan().conditionals), run=prior_plan().run, analyses=(bi.Analysis(name="a", formula=MIXED),)
+    )
+    bi.impute(table(), plan, seed=1, progress=False).save(tmp_path / "run.nc")
+    return tmp_path / "run.nc"
+
+
+@pytest.mark.parametrize("command", ["pool", "diagnose", "report"])
+def test_a_command_keeps_them_in_the_file(
+    command: str, saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted = fitting(monkeypatch)
+    code = main([command, str(saved)])
+    first = capsys.readouterr()
+    assert f"The analyses are kept in {saved}: they will not be fitted again." in first.err and len(fitted) == 1
+    content = saved.read_bytes()
+    for again in (command, "pool", "diagnose", "report"):
+        found = main([again, str(saved)])
+        said = capsys.readouterr()
+        assert again != command or (found, said.out) == (code, first.out)
+        assert "kept from an earlier fit" in said.err
+    assert len(fitted) == 1 and saved.read_bytes() == content
+
+
+def test_a_file_that_cannot_be_or_has_been_written_stays(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = saved.read_bytes()
+    monkeypatch.setattr("bayesimpute.base.saving.os.access", lambda *anything, **more: False)
+    assert main(["pool", str(saved)]) == 0
+    assert "warning: the analyses were not kept, and will be fitted again" in capsys.readouterr().err
+    assert saved.read_bytes() == before
+    monkeypatch.undo()
+    monkeypatch.setattr(kept_analyses, "SLOW", -1.0)
+    own = MultiplyImputed.analyse
+
+    def meanwhile(self: MultiplyImputed, *arguments: Any, **options: Any) -> bi.Analyses:
+        os.utime(saved, (1, 1))
+        return own(self, *arguments, **options)
+
+    monkeypatch.setattr(MultiplyImputed, "analyse", meanwhile)
+    assert main(["pool", str(saved)]) == 0
+    assert "it has changed since it was read" in capsys.readouterr().err and saved.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_posterior_is_not_sampled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imputed = made()
+    first = imputed.analyse("y ~ x", engine="bambi", progress=False)
+    imputed.save(tmp_path / "run.nc")
+    fitted = fitting(monkeypatch)
+    again = bi.load(tmp_path / "run.nc").analyse("y ~ x", engine="bambi", progress=False)
+    assert fitted == []
+    assert_same(again.pool(), first.pool())
+    pd.testing.assert_frame_equal(again.mix().table, first.mix().table)
