@@ -56,9 +56,14 @@ def keeping(path: str, *, whole: bool = True) -> "Iterator[MultiplyImputed]":
     before = _state(path)
     imputed = finished(path) if whole else load(path)
     known = set(kept_analyses.groups(imputed.tree))
-    yield imputed
-    if set(kept_analyses.groups(imputed.tree)) == known:
-        return
+    try:
+        yield imputed
+    finally:
+        if set(kept_analyses.groups(imputed.tree)) != known:
+            _keep(imputed, path, before)
+
+
+def _keep(imputed: "MultiplyImputed", path: str, before: tuple[int, ...] | None) -> None:
     try:
         if _state(path) != before:
             raise one(FileError, path, "it has changed since it was read", "run this command again")

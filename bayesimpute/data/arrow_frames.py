@@ -169,7 +169,7 @@ def _series(column: pa.ChunkedArray, lexical: bool) -> pd.Series:
 
 def _new(name: str, series: pd.Series) -> tuple[pa.Field, pa.Array]:
     """A column that was not given."""
-    array = pa.Array.from_pandas(series)
+    array = _array(series)
     return pa.field(name, array.type), array
 
 
@@ -178,7 +178,7 @@ def _filled(field: pa.Field, column: pa.ChunkedArray, series: pd.Series) -> tupl
     rows = np.asarray(pc.is_null(column, nan_is_null=True)) & series.notna().to_numpy()
     if not rows.any():
         return field, column
-    new, before = _labels(pa.Array.from_pandas(series[rows])), _labels(column.combine_chunks())
+    new, before = _labels(_array(series[rows])), _labels(column.combine_chunks())
     try:
         if before.type == pa.bool_() != new.type:
             raise pa.ArrowInvalid  # to Arrow every number but 0 is yes
@@ -191,6 +191,11 @@ def _filled(field: pa.Field, column: pa.ChunkedArray, series: pd.Series) -> tupl
         codes = pc.index_in(made, value_set=known).cast(field.type.index_type)
         return field, pa.DictionaryArray.from_arrays(codes, known, ordered=field.type.ordered)
     return (field if made.type == field.type else pa.field(field.name, made.type)), made
+
+
+def _array(series: pd.Series) -> Any:
+    made: Any = pa.Array.from_pandas(series)
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
 def _labels(array: Any) -> Any:
