@@ -158,7 +158,7 @@ def analyse(
 
 
 def fits(
-    frames: Iterable[pd.DataFrame],
+    frames: Iterable[AnyFrame],
     formula_or_function: str | Callable[..., Any],
     *,
     workers: int = 1,
@@ -184,7 +184,7 @@ def fits(
         raise AnalysisError(message)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AnalysisError(f"workers: a number of processes from 1 is needed, got {workers!r}")
-    given = iter(frames)
+    given: Iterator[Any] = iter(frames)
     if isinstance(formula_or_function, str):
         given = (as_pandas(frame) if is_frame(frame) else frame for frame in given)
     first = next(given, None)

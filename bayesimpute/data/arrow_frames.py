@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from bayesimpute.base.errors import DataError, Problem, one
 
@@ -32,6 +32,9 @@ WITH_GAPS = {
     pa.uint64(): pd.UInt64Dtype(),
 }
 """What has missing values in pandas, where NumPy's type has none."""
+
+
+compute: Any = pyarrow.compute  # made while it is imported: no type checker knows its functions
 
 
 class AnyFrame(Protocol):
@@ -56,7 +59,7 @@ class Given:
     """
 
     table: pa.Table
-    backend: "nw.Implementation"
+    backend: Any
     wrapped: bool
 
     @property
@@ -175,20 +178,20 @@ def _new(name: str, series: pd.Series) -> tuple[pa.Field, pa.Array]:
 
 def _filled(field: pa.Field, column: pa.ChunkedArray, series: pd.Series) -> tuple[pa.Field, pa.Array | pa.ChunkedArray]:
     """A column with what is there now where it had no value."""
-    rows = np.asarray(pc.is_null(column, nan_is_null=True)) & series.notna().to_numpy()
+    rows = np.asarray(compute.is_null(column, nan_is_null=True)) & series.notna().to_numpy()
     if not rows.any():
         return field, column
-    new, before = _labels(_array(series[rows])), _labels(column.combine_chunks())
+    new, before = _labels(_array(series.loc[rows])), _labels(column.combine_chunks())
     try:
         if before.type == pa.bool_() != new.type:
             raise pa.ArrowInvalid  # to Arrow every number but 0 is yes
         new = new.cast(before.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         before = before.cast(new.type)
-    made = pc.replace_with_mask(before, pa.array(rows), new)
+    made = compute.replace_with_mask(before, pa.array(rows), new)
     if pa.types.is_dictionary(field.type):
         known = column.combine_chunks().dictionary
-        codes = pc.index_in(made, value_set=known).cast(field.type.index_type)
+        codes = compute.index_in(made, value_set=known).cast(field.type.index_type)
         return field, pa.DictionaryArray.from_arrays(codes, known, ordered=field.type.ordered)
     return (field if made.type == field.type else pa.field(field.name, made.type)), made
 

@@ -67,8 +67,9 @@ def groups(tree: xr.DataTree) -> Mapping[str, xr.DataTree]:
 
 def estimates_in(group: xr.DataTree) -> tuple[Estimate, ...]:
     """What :func:`keep` put into a group."""
-    numbers = _Numbers(np.asarray(group["numbers"].values))
-    return tuple(_unpacked(each, numbers) for each in json.loads(bytes(group["text"].values)))
+    data = group.to_dataset()
+    numbers = _Numbers(data["numbers"].values)
+    return tuple(_unpacked(each, numbers) for each in json.loads(data["text"].values.tobytes()))
 
 
 def digest(tree: xr.DataTree) -> str:

@@ -39,7 +39,7 @@ def model(formula: str, family: str, **priors: str) -> Conditional:
 
 
 EFFECTS = {"Intercept": "Normal(0, 0.2)", "1|g_sigma": "HalfNormal(0.5)"}
-SIGMA = {"sigma": "Normal(1, 0.02)"}
+SIGMA = {"sigma": "Gamma(400, 400)"}
 OF_X = {"gaussian": "y ~ x + I(x**2) + (1 | g)", "bernoulli": "s ~ x + I(x**2) + (1 | g)"}
 OF_B = {"gaussian": "y ~ b * z + (1 | g)", "bernoulli": "s ~ b * z + (1 | g)"}
 
