@@ -5,22 +5,24 @@ hold is a :class:`MultiplyImputed`, the same thing with the verbs on it.
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.base.phrases import listed
+from bayesimpute.base.tables import say
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
-from bayesimpute.result import run
+from bayesimpute.result import kept_analyses, run
 from bayesimpute.result.new_data import transform
 from bayesimpute.result.result import Result
 from bayesimpute.running.transforming import SWEEPS
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 @typed_after
 @takes(Run)
 def impute(
-    data: pd.DataFrame | Incomplete,
+    data: AnyFrame | Incomplete,
     plan: Plan | str | Conditional | Sequence[str | Conditional] | None = None,
     *,
     analysis: str | Conditional | Sequence[str | Conditional] | None = None,
@@ -54,7 +56,8 @@ def impute(
     Parameters
     ----------
     data : DataFrame or Incomplete
-        The incomplete table; a DataFrame stays unchanged.
+        The incomplete table; a DataFrame stays unchanged. Of pandas, Polars, PyArrow or another kind that narwhals
+        reads: completed datasets are of the same kind (tables of results are pandas').
     plan : Plan, formula, Conditional, or a list of formulas and Conditionals, optional
         What is imputed from what.
     analysis : formula or Conditional, or a list of them, optional
@@ -129,7 +132,7 @@ def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
 def resume(
     path: str | os.PathLike[str],
     *,
-    data: pd.DataFrame | None = None,
+    data: AnyFrame | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -141,7 +144,7 @@ def resume(
     path : path
         The checkpoint.
     data : DataFrame, optional
-        The data, to make sure that they are still those of the run.
+        The data, to make sure that they are still those of the run; completed datasets are frames of their kind.
     executor, workers, progress
         As for :func:`impute`.
 
@@ -193,7 +196,7 @@ class MultiplyImputed(Result):
         return MultiplyImputed.over(run.add(self, m, **options))
 
     @typed_after
-    def transform(self, data: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> "MultiplyImputed":
+    def transform(self, data: AnyFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> "MultiplyImputed":
         """Impute new rows with the draws of this run: prediction sets, later waves; nothing is learnt anew.
 
         The k-th dataset of the new rows has the parameters behind the k-th dataset of the run. Clusters that the run
@@ -256,7 +259,7 @@ class MultiplyImputed(Result):
 
     def analyse(
         self,
-        analysis: str | Callable[[pd.DataFrame], Any],
+        analysis: str | Callable[[Any], Any],
         *,
         workers: int = 1,
         progress: bool = True,
@@ -264,6 +267,8 @@ class MultiplyImputed(Result):
         **options: Any,
     ) -> "Analyses":
         """Fit a model of interest to each completed dataset.
+
+        What took over ten seconds is kept with the result, and not fitted again: saved with it, after a load neither.
 
         Parameters
         ----------
@@ -289,22 +294,33 @@ class MultiplyImputed(Result):
         AnalysisError
             The analysis failed; the text names each dataset concerned. Or it reads a column that is incomplete.
         """
-        from bayesimpute.pooling import analyses_of
+        from bayesimpute.analysis import model_of
+        from bayesimpute.pooling import Analyses, analyses_of
 
-        return analyses_of(
-            self,
+        chains = self.record.schedule.chains
+        model = model_of(analysis, **options) if isinstance(analysis, str) else None
+        if model is not None and (estimates := kept_analyses.kept(self.tree, model)) is not None:
+            if progress:
+                say(f"{model.formula.source}: kept from an earlier fit of these datasets, and not fitted again")
+            return Analyses(estimates, chains=chains, model=model, frames=self.in_pandas)
+        begun = time.monotonic()
+        found = analyses_of(
+            self if callable(analysis) else self.in_pandas,
             analysis,
-            chains=self.record.schedule.chains,
+            chains=chains,
             total=self.m,
             workers=workers,
             progress=progress,
             allow_failures=allow_failures,
             **options,
         )
+        if model is not None and not found.failures and time.monotonic() - begun > kept_analyses.SLOW:
+            kept_analyses.keep(self.tree, model, found.estimates)
+        return replace(found, frames=self.in_pandas)
 
     def pool(
         self,
-        analysis: str | Callable[[pd.DataFrame], Any] | None = None,
+        analysis: str | Callable[[Any], Any] | None = None,
         *,
         conf_level: float = 0.95,
         dfcom: float | None = None,

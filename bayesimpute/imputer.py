@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from bayesimpute.base.errors import InputError, did_you_mean, one
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.imputed import MultiplyImputed, impute
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
@@ -48,20 +48,20 @@ class Imputer:
     ) -> None:
         self.plan, self.analysis, self.seed, self.dataset, self.settings = plan, analysis, seed, dataset, settings
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+    def fit(self, X: AnyFrame, y: object = None) -> Self:
         """Impute the data, and keep the run; `y` is there for the protocol and not looked at."""
         del y
         options = self.settings or {}
         self.imputed_ = impute(X, self.plan, analysis=self.analysis, seed=self.seed, progress=False, **options)
-        self.feature_names_in_ = np.array(X.columns, dtype=object)
-        self.n_features_in_ = len(X.columns)
+        self.feature_names_in_ = np.array(self.imputed_.incomplete.frame.columns, dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
         return self
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: AnyFrame) -> Any:
         """Rows completed with the draws of the run: :meth:`bayesimpute.MultiplyImputed.transform`."""
         return self._run.transform(X).completed(self.dataset)
 
-    def fit_transform(self, X: pd.DataFrame, y: object = None) -> pd.DataFrame:
+    def fit_transform(self, X: AnyFrame, y: object = None) -> Any:
         """Impute the data, and give them as the run completed them."""
         return self.fit(X, y)._run.completed(self.dataset)
 

@@ -68,6 +68,7 @@ SEAMS = {
     "loky": ("base.processes",),
     "threadpoolctl": ("running.legs",),
     "zarr": ("result.store",),
+    "narwhals": ("data.arrow_frames",),
 }
 """Who may import what, inside functions too."""
 HEAVY = {*SEAMS, "scipy.stats", "scipy.optimize", "distributed", "dask"}

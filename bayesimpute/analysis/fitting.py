@@ -22,6 +22,7 @@ from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.processes import processes
 from bayesimpute.base.progress import counted, lasting
 from bayesimpute.base.tables import say
+from bayesimpute.data.arrow_frames import AnyFrame, as_pandas, is_frame
 
 ANNOUNCED = 10.0
 """Seconds from which fits that are to come are announced."""
@@ -47,7 +48,7 @@ def told(failures: Sequence[Failure]) -> str:
 
 
 @typed_after
-def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
+def fit(formula: str, frame: AnyFrame, **options: Any) -> Estimate:
     """Fit a model to one dataset; rows with missing values in its variables are left out (complete cases).
 
     Parameters
@@ -102,7 +103,7 @@ def fit(formula: str, frame: pd.DataFrame, **options: Any) -> Estimate:
         Options that do not exist or go together; a variable is unknown or of the wrong kind, no rows are left, the
         predictors are collinear, or there are not fewer random effects than rows.
     """
-    return one_fit(model_of(formula, **options), frame)
+    return one_fit(model_of(formula, **options), as_pandas(frame))
 
 
 def one_fit(model: Model, frame: pd.DataFrame) -> Estimate:
@@ -123,7 +124,7 @@ def arrays(model: Model, frame: pd.DataFrame) -> Problem:
 
 @typed_after
 def analyse(
-    frames: Iterable[pd.DataFrame], formula_or_function: str | Callable[..., Any], **options: Any
+    frames: Iterable[AnyFrame], formula_or_function: str | Callable[..., Any], **options: Any
 ) -> list[Estimate]:
     """Run one analysis on each completed dataset.
 
@@ -157,7 +158,7 @@ def analyse(
 
 
 def fits(
-    frames: Iterable[pd.DataFrame],
+    frames: Iterable[AnyFrame],
     formula_or_function: str | Callable[..., Any],
     *,
     workers: int = 1,
@@ -178,18 +179,19 @@ def fits(
     total : int, optional
         Number of datasets, for the bar.
     """
-    if isinstance(frames, pd.DataFrame):
+    if is_frame(frames):
         message = "frames: got one data frame, expected the completed datasets; for a single one use fit()"
         raise AnalysisError(message)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AnalysisError(f"workers: a number of processes from 1 is needed, got {workers!r}")
-    frames = iter(frames)
-    first = next(frames, None)
+    given: Iterator[Any] = iter(frames)
+    if isinstance(formula_or_function, str):
+        given = (as_pandas(frame) if is_frame(frame) else frame for frame in given)
+    first = next(given, None)
     if first is None:
         return [], []
     analysis = _analysis(formula_or_function, options, first)
-    frames = chain([first], frames)
-    results = _results(analysis, frames, workers)
+    results = _results(analysis, chain([first], given), workers)
     if progress and total is not None:
         results = _announced(results, total, options.get("engine") == "bambi")
     results = list(counted(results, total=total, show=progress, what="fits"))
@@ -271,7 +273,7 @@ class _Own:
 
     def __call__(self, frame: pd.DataFrame, k: int) -> Estimate:
         del k
-        return as_estimate(self.function(frame.copy()))
+        return as_estimate(self.function(frame.copy() if isinstance(frame, pd.DataFrame) else frame))
 
 
 @dataclass(frozen=True)

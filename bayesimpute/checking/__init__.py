@@ -19,8 +19,6 @@ another:
 To report a new kind of bad input, append a Problem in the module that already looks at that part of the plan.
 """
 
-import pandas as pd
-
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
@@ -40,6 +38,7 @@ from bayesimpute.checking import (
 )
 from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
 
@@ -47,7 +46,7 @@ __all__ = ["check", "plan_clusters", "require"]
 
 
 @typed
-def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
+def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     """Every problem of a plan with a data set, errors and warnings.
 
     Parameters
@@ -83,7 +82,7 @@ def check(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
     return list(dict.fromkeys(problems))
 
 
-def require(plan: Plan, incomplete: Incomplete | pd.DataFrame) -> list[Problem]:
+def require(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     """Check, and stop if there is any error.
 
     Returns
@@ -110,7 +109,7 @@ def plan_clusters(plan: Plan) -> tuple[str, ...]:
     return read_plan(plan)[0].keys
 
 
-def _incomplete(given: Incomplete | pd.DataFrame, keys: tuple[str, ...]) -> tuple[Incomplete | None, list[Problem]]:
+def _incomplete(given: Incomplete | AnyFrame, keys: tuple[str, ...]) -> tuple[Incomplete | None, list[Problem]]:
     """The data with those keys that can be used, and what is wrong with the data and the others."""
     if isinstance(given, Incomplete):
         return given, _unusable(given, keys)

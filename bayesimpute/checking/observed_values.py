@@ -39,6 +39,7 @@ def _kept(series: pd.Series, path: str, what: str, notes: Notes) -> None:
 def _rounded(column: Column, path: str, data: Incomplete, notes: Notes) -> None:
     name = column.name
     floats = f'make it floats: frame[{name!r}] = frame[{name!r}].astype("float64")'
+    floats = floats if data.given is None else "cast it to floats"
     beyond = np.abs(np.nan_to_num(column.values)) >= WHOLE
     if column.dtype.startswith("decimal"):
         notes.add(path, f'"{name}" is of the type {column.dtype}, which cannot hold imputed values', floats)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bayesimpute.base import tables
 from bayesimpute.base.errors import InputError, Problem, one
 from bayesimpute.cli.inputs import given_settings, option_of
-from bayesimpute.cli.saved_runs import finished, warn_of_chains
+from bayesimpute.cli.saved_runs import finished, keeping, warn_of_chains
 from bayesimpute.plan.options import Analysis, AnalysisOptions, settings
 
 if TYPE_CHECKING:
@@ -22,9 +22,14 @@ CONF_LEVEL = 0.95
 def pool(arguments: argparse.Namespace) -> int:
     """``bayesimpute pool FILE``."""
     _describing_or_not(arguments)
-    imputed = finished(arguments.file)
     if arguments.describe is not None:
-        return _described(imputed, arguments)
+        return _described(finished(arguments.file), arguments)
+    with keeping(arguments.file) as imputed:
+        _pooled(imputed, arguments)
+    return 0
+
+
+def _pooled(imputed: "MultiplyImputed", arguments: argparse.Namespace) -> None:
     chosen = _chosen(imputed, arguments)
     running = {"workers": arguments.workers or 1, "allow_failures": arguments.allow_failures}
     analyses = {a.name: imputed.analyse(a.formula, **running, **a.options) for a in chosen}
@@ -39,7 +44,6 @@ def pool(arguments: argparse.Namespace) -> int:
         pooled = {n: a.pool(conf_level=arguments.conf_level, dfcom=arguments.dfcom) for n, a in derived.items()}
         _show_all(chosen, pooled, arguments)
     warn_of_chains(imputed, list(analyses.values()))
-    return 0
 
 
 def _chosen(imputed: "MultiplyImputed", arguments: argparse.Namespace) -> "tuple[Analysis, ...]":

@@ -7,7 +7,16 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, one
 from bayesimpute.base.phrases import counted
 from bayesimpute.cli.inputs import given_settings, writable
-from bayesimpute.cli.saved_runs import analyses_of_plan, code, diagnosis, finished, load, summary, warn_of_chains
+from bayesimpute.cli.saved_runs import (
+    analyses_of_plan,
+    code,
+    diagnosis,
+    finished,
+    keeping,
+    load,
+    summary,
+    warn_of_chains,
+)
 from bayesimpute.plan.options import Estimand
 
 MARKDOWN = {".md": "Markdown", ".txt": "text"}
@@ -17,16 +26,16 @@ BIBTEX = {".bib": "BibTeX"}
 
 def diagnose(arguments: argparse.Namespace) -> int:
     """``bayesimpute diagnose FILE``."""
-    imputed = load(arguments.file)
-    found = imputed.diagnose() if arguments.no_analyses else diagnosis(imputed)
-    if arguments.json:
-        tables.show_json(found.to_json_dict())
-        tables.say(found.summary)
+    with keeping(arguments.file, whole=False) as imputed:
+        found = imputed.diagnose() if arguments.no_analyses else diagnosis(imputed)
+        if arguments.json:
+            tables.show_json(found.to_json_dict())
+            tables.say(found.summary)
+            return code(found)
+        print(summary(found) + "\n")
+        for title, table in found.shown.items():
+            tables.show(table, title)
         return code(found)
-    print(summary(found) + "\n")
-    for title, table in found.shown.items():
-        tables.show(table, title)
-    return code(found)
 
 
 def estimate(arguments: argparse.Namespace) -> int:
@@ -98,8 +107,8 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.cite:
         text = reporting.cite(load(arguments.file))
     else:
-        imputed = finished(arguments.file)
-        text = reporting.report(imputed, analyses=analyses_of_plan(imputed))
+        with keeping(arguments.file) as imputed:
+            text = reporting.report(imputed, analyses=analyses_of_plan(imputed))
     if out is None:
         print(text, end="")
         return 0

@@ -3,11 +3,13 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import AnalysisError, FileError, InputError, Severity, one
+from bayesimpute.base.replacing import standing
 
 if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
@@ -34,6 +36,50 @@ def finished(path: str) -> "MultiplyImputed":
         finding = "this run was stopped before all its datasets were completed"
         raise one(FileError, path, finding, f"go on with: {shlex.join(['bayesimpute', 'resume', path])}")
     return imputed
+
+
+@contextmanager
+def keeping(path: str, *, whole: bool = True) -> "Iterator[MultiplyImputed]":
+    """A saved run, whose file is written again at the end if analyses took so long that they are kept.
+
+    A file that has changed in the meantime is left as it is, as is one that cannot be written, which is said.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    whole : bool
+        Whether it must have all its completed datasets.
+    """
+    from bayesimpute.result import kept_analyses
+
+    before = _state(path)
+    imputed = finished(path) if whole else load(path)
+    known = set(kept_analyses.groups(imputed.tree))
+    try:
+        yield imputed
+    finally:
+        if set(kept_analyses.groups(imputed.tree)) != known:
+            _keep(imputed, path, before)
+
+
+def _keep(imputed: "MultiplyImputed", path: str, before: tuple[int, ...] | None) -> None:
+    try:
+        if _state(path) != before:
+            raise one(FileError, path, "it has changed since it was read", "run this command again")
+        imputed.save(path, force=True)
+        tables.say(f"The analyses are kept in {path}: they will not be fitted again.")
+    except FileError as error:
+        tables.say(f"{Severity.WARNING}: the analyses were not kept, and will be fitted again: {error}")
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    """What changes when a file or store is written again."""
+    place = standing(path)
+    if place is None:
+        return None
+    found = place.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def diagnosis(imputed: "MultiplyImputed") -> "Diagnosis":

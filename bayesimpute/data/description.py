@@ -14,6 +14,7 @@ from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.tables import cell, records
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.column_remarks import not_normal, of_units, remarks, skewness
 from bayesimpute.data.incomplete import Incomplete
@@ -112,12 +113,12 @@ class Description:
 
 
 @typed
-def describe(data: Incomplete | pd.DataFrame, *, clusters: Sequence[str] | str = (), all: bool = False) -> Description:
+def describe(data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (), all: bool = False) -> Description:
     """What is in a data set.
 
     Parameters
     ----------
-    data : DataFrame or Incomplete
+    data : DataFrame of any kind, or Incomplete
         One row a unit.
     clusters : sequence of str
         The cluster keys of a DataFrame: columns of any dtype, or ``a:b``.

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.arguments import typed_after
-from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text, one
+from bayesimpute.base.errors import DataError, Problem, did_you_mean, is_text
 from bayesimpute.base.phrases import counted, first_row, listed, rows
+from bayesimpute.data.arrow_frames import AnyFrame, Given, taken
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
 
@@ -75,6 +76,8 @@ class Incomplete:
         The cluster keys; ``a:b`` is the interaction of two columns.
     variables : mapping of str to Variable
         What each column is.
+    given : Given or None
+        What was given, if it was a frame of another kind than pandas'.
     """
 
     frame: pd.DataFrame
@@ -82,15 +85,17 @@ class Incomplete:
     clusters: tuple[str, ...]
     variables: Mapping[str, Variable]
     _keys: Mapping[str, Key]
+    given: Given | None = None
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, *, clusters: Sequence[str] = ()) -> "Incomplete":
+    def from_frame(cls, frame: AnyFrame, *, clusters: Sequence[str] = ()) -> "Incomplete":
         """Look at a data frame.
 
         Parameters
         ----------
         frame : DataFrame
-            One row a unit; missing cells are missing values of the column's dtype.
+            One row a unit; missing cells are missing values of the column's dtype. Of pandas, Polars, PyArrow or of
+            another kind that narwhals reads (:mod:`bayesimpute.data.arrow_frames`).
         clusters : sequence of str
             The cluster keys: columns of any dtype, or ``a:b``.
 
@@ -105,8 +110,9 @@ class Incomplete:
             values, a cluster key that is not there or has missing values.
         """
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
-        _require_frame(frame)
-        frame = frame.copy(deep=False)  # pandas copies on write: whoever changes theirs does not change this one
+        found, given = taken(frame)
+        _require_frame(found)
+        frame = found.copy(deep=False)  # pandas copies on write: whoever changes theirs does not change this one
         columns = {str(name): encode(series, str(name), copy=False) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
         if problems:
@@ -114,7 +120,7 @@ class Incomplete:
         keys = {key: key_of(frame, parts(frame, key)) for key in clusters}
         with np.errstate(over="ignore", invalid="ignore"):  # the check tells of numbers of such a size
             variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
-        return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys)
+        return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys, given=given)
 
     @property
     def missing(self) -> pd.DataFrame:
@@ -199,8 +205,6 @@ class Incomplete:
 
 
 def _require_frame(frame: pd.DataFrame) -> None:
-    if not isinstance(frame, pd.DataFrame):
-        raise one(DataError, "data", f"a {type(frame).__name__} is not a data frame", "give a pandas.DataFrame")
     problems = []
     if len(frame) == 0 or len(frame.columns) == 0:
         finding = f"the frame is empty: {counted(len(frame), 'row')}, {counted(len(frame.columns), 'column')}"

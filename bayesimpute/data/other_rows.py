@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import DataError, Problem, did_you_mean
 from bayesimpute.base.phrases import counted, listed
+from bayesimpute.data.arrow_frames import AnyFrame, as_pandas
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -20,12 +21,12 @@ from bayesimpute.data.incomplete import Incomplete
 WORDS = {"number": "numbers", "yes/no": "yes/no values", "category": "texts or categories", "date": "dates"}
 
 
-def other_rows(frame: pd.DataFrame, before: Incomplete, read: Collection[str]) -> Incomplete:
+def other_rows(given: AnyFrame, before: Incomplete, read: Collection[str]) -> Incomplete:
     """Look at other rows as at those that are known.
 
     Parameters
     ----------
-    frame : DataFrame
+    given : DataFrame
         The new rows.
     before : Incomplete
         The data that models were learnt from.
@@ -38,13 +39,12 @@ def other_rows(frame: pd.DataFrame, before: Incomplete, read: Collection[str]) -
         With every problem: those of :meth:`Incomplete.from_frame`, columns that are not there, of another type or with
         labels that were never seen, and variables of clusters that differ within one.
     """
-    if not isinstance(frame, pd.DataFrame):
-        Incomplete.from_frame(frame)  # which says so
+    frame = as_pandas(given)
     keys = tuple(dict.fromkeys(part for key in before.clusters for part in parts(before.frame, key)))
     problems = list(_absent([*read, *keys], before, frame))
     there = [key for key in before.clusters if set(parts(before.frame, key)) <= set(frame.columns)]
     try:
-        made = Incomplete.from_frame(frame, clusters=there)
+        made = Incomplete.from_frame(given, clusters=there)
     except DataError as error:
         raise DataError([*problems, *error.problems]) from None
     columns = dict(made.columns)

@@ -18,6 +18,7 @@ from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import FileError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.saving import atomic, ending, first_line, unknown_ending
+from bayesimpute.data.arrow_frames import AnyFrame, as_pandas
 
 STATA_LONG = 2_147_483_620
 STATA_STRING = 2045
@@ -34,7 +35,7 @@ SPSS_RESERVED = "ALL AND BY EQ GE GT LE LT NE NOT OR TO WITH"
 
 
 @typed
-def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
+def write_table(frame: AnyFrame, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write `frame` to a .csv, .parquet, .dta or .sav file; the row index is not written.
 
     CSV has missing values as empty fields, yes/no as True/False and floats with all their digits. Parquet keeps every
@@ -52,10 +53,11 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, force: boo
     suffix = ending(Path(path), WRITERS)
     if suffix is None:
         raise unknown_ending(Path(path), WRITERS)
-    check_names(list(map(str, frame.columns)), str(path))
+    table = as_pandas(frame)
+    check_names(list(map(str, table.columns)), str(path))
     with atomic(path, force=force) as temporary:
         try:
-            WRITERS[suffix](frame, temporary)
+            WRITERS[suffix](table, temporary)
         except OSError:
             raise
         except Exception as error:  # what a format cannot hold, each writer says with an exception of its own

@@ -12,6 +12,7 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
@@ -153,16 +154,14 @@ class ImputationModel:
 
 
 @typed_after
-def model(
-    plan: Plan | str | Conditional, data: pd.DataFrame | Incomplete, *, target: str | None = None
-) -> ImputationModel:
+def model(plan: Plan | str | Conditional, data: AnyFrame | Incomplete, *, target: str | None = None) -> ImputationModel:
     """A conditional model of a plan before any run: incomplete predictors have the values of a start fill.
 
     Parameters
     ----------
     plan : Plan, formula or Conditional
         What is imputed from what.
-    data : DataFrame or Incomplete
+    data : DataFrame of any kind, or Incomplete
         The incomplete table.
     target : str, optional
         Which variable's model; may be left out if there is one only.

@@ -19,11 +19,12 @@ from bayesimpute.base.errors import InputError, Problem, did_you_mean
 from bayesimpute.base.paper_tables import Block, html, latex, number
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import records
+from bayesimpute.data.arrow_frames import AnyFrame, as_pandas, is_frame
 from bayesimpute.pooling import Analyses, Pooled
 
 __all__ = ["Analysed", "Comparison", "compare"]
 
-Analysed = Pooled | Estimate | pd.DataFrame | Mapping[str, float]
+Analysed = Pooled | Estimate | AnyFrame | Mapping[str, float]
 FIGURES = ("estimate", "std_error", "conf_low", "conf_high", "fmi")
 LEVEL = 0.95
 
@@ -222,8 +223,8 @@ def _rows(given: Any, level: float) -> tuple[pd.DataFrame | None, list[tuple[str
     if isinstance(given, Estimate):
         columns = {"term": given.terms, "estimate": given.estimates, "std_error": given.std_errors, "df": given.dfcom}
         return _with_interval(pd.DataFrame(columns), level), []
-    if isinstance(given, pd.DataFrame):
-        return _frame_rows(given, level)
+    if is_frame(given):
+        return _frame_rows(as_pandas(given), level)
     if isinstance(given, Mapping):
         return pd.DataFrame({"term": list(given), "estimate": _numbers(given.values())}), []
     remedy = "give what pool() or fit() returns, a DataFrame, or a mapping of terms to numbers"

@@ -5,10 +5,10 @@ judged or run on (:func:`bayesimpute.result.result.require_run`).
 """
 
 import numpy as np
-import pandas as pd
 
 from bayesimpute.base.errors import DataError, InputError, one
 from bayesimpute.base.phrases import counted
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.other_rows import other_rows
 from bayesimpute.plan.new_rows import columns_read, on_new_rows, unimputed
 from bayesimpute.plan.targets import Event, Resolved
@@ -22,7 +22,7 @@ from bayesimpute.running.transforming import SWEEPS, NewRows, address, new_clust
 from bayesimpute.running.workspace import Described, Workspace
 
 
-def transform(result: Result, frame: pd.DataFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> Result:
+def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweeps: int = SWEEPS) -> Result:
     """Impute new rows by the draws of a run; parameters and errors are those of ``MultiplyImputed.transform``."""
     require_run(result, "transform")
     record = result.record

@@ -7,9 +7,10 @@ a result (analysing, pooling, running on) is :class:`bayesimpute.imputed.Multipl
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.plan.plan import Plan
+from bayesimpute.result import kept_analyses
 from bayesimpute.result.reading import from_tree
 from bayesimpute.result.schema import FORMAT, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
@@ -109,8 +111,11 @@ class Result:
         table = pd.DataFrame({name: data[stored].values for stored, name in names.items()})
         return table.astype({"target": "str", "what": "str", "why": "str"})
 
-    def completed(self, k: int) -> pd.DataFrame:
+    def completed(self, k: int) -> Any:
         """Completed dataset k, from 0, with the columns, types and row labels of the data (derived columns at the end).
+
+        It is a DataFrame of the kind that was given: of Polars if the data were. A result that was loaded gives
+        pandas', which others take: ``polars.from_pandas(imputed.completed(0))``.
 
         Raises
         ------
@@ -119,6 +124,9 @@ class Result:
         BayesimputeError
             If it is not there yet, because the run was stopped before.
         """
+        return self._as_given(self._frame(k))
+
+    def _frame(self, k: int) -> pd.DataFrame:
         if not 0 <= k < self.m:
             raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
         if k not in self._done:
@@ -132,13 +140,22 @@ class Result:
             frame[name] = column.decode(values, frame.index, given=frame.get(name))
         return frame
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
+    def _as_given(self, frame: pd.DataFrame, copies: int = 1) -> Any:
+        given = self.incomplete.given
+        return frame if given is None else given.like(frame, copies=copies)
+
+    def __iter__(self) -> Iterator[Any]:
         return (self.completed(k) for k in range(self.m))
+
+    @cached_property
+    def in_pandas(self) -> Iterable[pd.DataFrame]:
+        """The completed datasets as pandas' frames, whatever the data were; the same object for all who ask."""
+        return self if self.incomplete.given is None else _InPandas(self._frame, self.m)
 
     def __len__(self) -> int:
         return self.m
 
-    def to_long(self, *, include_incomplete: bool = False) -> pd.DataFrame:
+    def to_long(self, *, include_incomplete: bool = False) -> Any:
         """All datasets under each other, as mice's ``complete("long")``.
 
         Parameters
@@ -149,7 +166,8 @@ class Result:
         Returns
         -------
         DataFrame
-            ``.imp`` (1 to m) and ``.id`` (row number from 1) first, then the columns of the data; row labels kept.
+            ``.imp`` (1 to m) and ``.id`` (row number from 1) first, then the columns of the data; row labels kept. Of
+            the kind that was given.
 
         Raises
         ------
@@ -161,7 +179,7 @@ class Result:
         if taken:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
-        frames = list(self)
+        frames = list(self.in_pandas)
         if include_incomplete:
             frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1
@@ -170,7 +188,7 @@ class Result:
             numbered.append(frame)
             frame.insert(0, ".imp", k)
             frame.insert(1, ".id", np.arange(1, len(frame) + 1))
-        return pd.concat(numbered)
+        return self._as_given(pd.concat(numbered), copies=len(numbered))
 
     def to_xarray(self) -> xr.Dataset:
         """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes.
@@ -218,12 +236,16 @@ class Result:
         tree = _checked(read_tree(path), path)
         try:
             record = from_tree(tree)
+            for group in kept_analyses.groups(tree).values():
+                kept_analyses.estimates_in(group)
         except PlanError:  # a family of the user's own cannot be read from TOML
             return cls(tree)
         except Exception as error:
             raise damaged(path) from error
         made = cls.of(record)
         made.tree.attrs["versions"] = tree.attrs["versions"]  # of the programs that made it
+        if kept_analyses.GROUP in tree.children:
+            made.tree[kept_analyses.GROUP] = tree[kept_analyses.GROUP]
         return made
 
     def __repr__(self) -> str:
@@ -235,6 +257,17 @@ class Result:
             f"targets {listed(self.targets) or 'none'}; "
             f"{schedule['chains']} chains of {schedule['base']} + {schedule['sweeps']} sweeps; seed {self.seed}>"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _InPandas:
+    """What makes completed datasets, one after the other."""
+
+    make: Callable[[int], pd.DataFrame]
+    m: int
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return map(self.make, range(self.m))
 
 
 def require_run(result: Result, verb: str) -> None:

@@ -13,12 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from bayesimpute import compatible
 from bayesimpute.base.errors import DataError, FileError, Outcome, Problem, one
 from bayesimpute.base.replacing import standing
 from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.arrow_frames import AnyFrame, taken
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event
@@ -34,7 +33,7 @@ CHECKPOINT_SECONDS = 10.0
 
 
 def impute(
-    data: pd.DataFrame | Incomplete,
+    data: AnyFrame | Incomplete,
     plan: Plan,
     *,
     seed: int,
@@ -67,13 +66,16 @@ def impute(
     return run(record, checkpoint=checkpoint, **options)
 
 
-def resume(path: str | os.PathLike[str], *, data: pd.DataFrame | None = None, **options: Any) -> Result:
+def resume(path: str | os.PathLike[str], *, data: AnyFrame | None = None, **options: Any) -> Result:
     """Go on from a checkpoint; parameters and errors are those of :func:`bayesimpute.resume`."""
     loaded = Result.load(path)
     require_run(loaded, "resume")
     record = loaded.record
-    if data is not None and not data.equals(record.incomplete.frame):
-        raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
+    if data is not None:
+        frame, given = taken(data)
+        if not frame.equals(record.incomplete.frame):
+            raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
+        record = record.changed(incomplete=replace(record.incomplete, given=given))
     return run(record, checkpoint=path, kept=True, **options)
 
 

@@ -15,6 +15,7 @@
 | ``/state/<step>`` | chain, … | cells of its targets and sampler state |
 | ``/learnt`` | unit | of rows that were imputed by the draws of a run: its data |
 | ``/learnt_means`` | imputation, unit | and the means that known clusters had there |
+| ``/analyses/<number>`` | number | estimates of analyses that took long (:mod:`bayesimpute.result.kept_analyses`) |
 
 A step of one target bears its name. The posterior of a selection model with clusters without any observed value has
 ``systematic_clusters``, which says of each of these and of each draw whether it is systematically missing.

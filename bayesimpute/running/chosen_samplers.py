@@ -6,6 +6,7 @@ import pandas as pd
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.checking import plan_clusters, require
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
@@ -14,7 +15,7 @@ from bayesimpute.samplers import why
 
 
 @typed
-def sampling(plan: Plan | Sequence[str | Conditional], data: pd.DataFrame | Incomplete) -> pd.DataFrame:
+def sampling(plan: Plan | Sequence[str | Conditional], data: AnyFrame | Incomplete) -> pd.DataFrame:
     """What ``sampler = "auto"``, or the plan's own choice, comes to on some data.
 
     Parameters

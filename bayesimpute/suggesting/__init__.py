@@ -14,13 +14,12 @@ The plan is a start: read its comments, and change what you know better. To add 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import pandas as pd
-
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
+from bayesimpute.data.arrow_frames import AnyFrame, as_pandas
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, auto
 from bayesimpute.formulas import parse
@@ -64,7 +63,7 @@ class Suggestion:
 @typed_after
 def suggest(
     analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis]",
-    data: pd.DataFrame | Incomplete,
+    data: AnyFrame | Incomplete,
     *,
     mode: str = "compatible",
     auxiliary: Sequence[str] | str | None = None,
@@ -104,7 +103,7 @@ def suggest(
     --------
     >>> print(suggest("popular ~ sex * texp + (1 + sex | school)", data, auxiliary="auto"))  # doctest: +SKIP
     """
-    frame = data.frame if isinstance(data, Incomplete) else data
+    frame = data.frame if isinstance(data, Incomplete) else as_pandas(data)
     keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
     asked, problems = read_asked(analysis, mode)
     problems += _mode(mode)

@@ -122,6 +122,26 @@ def test_limits_hold_in_draws_that_take_other_models_into_account() -> None:
         assert inside(frame, imputed.completed(k)["y"][frame["y"].isna()].to_numpy())
 
 
+@pytest.mark.parametrize("reader", [[], ["z ~ y + x"]], ids=["alone", "read"])
+def test_limits_hold_in_new_rows(reader: list[str]) -> None:
+    frame = values()
+    run = Run(m=2, chains=2, warmup=2, sweeps=2, steps=1, sampler="prior")
+    plan = Plan.of([Conditional.of("y ~ x", family="between", side=SIDE)], substantive=reader, run=run)
+    imputed = bi.impute(frame, plan, seed=1, progress=False)
+    new = frame.iloc[::-1].assign(x=frame["x"] + 1)
+    gaps = new["y"].isna().to_numpy()
+    middle = ((new["lo"] + new["hi"]) / 2)[gaps].to_numpy()
+    for completed in imputed.transform(new, seed=2):
+        cells = completed["y"].to_numpy()[gaps]
+        assert np.isfinite(cells).all()
+        if reader:
+            assert inside(new, cells)
+        else:  # the family draws the middle
+            np.testing.assert_allclose(cells[np.isfinite(middle)], middle[np.isfinite(middle)])
+    with pytest.raises(bi.DataError, match='there is no column "hi", which the models read'):
+        imputed.transform(new.drop(columns="hi"))
+
+
 def test_limits_are_checked() -> None:
     def found(frame: pd.DataFrame, *more: str, **options: Any) -> list[str]:
         plan = Plan.of([Conditional.of("y ~ x", family="between", side=SIDE), *more], **options)

@@ -1,5 +1,6 @@
 """New rows with a run's draws: calibrated against data made from the very parameters, known clusters as they were."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,19 @@ def new_clusters(rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
     return pd.DataFrame({"g": g, "x": rng.normal(size=len(g)), "z": 0.0, "w": 0.0}), gone
 
 
-def ranks(imputed: MultiplyImputed, binary: bool) -> np.ndarray:
+Draws = Callable[[np.random.Generator, np.ndarray, dict[str, float]], np.ndarray]
+"""Of an outcome, given its linear predictor and the parameters of its model."""
+
+
+def bernoulli(rng: np.random.Generator, eta: np.ndarray, p: dict[str, float]) -> np.ndarray:
+    return (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)
+
+
+def gaussian(rng: np.random.Generator, eta: np.ndarray, p: dict[str, float]) -> np.ndarray:
+    return eta + p["sigma"] * rng.normal(size=len(eta))
+
+
+def ranks(imputed: MultiplyImputed, draws: Draws) -> np.ndarray:
     """Of data made from the parameters of dataset 0: for each new cluster the rank, between 0 and 1, of the sum of its
     missing values among draws of it.
     """
@@ -52,12 +65,11 @@ def ranks(imputed: MultiplyImputed, binary: bool) -> np.ndarray:
     p = parameters(imputed, rows, 0, "y")
     u = p["1|g_sigma"] * rng.standard_normal(CLUSTERS)
     eta = p["Intercept"] + p["x"] * frame["x"].to_numpy() + np.repeat(u, SIZE)
-    y = (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)
-    y = y if binary else eta + p["sigma"] * rng.normal(size=len(eta))
+    y = draws(rng, eta, p)
     rows = rows_of(imputed, frame.assign(y=np.where(gone, np.nan, y)))
     leg = imputed.record.legs[0]
-    draws = [rows.impute(leg.made[0], leg.kept[0], np.random.default_rng(s), 4)[0]["y"] for s in range(DRAWS)]
-    drawn = [each.reshape(-1, 2).sum(axis=1) for each in draws]
+    found = [rows.impute(leg.made[0], leg.kept[0], np.random.default_rng(s), 4)[0]["y"] for s in range(DRAWS)]
+    drawn = [each.reshape(-1, 2).sum(axis=1) for each in found]
     truth = y[gone].reshape(-1, 2).sum(axis=1)
     below, ties = (np.array(drawn) < truth).sum(axis=0), (np.array(drawn) == truth).sum(axis=0)
     return (below + np.random.default_rng(6).integers(0, ties + 1) + 0.5) / (DRAWS + 1)
@@ -70,22 +82,24 @@ def assert_uniform(pit: np.ndarray) -> None:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["gaussian", "bernoulli"])
-def drawn(request: pytest.FixtureRequest) -> tuple[MultiplyImputed, bool]:
+def drawn(request: pytest.FixtureRequest) -> tuple[MultiplyImputed, Draws]:
     frame = table(clusters=10, size=6)
     if request.param:
         frame["y"] = (frame["y"] > 2).astype(float).where(frame["y"].notna())
     priors = {"1|g_sigma": "HalfNormal(3)", "x": "Normal(0, 1)"}
     priors |= {} if request.param else {"sigma": "HalfNormal(1)"}
     model = bi.Conditional(target="y", formulas={"mu": "y ~ x + (1 | g)"}, priors=priors)
-    return run_prior(frame.assign(x=frame["x"].fillna(0.0)), model, m=2, seed=3), request.param
+    return run_prior(
+        frame.assign(x=frame["x"].fillna(0.0)), model, m=2, seed=3
+    ), bernoulli if request.param else gaussian
 
 
-def test_cells_of_new_clusters_are_calibrated(drawn: tuple[MultiplyImputed, bool]) -> None:
+def test_cells_of_new_clusters_are_calibrated(drawn: tuple[MultiplyImputed, Draws]) -> None:
     assert_uniform(ranks(*drawn))
 
 
 def test_without_effects_of_new_clusters_they_are_not(
-    drawn: tuple[MultiplyImputed, bool], monkeypatch: pytest.MonkeyPatch
+    drawn: tuple[MultiplyImputed, Draws], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flat(draw: dict, bench: Any, step: Any, rng: np.random.Generator) -> dict:
         known = bench.workspace.placements[step.name].design.blocks[0].size
@@ -97,7 +111,7 @@ def test_without_effects_of_new_clusters_they_are_not(
 
 
 @pytest.mark.parametrize("drawn", [False], indirect=True, ids=["gaussian"])
-def test_effects_of_new_clusters_without_values_are_the_populations(drawn: tuple[MultiplyImputed, bool]) -> None:
+def test_effects_of_new_clusters_without_values_are_the_populations(drawn: tuple[MultiplyImputed, Draws]) -> None:
     imputed, _ = drawn
     frame, _ = new_clusters(np.random.default_rng(1))
     made = imputed.transform(frame.assign(y=np.nan, x=0.0), seed=2)

@@ -18,14 +18,13 @@ To add a rule, write a function that yields :class:`Ignored` in :mod:`.outcomes`
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.checking.congeniality.covariates import covariate
 from bayesimpute.checking.congeniality.outcomes import outcome
 from bayesimpute.checking.congeniality.plan_terms import Held, Ignored
 from bayesimpute.checking.congeniality.several_outcomes import unlinked
+from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
@@ -37,7 +36,7 @@ __all__ = ["Ignored", "congenial", "of_plan"]
 
 @typed_after
 def congenial(
-    plan: Plan, analysis: str | Analysis | Conditional, data: pd.DataFrame | Incomplete | None = None
+    plan: Plan, analysis: str | Analysis | Conditional, data: AnyFrame | Incomplete | None = None
 ) -> list[Ignored]:
     """The terms of an analysis that the imputations by a plan do not know.
 
@@ -63,7 +62,7 @@ def congenial(
     if not isinstance(plan, Plan):
         raise one(PlanError, "plan", f"a {type(plan).__name__} is not a plan", "give a bayesimpute.Plan")
     formula = parse(_source(analysis), response="required", path="analysis")
-    looked_at = Incomplete.from_frame(data) if isinstance(data, pd.DataFrame) else data
+    looked_at = data if data is None or isinstance(data, Incomplete) else Incomplete.from_frame(data)
     return list(dict.fromkeys(_everything(Held(plan, formula, looked_at))))
 
 
@@ -93,7 +92,7 @@ def _unimputed(held: Held) -> Iterator[Ignored]:
             yield Ignored(variable=name, term=name, place="conditional", finding=finding, bias=bias)
 
 
-def of_plan(plan: Plan, data: pd.DataFrame | Incomplete | None = None) -> list[tuple[str, Ignored]]:
+def of_plan(plan: Plan, data: AnyFrame | Incomplete | None = None) -> list[tuple[str, Ignored]]:
     """What :func:`congenial` says of every analysis and substantive model of a plan, with the name of its place."""
     found: list[tuple[str, Ignored]] = []
     models: list[tuple[str, Analysis | Conditional]] = [(f"analysis[{a.name}]", a) for a in plan.analyses]
