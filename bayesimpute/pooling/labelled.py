@@ -103,8 +103,8 @@ class Pooled:
         if not self.enough:
             would = max(needed, int(self.m * (shares.max() / TENTH) ** 2) + 1)
             return (
-                f"{found}, below {TENTH:.0%} is needed: m = {self.m} is too small, m = {would} would do "
-                f"(standard errors then repeat to {SPREAD:.0%}: von Hippel 2020)."
+                f"{found}, below {TENTH:.0%} is needed: m = {self.m} is too small, m = {would} would do; "
+                f"standard errors then repeat to {SPREAD:.0%} (von Hippel 2020)."
             )
         if self._least() <= self.m:
             return f"{found}, and these repeat to {SPREAD:.0%} (von Hippel 2020): m = {self.m} is enough."

@@ -97,7 +97,7 @@ def test_csv_numbers_are_read_to_the_last_bit() -> None:
         (b"\n\n", ["is empty or has no header"]),
         ("a,b\n1,2\n1,2,3\n", ["header has 2 fields", "line 3 has 3"]),
         ('a,b\n"x\ny",2\n1\n', ["line 4 has 1"]),
-        ("a,b\n" + "1\n" * 9, ["line 2 has 1", "line 6 has 1", "4 more lines"]),
+        ("a,b\n" + "1\n" * 9, ["line 2 has 1", "line 6 has 1", "and 4 more"]),
         ("a,b,a,b,c\n1,2,3,4,5\n", ['called "a", "b"', "rename"]),
         ("a;b\n1;2\n", ["';'", "commas"]),
         ("a\tb\n1\t2\n", ["'\\t'"]),

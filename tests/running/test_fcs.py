@@ -520,7 +520,7 @@ class Mine(Family):
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     parameters = Gaussian.parameters
-    likelihood = Gaussian.likelihood
+    distribution = Gaussian.distribution
     logp = Gaussian.logp
     impute = Gaussian.impute
     mean_variance = Gaussian.mean_variance
