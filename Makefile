@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -56,6 +56,10 @@ study-few-clusters: install
 # Compatible imputation against complete data, some hours: make study-compatible N=200; it goes on from where its file stands
 study-compatible: install
 	$(BIN)/python studies/compatible.py --replicates $(N) --workers $(WORKERS) --out .study/compatible.csv
+
+# Chained equations beside compatible imputation with an incomplete covariate of a selection model: an hour or two
+study-selection: install
+	$(BIN)/python studies/chained_selection.py --replicates 12 --workers $(WORKERS)
 
 install: $(STAMP)
 
