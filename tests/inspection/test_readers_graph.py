@@ -107,18 +107,24 @@ def gaps(space: Workspace, design: Design) -> tuple[np.ndarray, float]:
     return np.array(found), np.abs(sizes).max()
 
 
-@pytest.mark.parametrize("item", ALL.values(), ids=ALL.keys())
-@pytest.mark.parametrize("flag", [True, False], ids=["centred", "non-centred"])
-def test_it_is_the_samplers_model_up_to_the_units(item: Conditional, flag: bool) -> None:
-    space = described(item)
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        *((name, False) for name in ALL),
+        *(pytest.param(name, True, marks=[pytest.mark.slow] * (name != "gaussian")) for name in ALL),
+    ],
+)
+def test_it_is_the_samplers_model_up_to_the_units(name: str, flag: bool) -> None:
+    """With effects themselves, by the flag, or with standard normals."""
+    space = described(ALL[name])
     _, design = only(space)
     if flag and not design.blocks:
         pytest.skip("no effects")
     found, size = gaps(space, centred(design, flag))
-    assert np.ptp(found) < (1e-6 if "probit" in str(item) else 1e-9) * size
+    assert np.ptp(found) < (1e-6 if "probit" in str(ALL[name]) else 1e-9) * size
 
 
-@pytest.mark.parametrize("systematic", ["mixture", "selected", "marginal"])
+@pytest.mark.parametrize("systematic", ["mixture", pytest.param("selected", marks=pytest.mark.slow), "marginal"])
 def test_clusters_without_a_value_are_what_the_plan_says(systematic: str) -> None:
     frame = school_frame()
     frame.loc[frame["school"].isin([2, 7]), "y"] = np.nan
