@@ -65,7 +65,7 @@ class Prior:
         if isinstance(text, Prior):
             return text
         call = _call(text, path)
-        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        name = call.func.id if isinstance(call.func, ast.Name) else text.strip()[:60]
         if name not in DISTRIBUTIONS:
             remedy = did_you_mean(name, DISTRIBUTIONS, f"use one of {_known()}")
             raise one(FormulaError, path, f'unknown prior "{name}"', remedy)

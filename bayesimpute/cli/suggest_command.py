@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from collections.abc import Sequence
 
 from bayesimpute.base import tables
 
@@ -20,9 +21,10 @@ def suggest(arguments: argparse.Namespace) -> int:
         clusters=arguments.cluster,
     )
     print(found.toml, end="")
-    tables.say(f"Next, with this text as plan.toml: {shlex.join(_check(arguments.data))}")
+    tables.say(f"Next, with this text as plan.toml: {shlex.join(_check(arguments.data, arguments.missing))}")
     return 0
 
 
-def _check(data: str) -> list[str]:
-    return ["bayesimpute", "check", "plan.toml", "--data", data]
+def _check(data: str, missing: Sequence[str]) -> list[str]:
+    codes = [f"--missing={','.join(missing)}"] if missing else []
+    return ["bayesimpute", "check", "plan.toml", "--data", data, *codes]

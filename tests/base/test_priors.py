@@ -88,7 +88,7 @@ def test_parameters_by_place_or_name(text: str, prior: Prior) -> None:
         ("Normal", "is not a distribution", "Normal(0, 2.5)"),
         ("Normal(", "cannot be read", "Normal(0, 2.5)"),
         ("", "cannot be read", "Normal(0, 2.5)"),
-        ("pm.Normal(0, 1)", 'unknown prior ""', "use one of"),
+        ("pm.Normal(0, 1)", 'unknown prior "pm.Normal(0, 1)"', "use one of"),
         ("__import__('os')", 'unknown prior "__import__"', "use one of"),
         ("Normal(0, 0)", "sigma is 0, not above zero", "proper"),
         ("Normal(0, -1)", "sigma is -1, not above zero", "proper"),

@@ -685,8 +685,10 @@ def test_the_command_prints_a_plan_that_check_accepts(
     Path("plan.toml").write_text(out)
     assert main(["check", "plan.toml", "--data", "school.csv"]) == 0
     capsys.readouterr()
-    assert main(["suggest", "--data", "school.csv", "--analysis", ANALYSIS, "--auxiliary", "auto"]) == 0
-    assert "with |r| of at least" in capsys.readouterr().out
+    words = ["suggest", "--data", "school.csv", "--analysis", ANALYSIS, "--auxiliary", "auto", "--missing=-99,n/a"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "with |r| of at least" in out and "--data school.csv --missing=-99,n/a" in err
 
 
 def test_the_command_refuses_like_the_others(
