@@ -161,7 +161,13 @@ class Scenario:
 
     def matrices(self, columns: Columns) -> list[dict[str, np.ndarray]]:
         """The matrices of each factor that change with the cells, from such columns."""
-        return [{key: m[f.at] for key, m in f.design.matrices(columns, self._changed).items()} for f in self.factors]
+        return [self._refreshed(f, columns) for f in self.factors]
+
+    def _refreshed(self, f: Factor, columns: Columns) -> dict[str, np.ndarray]:
+        reads = f.design.reads
+        made = {key: f.matrices[key].copy() for key, _ in f.design.widths if reads[key] & self._changed}
+        f.design.refresh(made, columns, f.at, self._changed)
+        return made
 
     def logp(self, cells: np.ndarray, draws: Mapping[str, Draw] | None = None) -> np.ndarray:
         """The log-density of all factors at these values of the cells, summed over each block, shape (block,).
