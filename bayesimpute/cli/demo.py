@@ -43,7 +43,7 @@ from bayesimpute.sensitivity import TargetIdentification, identification
 PEOPLE = 3000
 RHO = -0.6
 RUN = Run(m=100, chains=4, warmup=100, sweeps=1800)
-"""Small settings, for a demonstration of some three minutes; with 600 sweeps seed 13 has too few effective draws."""
+"""Small settings, for a demonstration of minutes; with 600 sweeps seed 13 has too few effective draws."""
 MAR_TIMES = 2
 """Times as many sweeps of the MAR run, which are cheap: its effects of regions forget slowly."""
 WORKERS = 2

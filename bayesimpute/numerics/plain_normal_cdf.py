@@ -1,7 +1,7 @@
 """Log Phi and log Phi_2 from plain operations of PyTensor: for models that are taken elsewhere.
 
-The samplers' Ops (``normal_cdf.py``) run in NumPy and numba only; these run wherever PyTensor's own operations do, in
-JAX and in samplers that differentiate twice. They cost more: Phi_2 sums over :data:`NODES` nodes for each row.
+The samplers' Ops (``normal_cdf.py``) run in NumPy and numba only; these are made of PyTensor's own operations only, so
+that they have second derivatives and go where such graphs go. They cost more: Phi_2 sums over :data:`NODES` nodes for each row.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 NODES = 160
-"""Of the Gauss-Legendre rule for Phi_2: errors of the log below 1e-8 where Phi_2 is above e^-100 and |rho| <= .999."""
+"""Of the Gauss-Legendre rule: log Phi_2 is right to 1e-8 for arguments within 6 and |rho| <= .999, down to e^-100."""
 FARTHEST = 16.0
 """Fisher's z of the correlation that counts as -1."""
 TAIL, DEPTH = -5.0, 24
