@@ -1,7 +1,8 @@
 """Log Phi and log Phi_2 from plain operations of PyTensor: for models that are taken elsewhere.
 
 The samplers' Ops (``normal_cdf.py``) run in NumPy and numba only; these are made of PyTensor's own operations only, so
-that they have second derivatives and go where such graphs go. They cost more: Phi_2 sums over :data:`NODES` nodes for each row.
+that they have second derivatives and go where such graphs go. They cost more: Phi_2 sums over :data:`NODES` nodes for
+each row.
 """
 
 import math
