@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bayesimpute.families import FAMILIES, Family
     from bayesimpute.imputed import MultiplyImputed, impute, resume
     from bayesimpute.imputer import Imputer
+    from bayesimpute.inspection.comparing import ModelComparison, compare_models
     from bayesimpute.inspection.imputation_model import ImputationModel, model
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
@@ -123,6 +124,10 @@ _HOMES = {
         "resume",
     ),
     "imputer": ("Imputer",),
+    "inspection.comparing": (
+        "ModelComparison",
+        "compare_models",
+    ),
     "inspection.imputation_model": (
         "ImputationModel",
         "model",
@@ -181,6 +186,7 @@ __all__ = [
     "Incomplete",
     "InputError",
     "Interrupted",
+    "ModelComparison",
     "MultiplyImputed",
     "Plan",
     "PlanError",
@@ -195,6 +201,7 @@ __all__ = [
     "check",
     "cite",
     "compare",
+    "compare_models",
     "congenial",
     "describe",
     "describe_datasets",

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import xarray as xr
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
@@ -49,6 +50,7 @@ def impute(
     checkpoint: str | os.PathLike[str] | None = None,
     force: bool = False,
     keep_effects: bool = False,
+    keep: str | Sequence[str] = (),
     **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
@@ -79,6 +81,10 @@ def impute(
         Whether the checkpoint may take the place of a file that exists.
     keep_effects : bool
         Whether to keep the draws of the group-specific effects in the posterior.
+    keep : str or sequence of str
+        Variables with a model, of which :meth:`MultiplyImputed.posterior` shall give log-likelihoods and posterior
+        predictions: for each draw and unit that the model is fitted to, its linear predictors are kept as they were at
+        that visit, 4 bytes each.
 
     Returns
     -------
@@ -106,6 +112,7 @@ def impute(
         checkpoint=checkpoint,
         force=force,
         keep_effects=keep_effects,
+        keep=(keep,) if isinstance(keep, str) else tuple(keep),
     )
     return MultiplyImputed.over(made)
 
@@ -244,6 +251,52 @@ class MultiplyImputed(Result):
         from bayesimpute.inspection.imputation_model import model_of
 
         return model_of(self, target, imputation=imputation)
+
+    def posterior(
+        self,
+        target: str,
+        groups: Sequence[str] | None = None,
+        *,
+        by: str | None = None,
+        units: Literal["auto", "all"] = "auto",
+        draws: int = 500,
+        seed: int | None = None,
+    ) -> xr.DataTree:
+        """The draws of one conditional model as a tree, for all of ArviZ: ``az.summary``, ``az.loo``, ``az.plot_…``.
+
+        Parameters
+        ----------
+        target : str
+            The variable.
+        groups : sequence of str, optional
+            Of ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``, which are the default, and of
+            ``log_likelihood``, ``log_prior``, ``posterior_predictive``, ``prior``, ``prior_predictive``:
+            :mod:`bayesimpute.inspection.arviz_groups` says what they hold.
+        by : str, optional
+            A cluster key: the log-likelihoods are those of its clusters, with their effects integrated out.
+        units : {"auto", "all"}
+            Whose likelihood and predictions. "auto": where the run has no joint posterior, only units whose predictors
+            are all observed, for there leaving out by weights is a heuristic otherwise.
+        draws : int
+            From the prior.
+        seed : int, optional
+            Of predictions and of draws from the prior; by default that of the run.
+
+        Returns
+        -------
+        xarray.DataTree
+
+        Raises
+        ------
+        KeyError
+            If the variable was not imputed from a model.
+        InputError
+            If a group is asked for that the run did not keep (``keep=`` of :func:`impute`) or that the model has not.
+        """
+        from bayesimpute.inspection.arviz_groups import USUAL, arviz_groups
+
+        given = USUAL if groups is None else groups
+        return arviz_groups(self, target, given, by=by, units=units, draws=draws, seed=seed)
 
     def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
         """Whether the chains have converged: see :mod:`bayesimpute.diagnosis.diagnosis`.

@@ -58,7 +58,7 @@ SEAMS = {
     "glmm": ("analysis.generalised_mixed",),
     "matplotlib": ("plotting",),
     "arviz": (),  # it loads pyplot; its parts are to be had without
-    "arviz_stats": ("numerics.chains", "sensitivity.importance_weights"),
+    "arviz_stats": ("numerics.chains", "sensitivity.importance_weights", "inspection.comparing"),
     "arviz_plots": ("plotting",),
     "pooch": ("data.public_data",),
     "pyreadr": ("data.public_data",),

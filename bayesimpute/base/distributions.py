@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import betaln, gammaln, log_expit
+from scipy.special import betaln, gammaln, log_expit, xlog1py, xlogy
 
 Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
 Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
@@ -49,7 +49,7 @@ class Distribution:
     draw : callable
         From a generator, a number of draws and the parameters to independent draws.
     density : callable or None
-        Log density from values and the parameters; of distributions that coefficients may have.
+        Log density from values and the parameters; None where another entry gives it (``whole``, ``fisher``).
     fisher : callable or None
         Log density of z = artanh(r) from z and the parameters where r is distributed so; of priors of a correlation.
     whole : callable or None
@@ -172,6 +172,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "rate"},
         support="positive",
         draw=lambda rng, n, alpha, beta: rng.gamma(alpha, 1 / beta, n),
+        density=lambda x, alpha, beta: xlogy(alpha, beta) - gammaln(alpha) + xlogy(alpha - 1, x) - beta * x,
         middle=True,
         slice=5,
     ),
@@ -179,6 +180,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "scale"},
         support="positive",
         draw=lambda rng, n, alpha, beta: beta / rng.gamma(alpha, 1, n),
+        density=lambda x, alpha, beta: xlogy(alpha, beta) - gammaln(alpha) - (alpha + 1) * np.log(x) - beta / x,
         middle=True,
         slice=6,
     ),
@@ -186,6 +188,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"mu": "log location", "sigma": "shape"},
         support="positive",
         draw=lambda rng, n, mu, sigma: rng.lognormal(mu, sigma, n),
+        density=lambda x, mu, sigma: _normal(np.log(x), mu, sigma) - np.log(x),
         middle=True,
         slice=7,
     ),
@@ -193,6 +196,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "shape"},
         support="unit",
         draw=lambda rng, n, alpha, beta: rng.beta(alpha, beta, n),
+        density=lambda x, alpha, beta: xlogy(alpha - 1, x) + xlog1py(beta - 1, -x) - betaln(alpha, beta),
         slice=0,
     ),
     # a draw is one correlation of a 2 x 2 matrix: 2 Beta(eta, eta) - 1 (Lewandowski, Kurowicka & Joe 2009)

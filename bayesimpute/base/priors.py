@@ -166,6 +166,18 @@ class Prior:
         """Independent draws, shape (size,)."""
         return self.distribution.draw(rng, size, *self.args)
 
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """The log density at some values, of any shape."""
+        if (whole := self.symmetric()) is not None:
+            return np.log(2) + whole.log_density(x)
+        assert self.distribution.density is not None, self
+        return self.distribution.density(np.asarray(x, dtype=float), *self.args)
+
+    def log_density_fisher(self, z: np.ndarray) -> np.ndarray:
+        """Of the prior of a correlation r, the log density of z = artanh(r) at some values, of any shape."""
+        assert self.distribution.fisher is not None, self
+        return self.distribution.fisher(np.asarray(z, dtype=float), *self.args)
+
     def __str__(self) -> str:
         names = DISTRIBUTIONS[self.name].parameters if self.name in DISTRIBUTIONS else ()
         known = len(names) == len(self.args)

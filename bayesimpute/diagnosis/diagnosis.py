@@ -196,7 +196,7 @@ def _systematic(imputed: "Result", draws: int) -> pd.DataFrame:
     """How likely each empty cluster is systematically missing, by its label."""
     found = []
     for target in imputed.targets:
-        posterior = imputed.posterior(target)["posterior"].to_dataset()
+        posterior = imputed.draws(target)
         if SYSTEMATIC in posterior:
             each = posterior[SYSTEMATIC][:, :draws].mean(["chain", "draw"])
             found += [(target, str(label), float(p)) for label, p in zip(each[EMPTY].values, each.values, strict=True)]
@@ -208,7 +208,7 @@ def _parameters(imputed: "Result", draws: int) -> dict[tuple[str, str], np.ndarr
     return {
         (target, variable.attrs["name"]): variable.values[:, :draws]
         for target in imputed.targets
-        for variable in imputed.posterior(target)["posterior"].to_dataset().values()
+        for variable in imputed.draws(target).values()
         if variable.ndim == 2  # group-specific effects, kept on request, have a dimension more
     }
 

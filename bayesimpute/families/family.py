@@ -211,6 +211,8 @@ class Selection:
         Of being selected on the outcome.
     law : callable
         From the linear predictor (row,) to the law of being observed, 1 or 0, as a PyMC distribution of no model.
+    logp : callable
+        From being observed, 1 or 0, and the linear predictor, each (row,), to its log probability.
     empty_law : callable
         Where it is in doubt which clusters are systematically missing, from all linear predictors, the number of the
         empty cluster of each row, and how many clusters are empty and how many are not, to the law of being empty.
@@ -222,6 +224,7 @@ class Selection:
     ignorable: "Family"
     dependence: "Dependence"
     law: Callable[[Any], Any]
+    logp: Callable[[np.ndarray, np.ndarray], np.ndarray]
     empty_law: Callable[..., Any]
 
 
@@ -361,6 +364,13 @@ class Family(ABC):
         Of a family that selects: given that the unit was not selected; a linear predictor of minus infinity says that
         it could not have been, so that its being missing tells nothing.
         """
+
+    def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        """One draw of the law of observed values, shape (row,): what a model would predict of what was observed.
+
+        As :meth:`impute`, unless that is about values of which their being missing tells something.
+        """
+        return self.impute(rng, theta, context)
 
     def moments(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of y given theta, each of shape (row,): what the contract tests hold `impute` against.

@@ -7,6 +7,7 @@ from the truncated normal and e = rho h + sqrt(1 - rho^2) xi. s = -inf says that
 any h.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -15,7 +16,18 @@ import numpy as np
 from scipy.special import expit, log_ndtr, ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Dependence, Family, Parameter, Rows, Selection, Side, Theta, bound
+from bayesimpute.families.family import (
+    NOWHERE,
+    Context,
+    Dependence,
+    Family,
+    Parameter,
+    Rows,
+    Selection,
+    Side,
+    Theta,
+    bound,
+)
 from bayesimpute.families.shares import about_share
 
 MIXTURE = "mixture"
@@ -91,8 +103,20 @@ class Selecting(Family):
                 others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
             ),
             law=being_observed,
+            logp=lambda r, s: log_ndtr((2 * r - 1) * s),
             empty_law=being_empty,
         )
+
+    @abstractmethod
+    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+        """The outcome of units with the error e, each (row,)."""
+
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        return self.value(theta, latent(rng, theta, self.rho))
+
+    def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
+        return self.value(theta, latent_selected(rng, s, correlation(theta, self.rho), s.shape))
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         selected = ~np.isnan(y)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesimpute.families import heckman
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Side, Theta
+from bayesimpute.families.family import NO_SIDE, Family, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.values import Real, Values
@@ -76,8 +76,8 @@ class HeckmanGaussian(Selecting):
         found[:, 0, 0] += np.where(gone, 0.0, 1 / sigma**2)
         return found
 
-    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return theta["mu"] + theta["sigma"] * heckman.latent(rng, theta, self.rho)
+    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+        return theta["mu"] + theta["sigma"] * e
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = heckman.latent_moments(theta, self.rho)

@@ -13,7 +13,7 @@ from scipy.special import log_ndtr, ndtri
 
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Side, Theta
+from bayesimpute.families.family import NO_SIDE, Family, Side, Theta
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.values import Binary, Values
 
@@ -90,8 +90,8 @@ class HeckmanProbit(Selecting):
         value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
         return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
 
-    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return (ndtri(theta["mu"]) + heckman.latent(rng, theta, self.rho) > 0).astype(float)
+    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+        return (ndtri(theta["mu"]) + e > 0).astype(float)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         from bayesimpute.numerics.normal_cdf import log_quadrant

@@ -177,7 +177,7 @@ def model(plan: Plan | str | Conditional, data: AnyFrame | Incomplete, *, target
     require(settled, data)
     incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(settled))
     space = Workspace(settled, incomplete)
-    return _of(space, begin(space, 0, SEED).cells, target)
+    return model_in(space, begin(space, 0, SEED).cells, target)
 
 
 def model_of(result: Result, target: str | None = None, *, imputation: int = 0) -> ImputationModel:
@@ -189,10 +189,11 @@ def model_of(result: Result, target: str | None = None, *, imputation: int = 0) 
         finding = f"there is no completed dataset {imputation}"
         raise one(InputError, "imputation", finding, f"give one of {listed(sorted(kept))}")
     space = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, record.resolved))
-    return _of(space, kept[imputation], target)
+    return model_in(space, kept[imputation], target)
 
 
-def _of(space: Workspace, cells: Mapping[str, np.ndarray], target: str | None) -> ImputationModel:
+def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | None) -> ImputationModel:
+    """The model of a target in a workspace, on data with given cells."""
     steps = {t.name: step for step in space.resolved.steps for t in step.targets}
     if target is None and len(steps) == 1:
         (target,) = steps

@@ -259,7 +259,7 @@ class _Values:
 
 def _values(imputed: "Result", target: str) -> _Values:
     """One value a unit: a level-2 variable counts once a cluster."""
-    imputed.posterior(target)  # is the error for what is no target
+    imputed.draws(target)  # is the error for what is no target
     settled = next(t for t in imputed.record.resolved.targets if t.name == target)
     column = imputed.incomplete.columns[target]
     variable = next(v for v in imputed.to_xarray().values() if v.attrs["name"] == target)
@@ -279,7 +279,7 @@ def _series(imputed: "Result", target: str) -> dict[str, np.ndarray]:
     for variable in imputed.tree["chains"].to_dataset().values():
         if variable.attrs["target"] == target and imputed.incomplete.variables[target].n_missing:
             series[f"{variable.attrs['statistic']} of imputed values"] = variable.values
-    for variable in imputed.posterior(target)["posterior"].to_dataset().values():
+    for variable in imputed.draws(target).values():
         if variable.ndim == 2:
             series[variable.attrs["name"]] = variable.values
     return {name: values[:, ~np.isnan(values).any(axis=0)] for name, values in series.items()}

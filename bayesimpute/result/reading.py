@@ -17,6 +17,7 @@ from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.made_arrays import read_made
 from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_names
+from bayesimpute.result.visit_arrays import read_visits
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.records import STATS, Learnt, Leg, Record
@@ -46,6 +47,7 @@ def from_tree(tree: xr.DataTree) -> Record:
         legs=(),
         events=tuple(e for e in events if e.chain < 0),
         keep_effects=bool(attrs["keep_effects"]),
+        keep=tuple(json.loads(attrs["keep"])),
         learnt=learnt,
     )
     resolved = record.resolved
@@ -60,7 +62,7 @@ def from_tree(tree: xr.DataTree) -> Record:
         own = tuple(e for e in events if e.chain == chain)
         length = max(0, sweeps[chain] - schedule.base)
         leg = _read_leg(tree, resolved, chain, length, mine, own, record.keep_effects)
-        legs.append(replace(leg, made=own_made))
+        legs.append(replace(leg, made=own_made, at_visits=read_visits(tree, chain, length)))
     return record.changed(states=tuple(states), legs=tuple(legs))
 
 

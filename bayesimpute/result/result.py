@@ -197,8 +197,8 @@ class Result:
         """
         return self.tree["completed"].to_dataset()
 
-    def posterior(self, target: str) -> xr.DataTree:
-        """The draws of one conditional model as a tree with a plain ``/posterior``, for all of ArviZ.
+    def draws(self, target: str) -> xr.Dataset:
+        """The draws of one conditional model's parameters as the tree holds them, (chain, draw), and effects.
 
         Raises
         ------
@@ -207,10 +207,22 @@ class Result:
         """
         if target not in self._targets:
             raise KeyError(f'"{target}" was not imputed from a model; the targets are {listed(self.targets, 12)}')
+        return self.tree[f"posterior/{self._targets[target]}"].to_dataset()
+
+    def visits_of(self, target: str) -> xr.Dataset:
+        """How the visits of the step that draws a variable went, (chain, draw)."""
+        return self.tree["sample_stats"].to_dataset().sel(step=self._targets[target], drop=True)
+
+    def summaries_of(self, target: str) -> dict[str, xr.DataArray]:
+        """The summaries of a variable's imputed values by what they are called, such as mean, (chain, draw)."""
+        found = self.tree["chains"].to_dataset().values()
+        return {str(v.attrs["statistic"]): v for v in found if v.attrs["target"] == target}
+
+    def kept_at_visits(self, target: str) -> xr.Dataset | None:
+        """What its model said of observed values at each visit, (chain, draw, …); None if that was not asked for."""
+        groups = self.tree["at_visits"].children if "at_visits" in self.tree.children else {}
         safe = self._targets[target]
-        stats = self.tree["sample_stats"].to_dataset().sel(step=safe, drop=True)
-        groups = {"posterior": self.tree[f"posterior/{safe}"].to_dataset(), "sample_stats": stats}
-        return xr.DataTree.from_dict(groups)
+        return groups[safe].to_dataset() if safe in groups else None
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write everything to one netCDF file (``.nc``) or Zarr store (``.zarr``), in one step.

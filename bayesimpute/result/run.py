@@ -8,19 +8,21 @@ that is there. Rooms that must run a plan themselves (refits, the ignorable twin
 
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bayesimpute import compatible
-from bayesimpute.base.errors import DataError, FileError, Outcome, Problem, one
+from bayesimpute.base.errors import DataError, FileError, InputError, Outcome, Problem, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.replacing import standing
 from bayesimpute.checking import plan_clusters, require
 from bayesimpute.data.arrow_frames import AnyFrame, taken
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import Event
+from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result import store
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.running import fcs
@@ -40,6 +42,7 @@ def impute(
     checkpoint: str | os.PathLike[str] | None = None,
     force: bool = False,
     keep_effects: bool = False,
+    keep: Sequence[str] = (),
     **options: Any,
 ) -> Result:
     """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`."""
@@ -59,11 +62,23 @@ def impute(
         keep_effects=keep_effects,
     )
     resolved = record.resolved
-    record = record.changed(events=(*resolved.events, *compatible.events(resolved), *map(_warned, warnings)))
+    record = record.changed(
+        keep=_steps(keep, resolved), events=(*resolved.events, *compatible.events(resolved), *map(_warned, warnings))
+    )
     if checkpoint is not None and not force and standing(checkpoint) is not None:
         remedy = "go on from it with resume(), take another name, or give force=True"
         raise one(FileError, str(checkpoint), "the checkpoint exists already", remedy)
     return run(record, checkpoint=checkpoint, **options)
+
+
+def _steps(keep: Sequence[str], resolved: Resolved) -> tuple[str, ...]:
+    """The steps of the variables of which it is to be kept what their models say at each visit."""
+    steps = {target.name: step.name for step in resolved.steps for target in step.targets}
+    unknown = [name for name in keep if name not in steps]
+    if unknown:
+        finding = f"{listed(unknown)} {'has' if len(unknown) == 1 else 'have'} no model in the plan"
+        raise one(InputError, "keep", finding, f"name some of {listed(steps)}")
+    return tuple(dict.fromkeys(steps[name] for name in keep))
 
 
 def resume(path: str | os.PathLike[str], *, data: AnyFrame | None = None, **options: Any) -> Result:

@@ -8,6 +8,7 @@
 | ``/imputed/<target>`` | imputation, cell | the imputed cells, once each in the smallest type, and their rows |
 | ``/completed`` | imputation, unit | the incomplete and derived variables of the m datasets, put together when read |
 | ``/imputations/<step>`` | imputation, … | what the cells were made of: the draw, effects included, and more |
+| ``/at_visits/<step>`` | chain, draw, … | on request, what the model said of the observed values at each visit |
 | ``/posterior/<step>`` | chain, draw, … | the scalar parameters after warm-up; effects on request |
 | ``/chains`` | chain, draw | the summaries of each target's imputed values: mean and sd of numbers |
 | ``/sample_stats`` | chain, draw, step | how each visit went |
@@ -47,13 +48,14 @@ from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.targets import Resolved, Step, Target
 from bayesimpute.result.completed_arrays import Datasets, Stack
 from bayesimpute.result.made_arrays import made_groups
+from bayesimpute.result.visit_arrays import padded, visit_groups
 from bayesimpute.running.records import STATS, Record
 from bayesimpute.running.schedules import Schedule
 from bayesimpute.samplers.sampler import SamplerState
 
 EMPTY = "empty_cluster"
 """The dim of what is recorded of clusters without any observed value."""
-FORMAT = 3
+FORMAT = 4
 """Of the schema; a file of another one is refused."""
 LIBRARIES = ("bayesimpute", "pymc", "pytensor", "bambi", "numpy", "xarray")
 
@@ -73,7 +75,7 @@ def to_tree(record: Record) -> xr.DataTree:
     for step in steps:
         groups[f"/posterior/{names[step.name]}"] = _posterior(record, step.name)
         groups[f"/state/{names[step.name]}"] = _state(record, step)
-    groups |= made_groups(record, names) | _learnt(record)
+    groups |= made_groups(record, names) | visit_groups(record, names) | _learnt(record)
     return xr.DataTree.from_dict(groups)
 
 
@@ -138,6 +140,7 @@ def _attributes(record: Record) -> dict[str, Any]:
         "sweeps_done": json.dumps([state.sweep for state in record.states]),
         "imputations_done": json.dumps(sorted(k for k in _kept(record) if k < record.schedule.m)),
         "keep_effects": int(record.keep_effects),
+        "keep": json.dumps(list(record.keep)),
         "versions": _versions(),
     }
 
@@ -174,17 +177,8 @@ def in_order(dataset: xr.Dataset) -> list[xr.DataArray]:
     return [dataset[name] for name in json.loads(dataset.attrs["order"])]
 
 
-def _padded(arrays: Iterable[np.ndarray]) -> np.ndarray:
-    """Arrays of shape (draw, …) with different numbers of draws as one of shape (chain, draw, …), NaN at the end."""
-    arrays = list(arrays)
-    longest = max(len(a) for a in arrays)
-    return np.stack(
-        [np.pad(a, [(0, longest - len(a)), *[(0, 0)] * (a.ndim - 1)], constant_values=np.nan) for a in arrays]
-    )
-
-
 def _by_chain(record: Record, part: str, target: str, width: int) -> np.ndarray:
-    return _padded(getattr(leg, part).get(target, np.zeros((0, width))) for leg in record.legs)
+    return padded(getattr(leg, part).get(target, np.zeros((0, width))) for leg in record.legs)
 
 
 def _posterior(record: Record, target: str) -> xr.Dataset:
@@ -196,7 +190,7 @@ def _posterior(record: Record, target: str) -> xr.Dataset:
     dataset = _ordered(_with_coordinates(xr.Dataset(scalars), draws), scalars)
     for name, example in effects.items():
         none = {name: np.zeros((0, example.shape[1]))}
-        values = _padded(leg.effects.get(target, none)[name] for leg in record.legs)
+        values = padded(leg.effects.get(target, none)[name] for leg in record.legs)
         factor = EMPTY if name == SYSTEMATIC else name.rsplit("|", 1)[1]
         dim = safe_names([factor])[factor]
         dim = f"{dim}_cluster" if dim in safe.values() else dim

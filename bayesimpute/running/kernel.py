@@ -20,6 +20,7 @@ from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors
 from bayesimpute.plan.targets import Step, Target
+from bayesimpute.running.at_visits import at_visit
 from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import SamplerState, Stats
 
@@ -54,13 +55,18 @@ class ChainState:
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """What one visit leaves behind; `generator` is where the random numbers stood before the cells were drawn."""
+    """What one visit leaves behind.
+
+    `generator` is where the random numbers stood before the cells were drawn, `kept` what was asked for of what the
+    model said of the observed values (:mod:`bayesimpute.running.at_visits`).
+    """
 
     draw: Draw
     stats: Stats
     seconds: float
     changed: frozenset[str]
     generator: Mapping[str, Any]
+    kept: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Bench:
@@ -195,7 +201,9 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
     return replace(state, samplers=samplers)
 
 
-def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool) -> tuple[ChainState, Visit]:
+def visit(
+    bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool, keep: bool = False
+) -> tuple[ChainState, Visit]:
     """Draw one step's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
     workspace = bench.workspace
@@ -206,6 +214,7 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
         state.samplers[step.name], data, rng, transitions=state.steps.get(step.name, WARMUP_STEPS), tune=tune
     )
     bench.drawn(step.name, draw)
+    kept = at_visit(workspace.placements[step.name].design, draw, data) if keep else {}
     stood = rng.bit_generator.state
     cells = impute(bench, state, step, rng)
     if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
@@ -213,7 +222,7 @@ def visit(bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool)
     changed = bench.set(step, cells) if step.missing_rows.size else frozenset[str]()
     samplers = bench.placed(step.name, {**state.samplers, step.name: moved})
     state = replace(state, cells={**state.cells, **cells}, samplers=samplers)
-    return state, Visit(draw, stats, time.perf_counter() - started, changed, stood)
+    return state, Visit(draw, stats, time.perf_counter() - started, changed, stood, kept)
 
 
 def require_sane(cells: Mapping[str, np.ndarray], design: Design, state: ChainState) -> None:

@@ -9,7 +9,7 @@ state of a run, beside the limit on the threads of linear algebra while any leg 
 import hashlib
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,6 +45,7 @@ class Job:
     seed: int
     schedule: Schedule
     keep_effects: bool = False
+    keep: tuple[str, ...] = ()
     key: str
 
     @classmethod
@@ -58,6 +59,7 @@ class Job:
             seed=record.seed,
             schedule=record.schedule,
             keep_effects=record.keep_effects,
+            keep=record.keep,
             key=_digest(
                 (record.plan, record.resolved.adjustments, record.incomplete.frame, record.incomplete.clusters)
             ),
@@ -164,9 +166,12 @@ def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainSta
     warmup = job.plan.run.warmup
     kept = job.schedule.imputation(state.chain, state.sweep + 1) is not None
     before = seen(bench, state, book.saw) if kept else None
+    keep = job.keep if state.sweep >= job.schedule.base else ()
     visits = {}
     for place, step in enumerate(bench.workspace.resolved.steps):
-        state, visits[step.name] = visit(bench, state, place, job.seed, tune=state.sweep < warmup)
+        state, visits[step.name] = visit(
+            bench, state, place, job.seed, tune=state.sweep < warmup, keep=step.name in keep
+        )
     state = replace(state, sweep=state.sweep + 1)
     book.enter(state, visits, before)
     if state.sweep == warmup:
@@ -189,6 +194,7 @@ class _Book:
         self.saw = seen_before(space.resolved)
         self.rows: list[dict[str, tuple[np.ndarray, np.ndarray]]] = []
         self.effects: list[dict[str, dict[str, np.ndarray]]] = []
+        self.at_visits: list[dict[str, Mapping[str, np.ndarray]]] = []
         self.seconds = 0.0
 
     def enter(self, state: ChainState, visits: dict[str, Visit], before: Made | None) -> None:
@@ -199,6 +205,7 @@ class _Book:
         found = {name: values.summaries(state.cells[name]) for name, values in self.values.items()}
         self.summaries.append({name: np.array(list(each.values())) for name, each in found.items()})
         self.effects.append({name: self._of_clusters(name, v) for name, v in visits.items()})
+        self.at_visits.append({name: visits[name].kept for name in self.job.keep})
         k = self.job.schedule.imputation(self.chain, state.sweep)
         if k is not None and before is not None:
             self.made[k] = made(before, visits)
@@ -227,11 +234,15 @@ class _Book:
             imputed=summaries,
             stats={name: c[1] for name, c in columns.items()},
             effects={n: found for n in names if (found := self._effects(n)) or self.job.keep_effects},
+            at_visits={n: self._at_visits(n) for n in self.job.keep if self.rows},
             kept=self.kept,
             made=self.made,
             events=tuple(self.events),
             seconds=self.seconds,
         )
+
+    def _at_visits(self, name: str) -> dict[str, np.ndarray]:
+        return {part: np.array([row[name][part] for row in self.at_visits]) for part in self.at_visits[0][name]}
 
     def _effects(self, name: str) -> dict[str, np.ndarray]:
         design = self.space.designs[name]

@@ -39,6 +39,8 @@ class Leg:
         How each visit went.
     effects : mapping of str to mapping of str to ndarray, shape (draw, cluster)
         Group-specific effects, where they were asked for, and which empty clusters are systematically missing.
+    at_visits : mapping of str to mapping of str to ndarray, shape (draw, …)
+        Of the steps that were asked for: :mod:`bayesimpute.running.at_visits`.
     kept : mapping of int to mapping of str to ndarray
         The cells of each target, by imputation; those from m on are spares for more imputations.
     made : mapping of int to Made
@@ -54,6 +56,7 @@ class Leg:
     imputed: Mapping[str, np.ndarray] = field(default_factory=dict)
     stats: Mapping[str, np.ndarray] = field(default_factory=dict)
     effects: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    at_visits: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     kept: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
     made: Mapping[int, Made] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
@@ -82,15 +85,18 @@ def joined(legs: Sequence[Leg]) -> Leg:
         draws={t: np.concatenate([leg.draws[t] for leg in legs if leg.draws]) for t in first.draws},
         imputed={t: np.concatenate([leg.imputed[t] for leg in legs if leg.draws]) for t in first.imputed},
         stats={t: np.concatenate([leg.stats[t] for leg in legs if leg.draws]) for t in first.stats},
-        effects={
-            t: {name: np.concatenate([leg.effects[t][name] for leg in legs if leg.draws]) for name in first.effects[t]}
-            for t in first.effects
-        },
+        effects=_one_after_another([leg.effects for leg in legs if leg.draws]),
+        at_visits=_one_after_another([leg.at_visits for leg in legs if leg.at_visits]),
         kept=kept,
         made=made,
         events=tuple(e for leg in legs for e in leg.events),
         seconds=sum(leg.seconds for leg in legs),
     )
+
+
+def _one_after_another(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, dict[str, np.ndarray]]:
+    first = parts[0] if parts else {}
+    return {t: {name: np.concatenate([part[t][name] for part in parts]) for name in first[t]} for t in first}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,6 +137,8 @@ class Record:
         What was done before the run, and where all chains met.
     keep_effects : bool
         Whether group-specific effects are kept.
+    keep : tuple of str
+        The steps of which it is kept what their models said of the observed values at each visit.
     learnt : Learnt or None
         Of rows that were imputed by the draws of a run: what is known from its data; None: this is a run.
     """
@@ -143,6 +151,7 @@ class Record:
     legs: tuple[Leg, ...]
     events: tuple[Event, ...] = ()
     keep_effects: bool = False
+    keep: tuple[str, ...] = ()
     learnt: Learnt | None = None
 
     @cached_property

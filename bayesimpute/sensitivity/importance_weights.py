@@ -15,18 +15,6 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 
 
-def log_density(prior: Prior, x: np.ndarray) -> np.ndarray:
-    """Log density of the prior of a coefficient, of the shape of `x`."""
-    assert prior.distribution.density is not None
-    return prior.distribution.density(np.asarray(x, dtype=float), *prior.args)
-
-
-def log_density_fisher(prior: Prior, z: np.ndarray) -> np.ndarray:
-    """Log density of z = artanh(r) where `prior` is the prior of r, of the shape of `z`."""
-    assert prior.distribution.fisher is not None
-    return prior.distribution.fisher(np.asarray(z, dtype=float), *prior.args)
-
-
 def widened(prior: Prior, factor: float) -> Prior:
     """The prior of a coefficient spread out by `factor` around its middle."""
     roles = prior.distribution.parameters.values()

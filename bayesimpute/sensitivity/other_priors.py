@@ -22,7 +22,6 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.sensitivity.importance_weights import (
     effective,
     limit,
-    log_density,
     quantiles,
     reaches,
     smoothed,
@@ -100,7 +99,7 @@ def _spread_ratios(draws: Draws, factor: float) -> np.ndarray | None:
             new = widened(old, factor)
             if not reaches(old, new):
                 return None
-            total += log_density(new, column) - log_density(old, column)
+            total += new.log_density(column) - old.log_density(column)
     return total
 
 

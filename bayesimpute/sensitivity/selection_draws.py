@@ -15,7 +15,7 @@ from bayesimpute.designs.parts import Predictor
 from bayesimpute.families import Dependence
 from bayesimpute.plan.targets import Resolved
 from bayesimpute.result.result import Result
-from bayesimpute.sensitivity.importance_weights import effective, log_density, log_density_fisher
+from bayesimpute.sensitivity.importance_weights import effective
 
 EDGE = 1 - 1e-12
 """Correlations nearer to 1 are rounding."""
@@ -48,7 +48,7 @@ class Correlation:
     def log_prior(self, z: np.ndarray, prior: Prior | None = None) -> np.ndarray:
         """Log density of z under its prior or another one of the same kind."""
         prior = prior or self.prior
-        return log_density(prior, z) if self.linear else log_density_fisher(prior, z)
+        return prior.log_density(z) if self.linear else prior.log_density_fisher(z)
 
     @property
     def values(self) -> np.ndarray:
@@ -85,7 +85,7 @@ class Draws:
         target = resolved.target(design.name)
         means = imputed.tree["chains"].to_dataset().values()
         imputes = next(v.values for v in means if v.attrs["target"] == target.name and v.attrs["statistic"] == "mean")
-        found = imputed.posterior(target.name)["posterior"].to_dataset().values()
+        found = imputed.draws(target.name).values()
         done = ~np.isnan(imputes).any(axis=0)
         named = {v.attrs["name"]: v.values[:, done] for v in found if v.ndim == 2}
         column = resolved.filled.get(target.name, imputed.incomplete.columns[target.name].values)

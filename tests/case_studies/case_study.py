@@ -23,6 +23,8 @@ DATA = {
     "brandsma_slopes": "brandsma",
     "hiv_heckman": "hiv",
     "hiv_mar": "hiv",
+    "hiv_region": "hiv",
+    "hiv_region_mar": "hiv",
     "hiv_smoke": "hiv",
     "impact": "impact",
     "popmis": "popmis",

@@ -12,6 +12,9 @@ NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
 WARNINGS = {
     "hiv_heckman": ["estimand[weighted prevalence].weights"],  # as the file explains
     "hiv_mar": ["estimand[weighted prevalence].weights"],
+    # nine regions as clusters: the prior has a say, and it is a sensitivity analysis
+    "hiv_region": ["conditional[hiv].formulas.mu", "conditional[hiv].formulas.selection"],
+    "hiv_region_mar": ["conditional[hiv].formulas.mu"],
     # gender is missing only where the assessment has one of its values: missing at random, and nothing was filled in
     "popularity_compatible": ["conditional[assessment_ij].formulas.mu"],
     "popularity_tutorial": ["conditional[gender_ij].formulas.mu"],

@@ -9,8 +9,6 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.sensitivity.importance_weights import (
     effective,
     limit,
-    log_density,
-    log_density_fisher,
     quantiles,
     reaches,
     smoothed,
@@ -32,13 +30,13 @@ CORRELATION = [Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 5), Prior.o
 @pytest.mark.parametrize("prior", COEFFICIENT, ids=str)
 def test_log_densities_of_coefficients_are_scipys(prior: Prior) -> None:
     x = np.linspace(-4, 4, 41)
-    np.testing.assert_allclose(log_density(prior, x), LOGPDF[prior.name](x, *prior.args), rtol=1e-12)
+    np.testing.assert_allclose(prior.log_density(x), LOGPDF[prior.name](x, *prior.args), rtol=1e-12)
 
 
 @pytest.mark.parametrize("prior", [*CORRELATION, Prior.of("Uniform", -0.5, 0.9)], ids=str)
 def test_densities_of_fishers_z_are_those_of_drawn_correlations(prior: Prior) -> None:
     def density(z: float) -> float:
-        return float(np.exp(log_density_fisher(prior, np.array([z]))[0]))
+        return float(np.exp(prior.log_density_fisher(np.array([z]))[0]))
 
     ends = np.arctanh(prior.args) if prior.args == (-0.5, 0.9) else (-12, 12)
     assert integrate.quad(density, *ends, limit=200)[0] == pytest.approx(1, abs=1e-6)
@@ -51,7 +49,7 @@ def test_densities_of_fishers_z_are_those_of_drawn_correlations(prior: Prior) ->
 
 def test_the_uniform_of_rho_is_the_scaled_beta_of_1_and_1_also_far_out() -> None:
     z = np.linspace(-300, 300, 61)
-    uniform, beta = (log_density_fisher(Prior.of(n, *a), z) for n, a in (("Uniform", (-1, 1)), ("ScaledBeta", (1, 1))))
+    uniform, beta = (Prior.of(n, *a).log_density_fisher(z) for n, a in (("Uniform", (-1, 1)), ("ScaledBeta", (1, 1))))
     np.testing.assert_allclose(uniform, beta, rtol=1e-13)
     assert np.isfinite(uniform).all()
 
@@ -88,7 +86,7 @@ def posterior(prior_sd: float, y: float = 1.2) -> tuple[float, float]:
 def test_reweighted_draws_are_the_posterior_under_the_other_prior(new_sd: float) -> None:
     mean, sd = posterior(1.0)
     theta = np.random.default_rng(4).normal(mean, sd, 20_000)
-    ratios = log_density(Prior.of("Normal", 0, new_sd), theta) - log_density(Prior.of("Normal", 0, 1), theta)
+    ratios = Prior.of("Normal", 0, new_sd).log_density(theta) - Prior.of("Normal", 0, 1).log_density(theta)
     weights, k_hat = smoothed(ratios, 1.0)
     assert k_hat < limit(len(theta)) and weights.sum() == pytest.approx(1)
     found, (wanted, spread) = summary(theta, weights), posterior(new_sd)
@@ -102,7 +100,7 @@ def test_reweighted_draws_are_the_posterior_under_the_other_prior(new_sd: float)
 
 def test_a_prior_that_the_draws_do_not_reach_has_a_large_k_hat() -> None:
     theta = np.random.default_rng(4).normal(0, 0.5, 4000)
-    ratios = log_density(Prior.of("Normal", 6, 0.1), theta) - log_density(Prior.of("Normal", 0, 1), theta)
+    ratios = Prior.of("Normal", 6, 0.1).log_density(theta) - Prior.of("Normal", 0, 1).log_density(theta)
     assert smoothed(ratios, 1.0)[1] > limit(len(theta))
     assert smoothed(np.full(10, -np.inf), 1.0)[1] == np.inf
 
@@ -110,7 +108,7 @@ def test_a_prior_that_the_draws_do_not_reach_has_a_large_k_hat() -> None:
 def test_draws_without_mass_get_no_weight() -> None:
     theta = np.random.default_rng(4).uniform(-1, 1, 2000)
     new = Prior.of("Uniform", 0, 1)
-    weights, _ = smoothed(log_density(new, theta) - log_density(Prior.of("Uniform", -1, 1), theta), 1.0)
+    weights, _ = smoothed(new.log_density(theta) - Prior.of("Uniform", -1, 1).log_density(theta), 1.0)
     assert (weights[theta < 0] == 0).all()
     np.testing.assert_allclose(weights[theta > 0], 1 / (theta > 0).sum())
 

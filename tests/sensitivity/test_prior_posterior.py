@@ -7,7 +7,6 @@ from scipy.special import betaln, digamma
 from selection_runs import RHO
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.sensitivity.importance_weights import log_density_fisher
 from bayesimpute.sensitivity.prior_posterior import bandwidth, density, divergence, interval, moved
 from bayesimpute.sensitivity.selection_draws import Correlation
 
@@ -16,7 +15,7 @@ DRAWS = 8000
 
 
 def log_prior(prior: Prior):
-    return lambda z: log_density_fisher(prior, z)
+    return prior.log_density_fisher
 
 
 @pytest.mark.parametrize(("mean", "sd"), [(0.5, 0.5), (-1.0, 0.3), (0.0, 0.8), (2.0, 1.0)])

@@ -1,0 +1,105 @@
+"""Leaving out by weights against leaving out: refits without each unit, and without each cluster.
+
+``pytest -m slow tests/inspection/test_leaving_out.py``
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import logsumexp
+
+import bayesimpute as bi
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+RUN = {"m": 4, "chains": 4, "warmup": 100, "sweeps": 1500, "progress": False, "keep_effects": True}
+ANALYSIS = "y ~ x + (1 | g)"
+
+
+def data(*, holes: bool) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(8), 5)
+    x = rng.normal(size=40)
+    frame = pd.DataFrame({"g": g, "x": x, "y": 1 + x + rng.normal(size=8)[g] + rng.normal(size=40)})
+    frame.loc[0, "y"] = np.nan
+    if holes:
+        frame.loc[3::4, "x"] = np.nan
+    return frame
+
+
+def run(frame: pd.DataFrame, **more: object) -> bi.MultiplyImputed:
+    if frame["x"].isna().any():
+        return bi.impute(frame, "x ~ 1", analysis=ANALYSIS, seed=7, **RUN, **more)
+    return bi.impute(frame, ANALYSIS, seed=7, **RUN, **more)
+
+
+def by_chain(log_density: np.ndarray) -> tuple[float, float]:
+    """The log of the mean of densities (chain, draw), and its Monte Carlo error from the chains."""
+    each = logsumexp(log_density, axis=1) - np.log(log_density.shape[1])
+    return float(logsumexp(each) - np.log(len(each))), float(each.std(ddof=1) / len(each) ** 0.5)
+
+
+def refitted(frame: pd.DataFrame, out: list[np.ndarray], density: Callable[..., np.ndarray]) -> np.ndarray:
+    """Of each group of rows that is left out, the log predictive density of its values, and its error."""
+    found = []
+    for rows in out:
+        made = run(frame.assign(y=frame["y"].where(~np.isin(np.arange(len(frame)), rows))))
+        x_model = made.draws("x") if frame["x"].isna().any() else None
+        found.append(by_chain(density(frame.iloc[rows], made.draws("y"), x_model)))
+    return np.array(found)
+
+
+def unit(frame: pd.DataFrame, y_model: xr.Dataset, x_model: xr.Dataset | None) -> np.ndarray:
+    (row,) = frame.itertuples()
+    base = (y_model["Intercept"] + y_model["1|g"].sel(g=row.g)).values
+    slope, sigma, x = y_model["x"].values, y_model["sigma"].values, row.x
+    if np.isnan(row.x):
+        assert x_model is not None
+        x, sigma = x_model["Intercept"].values, np.hypot(sigma, slope * x_model["sigma"].values)
+    return stats.norm.logpdf(row.y, base + slope * x, sigma)
+
+
+def cluster(frame: pd.DataFrame, y_model: xr.Dataset, x_model: xr.Dataset | None) -> np.ndarray:
+    del x_model
+    b0, b1, sigma, tau = (y_model[name].values for name in ("Intercept", "x", "sigma", "1|g_sigma"))
+    e = frame["y"].to_numpy() - b0[..., None] - b1[..., None] * frame["x"].to_numpy()
+    n = e.shape[-1]
+    whole = sigma**2 + n * tau**2
+    squares = (e**2).sum(axis=-1) / sigma**2 - tau**2 / (sigma**2 * whole) * e.sum(axis=-1) ** 2
+    return -0.5 * (n * np.log(2 * np.pi) + 2 * (n - 1) * np.log(sigma) + np.log(whole) + squares)
+
+
+def left_out(made: bi.MultiplyImputed, by: str | None) -> np.ndarray:
+    from arviz_stats.loo import loo
+
+    found = loo(made.posterior("y", ["posterior", "log_likelihood"], by=by), pointwise=True)
+    assert found.pareto_k is not None and found.elpd_i is not None
+    print(f"elpd {found.elpd:.2f}, largest k {float(found.pareto_k.max()):.2f}")
+    return found.elpd_i.values
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete predictors", "a compatible plan"])
+def test_units(holes: bool) -> None:
+    frame = data(holes=holes)
+    rows = np.flatnonzero(frame["y"].notna())
+    agree(left_out(run(frame, keep="y"), None), refitted(frame, [np.array([row]) for row in rows], unit))
+
+
+def test_clusters() -> None:
+    frame = data(holes=False)
+    known = frame["y"].notna()
+    out = [np.flatnonzero((frame["g"] == j) & known) for j in range(8)]
+    agree(left_out(run(frame, keep="y"), "g"), refitted(frame, out, cluster))
+
+
+def agree(ours: np.ndarray, refits: np.ndarray) -> None:
+    """To five times the Monte Carlo error of the refits; that of the weights is of its size."""
+    values, errors = refits.T
+    print(f"refits {values.sum():.2f} ± {np.sqrt((errors**2).sum()):.2f}")
+    total = np.sqrt(2 * (errors**2).sum())
+    assert abs((ours - values).sum()) < 4 * total
+    assert (np.abs(ours - values) < np.maximum(0.15, 8 * errors)).all()
