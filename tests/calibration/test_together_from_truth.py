@@ -16,14 +16,17 @@ import pytest
 from start_at_truth import from_prior
 from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
-from together import ONE, SEVERAL, UNSEEN, Bed, Setup, W, model
+from together import CLUSTERS, ONE, SEVERAL, UNSEEN, Bed, Setup, W, model
 
 from bayesimpute.compatible import drawing
 from bayesimpute.compatible.cluster_levels import Effect
-from bayesimpute.designs.design import Draw
+from bayesimpute.compatible.factors import Factor
+from bayesimpute.designs.design import SYSTEMATIC, Draw
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import Step
 from bayesimpute.running.kernel import Bench, ChainState, visit
+from bayesimpute.samplers import ConditionalModel
+from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.sampler import SamplerState
 
 OUTCOME = model("y ~ w + z + (1 | g)")
@@ -36,14 +39,14 @@ HOLES = {"x": (4, 0, (2, 5, 9)), "w": (0, 0, (1, 4, 5, 8, 10)), "b": (6, 2, (3,)
 """Of each variable: of how many rows one is missing, the first such row, and the clusters in which all are."""
 
 
-def holes(complete: pd.DataFrame, setup: Setup) -> pd.DataFrame:
+def holes(complete: pd.DataFrame, setup: Setup, away: np.ndarray) -> pd.DataFrame:
     """Rows and clusters by ``HOLES``; of an outcome with a selection model, who was not selected or could not be."""
     frame, row = complete.copy(), np.arange(len(complete))
     for each in setup.models:
         every, first, clusters = HOLES[each.target]
         gone = frame["g"].isin(clusters).to_numpy()
         if "selection" in each.formulas:
-            gone = ~frame.pop("selected").to_numpy() | (frame["g"] == UNSEEN).to_numpy()
+            gone = ~frame.pop("selected").to_numpy() | away[frame["g"]]
         elif each.level is None:
             gone = gone | (row % every == first)
         frame.loc[gone, each.target] = np.nan
@@ -63,6 +66,9 @@ def functions(bench: Bench, draws: Mapping[str, Any]) -> np.ndarray:
     for name, v in now.items():
         found += [v[gone[name]][[0, 1, -1]], means[name][[2, 5]], [v[gone[name]].mean()]]
     fit = {step.name: _fit(bench, step, draws[step.name]) for step in space.resolved.steps}
+    if SYSTEMATIC in draws["y"]:
+        those = space.placements["y"].systematic(draws["y"], np.arange(len(values["y"])))
+        found += [[draws["y"][SYSTEMATIC].mean()], *([_mean(v, gone[n] & those)] for n, v in now.items())]
     for one, other in product(now, now):
         both = gone[one] & gone[other]
         found += [[_mean(fit[other], gone[one])]]
@@ -82,25 +88,40 @@ def _mean(values: np.ndarray, rows: np.ndarray) -> float:
     return float(values[rows].mean()) if rows.any() else 0.0
 
 
+def in_doubt(bench: Bench, state: SamplerState, share: float, away: np.ndarray) -> SamplerState:
+    """The outcome's state with what the empty clusters of the data are, and its sampler compiled for them."""
+    space = bench.workspace
+    design = space.designs["y"]
+    assert design.empty is not None
+    space.posteriors["y"] = Gibbs().compile(ConditionalModel(design, bench.data(space.resolved.step("y"))))
+    gone = away[[int(label) for label in design.empty.labels]].astype(float)
+    return SamplerState({**state.arrays, "systematic": np.array(share), SYSTEMATIC: gone})
+
+
 def errors(setup: Setup, *, replicates: int, order: int = 1, sweeps: int = 2, seed: int = 1) -> np.ndarray:
     """Means of paired differences in standard errors; with -1 for `order` the outcome is drawn first."""
     rng, bed = np.random.default_rng(seed), Bed.of(setup)
-    start = bed.workspace(holes(bed.simulate(rng)[0], setup))
+    start = bed.workspace(holes(bed.simulate(rng)[0], setup, np.arange(CLUSTERS) == UNSEEN))
     bench = Bench(start, {t.name: np.zeros(t.impute.sum()) for t in start.resolved.targets})
     posteriors: dict[str, Any] = {step.name: start.posterior(step, bench.data(step)) for step in start.resolved.steps}
     learnt = {s.name: posteriors[s.name].init(bench.data(s), rng).arrays for s in start.resolved.steps}
     gaps = []
     for _ in range(replicates):
         states = {n: SamplerState({**learnt[n], **from_prior(p.engine, rng)}) for n, p in posteriors.items()}
-        before = {name: posteriors[name].draw(state) for name, state in states.items()}
-        complete = bed.complete(before, rng)
-        frame = holes(complete, setup)
+        complete = bed.complete({name: posteriors[name].draw(state) for name, state in states.items()}, rng)
+        share, away = bed.away(rng)
+        frame = holes(complete, setup, away)
         if frame["y"].isna().all():  # nobody selected: what is observed is no kernel's to change
             continue
         space = bed.workspace(frame)
         space.posteriors, space.samplers = dict(posteriors), dict(start.samplers)
         cells = {t.name: complete[t.name].to_numpy()[t.missing_rows] for t in space.resolved.targets}
         bench = Bench(space, cells)
+        if "systematic" in states["y"].arrays:
+            if space.designs["y"].empty is None:
+                continue
+            states["y"] = in_doubt(bench, states["y"], share, away)
+        before = {name: space.posteriors[name].draw(state) for name, state in states.items()}
         first = functions(bench, before)
         ones = dict.fromkeys(states, 1)
         state = ChainState(chain=0, cells=cells, samplers=states, steps=ones)
@@ -156,6 +177,11 @@ def only_selected(placed: Any, affected: Any, at: np.ndarray) -> np.ndarray:
     return at[np.isin(affected.rows[at], placed.learn_rows)]
 
 
+def nobody_away(patch: pytest.MonkeyPatch) -> None:
+    """As if each empty cluster were selected out one by one, when covariates are drawn."""
+    patch.setattr(Factor, "systematic", property(lambda factor: np.zeros(len(factor.rows), dtype=bool)))
+
+
 MISTAKES: Mapping[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "an auxiliary variable is ignored": ("auxiliary", lambda patch: forgetting("y", "a", patch)),
     "a cluster counts as one row": ("normal of clusters", lambda patch: at_other_rows(one_row_a_cell, patch)),
@@ -167,6 +193,7 @@ MISTAKES: Mapping[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     ),
     "a yes/no reader is ignored": ("level 2 and yes/no", lambda patch: forgetting("x", "b", patch)),
     "only those selected count": ("selection", lambda patch: at_other_rows(only_selected, patch)),
+    "systematic clusters are taken for selected": ("selection, in doubt", nobody_away),
     "all together, selection is ignored": ("all together", lambda patch: forgetting("x", "y", patch)),
     "all together, only those selected count": ("all together", lambda patch: at_other_rows(only_selected, patch)),
     "all together, an auxiliary variable is ignored": ("all together", lambda patch: forgetting("x", "a", patch)),

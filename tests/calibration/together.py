@@ -5,7 +5,7 @@ come from their priors, data from them. Priors and scales come from a template d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,7 @@ from bayesimpute.samplers.prior import prior_draw
 
 CLUSTERS, SIZE = 12, 12
 UNSEEN = 7
-"""The cluster whose outcome nobody could see, for selection models."""
+"""The cluster whose outcome nobody could see, for selection models that know it."""
 PRIORS = {
     "Intercept": "Normal(0, 1)",
     "z": "Normal(0.5, 0.5)",
@@ -52,6 +52,7 @@ PRIORS = {
     "selection_e": "Normal(0.8, 0.3)",
     "selection_1|g_sigma": "HalfNormal(0.7)",
     "rho": "ScaledBeta(2, 2)",
+    "systematic": "Beta(2, 6)",
 }
 """Of whatever a model has of these."""
 Draws = Mapping[str, Mapping[str, np.ndarray]]
@@ -84,6 +85,7 @@ def model(formula: str, **options: Any) -> Conditional:
 
 
 SELECTING = HeckmanGaussian(systematic="unseen")
+SELECTED = "x + z + e + (1 | g)"
 X, X_YES_NO = model("x ~ z + (1 | g)"), model("x ~ z + (1 | g)", family="bernoulli")
 X_GIVEN_W = model("x ~ z + w + (1 | g)")
 W = model("w ~ 1", level="g")
@@ -100,9 +102,8 @@ ONE: Mapping[str, Setup] = {
 """With one covariate, of level 1: each kind of draw."""
 SEVERAL: Mapping[str, Setup] = {
     "level 2 and yes/no": Setup((W, X_GIVEN_W, B, model("y ~ x + b + w + z + (1 + x | g)"))),
-    "selection": Setup(
-        (X, model("y ~ x + z + (1 | g)", selection="x + z + e + (1 | g)", family=SELECTING)),
-    ),
+    "selection": Setup((X, model("y ~ x + z + (1 | g)", selection=SELECTED, family=SELECTING))),
+    "selection, in doubt": Setup((X, model("y ~ x + z + (1 | g)", selection=SELECTED, family=HeckmanGaussian()))),
     "auxiliary": Setup(
         (
             X,
@@ -194,12 +195,21 @@ class Bed:
             completed.set(target, values[target.rows])
         return self.frame.assign(**{name: completed.values[name] for name in self.setup.names}, **more)
 
+    def away(self, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+        """Clusters whose outcome nobody could see, bool, (cluster,), and their share: where in doubt, by its prior."""
+        prior = next((p.priors[0] for p in self.designs["y"].predictors if p.key == "systematic"), None)
+        if prior is None:
+            return 0.0, np.arange(CLUSTERS) == UNSEEN
+        share = float(prior.draw(rng, 1)[0])
+        return share, rng.random(CLUSTERS) < share
+
     def workspace(self, frame: pd.DataFrame) -> Workspace:
-        """Of data with holes, with the frozen designs."""
+        """Of data with holes, with the frozen designs; which clusters are in doubt follows from the data."""
         plan = self.setup.plan
         incomplete = Incomplete.from_frame(frame, clusters=plan_clusters(plan))
         resolved = resolve(plan, incomplete)
-        placed = {s.name: Placement.of(self.designs[s.name], s, incomplete) for s in resolved.steps}
+        designs = {s.name: replace(self.designs[s.name], empty=s.lead.empty) for s in resolved.steps}
+        placed = {s.name: Placement.of(designs[s.name], s, incomplete) for s in resolved.steps}
         movable = frozenset(name for name, design in self.designs.items() if Gibbs().movable(design))
         how = {n: Compatible.of(resolved.target(n), resolved, placed, incomplete, movable) for n in resolved.factors}
         return Workspace(plan, incomplete, Described(plan, incomplete, resolved, placed, how))
