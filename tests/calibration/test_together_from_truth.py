@@ -135,7 +135,7 @@ def errors(setup: Setup, *, replicates: int, order: int = 1, sweeps: int = 2, se
     return found.mean(axis=0) / (found.std(axis=0, ddof=1) / np.sqrt(len(found)))
 
 
-@pytest.mark.parametrize(("name", "replicates"), [("normal", 150), ("all together", 60)])
+@pytest.mark.parametrize(("name", "replicates"), [("normal", 150), ("all together", 40)])
 def test_sweeps_leave_the_joint_law(name: str, replicates: int, short: None) -> None:
     assert np.abs(errors(ALL[name], replicates=replicates)).max() < ERRORS
 
