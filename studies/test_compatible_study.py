@@ -40,6 +40,12 @@ def test_the_complete_data_have_the_true_values(name: str) -> None:
         assert abs(values.mean() - true) < 4 * values.std() / np.sqrt(len(values)), key
 
 
+def test_no_two_designs_have_the_same_errors() -> None:
+    one, other = (simulate(DESIGNS[name], 1)[0] for name in ("slopes", "cross-level"))
+    n = min(len(one), len(other))
+    assert abs(np.corrcoef(one["z"][:n], other["z"][:n])[0, 1]) < 0.2
+
+
 def test_about_three_in_ten_are_missing_at_random() -> None:
     shares = pd.DataFrame([simulate(DESIGNS["slopes"], seed)[1].isna().mean() for seed in range(40)])
     assert (shares[["x", "y"]].mean() - 0.3).abs().max() < 0.01

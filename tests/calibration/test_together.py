@@ -7,13 +7,14 @@ its place.
 
 import pytest
 from sbc import outside
-from together import SETUPS, Bed, study
+from together import ONE, Bed
+from together_ranks import study
 
 pytestmark = pytest.mark.slow
 
 
 def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
-    found = study(Bed.of(SETUPS["normal"]), replicates=40, draws=24, thin=3, seed=31)
+    found = study(Bed.of(ONE["normal"]), replicates=40, draws=24, thin=3, seed=31)
     assert {"y: x", "x: sigma", "x0", "y1", "mean x"} <= set(found)
     assert outside(found) == {}
 
@@ -27,10 +28,10 @@ def test_parameters_and_cells_of_compatible_chains_are_calibrated() -> None:
     ],
 )
 def test_mistakes_are_seen(wrong: str) -> None:
-    assert outside(study(Bed.of(SETUPS["normal"]), replicates=30, draws=24, thin=3, seed=31, wrong=wrong))
+    assert outside(study(Bed.of(ONE["normal"]), replicates=30, draws=24, thin=3, seed=31, wrong=wrong))
 
 
-@pytest.mark.parametrize("kind", list(SETUPS))
+@pytest.mark.parametrize("kind", list(ONE))
 def test_every_kind_of_draw_is_calibrated(kind: str) -> None:
     replicates = 100 if kind.endswith("enumerated") else 300  # the model of a yes/no variable is sampled by NUTS
-    assert outside(study(Bed.of(SETUPS[kind]), replicates=replicates, draws=40, thin=4, seed=32)) == {}
+    assert outside(study(Bed.of(ONE[kind]), replicates=replicates, draws=40, thin=4, seed=32)) == {}

@@ -1,4 +1,8 @@
-"""Adding a constant to a variable changes nothing but the coefficients that it must change."""
+"""A constant added to a variable, or another unit, changes nothing but the coefficients that it must change."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +19,7 @@ from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 from bayesimpute.samplers.prior import prior_draw
 
-SHIFTS = {"x": 700.0, "z": -40.0}
+SHIFTS, UNITS = {"x": 700.0, "z": -40.0}, {"x": 0.01, "z": 2540.0}
 MODELS = {
     "slopes": conditional("y ~ x + (1 + x | g)"),
     "products": conditional("y ~ x * z + (1 + x * z | g)"),
@@ -31,7 +35,7 @@ MODELS = {
 }
 
 
-def frame(shifts: dict[str, float]) -> pd.DataFrame:
+def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyType({})) -> pd.DataFrame:
     rng = np.random.default_rng(3)
     n, g = 240, np.arange(240) % 24
     data = {"g": g, **{name: rng.normal(0, 1, n) for name in ("x", "z", "w")}}
@@ -40,20 +44,22 @@ def frame(shifts: dict[str, float]) -> pd.DataFrame:
     data["b"] = (data["y"] > 0).astype(float)
     made = pd.DataFrame(data)
     made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
-    return made.assign(**{name: made[name] + by for name, by in shifts.items()})
+    made = made.assign(**{name: made[name] + by for name, by in shifts.items()})
+    return made.assign(**{name: made[name] * unit for name, unit in units.items()})
 
 
-def described(item: Conditional, shifts: dict[str, float]) -> tuple[Design, dict[str, np.ndarray], Placement]:
+def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndarray], Placement]:
     other = {"y": "b", "b": "y"}[item.target]
-    space = workspace(frame(shifts).drop(columns=other), item)
+    space = workspace(frame(*moved).drop(columns=other), item)
     return only(space)[1], graph_data(space), placed(space)
 
 
+@pytest.mark.parametrize("units", [{}, UNITS], ids=["moved", "in other units"])
 @pytest.mark.parametrize("item", MODELS.values(), ids=MODELS.keys())
-def test_the_model_is_the_same(item: Conditional) -> None:
+def test_the_model_is_the_same(item: Conditional, units: dict[str, float]) -> None:
     """Its data and its priors on the standardised scale, so every sampler's numbers."""
     design, data, _ = described(item, {})
-    moved, again, _ = described(item, SHIFTS)
+    moved, again, _ = described(item, SHIFTS, units)
     for name, values in data.items():
         np.testing.assert_allclose(again[name], values, rtol=0, atol=1e-7, err_msg=name)
     for ours, theirs in zip(design.predictors, moved.predictors, strict=True):

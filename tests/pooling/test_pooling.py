@@ -64,7 +64,7 @@ def test_tables_are_those_of_mitml(reference: dict[str, Any], name: str, given_d
 
 
 @pytest.mark.parametrize("name", ["popmis_lmer", "brandsma_lmer"])
-def test_variance_components_are_the_means_that_mitml_gives(reference: dict[str, Any], name: str) -> None:
+def test_variance_components_are_the_means_that_mitml_gives_and_medians(reference: dict[str, Any], name: str) -> None:
     case = reference[name]
     estimates = []
     for estimate, each in zip(estimates_of(case), case["variance_components"]["each"], strict=True):
@@ -75,6 +75,8 @@ def test_variance_components_are_the_means_that_mitml_gives(reference: dict[str,
         estimates.append(replace(estimate, variance_components=tuple(parts)))
     table = pool(estimates).variance_components
     np.testing.assert_allclose(table["estimate"], case["variance_components"]["mitml"]["values"][:4], rtol=RELATIVE)
+    each = [part["vcov"] for part in case["variance_components"]["each"]]
+    np.testing.assert_allclose(table["median"], np.median(each, axis=0))
     assert list(table["name"])[2:] == [f"(Intercept)~~{table['name'][1]}", "Residual"]
 
 

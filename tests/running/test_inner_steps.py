@@ -1,11 +1,13 @@
 """Inner steps for group-specific effects: which clusters are looked at, and how many steps rare outcomes get."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from modelling import conditional, graph_data, only, workspace
+from scipy.signal import lfilter
 
 from bayesimpute.families import Bernoulli
 from bayesimpute.running.inner_steps import (
@@ -53,6 +55,26 @@ def test_no_effect_is_left_behind(share: float, looked: int) -> None:
     # Bartlett's standard error of an autocorrelation; that of the lag is that of LONGER * CALIBRATION transitions
     spread = np.sqrt((1 + 2 * (found[1:steps] ** 2).sum(axis=0)) * (1 / draws + 1 / looked))
     assert (found[steps] < TARGET_AUTOCORRELATION + 2 * spread).all()
+
+
+@dataclass
+class Chain:
+    """A posterior whose one parameter forgets quickly and whose one effect does not."""
+
+    phi: tuple[float, float]
+
+    def explore(self, state: int, data: Any, rng: np.random.Generator, transitions: int, watched: Any) -> Any:
+        del data, watched
+        noise = rng.standard_normal((transitions, 2))
+        return state + 1, np.stack([lfilter([1.0], [1.0, -p], e) for p, e in zip(self.phi, noise.T)], axis=1)
+
+
+@pytest.mark.parametrize(("slow", "calls"), [(0.2, 1), (0.9, 2)])
+def test_steps_are_those_of_the_slowest_effect(slow: float, calls: int) -> None:
+    rng = np.random.default_rng(1)
+    made, looked, (steps, left) = explored(Chain((0.2, slow)), 0, {}, rng, {}, parameters=1)  # type: ignore[arg-type]
+    assert (made, looked) == (calls, CALIBRATION * (LONGER if calls == 2 else 1)) and left < TARGET_AUTOCORRELATION
+    assert steps == pytest.approx(np.log(TARGET_AUTOCORRELATION) / np.log(slow), rel=0.25, abs=1)
 
 
 def test_the_largest_the_smallest_and_empty_clusters_are_looked_at() -> None:
