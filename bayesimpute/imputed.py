@@ -354,7 +354,7 @@ class MultiplyImputed(Result):
         model = model_of(analysis, **options) if isinstance(analysis, str) else None
         if model is not None and (estimates := kept_analyses.kept(self.tree, model)) is not None:
             if progress:
-                say(f"{model.formula.source}: kept from an earlier fit of these datasets, and not fitted again")
+                say(f"{model.formula.excerpt}: kept from an earlier fit of these datasets, and not fitted again")
             return Analyses(estimates, chains=chains, model=model, frames=self.in_pandas)
         begun = time.monotonic()
         found = analyses_of(

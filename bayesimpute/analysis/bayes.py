@@ -166,7 +166,7 @@ class Workspace:
             return dataset.data(design)
         except FormulaError as error:
             finding = "; ".join(problem.finding for problem in error.problems)
-            raise AnalysisError(f"{self.model.formula.source}: {finding}, unlike {_REFERENCE}") from error
+            raise AnalysisError(f"{self.model.formula.excerpt}: {finding}, unlike {_REFERENCE}") from error
 
     def _check_columns(self, dataset: Observed) -> None:
         usual, own = self.reference.names, dataset.names
@@ -175,7 +175,7 @@ class Workspace:
         lacks, extra = [n for n in usual if n not in own], [n for n in own if n not in usual]
         parts = [f"lacks {listed(lacks)}"] * bool(lacks) + [f"has also {listed(extra)}"] * bool(extra)
         differs = " and ".join(parts) or "has its columns in another order"
-        raise AnalysisError(f"{self.model.formula.source}: this dataset {differs}, unlike {_REFERENCE}")
+        raise AnalysisError(f"{self.model.formula.excerpt}: this dataset {differs}, unlike {_REFERENCE}")
 
 
 _REFERENCE = (

@@ -56,7 +56,7 @@ def ordered(problem: Problem, model: "Model") -> tuple[Any, np.ndarray, np.ndarr
     centre, scale = problem.x.mean(axis=0), problem.x.std(axis=0)
     if (scale == 0).any():
         constant = problem.names[int(np.argmin(scale))]
-        raise AnalysisError(f"{problem.formula.source}: {constant} is constant; the thresholds are the intercepts")
+        raise AnalysisError(f"{problem.formula.excerpt}: {constant} is constant; the thresholds are the intercepts")
     with catch_warnings(), np.errstate(all="ignore"):
         simplefilter("ignore")
         built = OrderedModel(problem.y.astype(int), (problem.x - centre) / scale, distr=model.link)

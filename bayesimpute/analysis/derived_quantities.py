@@ -79,10 +79,10 @@ def _read(text: str, terms: Sequence[str], place: str) -> tuple[str, frozenset[s
         raise AnalysisError(f"{place}: an expression is needed; write one like b[texp] + 5 * b[sex:texp]")
     used = frozenset(match[1].strip() for match in _COEFFICIENT.finditer(text))
     for term in used.difference(terms):
-        remedy = did_you_mean(term, terms, f"the terms are {listed(terms, 12)}")
+        remedy = did_you_mean(term, terms, f"name one of {listed(terms, 12)}")
         raise AnalysisError(f'{place}: there is no coefficient "{term}"; {remedy}')
     if not used:
-        raise AnalysisError(f"{place}: {text} uses no coefficient; write b[name of the term]")
+        raise AnalysisError(f"{place}: {text} uses no coefficient; write b[…] with one of {listed(terms, 12)}")
     plain = _COEFFICIENT.sub(lambda match: f"`{_column(match[1].strip())}`", text)
     try:
         tree = read_expression(plain, place)

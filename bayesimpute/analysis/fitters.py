@@ -113,7 +113,9 @@ def model_of(source: str, **options: Any) -> Model:
     formula = parse(source, response="required")
     found = list(complaints(formula, options))
     if found:
-        texts = [f"{source if name == 'formula' else name}: {finding}; {remedy}" for name, finding, remedy in found]
+        texts = [
+            f"{formula.excerpt if name == 'formula' else name}: {finding}; {remedy}" for name, finding, remedy in found
+        ]
         raise AnalysisError("\n".join(texts))
     return _model(formula, options)
 
@@ -186,7 +188,8 @@ def _choices(model: Model) -> Iterator[Complaint]:
     }
     for name, (value, among) in chosen.items():
         known = [str(k) for k in among if k is not None]
-        if value not in among:
+        mixed = name == "covariance" and bool(model.formula.groups)  # which is told by itself
+        if value not in among and not mixed:
             yield name, f'there is no "{value}"', did_you_mean(str(value), known, f"use one of {', '.join(known)}")
     if model.covariance in COVARIANCES and model.covariance not in fitter.robust:
         finding = f'"{model.covariance}" is not there for family="{model.family}"'
@@ -200,8 +203,8 @@ def _choices(model: Model) -> Iterator[Complaint]:
 def _clusters(model: Model) -> Iterator[Complaint]:
     robust = model.covariance != "model" or model.working is not None
     if robust and model.formula.groups:
-        remedy = "leave one or the other out"
-        yield "covariance", "covariance and working belong to models without random effects", remedy
+        name = "covariance" if model.working is None else "working"
+        yield name, "it belongs to models without random effects", "leave one or the other out"
     if model.covariance == "cluster" and model.cluster is None:
         yield "cluster", 'covariance="cluster" needs the column with the clusters', 'write cluster="school"'
     elif model.working is not None and model.cluster is None:

@@ -208,7 +208,8 @@ def _announced(results: Iterator[Estimate | Failure], total: int, bayesian: bool
         if k == 2:
             rest = (time.monotonic() - begun) * (total - 2)
             if rest > ANNOUNCED:
-                say(f"Fitting the other {total - 2} datasets will take about {lasting(rest)}{remedy}.")
+                left = f"{total - 2} dataset{'s' * (total > 3)}"
+                say(f"Fitting the other {left} will take about {lasting(rest)}{remedy}.")
         yield result
         if k == 1:
             begun = time.monotonic()

@@ -138,7 +138,7 @@ def to_estimate(problem: Problem, sampled: Sampled) -> Estimate:
     names = sampled.design.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        message = f"{problem.formula.source}: {listed(twice)} is also the name of a parameter; rename the column"
+        message = f"{problem.formula.excerpt}: {listed(twice)} is also the name of a parameter; rename the column"
         raise AnalysisError(message)
     coefficients = sampled.flat[:, : len(problem.names)]
     keys, values = _quantities(sampled)

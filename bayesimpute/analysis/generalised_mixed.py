@@ -196,9 +196,9 @@ def _judged(problem: Problem, fitted: Any) -> tuple[str, ...]:
     kinds = [warning["kind"] for warning in fitted.warnings]
     for kind in kinds:
         if kind in FATAL:
-            raise AnalysisError(f"{problem.formula.source}: {FATAL[kind]}")
+            raise AnalysisError(f"{problem.formula.excerpt}: {FATAL[kind]}")
     if not (np.isfinite(fitted.beta).all() and np.isfinite(fitted.vcov).all()):
-        raise AnalysisError(f"{problem.formula.source}: {FATAL['fit_failed']}")
+        raise AnalysisError(f"{problem.formula.excerpt}: {FATAL['fit_failed']}")
     found = [TOLD[kind] for kind in kinds if kind in TOLD]
     if fitted.singular:
         found.append(

@@ -56,7 +56,7 @@ def likelihood(model: Model, frame: pd.DataFrame) -> Likelihood:
     if model.engine == "bambi" or model.working is not None or plain_gamma:
         what = "gamma models without random effects" if plain_gamma else 'engine="bambi" and estimating equations'
         remedy = 'test by "D1", or by "D2" of Wald tests'
-        raise AnalysisError(f"{model.formula.source}: {what} have no likelihood here; {remedy}")
+        raise AnalysisError(f"{model.formula.excerpt}: {what} have no likelihood here; {remedy}")
     problem = arrays(model, frame)
     if model.engine == "glmm":
         return _generalised_mixed(problem, model)
@@ -85,7 +85,7 @@ def stacked(model: Model, frames: Iterable[pd.DataFrame]) -> float:
     predictors = parse(model.formula.common, response="forbidden").needs - keys_of_means
     both = sorted(key for group in model.formula.groups for key in group.keys if key in predictors)
     if both:
-        raise AnalysisError(f'{model.formula.source}: {both[0]} is a cluster and a predictor; use "D1", "D2" or "D3"')
+        raise AnalysisError(f'{model.formula.excerpt}: {both[0]} is a cluster and a predictor; use "D1", "D2" or "D3"')
     parts = [
         frame.assign(**{key: f"{k}:" + frame[key].astype(str) for key in keys}) for k, frame in enumerate(frames, 1)
     ]
@@ -196,7 +196,7 @@ def score_statistic(larger: Model, smaller: Model, frame: pd.DataFrame) -> float
     from statsmodels.genmod.generalized_linear_model import GLM
 
     if larger.family not in ("bernoulli", "poisson", "gamma") or larger.working is not None or larger.formula.groups:
-        raise AnalysisError(f"{larger.formula.source}: score tests are there for bernoulli, poisson and gamma models")
+        raise AnalysisError(f"{larger.formula.excerpt}: score tests are there for bernoulli, poisson and gamma models")
     big, small = arrays(larger, frame), arrays(smaller, frame)
     _same_rows(big, small)
     extra = [j for j, name in enumerate(big.names) if name not in small.names]
@@ -207,7 +207,7 @@ def score_statistic(larger: Model, smaller: Model, frame: pd.DataFrame) -> float
 def _same_rows(first: Problem, second: Problem) -> None:
     if first.n != second.n:
         message = (
-            f"{first.formula.source} uses {first.n} rows and {second.formula.source} {second.n}: models of different "
+            f"{first.formula.excerpt} uses {first.n} rows and {second.formula.excerpt} {second.n}: models of different "
             "rows cannot be tested against each other; impute what is missing"
         )
         raise AnalysisError(message)

@@ -31,7 +31,7 @@ def marginal_effects(
     estimates, covariance : ndarray, shapes (p,) and (p, p)
         Of the coefficients.
     """
-    matrix = problem.design.matrix(problem.formula.common, place=problem.formula.source)
+    matrix = problem.design.matrix(problem.formula.common, place=problem.formula.excerpt)
     names, values, slopes = [], [], []
 
     def expected(frame: pd.DataFrame) -> tuple[float, np.ndarray]:

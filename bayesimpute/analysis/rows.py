@@ -101,13 +101,13 @@ def problem(
     y, levels, note = _outcome(columns[str(formula.response)], outcome)
     factors = tuple(group.keys for group in formula.groups)
     design = Design(rows=rows, frame=_design_frame(rows, columns), keys=factors)
-    names, x = design.full_rank(formula.common, place=formula.source)
+    names, x = design.full_rank(formula.common, place=formula.excerpt)
     if not intercept and "Intercept" in names:
         kept = [j for j, name in enumerate(names) if name != "Intercept"]
         names, x = tuple(names[j] for j in kept), x[:, kept]
     if len(x) <= len(names):
         few = counted(len(x), "complete row")
-        raise AnalysisError(f"{formula.source}: {few} cannot carry {len(names)} coefficients; drop predictors")
+        raise AnalysisError(f"{formula.excerpt}: {few} cannot carry {len(names)} coefficients; drop predictors")
     return Problem(formula=formula, y=y, levels=levels, names=names, x=x, design=design, messages=messages + note)
 
 
@@ -123,7 +123,7 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
             f'column "{name}" is not in the data; {did_you_mean(name, frame.columns, "check its name")}'
             for name in unknown
         )
-        message = f"{formula.source}: {listed(found)}"
+        message = f"{formula.excerpt}: {listed(found)}"
         raise AnalysisError(message)
     used = frame.loc[:, names]
     missing = used.isna()
@@ -131,7 +131,7 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
     rows = used.loc[~missing.any(axis=1)]
     if not len(rows):
         message = (
-            f"{formula.source}: no row is complete in its variables ({lacking or 'the data are empty'}); impute them"
+            f"{formula.excerpt}: no row is complete in its variables ({lacking or 'the data are empty'}); impute them"
         )
         raise AnalysisError(message)
     left = len(used) - len(rows)
@@ -144,17 +144,17 @@ def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Col
     wrong = [c for name, c in columns.items() if c.kind in ("date", "mixed") and name not in keys]
     odd = [f'"{name}": {found}' for name in keys if name in rows and (found := no_names(rows, name)) is not None]
     if odd:
-        raise AnalysisError(f"{formula.source}: {'; '.join(odd)}; give each cluster a number or a text")
+        raise AnalysisError(f"{formula.excerpt}: {'; '.join(odd)}; give each cluster a number or a text")
     if wrong:
         found = listed(f'column "{c.name}" holds {_KINDS[c.kind]}' for c in wrong)
-        message = f"{formula.source}: {found}; make a number or a category of it"
+        message = f"{formula.excerpt}: {found}; make a number or a category of it"
         raise AnalysisError(message)
 
 
 def _check_sizes(formula: Formula, columns: Mapping[str, Column]) -> None:
     found = [finding for column in columns.values() if (finding := unwieldy(column)) is not None]
     if found:
-        raise AnalysisError(f"{formula.source}: {'; '.join(found)}; give it in other units, or take its logarithm")
+        raise AnalysisError(f"{formula.excerpt}: {'; '.join(found)}; give it in other units, or take its logarithm")
 
 
 _KINDS = MappingProxyType({"date": "dates", "mixed": "values of different types"})
@@ -195,14 +195,17 @@ _NEEDS = MappingProxyType(
     {
         "number": ("", lambda y: True),
         "binary": (
-            'must have the two values 0 and 1 (or two labels) for family="bernoulli"',
+            'must have the two values 0 and 1 (or two labels) for family="bernoulli"; recode it, or leave family out',
             lambda y: set(np.unique(y)) == {0.0, 1.0},
         ),
         "count": (
-            'must be counts, whole numbers from 0, for family="poisson"; imputed values may need rounding',
+            'must be counts, whole numbers from 0, for family="poisson"; round what was imputed, or leave family out',
             lambda y: bool((y >= 0).all() and (y == np.round(y)).all()),
         ),
-        "positive": ('must be positive for family="gamma"', lambda y: bool((y > 0).all())),
+        "positive": (
+            'must be positive for family="gamma"; leave family out, or take another',
+            lambda y: bool((y > 0).all()),
+        ),
     }
 )
 

@@ -99,10 +99,10 @@ def ending(path: Path, known: Mapping[str, object]) -> str | None:
     return next((suffix for suffix in known if path.name.lower().endswith(suffix)), None)
 
 
-def unknown_ending(path: Path, known: Mapping[str, object]) -> InputError:
-    """The error for a file name with none of the `known` endings."""
+def unknown_ending(path: Path, known: Mapping[str, object], more: str = "") -> InputError:
+    """The error for a file name with none of the `known` endings; `more` is what else can be done."""
     found = f'the ending "{path.suffix}" is not known' if path.suffix else "the file name has no ending"
-    return one(FileError, str(path), found, f"use one of {', '.join(known)}")
+    return one(FileError, str(path), found, f"use one of {', '.join(known)}{more}")
 
 
 def reason(error: Exception) -> str:

@@ -1,8 +1,9 @@
 """Every name in a plan, held against the columns of the data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.base.phrases import SHOWN, listed
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
@@ -18,10 +19,22 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         _use(use, read, data, notes)
     for name, formula in read.analyses.items():
         known = [*data.columns, *read.derived]
-        for column in sorted({*formula.names, formula.response or ""} - set(known) - {""}):
-            remedy = did_you_mean(column, known, "name a column of the data or a derived variable")
-            notes.add(f"analysis[{name}].formula", f'there is no column "{column}"', remedy)
+        unknown = {*formula.names, formula.response or ""} - set(known) - {""}
+        _unknown(f"analysis[{name}].formula", unknown, known, notes)
     return notes.problems
+
+
+def _unknown(path: str, names: Iterable[str], known: Iterable[str], notes: Notes) -> None:
+    """A problem for each name that stands for no column; one for many, which are rather another data set's."""
+    found, known = sorted(names), list(known)
+    if len(found) > SHOWN:
+        quoted = listed(f'"{name}"' for name in found)
+        remedy = "name columns of the data or derived variables: is it the right file?"
+        notes.add(path, f"there are no columns {quoted}", remedy)
+        return
+    for name in found:
+        remedy = did_you_mean(name, known, "name a column of the data or a derived variable")
+        notes.add(path, f'there is no column "{name}"', remedy)
 
 
 def key_columns(key: str, columns: Mapping[str, object]) -> tuple[str, ...]:
@@ -43,12 +56,10 @@ def _level(reading: Reading, data: Incomplete, notes: Notes) -> None:
 
 
 def _use(use: Use, read: Read, data: Incomplete, notes: Notes) -> None:
+    known = [*data.columns, *read.derived]
     keys = {name for key in use.keys for name in key_columns(key, data.columns)}
-    for name in sorted((use.names | keys) - data.columns.keys() - read.derived.keys()):
-        if not any(name in key.split(":") and key in data.columns for key in use.keys):
-            known = {**data.columns, **read.derived}
-            remedy = did_you_mean(name, known, "name a column of the data or a derived variable")
-            notes.add(use.path, f'there is no column "{name}"', remedy)
+    inside = {name for key in use.keys if key in data.columns for name in key.split(":")}
+    _unknown(use.path, (use.names | keys) - data.columns.keys() - read.derived.keys() - inside, known, notes)
     for name in sorted(((keys | use.observed) & read.derived.keys()) - data.columns.keys()):
         what = "a cluster key" if name in keys else "in observed()"
         notes.add(use.path, f'the derived variable "{name}" cannot be {what}', "use a column of the data")

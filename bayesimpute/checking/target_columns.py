@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
-from bayesimpute.base.phrases import counted, first_row, listed
+from bayesimpute.base.phrases import SHOWN, counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
 from bayesimpute.checking.uses import Use
@@ -93,6 +93,7 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
         pass
     elif not column.missing.any():
         _warn(notes, path, f'"{name}" has no missing values', "this conditional is not used: leave it out")
+        return
     elif len(known) == 0:
         notes.add(path, f'all values of "{name}" are missing', "leave it out: there is nothing to learn from")
         return
@@ -215,11 +216,15 @@ def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:
 
 def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: Incomplete, notes: Notes) -> None:
     """Incomplete columns that nobody imputes; those behind a derived variable are reported there."""
-    for name in sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner}):
-        missing = int(np.isnan(filled(data, name)).sum())
-        if missing:
-            finding = f'"{name}" has {counted(missing, "missing value")} and no conditional'
-            notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
+    asked = sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner})
+    missing = {name: n for name in asked if (n := int(np.isnan(filled(data, name)).sum()))}
+    if len(missing) > SHOWN:
+        finding = f"{listed(f'"{name}"' for name in missing)} have missing values and no conditional"
+        notes.add(use.path, finding, "add a conditional for each, or leave them out")
+        return
+    for name, number in missing.items():
+        finding = f'"{name}" has {counted(number, "missing value")} and no conditional'
+        notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
 
 
 def _label(column: Column, value: float) -> str:

@@ -58,7 +58,10 @@ def read_inputs(
         frame = read_data(data, missing=missing)
     except InputError as error:
         return plan, None, [*problems, *error.problems]
-    return plan, frame, list(dict.fromkeys([*problems, *check(plan, frame)]))
+    found = check(plan, frame)
+    if problems and not plan.models:  # what cannot be read would have been a model
+        found = [p for p in found if p.path != "conditional"]
+    return plan, frame, list(dict.fromkeys([*problems, *found]))
 
 
 def _read_plan(
@@ -142,7 +145,8 @@ def writable(paths: Iterable[Path], *, force: bool, known: Mapping[str, object] 
     problems: list[Problem] = []
     for path in paths:
         if ending(path, known) is None:
-            problems += unknown_ending(path, known).problems
+            more = '; "bayesimpute export" then writes the datasets to other files' if known is SAVED else ""
+            problems += unknown_ending(path, known, more).problems
             continue
         try:
             with atomic(path, force=force) as temporary:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import AnalysisError, FileError, InputError, Severity, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.replacing import standing
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CODES = {"converged": 0, "nearly": 4}
 """Exit codes by verdict; 3 for all others."""
+REASONS = 3
+"""That chains have not converged, which commands name beside their own results."""
 COLOURS = {"converged": 32, "nearly": 33}
 """Green and yellow, by verdict; red for all others."""
 
@@ -114,6 +117,11 @@ def summary(found: "Diagnosis") -> str:
 
 
 def warn_of_chains(imputed: "MultiplyImputed", analyses: "Sequence[Analyses]" = ()) -> None:
-    """Say it if the chains have not converged; rows that were imputed by the draws of another run have none."""
+    """Say it if the chains have not converged, with the first reasons: ``diagnose`` has all.
+
+    Rows that were imputed by the draws of another run have no chains.
+    """
     if not imputed.of_new_rows and (verdict := imputed.diagnose(analyses=analyses)).converged is not True:
-        tables.say("warning: " + verdict.summary)
+        reasons = listed((f"- {reason}" for reason in verdict.reasons), REASONS, mark="\n")
+        more = ['"bayesimpute diagnose" names all of them.'] if len(verdict.reasons) > REASONS else []
+        tables.say(f"warning: {verdict.sentence}", *[reasons][: len(verdict.reasons)], *more)

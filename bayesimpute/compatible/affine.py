@@ -17,8 +17,8 @@ CONSTANT, AFFINE, OTHER = 0, 1, 2
 _FROZEN = ("center", "scale", "standardize", "I")
 
 
-def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bool:
-    """Whether the mean of a target is affine in a variable, and its other parameters do not follow from it.
+def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn], *, elsewhere: int = CONSTANT) -> bool:
+    """Whether the linear predictors of a target's model are affine in a variable.
 
     Parameters
     ----------
@@ -28,13 +28,15 @@ def is_affine(target: Target, name: str, derived: Iterable[DerivedColumn]) -> bo
         The variable.
     derived : iterable of DerivedColumn
         In dependency order; what follows from the variable counts.
+    elsewhere : int
+        The degree that predictors of other parameters than mu may have: by default they do not follow from it.
     """
     degrees = {name: AFFINE}
     for column in derived:
         degrees[column.name] = degree(column.expression.tree, degrees)
     if any(degrees.get(column, CONSTANT) > CONSTANT for column in target.side.values()):
         return False
-    allowed = {parameter: AFFINE if parameter == "mu" else CONSTANT for parameter in target.formulas}
+    allowed = {parameter: AFFINE if parameter == "mu" else elsewhere for parameter in target.formulas}
     found = (_formula(formula, degrees) <= allowed[parameter] for parameter, formula in target.formulas.items())
     shift, move = (degrees.get(column or "", CONSTANT) for column in (target.shift, target.move))
     return all(found) and shift <= AFFINE and move == CONSTANT

@@ -71,7 +71,7 @@ def draw_slice(
     affected: Affected,
     cells: np.ndarray,
     own: LogDensity,
-    others: LogDensity,
+    others: Callable[[np.ndarray, int], np.ndarray],
     width: np.ndarray,
     support: Support,
 ) -> np.ndarray:
@@ -83,8 +83,10 @@ def draw_slice(
 
     Parameters
     ----------
-    rng, affected, cells, own, others
+    rng, affected, cells, own
         As for :func:`draw_enumerated`.
+    others : callable
+        Of all cells, and of the pass that moves, to the log-density of the models that read the variable at each block.
     width : ndarray, shape (cell,)
         Of the first interval; it may follow from parameters, not from the cells.
     support : Support
@@ -93,11 +95,11 @@ def draw_slice(
     cells = cells.copy()
     ends = support.low, support.high + support.whole
     for _ in range(STEPS):
-        for moved in affected.passes:
+        for k, moved in enumerate(affected.passes):
 
-            def density(values: np.ndarray, moved: np.ndarray = moved) -> np.ndarray:
+            def density(values: np.ndarray, k: int = k, moved: np.ndarray = moved) -> np.ndarray:
                 cells[moved] = np.floor(values) if support.whole else values
-                return own(cells)[moved] + others(cells)[affected.block_of_cell[moved]]
+                return own(cells)[moved] + others(cells, k)[affected.block_of_cell[moved]]
 
             start = cells[moved] + rng.random(len(moved)) if support.whole else cells[moved]
             found = slice_step(rng, start, density, width[moved], ends)

@@ -8,7 +8,8 @@ import numpy as np
 
 from bayesimpute.base.phrases import listed
 from bayesimpute.compatible.affected import Affected, affected
-from bayesimpute.compatible.affine import beside, is_affine
+from bayesimpute.compatible.affine import AFFINE, beside, is_affine
+from bayesimpute.compatible.affine_factors import AffineFactors
 from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
 from bayesimpute.compatible.cluster_levels import Levels, levels, normal_step, sliced_step, summed_step
 from bayesimpute.compatible.factors import Scenario, factor, places
@@ -41,6 +42,9 @@ class Compatible:
         For each of these models, the places among the affected rows where it has a density.
     kind : {"normal", "enumerated", "slice"}
         The draw.
+    affine : bool
+        Whether the linear predictors of all of these models are affine in the variable, and their derivatives few
+        enough to be kept.
     beside : frozenset of str
         The columns that derivatives of these models by the variable follow from.
     levels : tuple of Levels
@@ -52,6 +56,7 @@ class Compatible:
     affected: Affected
     at: Mapping[str, np.ndarray]
     kind: Kind
+    affine: bool
     beside: frozenset[str]
     levels: tuple[Levels, ...]
 
@@ -68,13 +73,18 @@ class Compatible:
         mine = {name: placements[name] for name in resolved.factors[target.name]}
         rows = affected(target, resolved.derived, incomplete)
         how, own = kind(target, resolved), placements[target.name].design
-        read = [beside(t, target.name, resolved.derived) for t in resolved.targets if t.name in mine]
+        models = [t for t in resolved.targets if t.name in mine]
+        read = [beside(t, target.name, resolved.derived) for t in models]
+        at = {name: places(other, rows) for name, other in mine.items()}
+        numbers = sum(len(at[name]) * sum(w for _, w in p.design.widths) for name, p in mine.items())
+        affine = all(is_affine(t, target.name, resolved.derived, elsewhere=AFFINE) for t in models)
         return cls(
             target=target,
             placements=mine,
             affected=rows,
-            at={name: places(other, rows) for name, other in mine.items()},
+            at=at,
             kind=how,
+            affine=affine and numbers * len(rows.passes) < MOST_KEPT,
             beside=frozenset().union(*read),
             levels=_levels(target, how, own, {n: p for n, p in mine.items() if n in movable}, rows, incomplete)
             if target.name in movable
@@ -199,7 +209,11 @@ def draw(
 
     if support.points is not None:
         return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
-    return draw_slice(rng, how.affected, cells, own, scenario.logp, SPAN * spread(how.target, theta, side), support)
+    width = SPAN * spread(how.target, theta, side)
+    if not how.affine:
+        return draw_slice(rng, how.affected, cells, own, lambda x, _: scenario.logp(x), width, support)
+    others = AffineFactors(scenario, _derivatives(how, scenario, completed.cells(how.target), unit, memory), cells)
+    return draw_slice(rng, how.affected, cells, own, others.logp, width, support)
 
 
 def _derivatives(

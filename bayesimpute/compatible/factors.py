@@ -61,8 +61,11 @@ class Factor:
 
     def theta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The parameters, each (row,), on the response scale; `changed` are matrices in place of the current ones."""
-        theta = self.design.respond(self.eta(changed))
-        return self.design.unselectable(theta, self.systematic)
+        return self.respond(self.eta(changed))
+
+    def respond(self, eta: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The parameters, each (row,), from the linear predictors."""
+        return self.design.unselectable(self.design.respond(eta), self.systematic)
 
     def eta(self, changed: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """The standardised linear predictors, each (row,)."""
@@ -78,18 +81,25 @@ class Factor:
         """The columns that its family reads, by role, from those of the affected rows."""
         return {role: columns[name].to_numpy(dtype=float)[self.at] for role, name in self.design.side.items()}
 
-    def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The derivative of mu, (row,), from those of the matrices that change."""
-        design, draw = self.design, self.draw
-        total = derivatives["mu"] @ draw["mu"] if "mu" in derivatives else np.zeros(len(self.rows))
+    def slopes(self, derivatives: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The derivatives of the linear predictors, (row,), from those of the matrices that change."""
+        design, draw, found = self.design, self.draw, {}
+        for p in design.predictors:
+            if p.matrix is not None and p.parameter.name in derivatives:
+                found[p.key] = derivatives[p.parameter.name] @ draw[p.key]
         for b in design.blocks:
             if b.key in derivatives:
                 terms = derivatives[b.key] * draw[b.key][self.codes[b.key]]
-                total = total + sum(terms[:, place].sum(axis=1) for name, place in block_places(b) if name == "mu")
+                for key, place in block_places(b):
+                    found[key] = found.get(key, 0.0) + terms[:, place].sum(axis=1)
         for offset in design.offsets:
-            if offset.key in derivatives and offset.predictor == "mu":
-                total = total + derivatives[offset.key][:, 0]
-        return design.scale * total
+            if offset.key in derivatives:
+                found[offset.predictor] = found.get(offset.predictor, 0.0) + derivatives[offset.key][:, 0]
+        return found
+
+    def slope(self, derivatives: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The derivative of a mean that is mu itself, (row,)."""
+        return self.design.scale * self.slopes(derivatives).get("mu", np.zeros(len(self.rows)))
 
     @cached_property
     def current(self) -> dict[str, np.ndarray]:

@@ -57,7 +57,12 @@ def read_file(path: Path) -> pd.DataFrame:
     """The frame in a file that is there, with every failure turned into a FileError."""
     suffix = ending(path, READERS)
     if suffix is None:
-        raise unknown_ending(path, READERS)
+        saved = (
+            '; saved runs are for "bayesimpute diagnose", "pool" and "export"'
+            if path.suffix in (".nc", ".zarr")
+            else ""
+        )
+        raise unknown_ending(path, READERS, saved)
     try:
         if path.stat().st_size == 0:
             raise one(FileError, str(path), "the file is empty", "give a file with a header row and data")

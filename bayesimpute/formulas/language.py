@@ -16,6 +16,7 @@ from typing import Literal
 from bayesimpute.base.errors import FormulaError
 from bayesimpute.formulas.algebra import Term, expand, is_bar, keyed, term_name, term_text
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, quote, read_formula, render
+from bayesimpute.formulas.tokens import excerpt
 from bayesimpute.formulas.usage import Usage, key_names
 
 
@@ -104,6 +105,11 @@ class Formula:
     observed: frozenset[str]
     trees: tuple[Term, ...]
     offsets: tuple[Node, ...] = ()
+
+    @property
+    def excerpt(self) -> str:
+        """The formula for a message, cut if it is long."""
+        return excerpt(self.source)
 
     @property
     def offset_columns(self) -> tuple[str, ...]:

@@ -72,9 +72,14 @@ def _misplaced(source: str, position: int, path: str) -> Exception:
     return one(FormulaError, path, finding, _HINTS.get(character, "write a column with such a name in backticks"))
 
 
-def shown(source: str) -> str:
+def excerpt(source: str) -> str:
     """A formula for a message, cut if it is long."""
-    return f'"{source}"' if len(source) <= 80 else f'"{source[:77]}..."'
+    return source if len(source) <= 80 else f"{source[:77]}..."
+
+
+def shown(source: str) -> str:
+    """The same in quotes."""
+    return f'"{excerpt(source)}"'
 
 
 def is_token(text: str) -> bool:

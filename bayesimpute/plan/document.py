@@ -274,18 +274,21 @@ class _Reader:
     def model(self, section: str, table: Mapping[str, Any]) -> Conditional | None:
         """A conditional or a substantive model."""
         formula, target = table.get("formula"), table.get("target")
-        formulas = self.texts(f"{section}[{target}].formulas", table.get("formulas", {}))
+        named = f"{section}[{'?' if target is None else target}]"
+        formulas = self.texts(f"{named}.formulas", table.get("formulas", {}))
         if isinstance(formula, str) and "mu" in formulas:
-            self.add(f"{section}[{target}].formula", "formula and formulas.mu are the same", "write one of them")
+            self.add(f"{named}.formula", "formula and formulas.mu are the same", "write one of them")
         if isinstance(formula, str):
             formulas = {"mu": formula, **formulas}
         if target is None and "~" in formulas.get("mu", ""):
             target = _left(formulas["mu"])
-        path = f"{section}[{target}]"
-        if formula is not None and not isinstance(formula, str):
+        path = f"{section}[{'?' if target is None else target}]"
+        unreadable = formula is not None and not isinstance(formula, str)
+        if unreadable:
             self.add(f"{path}.formula", f"{formula!r} is not a text", "put it in quotes")
         if not isinstance(target, str) or not target:
-            self.add(f"{path}.target", "the target is missing or not a text", 'write target = "y"')
+            if target is not None or not unreadable:  # a formula would have named it
+                self.add(f"{path}.target", "the target is missing or not a text", 'write target = "y"')
             return None
         return Conditional(
             target=target,

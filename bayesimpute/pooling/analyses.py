@@ -159,7 +159,7 @@ def _check_complete(model: Model, frame: pd.DataFrame) -> None:
     lacking = [f'"{name}" ({int(count)} missing)' for name, count in zip(names, missing, strict=True) if count]
     if lacking:
         message = (
-            f"{model.formula.source}: column {listed(lacking)} is incomplete and was not imputed; add a conditional "
+            f"{model.formula.excerpt}: column {listed(lacking)} is incomplete and was not imputed; add a conditional "
             "for it to the plan, leave it out, or pass a function that drops its rows"
         )
         raise AnalysisError(message)

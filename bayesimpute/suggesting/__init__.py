@@ -184,9 +184,9 @@ def _suggestion(
     mode: str,
     auxiliary: Sequence[str],
 ) -> Suggestion:
-    usable, why_not = auxiliaries.candidates(scene, mode)
-    found = auxiliaries.strongest(scene, usable)
     automatic = auxiliary == "auto"
+    usable, why_not = auxiliaries.candidates(scene, mode, () if automatic else auxiliary)
+    found = auxiliaries.strongest(scene, usable)
     chosen, repeats = auxiliaries.taken(scene, found) if automatic else (auxiliary, {})
     found, why_not = {n: a for n, a in found.items() if n not in repeats}, {**why_not, **repeats}
     scene = replace(scene, auxiliaries=tuple(chosen))

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.copies import NEAR, constant_where_missing, correlation, follows
 from bayesimpute.checking.target_columns import FEWEST as FEWEST_VALUES
+from bayesimpute.data.column_remarks import between_numbers, codes_among
 from bayesimpute.suggesting.variable_roles import Scene
 
 BOUND = 0.1
@@ -81,10 +83,25 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
     return ""
 
 
-def candidates(scene: Scene, mode: str) -> tuple[list[str], dict[str, str]]:
-    """The columns outside of the analyses that could help, and why the others cannot."""
-    used = (*scene.outcomes, *scene.covariates)
-    reasons = {n: unusable(scene, n, mode) or redundant(scene, n, used) for n in scene.data.columns if n not in used}
+def coded(scene: Scene, name: str) -> str:
+    """That values of a column look like codes for missing values, or nothing: their correlations mean nothing."""
+    column = scene.data.columns[name]
+    codes = [*map(repr, between_numbers(column) or ()), *(f"{code:g}" for code in codes_among(column))]
+    return (
+        f"its {listed(codes)} may mean missing; if so, name {'them' if len(codes) > 1 else 'it'} with --missing"
+        if codes
+        else ""
+    )
+
+
+def candidates(scene: Scene, mode: str, named: Iterable[str] = ()) -> tuple[list[str], dict[str, str]]:
+    """The columns outside of the analyses that could help, and why the others cannot; `named` are the user's own."""
+    used, named = (*scene.outcomes, *scene.covariates), frozenset(named)
+    reasons = {
+        n: ("" if n in named else coded(scene, n)) or unusable(scene, n, mode) or redundant(scene, n, used)
+        for n in scene.data.columns
+        if n not in used
+    }
     return [n for n, why in reasons.items() if not why], {n: why for n, why in reasons.items() if why}
 
 

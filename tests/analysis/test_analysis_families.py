@@ -220,6 +220,15 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
         "pop3 ~ sex", {"family": "cumulative", "working": "exchangeable", "cluster": "school"}, "working: ",
     ),
     "mixed and robust": (FORMULA + " + (1 | school)", {"covariance": "HC1"}, "covariance: .*without random effects"),
+    "mixed and robust by no name": (
+        FORMULA + " + (1 | school)", {"covariance": "HC9"}, "^covariance: .*without random effects; leave one.*out$",
+    ),
+    "mixed and working": (
+        FORMULA + " + (1 | school)",
+        {"working": "exchangeable", "cluster": "school"},
+        "^working: .*without random effects; .*$",
+    ),
+    "bernoulli of a number": (FORMULA, {"family": "bernoulli"}, "values 0 and 1 .*; recode it, or leave family out"),
     "mixed ordinal": ("pop3 ~ sex + (1 | school)", {"family": "cumulative"}, "pass a function"),
     "marginal": (FORMULA, {"effects": "marginal"}, 'effects: "marginal" is for'),
     "counts": (FORMULA, {"family": "poisson"}, "must be counts"),

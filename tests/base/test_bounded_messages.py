@@ -41,6 +41,8 @@ def different(k: int) -> Estimate:
 ERRORS: dict[str, Callable[[], Any]] = {
     "no complete row": lambda: bi.fit(FORMULA, GAPS),
     "unknown columns": lambda: bi.fit(FORMULA, FRAME[["variable_0"]]),
+    "formula of a logistic model": lambda: bi.fit(FORMULA, FRAME, family="bernoulli"),
+    "too many coefficients": lambda: bi.fit(FORMULA, FRAME),
     "columns of one value": lambda: bi.fit(FORMULA, pd.DataFrame(np.ones((400, N)), columns=NAMES)),
     "no numbers": lambda: bi.fit(FORMULA, FRAME.map(str)),
     "term of a derived quantity": lambda: _read("b[nothing like it]", NAMES, "d"),
@@ -60,6 +62,17 @@ ERRORS: dict[str, Callable[[], Any]] = {
     "problems of a plan": lambda: bi.impute(FRAME, [f"{name} ~ nothing" for name in NAMES[:40]], seed=1),
     "gaps of a key": lambda: Incomplete.from_frame(pd.DataFrame({"g": [None] * N, "x": 1.0}), clusters=["g"]),
 }
+LINES: dict[str, Callable[[], Any]] = {
+    "unknown names": lambda: bi.check(
+        bi.Plan.of([" + ".join(["variable_0 ~ w0", *(f"w{k}" for k in range(59))])]), GAPS
+    ),
+    "names without a model": lambda: [
+        p for p in bi.check(bi.Plan.of([FORMULA]), GAPS) if "no conditional" in p.finding or "no column" in p.finding
+    ],
+    "unknown names of an analysis": lambda: bi.check(
+        bi.Plan(analyses=(bi.Analysis(name="a", formula=FORMULA),)), LABELS[["y"]]
+    ),
+}
 TEXTS: dict[str, Callable[[], str]] = {
     "errors of datasets": lambda: told([Failure(k, f"another one {k}") for k in range(N)]),
     "new labels": other_labels,
@@ -73,18 +86,20 @@ TEXTS: dict[str, Callable[[], str]] = {
 def test_errors_are_a_paragraph(call: Callable[[], Any]) -> None:
     with pytest.raises(BayesimputeError) as caught:
         call()
-    lines = _without(str(caught.value), FORMULA).splitlines()
+    lines = str(caught.value).splitlines()
     assert len(lines) <= 21 and max(map(len, lines)) <= 900, caught.value
+
+
+@pytest.mark.parametrize("call", LINES.values(), ids=LINES.keys())
+def test_many_names_with_one_problem_are_one_line(call: Callable[[], Any]) -> None:
+    (line,) = map(str, call())
+    assert " more have " in line or " more;" in line
+    assert len(line) < 250
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_texts_are_a_paragraph(text: Callable[[], str]) -> None:
     assert 0 < len(text()) <= 600
-
-
-def _without(text: str, formula: str) -> str:
-    """A message names its formula, which is as long as its user made it."""
-    return text.replace(formula, "y ~ x")
 
 
 def test_what_a_suggested_plan_says_of_the_columns_left_out_is_bounded() -> None:

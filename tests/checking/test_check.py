@@ -451,6 +451,14 @@ WARNINGS: dict[str, tuple[pd.DataFrame, Plan, str, str]] = {
 }
 
 
+def test_of_a_complete_column_it_is_told_once_that_its_model_is_not_used() -> None:
+    found = check(Plan.of(["y ~ x", "x ~ a", "c ~ a", Conditional.of("day ~ a", family="bernoulli")]), FRAME)
+    for name in ("c", "day"):
+        assert [p.finding for p in found if p.path.startswith(f"conditional[{name}]")] == [
+            f'"{name}" has no missing values'
+        ]
+
+
 @pytest.mark.parametrize("case", WARNINGS)
 def test_each_warning_stops_nothing(case: str) -> None:
     frame, made, path, finding = WARNINGS[case]

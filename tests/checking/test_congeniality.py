@@ -139,6 +139,19 @@ def test_level_2_covariates_need_no_random_effects(data: pd.DataFrame) -> None:
     assert terms(congenial(Plan.of(models), analysis, data)) == {("x", "x|g")}
 
 
+def test_what_is_the_same_in_all_clusters_need_not_be_in_the_model_of_what_belongs_to_them(data: pd.DataFrame) -> None:
+    """Measured at the same visits all clusters have the same mean: only an unbalanced variable tells them apart."""
+    school, analysis = Conditional.of("school ~ cluster_mean(y, g)", level="g"), "y ~ visit + school + (1 | g)"
+    data = data.assign(school=data["school"].where(data["g"] != 3))
+    for visit, left_out in (("balanced", set()), ("not", {("school", "visit")})):
+        visits = np.tile(np.arange(5.0), 12)
+        visits[0] += visit == "not"
+        found = ignored([analysis, school], analysis, data.assign(visit=visits))
+        assert terms(found) == left_out
+    kinds, analysis = data.assign(kind=np.tile(list("abcab"), 12)), "y ~ kind + school + (1 | g)"
+    assert ignored([analysis, school], analysis, kinds) == []
+
+
 # Substantive models --------------------------------------------------------------------------------------------------
 
 

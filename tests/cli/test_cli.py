@@ -223,7 +223,10 @@ def test_check_goes_on_past_files_that_cannot_be_read(run: Run, here: Path) -> N
     Path("broken.toml").write_text("[run\nm = 3")
     for more in ([], ["--set", "run.m=5"]):
         code, out, _ = run("check", "broken.toml", "--data", "school.csv", *more)
-        assert code == 1 and "the TOML cannot be read" in out
+        assert code == 1 and out.startswith("error: plan: the TOML cannot be read") and out.count("\n") == 1
+    Path("number.toml").write_text("[[conditional]]\nformula = 3")
+    found = "error: conditional[?].formula: 3 is not a text; put it in quotes\n"
+    assert run("check", "number.toml", "--data", "school.csv")[:2] == (1, found)
 
 
 def test_formulas_stand_for_a_plan_and_settings_override_both(run: Run, here: Path) -> None:
@@ -298,7 +301,7 @@ def never(*args: Any, **options: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "finding"),
     [
-        (["--out", "run.csv"], '".csv" is not known'),
+        (["--out", "run.csv"], 'use one of .nc, .zarr; "bayesimpute export" then writes the datasets'),
         (["--out", "run"], "has no ending"),
         (["--out", ""], "has no ending"),
         (["--out", "no/such/run.nc"], "is not there"),
@@ -429,6 +432,7 @@ def test_pool_runs_every_analysis_of_the_plan(run: Run, here: Path, made: Path) 
     expected = imputed.pool("popular ~ sex").to_json_dict()
     code, out, err = run("pool", made / "run.nc", "--json")
     assert code == 0 and json.loads(out) == expected and "warning: The chains have not converged" in err
+    assert len(imputed.diagnose().reasons) > 3 and err.count("\n- ") == 3 and '"bayesimpute diagnose" names all' in err
     assert run("pool", made / "run.nc", "--formula", "popular ~ sex", "--json")[1] == out
     two = PLAN + '[[analysis]]\nname = "second"\nformula = "popular ~ texp"\n'
     Path("plan.toml").write_text(two)

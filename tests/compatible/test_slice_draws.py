@@ -15,7 +15,9 @@ from test_exact_draws import cluster_means, random_slopes
 
 from bayesimpute import Conditional
 from bayesimpute.compatible.affected import Affected
+from bayesimpute.compatible.affine_factors import AffineFactors
 from bayesimpute.compatible.cell_by_cell import draw_enumerated, draw_slice
+from bayesimpute.compatible.normal_draws import derivatives
 from bayesimpute.families import Support
 
 LEVEL = 1e-3
@@ -164,7 +166,7 @@ def chi_square(found: np.ndarray, support: np.ndarray, logp: Callable[[np.ndarra
     return float(stats.chisquare(*[x / x.sum() * len(found) for x in grouped]).pvalue)
 
 
-def nothing(cells: np.ndarray) -> np.ndarray:
+def nothing(cells: np.ndarray, _: int) -> np.ndarray:
     return np.zeros(len(cells))
 
 
@@ -227,3 +229,30 @@ def test_what_a_variable_never_is_is_not_asked_of_other_models() -> None:
     drawn = draw_enumerated(np.random.default_rng(3), affected, np.zeros(400), own, others, np.arange(3.0))
     assert set(drawn) == {0.0, 2.0}
     assert abs(np.mean(drawn == 2) - 0.8) < 4 * np.sqrt(0.16 / 400)
+
+
+def selection() -> tuple[Setting, str, None]:
+    """A variable of cluster means, in both equations of a selection model and in its standard deviation."""
+    formulas = {
+        "mu": "y ~ x * z + cluster_mean(x, g) + (1 + x | g)",
+        "selection": "x + z + (1 + x | g)",
+    }
+    model = Conditional(target="y", family="heckman_gaussian", formulas={**formulas, "sigma": "x"})
+    return setting([model], Conditional.of("s ~ x + (x | g)", family="bernoulli"), "x ~ z + (1 | g)"), "x", None
+
+
+@pytest.mark.parametrize("case", [random_slopes, cluster_means, selection])
+def test_predictors_that_are_affine_give_the_density_without_matrices(case) -> None:
+    """While cells move pass after pass, each trial value as by new matrices."""
+    s, name, _ = case()
+    how, rng = s.how(name), np.random.default_rng(7)
+    assert how.affine
+    matrices = {n: d.matrices(s.completed.columns) for n, d in s.space.designs.items()}
+    scenario, cells = how.scenario(s.draws, s.completed, matrices), s.completed.cells(how.target)
+    unit = s.space.designs[name].scale
+    cells = cells + unit * rng.normal(size=len(cells))  # they have been moved since the matrices were made
+    quick = AffineFactors(scenario, derivatives(scenario, s.completed.cells(how.target), unit), cells)
+    for k, moving in 2 * list(enumerate(how.affected.passes)):
+        for _ in range(2):
+            cells[moving] += unit * rng.normal(size=len(moving))
+            np.testing.assert_allclose(quick.logp(cells, k), scenario.logp(cells), rtol=1e-8, atol=1e-8)

@@ -227,6 +227,8 @@ def test_folder_ending_and_pipe(tmp_path: Path) -> None:
     assert "this is a folder" in problem(tmp_path)
     (tmp_path / "data.xlsx").write_text("x")
     assert 'the ending ".xlsx" is not known; use one of .csv, ' in problem(tmp_path / "data.xlsx")
+    (tmp_path / "run.nc").write_text("x")
+    assert 'saved runs are for "bayesimpute diagnose"' in problem(tmp_path / "run.nc")
     (tmp_path / "data").write_text("x")
     assert "no ending" in problem(tmp_path / "data")
     os.mkfifo(tmp_path / "pipe.csv")

@@ -124,7 +124,7 @@ PROBLEMS: dict[str, tuple[str, str, str, str]] = {
         'unknown key "link"',
         "use one of",
     ),
-    "no target": ('[[conditional]]\nfamily = "gaussian"', "conditional[None].target", "missing", 'target = "y"'),
+    "no target": ('[[conditional]]\nfamily = "gaussian"', "conditional[?].target", "missing", 'target = "y"'),
     "target a number": (
         '[[conditional]]\ntarget = 3\nformula = "y ~ x"',
         "conditional[3].target",

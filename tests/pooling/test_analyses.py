@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesimpute.analysis import fit
+from bayesimpute.analysis import fit, fitting
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.pooling import Analyses, analyses_of, pool
@@ -78,6 +78,17 @@ def test_a_process_that_dies_is_told_with_what_can_be_done() -> None:
         AnalysisError, match=r"^workers: a process died \(was memory short\?\); give fewer, or workers=1$"
     ):
         analysed(frames(3), ends_its_process, workers=2)
+
+
+def test_long_fits_are_announced_with_how_long_and_how_to_save_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analysed(frames(3), progress=True)
+    assert "Fitting" not in capsys.readouterr().err
+    monkeypatch.setattr(fitting, "ANNOUNCED", -1.0)
+    analysed(frames(3), progress=True)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Fitting the other 1 dataset will take about ") and "more workers share them" in line
 
 
 def test_nothing_to_derive_or_to_test() -> None:

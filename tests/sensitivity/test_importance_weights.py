@@ -114,7 +114,7 @@ def test_draws_without_mass_get_no_weight() -> None:
 
 
 def test_the_limit_of_k_hat() -> None:
-    assert limit(1000) == pytest.approx(2 / 3) and limit(1e9) == 0.7
+    assert limit(1000) == pytest.approx(2 / 3) and limit(1e9) == pytest.approx(0.7)
 
 
 def test_effective_draws() -> None:

@@ -105,3 +105,11 @@ def test_check_warns_of_copies_in_plans_written_by_hand(frame: pd.DataFrame) -> 
     assert one.finding == '"times" has one value wherever "spent" is missing'
     made = suggest(ANALYSIS, frame, auxiliary=["filled"])  # its density multiplies into the draws of the target
     assert len(check(made.plan, frame)) == 2 and "`bayesimpute check` remarks on" in made.toml
+
+
+def test_columns_with_codes_for_missing_values_are_left_out_with_the_reason(frame: pd.DataFrame) -> None:
+    codes = frame.assign(income=frame["income"].where(np.arange(len(frame)) % 5 > 0, -99.0))
+    made = suggest(ANALYSIS, codes, auxiliary="auto")
+    assert "income" not in read_by(made)
+    assert "income (its -99 may mean missing; if so, name it with --missing)" in made.toml.replace("\n# ", " ")
+    assert "income" in read_by(suggest(ANALYSIS, codes, auxiliary=["income"]))  # whoever names it knows it

@@ -28,7 +28,7 @@ def _mains(held: Held, x: str, model: Model) -> Found:
         finding = f"the model of {x} leaves out the outcome {y}, and no substantive model puts it back"
         yield x, finding, f"imputed {x} are unrelated to {y}: the coefficient of {x} {TOWARDS_0}, and others take it up"
     for w in held.covariates:
-        if w not in (x, *readable):
+        if w not in (x, *readable) and not held.balanced(w, held.level(x)):
             finding = f"the model of {x} leaves out {w}, which stands beside it in the analysis"
             bias = f"imputed {x} are unrelated to {w} given the rest: the coefficients of {x} and {w} are biased"
             yield w, finding, bias

@@ -166,6 +166,20 @@ class Held:
         except DataError:
             return False
 
+    def balanced(self, name: str, key: str | None) -> bool:
+        """Whether a complete variable is the same on average in all clusters of a key: it tells them nothing apart."""
+        if key is None or self.data is None or name not in self.data.columns or self.missing(name):
+            return False
+        column = self.data.columns[name]
+        if column.kind not in ("number", "yes/no", "category"):
+            return False
+        values = column.values[:, None]
+        values = (values == np.arange(len(column.labels))).astype(float) if column.kind == "category" else values
+        codes = self.data.codes(key)
+        sums = np.array([np.bincount(codes, each) for each in values.T])
+        means = sums / np.bincount(codes)
+        return bool((np.ptp(means, axis=1) <= 1e-9 * np.ptp(values, axis=0)).all())
+
     def stays_missing(self, name: str) -> bool:
         """Whether a variable has missing values and no model, known only with data."""
         if self.data is None or name not in self.data.columns or name in self.models:
