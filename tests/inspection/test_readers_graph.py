@@ -26,7 +26,7 @@ MORE: Mapping[str, Conditional] = {
     "mixed kinds": conditional("y ~ c", priors={"c[q]": "Cauchy(0, 3)"}),
 }
 ALL = {**PLANS, **MORE}
-ALIKE = ("three effects", "two factors", "student_t", "logit", "heckman_gaussian")
+ALIKE = ("three effects", "logit", "heckman_gaussian")
 """Whose every part is one of another plan's."""
 
 
