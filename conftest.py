@@ -4,6 +4,7 @@ and the order in which several processes take its files.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +42,22 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(name, "1")
 
 
+ALIKE = ("tests/samplers/test_gibbs", "tests/calibration/", "tests/running/test_fcs")
+"""Files that need the same kernels: two processes that begin with them would compile each kernel at the same time."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A process takes whole files, and of those that compile alike all."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Alike(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "kernels" if nodeid.startswith(ALIKE) else super()._split_scope(nodeid)
+
+    return Alike(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Several processes begin with the files that take longest, so that none is left with one of them at the end."""
     if not hasattr(config, "workerinput"):
@@ -49,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         mark = item.get_closest_marker("long")
         seconds[item.path] = mark.args[0] if mark else seconds.get(item.path, 0)
-    items.sort(key=lambda item: -seconds[item.path])
+    items.sort(key=lambda item: (not item.nodeid.startswith(ALIKE), -seconds[item.path]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

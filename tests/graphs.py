@@ -104,13 +104,20 @@ def layout_of(design: Design, model: Any) -> Layout:
     return Layout(design=design, parts=tuple(parts))
 
 
-def compiled_logp(model: Any) -> Callable[[np.ndarray], float]:
-    """The graph's log-density on the sampler's unconstrained vector, compiled in a hurry."""
+def in_python() -> Any:
+    """Constants are folded by NumPy: PyTensor would compile a C++ function to compute each of them once."""
     import pytensor
-    from pymc.blocking import DictToArrayBijection, RaveledVars
 
     pytensor.config.blas__ldflags = ""
-    function = model.compile_logp(mode="FAST_COMPILE")
+    return pytensor.config.change_flags(cxx="")
+
+
+def compiled_logp(model: Any) -> Callable[[np.ndarray], float]:
+    """The graph's log-density on the sampler's unconstrained vector, compiled in a hurry."""
+    from pymc.blocking import DictToArrayBijection, RaveledVars
+
+    with in_python():
+        function = model.compile_logp(mode="FAST_COMPILE")
     info = DictToArrayBijection.map(model.initial_point()).point_map_info
     return lambda q: float(function(DictToArrayBijection.rmap(RaveledVars(q, info))))
 
@@ -187,7 +194,6 @@ def pymc_pointwise(model: Any, values: Mapping[str, Any]) -> list[np.ndarray]:
 def _of_natural_values(model: Any, outputs: list[Any]) -> Callable[[Mapping[str, Any]], list[Any]]:
     import pytensor
 
-    pytensor.config.blas__ldflags = ""
     replaced, inputs = {}, []
     for rv, value in model.rvs_to_values.items():
         if rv in model.observed_RVs:
@@ -197,5 +203,6 @@ def _of_natural_values(model: Any, outputs: list[Any]) -> Callable[[Mapping[str,
         transform = model.rvs_to_transforms[rv]
         replaced[value] = natural if transform is None else transform.forward(natural, *rv.owner.inputs)
     found = pytensor.graph.clone_replace(outputs, replaced, rebuild_strict=False)
-    function = pytensor.function(inputs, found, mode="FAST_COMPILE", on_unused_input="ignore")
+    with in_python():
+        function = pytensor.function(inputs, found, mode="FAST_COMPILE", on_unused_input="ignore")
     return lambda values: function(*(np.asarray(values[i.name], dtype=float) for i in inputs))

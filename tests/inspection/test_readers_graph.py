@@ -26,6 +26,8 @@ MORE: Mapping[str, Conditional] = {
     "mixed kinds": conditional("y ~ c", priors={"c[q]": "Cauchy(0, 3)"}),
 }
 ALL = {**PLANS, **MORE}
+ALIKE = ("three effects", "logit", "heckman_gaussian")
+"""Whose every part is one of another plan's."""
 
 
 def of(space: Workspace, design: Design, data: Mapping[str, np.ndarray]) -> Any:
@@ -110,7 +112,7 @@ def gaps(space: Workspace, design: Design) -> tuple[np.ndarray, float]:
 @pytest.mark.parametrize(
     ("name", "flag"),
     [
-        *((name, False) for name in ALL),
+        *(pytest.param(name, False, marks=[pytest.mark.slow] * (name in ALIKE)) for name in ALL),
         *(pytest.param(name, True, marks=[pytest.mark.slow] * (name != "gaussian")) for name in ALL),
     ],
 )
