@@ -144,7 +144,7 @@ def test_arviz_works_on_the_posterior_of_a_target(imputed: MultiplyImputed) -> N
 
     tree = imputed.posterior("y")
     summary = az.summary(tree, kind="stats")
-    assert set(summary.index) == {"Intercept", "x", "sigma", "1|g_sigma"}
+    assert set(summary.index) == {"Intercept", "x", "sigma", "1|g_sigma", "imputed_mean", "imputed_sd"}
     assert tree["sample_stats/divergences"].dims == ("chain", "draw")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a handful of draws
@@ -221,8 +221,8 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         ("text", "damaged"),
         ("other", "not a saved imputation"),
         ("part", "damaged"),
-        ("older", "it has format 1, this version of bayesimpute reads 3; use the version that wrote it"),
-        ("newer", "it has format 99, this version of bayesimpute reads 3; use the version that wrote it"),
+        ("older", "it has format 1, this version of bayesimpute reads 4; use the version that wrote it"),
+        ("newer", "it has format 99, this version of bayesimpute reads 4; use the version that wrote it"),
         ("strange", "damaged"),
     ],
 )

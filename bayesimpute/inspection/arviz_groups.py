@@ -29,6 +29,7 @@ import xarray as xr
 
 from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import listed
+from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
 from bayesimpute.inspection.imputation_model import ImputationModel, model_in
 from bayesimpute.inspection.known_predictors import known_predictors
@@ -108,6 +109,10 @@ class _Source:
             raise one(InputError, "groups", finding, "go on with bayesimpute.resume")
         return model_in(self.space, kept, self.target)
 
+    def called(self, variable: str) -> str:
+        """What a variable of values is called in trees, whose names have no slash."""
+        return safe_names([variable])[variable]
+
     @cached_property
     def draws(self) -> xr.Dataset:
         return self.done(self.result.draws(self.target))
@@ -156,7 +161,7 @@ class _Source:
 
     def dataset(self, arrays: Mapping[str, np.ndarray], *dims: str) -> xr.Dataset:
         labels = self.labels()
-        found = xr.Dataset({name: ((*dims, labels[name][0]), a) for name, a in arrays.items()})
+        found = xr.Dataset({self.called(name): ((*dims, labels[name][0]), a) for name, a in arrays.items()})
         coords = {labels[name][0]: labels[name][1] for name in arrays}
         if dims:
             coords |= {"chain": self.draws["chain"].values, "draw": self.draws["draw"].values}
@@ -215,7 +220,7 @@ class _Source:
         columns = {n: incomplete.frame[n].iloc[rows] for n in incomplete.frame if n in read}
         found = {n: _plain(c) for n, c in columns.items() if not incomplete.columns[n].missing.any()}
         coords = {OBSERVED: self.labels()[self.target][1]}
-        return xr.Dataset({n: (OBSERVED, v) for n, v in found.items()}, coords=coords)
+        return xr.Dataset({self.called(n): (OBSERVED, v) for n, v in found.items()}, coords=coords)
 
     def log_likelihood(self, by: str | None) -> xr.Dataset:
         if by is None:
@@ -227,8 +232,9 @@ class _Source:
         values = ClusterLikelihood(whole, codes, incomplete.n_clusters(by)).log_likelihood()
         there = np.unique(codes)
         labels = np.array([str(incomplete.labels(by)[k]) for k in there])
-        found = xr.Dataset({self.target: (("chain", "draw", by), values[..., there])})
-        return found.assign_coords({by: labels, "chain": self.draws["chain"], "draw": self.draws["draw"]})
+        dim = self.called(by)
+        found = xr.Dataset({self.called(self.target): (("chain", "draw", dim), values[..., there])})
+        return found.assign_coords({dim: labels, "chain": self.draws["chain"], "draw": self.draws["draw"]})
 
     def _require_clusters(self, by: str) -> None:
         record, design = self.result.record, self.model.design
@@ -275,10 +281,10 @@ def regrouped(data: xr.Dataset) -> xr.Dataset:
             found[parts[0].name] = parts[0]
             continue
         labels = [", ".join(BRACKETS.findall(str(v.attrs["name"]))) for v in parts]
-        dim = f"{base}_dim"
+        dim = f"{safe_names([base])[base]}_dim"
         values = np.stack([v.values for v in parts], axis=-1)
         coords = {**parts[0].coords, dim: labels}
-        found[_free(base, found)] = xr.DataArray(
+        found[_free(safe_names([base])[base], found)] = xr.DataArray(
             values, dims=("chain", "draw", dim), coords=coords, attrs={"name": base}
         )
     return xr.Dataset(found)

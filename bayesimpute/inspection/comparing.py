@@ -11,6 +11,7 @@ import xarray as xr
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import InputError, one
 from bayesimpute.base.phrases import counted, listed
+from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.inspection.arviz_groups import HEURISTIC, arviz_groups
 from bayesimpute.result.result import Result
 
@@ -82,7 +83,8 @@ def compare_models(runs: Mapping[str, Result], *, target: str, by: str | None = 
     }
     _require_same(trees, target)
     groups = _groups(next(iter(runs.values())), trees, target, by)
-    found = {name: _pointwise(tree, target) for name, tree in trees.items()}
+    variable = safe_names([target])[target]
+    found = {name: _pointwise(tree, variable) for name, tree in trees.items()}
     tables = [_table(group, {name: p.loc[mask] for name, p in found.items()}) for group, mask in groups.items()]
     weak = [name for name, tree in trees.items() if tree.attrs["leaving_out"] == HEURISTIC]
     note = WHAT_IT_SAYS + (f" {ONLY_HEURISTIC.format(names=listed(weak))}" if weak else "")
@@ -90,7 +92,7 @@ def compare_models(runs: Mapping[str, Result], *, target: str, by: str | None = 
 
 
 def _require_same(trees: Mapping[str, xr.DataTree], target: str) -> None:
-    first, *others = ((name, tree["observed_data"][target]) for name, tree in trees.items())
+    first, *others = ((name, tree["observed_data"][safe_names([target])[target]]) for name, tree in trees.items())
     for name, values in others:
         if values.sizes != first[1].sizes or not np.array_equal(values["__obs__"], first[1]["__obs__"]):
             finding = f'"{first[0]}" and "{name}" have other units: {first[1].size} and {values.size} of "{target}"'
@@ -105,7 +107,7 @@ def _require_same(trees: Mapping[str, xr.DataTree], target: str) -> None:
         raise one(InputError, "runs", finding, remedy)
 
 
-def _pointwise(tree: xr.DataTree, target: str) -> pd.DataFrame:
+def _pointwise(tree: xr.DataTree, variable: str) -> pd.DataFrame:
     """By unit the log predictive density, and whether the weights are unsure."""
     import warnings
 
@@ -113,13 +115,13 @@ def _pointwise(tree: xr.DataTree, target: str) -> pd.DataFrame:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # how many there are stands in the table
-        found: Any = loo(tree, var_name=target, pointwise=True)
+        found: Any = loo(tree, var_name=variable, pointwise=True)
     unsure = np.asarray(found.pareto_k) > found.good_k
     return pd.DataFrame({"elpd": np.asarray(found.elpd_i), "unsure": unsure})
 
 
 def _groups(run: Result, trees: Mapping[str, xr.DataTree], target: str, by: str | None) -> dict[str, np.ndarray]:
-    units = next(iter(trees.values()))["observed_data"].to_dataset()[target]["__obs__"].values
+    units = next(iter(trees.values()))["observed_data"].to_dataset()["__obs__"].values
     groups = {"": np.ones(len(units), dtype=bool)}
     if by is None:
         return groups

@@ -136,6 +136,10 @@ class ImputationModel:
         """
         import pymc as pm
 
+        slashed = sorted({name for name in (self.target, *self.design.names) if "/" in name})
+        if slashed:
+            finding = f"trees of xarray take no slash in a name, such as {listed(slashed, 3)}"
+            raise one(InputError, "prior_predictive", finding, "rename the column before the model is made")
         quick = {"mode": "FAST_COMPILE"}  # a few hundred draws are not worth half a minute of compiling
         found = pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed, compile_kwargs=quick)
         for group in ("prior_predictive", "observed_data"):

@@ -24,6 +24,7 @@ def _cells(path: Path) -> list[Any]:
 
 def test_there_is_a_notebook_for_each_case_study() -> None:
     assert NAMES == [
+        "bayesian_analysts",
         "brandsma",
         "compatible_study",
         "hiv_heckman",

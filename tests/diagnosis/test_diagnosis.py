@@ -115,7 +115,7 @@ def test_figures_are_those_of_the_definitions(short: MultiplyImputed) -> None:
     imputed = chains_of(short, slow(0.3))
     found = diagnose(imputed)
     for row in found.parameters.itertuples():
-        posterior = imputed.posterior(str(row.target))["posterior"].to_dataset()
+        posterior = imputed.draws(str(row.target))
         values = next(v.values for v in posterior.values() if v.attrs["name"] == row.parameter)
         assert row.mean == pytest.approx(values.mean()) and row.sd == pytest.approx(values.std(ddof=1))
         assert row.r_hat == pytest.approx(split_r_hat(values), rel=1e-9)
@@ -236,7 +236,7 @@ def test_a_run_that_was_stopped_is_judged_by_what_all_chains_have(short: Multipl
     tree.attrs["sweeps_done"] = json.dumps([510, 510, 510, 410])
     found = diagnose(MultiplyImputed(tree))
     assert found.parameters["r_hat"].notna().all()
-    first = imputed.posterior("popular")["posterior"].to_dataset()["sigma"].values[:, :400]
+    first = imputed.draws("popular")["sigma"].values[:, :400]
     assert found.parameters.set_index("parameter").loc["sigma", "mean"] == pytest.approx(first.mean())
 
 

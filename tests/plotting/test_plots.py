@@ -66,7 +66,7 @@ def test_traces_are_the_chains(imputed: MultiplyImputed) -> None:
     figure = plot_trace(imputed, ODD)
     titles = [ax.get_title() for ax in figure.axes]
     assert titles[:2] == ["mean of imputed values", "sd of imputed values"] and "1|school_sigma" in titles
-    posterior = imputed.posterior(ODD)["posterior"].to_dataset()
+    posterior = imputed.draws(ODD)
     for name in ("sigma", "1|school_sigma"):
         shown = lines(figure, titles.index(name))
         values = next(v.values for v in posterior.values() if v.attrs["name"] == name)

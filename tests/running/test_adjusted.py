@@ -93,7 +93,7 @@ def test_in_compatible_mode_it_is_never_learnt_away(shift: str) -> None:
     plain = run(auxiliary, frame)
     for other in (a, b):
         for name in ("Intercept", "x"):
-            one, two = (r.posterior("y")["posterior"][name].values.ravel() for r in (plain, other))
+            one, two = (r.draws("y")[name].values.ravel() for r in (plain, other))
             error = np.hypot(one.std(), two.std()) / np.sqrt(len(one) / SLOW)
             assert abs(one.mean() - two.mean()) < 4 * error, name
 
