@@ -193,6 +193,8 @@ class _Source:
 
     def posterior(self) -> xr.Dataset:
         found = regrouped(self.draws)
+        if not self.step.missing_rows.size:
+            return found
         summaries = self.done(xr.Dataset(self.result.summaries_of(self.target)))
         return found.assign({_free(f"imputed_{name}", found): v for name, v in summaries.data_vars.items()})
 

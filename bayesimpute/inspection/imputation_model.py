@@ -1,6 +1,8 @@
 """A conditional model in hand: before a run on the start fill, afterwards on one of the completed datasets."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -141,7 +143,8 @@ class ImputationModel:
             finding = f"trees of xarray take no slash in a name, such as {listed(slashed, 3)}"
             raise one(InputError, "prior_predictive", finding, "rename the column before the model is made")
         quick = {"mode": "FAST_COMPILE"}  # a few hundred draws are not worth half a minute of compiling
-        found = pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed, compile_kwargs=quick)
+        with quiet():
+            found = pm.sample_prior_predictive(draws, model=self.pymc, random_seed=seed, compile_kwargs=quick)
         for group in ("prior_predictive", "observed_data"):
             found[group] = found[group].to_dataset().assign({self.target: self._own(found[group][self.target])})
         return found
@@ -155,6 +158,21 @@ class ImputationModel:
     def __repr__(self) -> str:
         law, units = self.design.family.name, counted(len(self.labels.units), "unit")
         return f"<ImputationModel of {self.target}: {law}, {counted(len(self.design.names), 'parameter')}, {units}>"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """PyMC does not say what it draws, and nothing is compiled in C++, meanwhile."""
+    from pytensor.configdefaults import config
+
+    log = logging.getLogger("pymc")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with config.change_flags(cxx=""):
+            yield
+    finally:
+        log.setLevel(before)
 
 
 @typed_after

@@ -169,7 +169,7 @@ def estimates(systematic: str, replicates: int) -> np.ndarray:
         run = bi.impute(frame, item, seed=seed, m=20, chains=2, warmup=100, sweeps=200, progress=False)
         values = np.mean([completed["y"].to_numpy() for completed in run], axis=0)
         empty = frame["y"].isna().groupby(frame["g"]).transform("all").to_numpy()
-        named = {v.attrs["name"]: v for v in run.posterior("y")["posterior"].to_dataset().values()}
+        named = {v.attrs["name"]: v for v in run.draws("y").values()}
         found.append([values.mean(), values[empty].mean(), float(named["selection_1|g_sigma"].mean())])
     return np.array(found)
 

@@ -78,7 +78,7 @@ def _mean(imputed: bi.MultiplyImputed) -> float:
 
 def _draws(study: Study) -> dict[str, np.ndarray]:
     """Of every scalar parameter, by its name, each of shape (chain, draw)."""
-    found = study.imputed.posterior("hiv")["posterior"].to_dataset().values()
+    found = study.imputed.draws("hiv").values()
     return {v.attrs["name"]: v.values for v in found if v.ndim == 2}
 
 

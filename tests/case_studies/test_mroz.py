@@ -100,7 +100,7 @@ class Fitted:
         """Posterior mean, SD and Monte Carlo error, by parameter."""
         import arviz as az
 
-        draws = self.imputed.posterior(self.model.target)["posterior"].to_dataset()
+        draws = self.imputed.draws(self.model.target)
         names = list(draws.data_vars)
         ess = az.ess(draws)
         rows = [(draws[n].mean().item(), draws[n].std().item(), ess[n].item()) for n in names]

@@ -85,7 +85,7 @@ def test_the_run_agrees_with_one_joint_model() -> None:
     imputed = bi.impute(frame, plan(), m=400, chains=4, warmup=200, sweeps=4000, seed=1, progress=False)
     for name in theirs:
         target, _, parameter = name.partition("_")
-        posterior = imputed.posterior(target)["posterior"].to_dataset()
+        posterior = imputed.draws(target)
         ours = next(v.values for v in posterior.values() if v.attrs["name"] == parameter)
         agree(ours, theirs[name], name)
     missing = frame["x"].isna().to_numpy()

@@ -35,8 +35,8 @@ def test_a_number_with_an_offset_is_the_rest_imputed_and_the_offset_added(sample
     without = run(bi.Plan.of(["y ~ x + (1 | school)"], run=settings(sampler)), rest)
     for a, b in zip(with_offset, without, strict=True):
         np.testing.assert_allclose(a["y"], b["y"] + 2 * data["z"], rtol=1e-6)
-    for name, values in with_offset.posterior("y")["posterior"].data_vars.items():
-        np.testing.assert_allclose(values, without.posterior("y")["posterior"][name], rtol=1e-6, atol=1e-8)
+    for name, values in with_offset.draws("y").data_vars.items():
+        np.testing.assert_allclose(values, without.draws("y")[name], rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_imputed_values_and_what_is_told_of_slopes_are_the_same() -> None:
         bi.impute(frame(shifts).drop(columns="b"), plan, seed=1, progress=False) for shifts in ({}, {"x": 1000.0})
     )
     np.testing.assert_allclose(one.completed(1)["y"], other.completed(1)["y"], rtol=1e-6)
-    told, moved = (made.posterior("y")["posterior"].to_dataset() for made in (one, other))
+    told, moved = (made.draws("y") for made in (one, other))
     same = ("x", "x:z", "x|g_sigma", "sigma")
     names = {str(v.attrs["name"]): k for k, v in told.items()}
     for name in same:

@@ -67,7 +67,7 @@ def test_a_run_with_shortcuts_has_the_posterior_of_one_without(
     whole = bi.impute(frame.assign(unread=0.0), models, **settings)  # other data: a process remembers its models
     assert any("sample of clusters" in why for why in quick.events["why"])
     assert not any("sample of clusters" in why for why in whole.events["why"])
-    ours, theirs = (made.posterior("y")["posterior"].to_dataset() for made in (quick, whole))
+    ours, theirs = (made.draws("y") for made in (quick, whole))
     assert set(ours) == set(theirs)
     for name in theirs:
         a, b = ours[name], theirs[name]
