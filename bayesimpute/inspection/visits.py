@@ -160,8 +160,8 @@ class Visits:
         effects, root = self.doubles(EFFECTS)[key], self.doubles(ROOT)[key]
         columns = self.doubles(COLUMNS).get(key)
         if columns is None:
-            columns = np.broadcast_to(np.float32(1), (*self.shape, *self.model.data[f"X_{key}"].shape))
-            columns = columns * self.model.data[f"X_{key}"].astype(np.float32)
+            ones = self.model.data[f"X_{key}"]
+            columns = np.broadcast_to(ones, (*self.shape, *ones.shape))
         return effects, root, columns
 
 

@@ -1,5 +1,6 @@
 """Every plan in models/ can be read, comes back from its own text, and fits its data."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,21 @@ def test_a_plan_has_no_problem_with_its_data(name: str, public_data: Path) -> No
 def test_a_plan_names_its_data_in_the_first_line(name: str) -> None:
     first = (MODELS / f"{name}.toml").read_text(encoding="utf-8").partition("\n")[0]
     assert first.startswith(f"# Data: {DATA[name]}")
+
+
+def test_the_published_smoking_rows_are_logistic_regressions(shared_reference: Path, public_data: Path) -> None:
+    """With the region's number as a covariate, and refusal (not consent) as the second outcome: no probit, no rho."""
+    rows = next(
+        case
+        for case in json.loads((shared_reference / "published.json").read_text())["cases"]
+        if case["id"] == "hiv_smoke"
+    )
+    data = bi.load_dataset("hiv").assign(refused=lambda d: d["hiv"].isna().astype(int))
+    for row, outcome in zip(rows["terms"], ("hiv", "refused"), strict=True):
+        frame = data[[outcome, "region", "age", "marital", "condom", "smoke"]].dropna()
+        found = bi.fit(f"{outcome} ~ region + age + marital + condom + smoke", frame, family="bernoulli")
+        place = found.terms.index("smoke[Smoker]")
+        estimate, error = found.estimates[place], found.covariance[place, place] ** 0.5
+        assert abs(estimate - row["estimate"]) < 0.002
+        assert abs(estimate - 1.96 * error - row["ci_low"]) < 0.003
+        assert abs(estimate + 1.96 * error - row["ci_high"]) < 0.003

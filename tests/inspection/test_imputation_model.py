@@ -224,6 +224,12 @@ def test_all_that_cannot_be_taken_over_is_told_at_once() -> None:
         bi.Plan.of(made_with_bambi("y ~ c", family="gamma", link="log"))
 
 
+def test_a_name_with_a_slash_cannot_be_drawn_from_the_prior() -> None:
+    frame = complete(school_frame(), "b").rename(columns={"x": "x/2"})
+    with pytest.raises(InputError, match="no slash in a name, such as x/2"):
+        bi.model("y ~ `x/2`", frame).prior_predictive(5, seed=1)
+
+
 def test_priors_of_one_model_are_changed_and_nothing_else() -> None:
     plan = BOTH.with_priors("y", {"1|school_sigma": "HalfNormal(2)"}, x="Normal(0, 1)")
     y, b = plan.conditionals
