@@ -15,9 +15,9 @@
 **Leaving out.** Where the predictors are complete, or the plan is compatible with its analysis so that all cells are
 drawn from one joint posterior, importance weights from these densities are exact: ``az.loo`` estimates what a refit
 without the unit would give. (Of a unit with an imputed predictor the weights have heavy tails, for its x was drawn
-where its y is likely: believe Pareto's k.) In other chained equations x was imputed from y_i too, in models that are not
-refitted in thought: a heuristic, and a bad one where an imputed predictor goes closely with y. There the units are by
-default those whose predictors are all observed; the attribute ``leaving_out`` of the tree says which it is.
+where its y is likely: believe Pareto's k.) In other chained equations x was imputed from y_i too, in models that are
+not refitted in thought: a heuristic, and a bad one where an imputed predictor goes closely with y. There the units
+are by default those whose predictors are all observed; the attribute ``leaving_out`` of the tree says which it is.
 """
 
 from collections.abc import Mapping, Sequence
