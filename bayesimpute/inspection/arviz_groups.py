@@ -63,6 +63,8 @@ def arviz_groups(
     if unknown:
         remedy = did_you_mean(unknown[0], GROUPS, f"they are {listed(GROUPS, 12)}")
         raise one(InputError, "groups", f'there is no group "{unknown[0]}"', remedy)
+    if by is not None and "log_likelihood" not in groups:
+        raise one(InputError, "by", "only log-likelihoods are of clusters", 'name "log_likelihood" among the groups')
     source = _Source(result, target, units)
     makers = {
         "posterior": source.posterior,

@@ -70,9 +70,9 @@ class Visits:
 
     def etas(self, chain: int, draw: int) -> dict[str, np.ndarray]:
         """The standardised linear predictors at a visit."""
-        return {name: a[chain, draw] for name, a in self.doubles(ETA).items()}
+        return {name: a[chain, draw] for name, a in self.arrays(ETA).items()}
 
-    def doubles(self, prefix: str) -> dict[str, np.ndarray]:
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays whose names begin so, by the rest of their names."""
         return {name.removeprefix(prefix): a for name, a in self.kept.items() if name.startswith(prefix)}
 
@@ -157,8 +157,8 @@ class Visits:
 
         The columns of effects of a constant are ones.
         """
-        effects, root = self.doubles(EFFECTS)[key], self.doubles(ROOT)[key]
-        columns = self.doubles(COLUMNS).get(key)
+        effects, root = self.arrays(EFFECTS)[key], self.arrays(ROOT)[key]
+        columns = self.arrays(COLUMNS).get(key)
         if columns is None:
             ones = self.model.data[f"X_{key}"]
             columns = np.broadcast_to(ones, (*self.shape, *ones.shape))

@@ -256,6 +256,8 @@ def test_bad_requests_say_what_to_do() -> None:
         chained(keep=["w"])
     with pytest.raises(KeyError, match="was not imputed"):
         made.posterior("w")
+    with pytest.raises(bi.InputError, match="among the groups"):
+        run_of("gaussian").posterior("y", by="school")
     with pytest.raises(bi.InputError, match="is no cluster key"):
         run_of("gaussian").posterior("y", ["log_likelihood"], by="c")
     with pytest.raises(bi.InputError, match="effects of region"):
