@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bayesimpute.imputer import Imputer
     from bayesimpute.inspection.comparing import ModelComparison, compare_models
     from bayesimpute.inspection.imputation_model import ImputationModel, model
+    from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
@@ -132,6 +133,7 @@ _HOMES = {
         "ImputationModel",
         "model",
     ),
+    "plan.assumptions": ("Adjustment", "Assumption"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
@@ -162,9 +164,11 @@ _HOMES = {
 
 __all__ = [
     "FAMILIES",
+    "Adjustment",
     "Analyses",
     "Analysis",
     "AnalysisError",
+    "Assumption",
     "BayesimputeError",
     "Comparison",
     "Conditional",
