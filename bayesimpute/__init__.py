@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from bayesimpute.imputer import Imputer
     from bayesimpute.inspection.comparing import ModelComparison, compare_models
     from bayesimpute.inspection.imputation_model import ImputationModel, model
-    from bayesimpute.plan.assumptions import Adjustment, Assumption
+    from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from bayesimpute.reporting import cite, report
     from bayesimpute.running.chosen_samplers import sampling
     from bayesimpute.sensitivity import Identification, identification
+    from bayesimpute.sensitivity.grids import Sensitivities
     from bayesimpute.suggesting import Suggestion, suggest
 
     load = MultiplyImputed.load
@@ -133,7 +134,7 @@ _HOMES = {
         "ImputationModel",
         "model",
     ),
-    "plan.assumptions": ("Adjustment", "Assumption"),
+    "plan.assumptions": ("Adjustment", "Assumption", "Sensitivity"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
@@ -156,6 +157,7 @@ _HOMES = {
         "Identification",
         "identification",
     ),
+    "sensitivity.grids": ("Sensitivities",),
     "suggesting": (
         "Suggestion",
         "suggest",
@@ -198,6 +200,8 @@ __all__ = [
     "Prior",
     "Problem",
     "Run",
+    "Sensitivities",
+    "Sensitivity",
     "Suggestion",
     "VarianceComponent",
     "__version__",

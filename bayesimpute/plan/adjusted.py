@@ -20,13 +20,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, parse_expression
 from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
-from bayesimpute.plan.targets import DerivedColumn, Resolved, Target
+from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted
 
 FIELDS = {"predictor": "shift", "logit": "odds", "value": "move", "ratio": "ratio"}
@@ -60,6 +61,21 @@ def middle(assumption: Assumption) -> float:
     return float(assumption.value) if assumption.prior is None else Prior.parse(assumption.prior).mean
 
 
+def told(adjustments: Iterable[Adjustment], assumptions: Iterable[Assumption]) -> list[Event]:
+    """What is adjusted, and on whose authority."""
+    names = [*assumptions]
+    found = []
+    for a in adjustments:
+        read = listed(str(each) for each in names if each.name in expression_of(a).names)
+        why = (
+            f"an assumption ({read}), which the data do not tell"
+            if read
+            else "an assumption, which the data do not tell"
+        )
+        found.append(Event(target=a.target, what=str(a), why=why))
+    return found
+
+
 def adjusted(
     resolved: Resolved, adjustments: Sequence[Adjustment], assumptions: Sequence[Assumption], incomplete: Incomplete
 ) -> Resolved:
@@ -73,12 +89,25 @@ def adjusted(
     if not adjustments:
         return resolved
     columns = [DerivedColumn(name=a.name, expression=_constant(middle(a))) for a in assumptions]
-    resolved = replace(resolved, derived=(*columns, *resolved.derived), assumptions=tuple(assumptions))
+    resolved = replace(
+        resolved,
+        derived=(*columns, *resolved.derived),
+        assumptions=tuple(assumptions),
+        events=(*resolved.events, *told(adjustments, assumptions)),
+    )
     inside = [a for a in adjustments if a.propagate is not False]
     found = _with(resolved, inside, incomplete)
     if len(inside) == len(adjustments):
         return found
     return replace(found, afterwards=_with(resolved, adjustments, incomplete))
+
+
+def valued(resolved: Resolved, assumptions: Sequence[Assumption]) -> Resolved:
+    """The same where the assumptions, of the same names, are others."""
+    constants = {a.name: _constant(middle(a)) for a in assumptions}
+    derived = [replace(d, expression=constants.get(d.name, d.expression)) for d in resolved.derived]
+    after = None if resolved.afterwards is None else valued(resolved.afterwards, assumptions)
+    return replace(resolved, derived=tuple(derived), assumptions=tuple(assumptions), afterwards=after)
 
 
 def _with(resolved: Resolved, adjustments: Iterable[Adjustment], incomplete: Incomplete) -> Resolved:

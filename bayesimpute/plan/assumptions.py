@@ -10,6 +10,7 @@ To add a scale, add a line to :data:`SCALES` and say in :mod:`bayesimpute.plan.a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bayesimpute.plan.options import setting
 
@@ -89,3 +90,39 @@ class Adjustment:
         notes += [f"where {self.where}"] if self.where is not None else []
         notes += ["others do not follow"] if self.propagate is False else []
         return ", ".join([what, *notes]) + ")"
+
+
+BASES, TIPS = ("", "mar"), ("interval", "estimate")
+"""Where a sensitivity analysis starts, and what is meant by its conclusion."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """An analysis or estimand under other assumptions: what ``sensitivity`` computes when it is given nothing else.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    of : str
+        An analysis or an estimand of the plan, or a formula.
+    over : dict of str to str or list of float
+        What is varied: assumptions by name, numbers of the plan by their dotted path; each over ``"start:stop:step"``
+        or a list. Two make a map.
+    term : str or None
+        The term that matters, or an expression such as ``"b[arm] + b[arm:old]"``; needed for a tipping point.
+    base : {"", "mar"}
+        "mar": without selection equations; by default the plan as it is.
+    tip : {"interval", "estimate"}
+        What tips: that the interval excludes `null`, or on which side of it the estimate is.
+    null : float
+        The value that means nothing.
+    """
+
+    name: str
+    of: str
+    over: dict[str, Any] = field(default_factory=dict)
+    term: str | None = setting(None, "the term that matters, or an expression of b[…]")
+    base: str = setting("", "mar: without selection equations")
+    tip: str = setting("interval", "interval or estimate: what tips (interval)")
+    null: float = setting(0.0, "the value that means nothing (0)")

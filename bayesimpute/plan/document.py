@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
-from bayesimpute.plan.assumptions import Adjustment, Assumption
+from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, needed, types_of
 
@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Section] = {
     "adjustment": Section("adjustments", Adjustment),
     "analysis": Section("analyses", Analysis, named=("family",)),
     "estimand": Section("estimands", Estimand, named=("statistic", "target")),
+    "sensitivity": Section("sensitivities", Sensitivity, named=("tip",)),
 }
 """By the name in documents; to add one, add a field to the plan and a line here."""
 
@@ -195,6 +196,8 @@ class _Wanted:
     types: tuple[type, ...]
 
     def fits(self, value: Any) -> bool:
+        if isinstance(value, Mapping) and dict in self.types:
+            return all(isinstance(v, str | list) for v in value.values())
         if isinstance(value, Mapping):
             return Mapping in self.types and all(type(v) in (int, float) for v in value.values())
         if isinstance(value, list):
@@ -207,6 +210,7 @@ _WANTED: Mapping[frozenset[type], _Wanted] = {
     frozenset({str, float, bool}): _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
     frozenset({float}): _Wanted("a number", "0.5", (int, float)),
     frozenset({str, float}): _Wanted("a number or an expression", '0.5 or "2 * x"', (str, int, float)),
+    frozenset({dict}): _Wanted("a table of grids", '{ delta = "-5:5:1" }', (dict,)),
     frozenset({Mapping}): _Wanted("a table of numbers", "{ other = 0.5 }", (Mapping,)),
     frozenset({tuple}): _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
     frozenset({bool}): _Wanted("true or false", "true", (bool,)),

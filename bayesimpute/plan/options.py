@@ -173,7 +173,9 @@ def types_of(cls: type) -> dict[str, frozenset[Any]]:
     for f in fields(cls):
         parts = [part for part in get_args(hints[f.name]) if isinstance(part, type) or hasattr(part, "__origin__")]
         whole = (
-            [hints[f.name]] if getattr(hints[f.name], "__origin__", None) in (tuple, Mapping) or not parts else parts
+            [hints[f.name]]
+            if getattr(hints[f.name], "__origin__", None) in (tuple, Mapping, dict) or not parts
+            else parts
         )
         plain = {getattr(part, "__origin__", part) for part in whole}
         found[f.name] = frozenset(plain - {type(None)})

@@ -14,7 +14,7 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import PlanError, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
-from bayesimpute.plan.assumptions import Adjustment, Assumption
+from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
@@ -42,6 +42,8 @@ class Plan:
         What ``pool`` runs when given no formula.
     estimands : tuple of Estimand
         What ``estimate`` computes when given no variable.
+    sensitivities : tuple of Sensitivity
+        What ``sensitivity`` computes when given nothing else.
     run : Run
         Numbers of chains, sweeps and imputations.
     title : str
@@ -55,6 +57,7 @@ class Plan:
     adjustments: tuple[Adjustment, ...] = ()
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
     run: Run = field(default_factory=Run)
     title: str = ""
 

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.adjusted import middle
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.targets import Resolved
 
@@ -39,6 +40,11 @@ def correlations(assumptions: Sequence[Assumption]) -> np.ndarray:
 def drawn(resolved: Resolved) -> tuple[Assumption, ...]:
     """The assumptions of which each imputation has a draw."""
     return tuple(a for a in resolved.assumptions if a.prior is not None)
+
+
+def middles(resolved: Resolved, incomplete: Incomplete) -> dict[str, np.ndarray]:
+    """The values of all assumptions with which the chains run, by name, shape (row,)."""
+    return {a.name: np.full(len(incomplete.frame), middle(a)) for a in resolved.assumptions}
 
 
 def assumed(resolved: Resolved, incomplete: Incomplete, seed: int, imputation: int) -> dict[str, np.ndarray]:

@@ -3,24 +3,25 @@
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
 changes nothing: every visit draws from the generator of its address. What a process has described is shared by its
 threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
-state of a run, beside the limit on the threads of linear algebra while any leg is under way.
+state of a run, beside the limit on the threads of linear algebra while any leg is under way
+(:mod:`bayesimpute.base.one_thread`).
 """
 
 import hashlib
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from bayesimpute.base.one_thread import one_thread
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
-from bayesimpute.running.assumed import SWEEPS, assumed, used_inside
+from bayesimpute.running.assumed import SWEEPS, assumed, middles, used_inside
 from bayesimpute.running.imputed_cells import Cells, packed
 from bayesimpute.running.inner_steps import settle_steps
 from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, visit
@@ -33,8 +34,6 @@ _THREAD = threading.local()
 _DESCRIBED: dict[str, Described] = {}
 _AFTER: dict[str, Described] = {}
 _COMPILING = threading.Lock()
-_LIMITS: list[Any] = []
-_LIMITING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +47,7 @@ class Job:
     schedule: Schedule
     keep_effects: bool = False
     keep: tuple[str, ...] = ()
+    held: Mapping[str, np.ndarray] = field(default_factory=dict)
     key: str
 
     @classmethod
@@ -62,8 +62,14 @@ class Job:
             schedule=record.schedule,
             keep_effects=record.keep_effects,
             keep=record.keep,
-            key=_digest((record.plan, record.incomplete.frame, record.incomplete.clusters)),
+            held=middles(record.resolved, incomplete),
+            key=_digest((_without_values(record.plan), record.incomplete.frame, record.incomplete.clusters)),
         )
+
+
+def _without_values(plan: Plan) -> Plan:
+    """The plan whatever the values of its assumptions: its models are described and compiled once for all of them."""
+    return replace(plan, assumptions=tuple(replace(a, value=0.0, prior=None) for a in plan.assumptions))
 
 
 def _digest(content: Any) -> str:
@@ -97,27 +103,6 @@ def in_threads(job: Job) -> bool:
         return described(job).threads
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Linear algebra in one thread while this lasts in any thread: sums must not depend on how many cores share them.
-
-    The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with _LIMITING:
-        if not _LIMITS:
-            _LIMITS.append(threadpool_limits(1))
-        _LIMITS.append(None)
-    try:
-        yield
-    finally:
-        with _LIMITING:
-            _LIMITS.pop()
-            if len(_LIMITS) == 1:
-                _LIMITS.pop().restore_original_limits()
-
-
 def run_leg(
     job: Job, state: ChainState, sweeps: int, stopped: Callable[[], bool] = lambda: False
 ) -> tuple[ChainState, Leg]:
@@ -144,7 +129,7 @@ def run_leg(
             space = workspace(job)
             if not state.cells:
                 state = begin(space, state.chain, job.seed)
-            bench = Bench(space, state.cells)
+            bench = Bench(space, state.cells, held=job.held)
             for step in space.resolved.steps:
                 space.posterior(step, bench.data(step))
             book = _Book(job, space, state.chain)
@@ -191,7 +176,7 @@ def _imputation(
     resolved = job.resolved
     if not resolved.assumptions and resolved.afterwards is None:
         return state.cells, now
-    held = assumed(resolved, job.incomplete, job.seed, k)
+    held = {**job.held, **assumed(resolved, job.incomplete, job.seed, k)}
     cells = state.cells
     if used_inside(resolved):
         side = Bench(bench.workspace, state.cells, held=held)
