@@ -48,11 +48,12 @@ class Assumption:
     correlation: Mapping[str, float] = field(default_factory=dict)
     by: str | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.value, self.prior))
+
     def __str__(self) -> str:
-        said = f"{self.value:g}" if self.prior is None else f"~ {self.prior}"
-        return f"{self.name} {'=' if self.prior is None else ''} {said}".replace("  ", " ") + (
-            f" for each {self.by}" if self.by else ""
-        )
+        said = f"{self.name} = {self.value:g}" if self.prior is None else f"{self.name} ~ {self.prior}"
+        return f"{said} for each {self.by}" if self.by else said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,3 +127,6 @@ class Sensitivity:
     base: str = setting("", "mar: without selection equations")
     tip: str = setting("interval", "interval or estimate: what tips (interval)")
     null: float = setting(0.0, "the value that means nothing (0)")
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.of, self.term))

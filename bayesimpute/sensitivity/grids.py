@@ -154,11 +154,12 @@ def sensitivity(
 def _requests(result: Result, of: Any, **settings: Any) -> list[tuple[Sensitivity, Any]]:
     """What is to be done, and what of."""
     own = {s.name: s for s in result.plan.sensitivities}
-    if settings["over"] is None and (of is None or (isinstance(of, str) and of in own)):
-        if not own:
-            finding = "it is not said what is varied, and the plan has no [[sensitivity]]"
+    if settings["over"] is None:
+        found = list(own.values()) if of is None else [own[of]] if isinstance(of, str) and of in own else []
+        if not found:
+            finding = f"it is not said what is varied, and the plan has {listed(own) or 'no [[sensitivity]]'}"
             raise one(InputError, "over", finding, 'write over={"delta": "-5:5:1"}')
-        return [(s, s.of) for s in (own.values() if of is None else [own[of]])]
+        return [(s, s.of) for s in found]
     over = dict(settings.pop("over") or {})
     return [(Sensitivity(name="", of="", over=over, **settings), of)]
 
