@@ -534,14 +534,21 @@ class MultiplyImputed(Result):
             **options,
         )
 
-    def report(self, *, analyses: "Mapping[str, Analyses | Pooled] | None" = None) -> str:
+    def report(
+        self,
+        *,
+        analyses: "Mapping[str, Analyses | Pooled] | None" = None,
+        sensitivities: "Sensitivities | None" = None,
+    ) -> str:
         """A methods section with the numbers of this run, and a checklist for the rest: :mod:`bayesimpute.reporting`.
 
         Parameters
         ----------
         analyses : mapping of str to Analyses or Pooled, optional
             What :meth:`analyse` or :meth:`pool` gave, by name: ``{"main": imputed.pool("y ~ x")}``.
+        sensitivities : Sensitivities, optional
+            What :meth:`sensitivity` gave.
         """
         from bayesimpute.reporting import report
 
-        return report(self, analyses=analyses)
+        return report(self, analyses=analyses, sensitivities=sensitivities)
