@@ -26,7 +26,7 @@ LEAST_P = 0.001
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """A table as people read it: degrees of freedom beyond :data:`ENDLESS` are infinite, p values not nought."""
     table = table.assign(df=table["df"].mask(table["df"] > ENDLESS, np.inf)) if "df" in table else table
-    if "p_value" not in table or not (table["p_value"] < LEAST_P).any():
+    if "p_value" not in table or not np.any(table["p_value"] < LEAST_P):
         return table
     return table.assign(p_value=[cell(p) if pd.isna(p) else p_value(p) for p in table["p_value"]])
 
