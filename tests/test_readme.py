@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bayesimpute.checking import check
+from bayesimpute.data.public_data import load_dataset
 from bayesimpute.plan.plan import Plan
 
 pytestmark = pytest.mark.long(20)
@@ -70,7 +72,9 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    whole, compatible, selection = blocks("toml")
+    whole, compatible, selection, delta = blocks("toml")
+    varied = Plan.from_toml(delta)
+    assert not check(varied, load_dataset("popmis")) and varied.sensitivities[0].of == varied.analyses[0].name
     assert Plan.from_toml(whole).conditionals[0].target == "popular"
     read = Plan.from_toml(compatible)
     assert [c.target for c in read.models] == ["popular", "sex", "extrav", "mark"] and len(read.substantive) == 1

@@ -111,7 +111,7 @@ def _band(ax: "Axes", rows: pd.DataFrame, x: str, colour: str, **style: Any) -> 
     if len(known):
         low, high = known["conf_low"], known["conf_high"]
         ax.fill_between(known[x], low, high, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(known[x], known["estimate"], "o-", color=colour, markersize=3, **style)
+        ax.plot(known[x], known["estimate"], color=colour, markersize=3, **{"marker": "o", **style})
 
 
 def _map(found: Sensitivities, name: str, axes: tuple[str, ...]) -> "Figure":

@@ -32,7 +32,7 @@ def _about(found: "Sensitivities") -> Iterator[str]:
     level = f"{100 * found.conf_level:g} %"
     for name, axes in found.axes.items():
         mine = found.about(name)
-        ends = [f"`{axis}` from {short(mine.table[axis].min())} to {short(mine.table[axis].max())}" for axis in axes]
+        ends = [f"`{axis}` from {short(min(mine.table[axis]))} to {short(max(mine.table[axis]))}" for axis in axes]
         yield f"**{name}** was computed again with {listed(ends)} ({level} intervals). {_range(mine)}".strip()
         said = [_tip(row) for row in mine.tips.to_dict("records")]
         if said:

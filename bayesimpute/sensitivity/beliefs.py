@@ -10,8 +10,8 @@ from scipy.special import ndtr
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.plan.assumptions import Assumption
+from bayesimpute.plan.axes import Grid
 from bayesimpute.running.assumed import correlations
-from bayesimpute.sensitivity.axes import Grid
 
 DRAWS = 20_000
 BEYOND = 0.01

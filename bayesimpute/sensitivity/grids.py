@@ -16,11 +16,11 @@ from bayesimpute.base.progress import counted
 from bayesimpute.base.tables import records, short, shown
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
+from bayesimpute.plan.axes import Grid, grid_of
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.sensitivity import assumed_shifts
 from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
-from bayesimpute.sensitivity.axes import Grid, grid_of
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
 from bayesimpute.sensitivity.tipping import Tip, margin, tips
