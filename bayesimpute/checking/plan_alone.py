@@ -343,7 +343,7 @@ def _adjustment(adjustment: Adjustment, notes: Notes) -> Shifted | None:
     path = f"adjustment[{adjustment.target}]"
     given = {"target": adjustment.target, "label": adjustment.label, "where": adjustment.where}
     right = [notes.text(f"{path}.{name}", text) for name, text in given.items() if text is not None or name == "target"]
-    if adjustment.scale not in SCALES:
+    if not isinstance(adjustment.scale, str) or adjustment.scale not in SCALES:
         remedy = did_you_mean(str(adjustment.scale), SCALES, f"use one of {', '.join(SCALES)}")
         notes.add(f"{path}.scale", f"there is no scale {adjustment.scale!r}", remedy)
         right.append(False)

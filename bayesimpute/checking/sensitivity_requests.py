@@ -8,12 +8,13 @@ from bayesimpute.checking.plan_alone import Notes, Read
 from bayesimpute.formulas import parse
 from bayesimpute.plan.assumptions import BASES, TIPS, Sensitivity
 from bayesimpute.plan.axes import grid_of
+from bayesimpute.plan.options import Analysis, Estimand
 
 
 def alone(read: Read) -> list[Problem]:
     """What is wrong with them, whatever the data are."""
     notes, plan = Notes(), read.plan
-    known = [*(str(a.name) for a in plan.analyses), *(str(e.name) for e in plan.estimands)]
+    known = [str(given.name) for given in (*plan.analyses, *plan.estimands) if isinstance(given, Analysis | Estimand)]
     for s in plan.sensitivities:
         if not isinstance(s, Sensitivity):
             finding = f"{s!r} is not a Sensitivity"

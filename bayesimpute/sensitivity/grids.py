@@ -178,6 +178,7 @@ def sensitivity(
         raise one(InputError, "run", finding, "go on with bayesimpute.resume, or impute with a larger m")
     _choices(base, tip, null, conf_level)
     groups = (by,) if isinstance(by, str) else tuple(by or ())
+    _groups(groups, result)
     wanted = _requests(result, of, term=term, over=over, base=base, tip=tip, null=null)
     found = []
     for request, subject in wanted:
@@ -195,6 +196,20 @@ def sensitivity(
         work = _Work(replace(request, name=request.name or name), what, points, conf_level, groups, workers or 1)
         found.append(work.done(progress))
     return _joined(found, conf_level)
+
+
+def _groups(by: Sequence[Any], result: Result) -> None:
+    """Stop where a group is no complete column of the data."""
+    columns, problems = result.incomplete.columns, []
+    for name in by:
+        if not isinstance(name, str) or name not in columns:
+            remedy = did_you_mean(str(name), columns, "name a column of the data")
+            problems.append(Problem(path="by", finding=f'there is no column "{name}"', remedy=remedy))
+        elif columns[name].missing.any():
+            finding = f'"{name}" has missing values: who is in which group would differ between imputations'
+            problems.append(Problem(path="by", finding=finding, remedy="group by a complete column"))
+    if problems:
+        raise InputError(problems)
 
 
 def _requests(result: Result, of: Any, **settings: Any) -> list[tuple[Sensitivity, Any]]:
