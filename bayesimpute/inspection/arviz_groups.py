@@ -7,7 +7,8 @@
 | ``sample_stats`` | how the visits went |
 | ``observed_data`` | the values that the model is fitted to, by ``__obs__``; of a selection model who has one, too |
 | ``constant_data`` | the complete columns that the model reads, at these units |
-| ``log_likelihood`` | log densities at each visit; needs ``keep=`` |
+| ``log_likelihood`` | log densities at each visit; needs ``keep=``. Of a covariate of a compatible plan, which other
+models read, log p(value | all else): their densities times its own, normalised over the value |
 | ``log_prior`` | of each parameter |
 | ``posterior_predictive`` | values like those observed; needs ``keep=`` |
 | ``prior``, ``prior_predictive`` | of :class:`~bayesimpute.inspection.imputation_model.ImputationModel` |
@@ -39,6 +40,7 @@ from bayesimpute.inspection.readers_graph import BRACKETS, DOUBTLESS, MODELLED, 
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.targets import Step
 from bayesimpute.result.result import Result, require_run
+from bayesimpute.running import at_visits
 from bayesimpute.running.workspace import Described, Workspace
 
 USUAL = ("posterior", "sample_stats", "observed_data", "constant_data")
@@ -171,25 +173,34 @@ class _Source:
         return found.assign_coords(coords)
 
     @cached_property
-    def visits(self) -> Visits:
+    def kept(self) -> Mapping[str, np.ndarray]:
+        """What the run kept of the visits, (chain, draw, …)."""
         kept = self.result.kept_at_visits(self.target)
         if kept is None:
             finding = f'what the model of "{self.target}" said of the observed values was not kept'
             remedy = f'run it again with impute(..., keep=["{self.target}"])'
             raise one(InputError, "groups", finding, remedy)
+        return {str(name): v.values for name, v in self.done(kept).data_vars.items()}
+
+    @cached_property
+    def visits(self) -> Visits:
+        kept = self.kept
         self._require_law()
-        arrays = {str(name): v.values for name, v in self.done(kept).data_vars.items()}
-        return Visits(model=self.model, kept=arrays, units=self.units)
+        if self.readers:
+            finding = f'values of "{self.target}" are drawn from its model and from those of {listed(self.readers)} together'
+            raise one(InputError, "groups", finding, f"ask for predictions of {listed(self.readers)}")
+        return Visits(model=self.model, kept=kept, units=self.units)
+
+    @cached_property
+    def readers(self) -> tuple[str, ...]:
+        """The models whose densities go into the draws of the variable."""
+        return self.result.record.resolved.factors.get(self.target, ())
 
     def _require_law(self) -> None:
         family, name = self.model.design.family, self.target
         if not family.density:
             finding = f'"{name}" is imputed by matching ("{family.name}"), which has no density'
             raise one(InputError, "groups", finding, "leave log_likelihood and posterior_predictive out")
-        readers = self.result.record.resolved.factors.get(name, ())
-        if readers:
-            finding = f'values of "{name}" are drawn from its model and from those of {listed(readers)} together'
-            raise one(InputError, "groups", finding, f"ask for the groups of {listed(readers)}")
         if not self.units.any():
             finding = f'there is no observed value of "{name}" whose predictors are all observed'
             raise one(InputError, "units", finding, 'give units="all", and take what comes of it as a heuristic')
@@ -228,6 +239,11 @@ class _Source:
         return xr.Dataset({self.called(n): (OBSERVED, v) for n, v in found.items()}, coords=coords)
 
     def log_likelihood(self, by: str | None) -> xr.Dataset:
+        if self.step.lead.adjusting:
+            finding = f'what is imputed for "{self.target}" is adjusted by an assumption, on which no value bears'
+            raise one(InputError, "groups", finding, "ask for log-likelihoods of the run without adjustments")
+        if self.readers:
+            return self.dataset({self.target: self._alone(by)}, "chain", "draw")
         if by is None:
             return self.dataset(self.visits.log_likelihood(), "chain", "draw")
         self._require_clusters(by)
@@ -240,6 +256,26 @@ class _Source:
         dim = self.called(by)
         found = xr.Dataset({self.called(self.target): (("chain", "draw", dim), values[..., there])})
         return found.assign_coords({dim: labels, "chain": self.draws["chain"], "draw": self.draws["draw"]})
+
+    def _alone(self, by: str | None) -> np.ndarray:
+        """The densities of values that other models read, given all else, (chain, draw, unit)."""
+        kept = self.kept
+        self._require_law()
+        name, readers = self.target, listed(self.readers)
+        finding = remedy = ""
+        if by is not None:
+            finding, remedy = f'values of "{name}" are in the models of {readers}, too', "leave by out: units only"
+        elif self.model.design.family.selection is not None:
+            finding, remedy = f'the model of "{name}" selects, and those of {readers} read it', f"ask for {readers}"
+        elif at_visits.ALONE not in kept:
+            finding = f'"{name}" and others are read by each other, and have no joint density with {readers}'
+            remedy = "let the models of covariates read each other in one order"
+        elif np.isnan(kept[at_visits.ALONE]).any():
+            finding = f'the density of "{name}" times those of {readers} could not be integrated over "{name}"'
+            remedy = f"leave log_likelihood out, or ask for {readers}"
+        if finding:
+            raise one(InputError, "groups" if by is None else "by", finding, remedy)
+        return kept[at_visits.ALONE][..., self.units[self.observed]]
 
     def _require_clusters(self, by: str) -> None:
         record, design = self.result.record, self.model.design

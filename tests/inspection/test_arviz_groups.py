@@ -1,23 +1,30 @@
 """What ArviZ is given of a run: log-likelihoods, log priors, predictions, and of which units and clusters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 from graphs import LOGPDF, PLANS
+from looping import fresh_record, ran
 from modelling import conditional, school_frame
 from scipy import integrate, stats
 
 import bayesimpute as bi
 from bayesimpute.designs.design import SYSTEMATIC, Design
+from bayesimpute.formulas import parse_expression
 from bayesimpute.inspection import cluster_likelihood
-from bayesimpute.inspection.arviz_groups import GROUPS, _Source
+from bayesimpute.inspection.arviz_groups import GROUPS, _Source, arviz_groups
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.options import Run
+from bayesimpute.plan.resolving import resolve
+from bayesimpute.plan.targets import Adjustment
 
 SMALL = {"m": 4, "chains": 2, "warmup": 1, "sweeps": 6, "sampler": "prior", "progress": False}
 DOUBT = conditional("y ~ x + (1 | school)", family="heckman_gaussian", selection="x + w + (1 | school)")
@@ -235,15 +242,54 @@ def test_what_was_kept_is_saved_resumed_and_costs_the_run_nothing(tmp_path: Path
     assert not longer.posterior("y", groups)["log_likelihood"]["y"].isnull().any()
 
 
-def test_a_compatible_plan_has_one_joint_posterior() -> None:
+def compatible_run(keep: str | tuple[str, ...] = ("y", "x"), conditionals: object = "x ~ w") -> bi.MultiplyImputed:
     frame = school_frame().drop(columns="b")
     frame.loc[::9, "x"] = np.nan
-    made = bi.impute(frame, "x ~ w", analysis="y ~ x + (1 | school)", seed=3, keep=["y", "x"], **SMALL)
+    frame.loc[2::9, "w"] = np.nan
+    near = {"Intercept": "Normal(10, 1)", "w": "Normal(1, 0.1)", "sigma": "Gamma(90, 30)"}
+    given = [conditional("x ~ w", priors=near), "w ~ 1"] if conditionals == "x ~ w" else conditionals
+    analysis = conditional("y ~ x + (1 | school)", priors=NEAR)
+    return bi.impute(frame, given, analysis=analysis, seed=3, keep=keep, **SMALL)
+
+
+def test_a_compatible_plan_has_one_joint_posterior() -> None:
+    made = compatible_run()
+    frame = made.incomplete.frame
     tree = made.posterior("y", ["log_likelihood"])
     assert tree.attrs["leaving_out"] == "exact"
     assert tree["log_likelihood"]["y"].sizes["__obs__"] == frame["y"].notna().sum()
-    with pytest.raises(bi.InputError, match=r"drawn from its model and from those of y"):
-        made.posterior("x", ["log_likelihood"])
+
+
+def test_a_covariate_is_normalised_over_its_values() -> None:
+    """Which values, :mod:`tests.compatible.test_observed_values` says."""
+    made = compatible_run()
+    tree = made.posterior("x", ["log_likelihood", "observed_data"])
+    known = made.incomplete.frame["x"].dropna()
+    assert tree.attrs["leaving_out"] == "exact"
+    np.testing.assert_allclose(tree["observed_data"]["x"], known)
+    assert tree["log_likelihood"]["x"]["__obs__"].values.tolist() == known.index.tolist()
+    assert np.isfinite(tree["log_likelihood"]["x"]).all()
+    assert made.completed(3).equals(compatible_run(()).completed(3))
+    with pytest.raises(bi.InputError, match=r"drawn from its model and from those of y together; ask for predictions of y"):
+        made.posterior("x", ["posterior_predictive"])
+    with pytest.raises(bi.InputError, match=r'by: values of "x" are in the models of y'):
+        made.posterior("x", ["log_likelihood"], by="school")
+    with pytest.raises(bi.InputError, match=r'keep=\["x"\]'):
+        compatible_run("y").posterior("x", ["log_likelihood"])
+    with pytest.raises(bi.InputError, match='"x" and others are read by each other'):
+        compatible_run("x", ["x ~ w", "w ~ x"]).posterior("x", ["log_likelihood"])
+
+
+@pytest.mark.parametrize("scale", ["predictor", "value"])
+def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]) -> None:
+    plan = bi.Plan.of("y ~ x + (1 | school)", run=Run(m=4, chains=2, warmup=1, sweeps=6, sampler="prior"))
+    record = replace(fresh_record(school_frame().drop(columns="b"), plan), keep=("y",))
+    moved = Adjustment(target="y", shift=parse_expression("x - 5", number=True), scale=scale)
+    record.__dict__["resolved"] = resolve(plan, record.incomplete, [moved])
+    made = ran(record)
+    with pytest.raises(bi.InputError, match='what is imputed for "y" is adjusted by an assumption'):
+        arviz_groups(made, "y", ["log_likelihood"])
+    assert arviz_groups(made, "y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
 def test_bad_requests_say_what_to_do() -> None:
