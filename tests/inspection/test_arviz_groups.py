@@ -344,6 +344,10 @@ def test_arviz_takes_every_group(name: str, doubt: bool) -> None:
     found = az.psense_summary(tree, var_names=some, prior_var_names=some, likelihood_var_names=[target])
     assert np.isfinite(found[["prior", "likelihood"]].to_numpy(dtype=float)).all()
     az.plot_ppc_dist(tree, var_names=[target], backend="none")
+    if target == "b":
+        az.plot_ppc_pava(tree, var_names=[target], backend="none")
+    else:
+        az.plot_loo_pit(tree, var_names=[target], backend="none")
 
 
 def test_two_imputation_models_are_compared_on_the_same_units() -> None:
