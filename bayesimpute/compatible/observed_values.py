@@ -91,9 +91,7 @@ def value_densities(
     return found
 
 
-def _normal(
-    scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndarray, given: Derivatives
-) -> np.ndarray:
+def _normal(scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndarray, given: Derivatives) -> np.ndarray:
     """The closed form of :mod:`bayesimpute.compatible.normal_draws`, of one cell at a time."""
     affected = scenario.affected
     precision, pull = sd**-2.0, (mean - cells) / sd**2

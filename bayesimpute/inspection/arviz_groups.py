@@ -24,7 +24,7 @@ are by default those whose predictors are all observed; the attribute ``leaving_
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -33,14 +33,15 @@ from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
+from bayesimpute.inspection.given_all_else import given_all_else
 from bayesimpute.inspection.imputation_model import ImputationModel, model_in
 from bayesimpute.inspection.known_predictors import known_predictors
 from bayesimpute.inspection.log_priors import log_priors
-from bayesimpute.inspection.readers_graph import BRACKETS, DOUBTLESS, MODELLED, OBSERVED
+from bayesimpute.inspection.readers_graph import DOUBTLESS, MODELLED, OBSERVED
+from bayesimpute.inspection.tree_variables import free, plain, regrouped
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.targets import Step
 from bayesimpute.result.result import Result, require_run
-from bayesimpute.running import at_visits
 from bayesimpute.running.workspace import Described, Workspace
 
 USUAL = ("posterior", "sample_stats", "observed_data", "constant_data")
@@ -187,7 +188,9 @@ class _Source:
         kept = self.kept
         self._require_law()
         if self.readers:
-            finding = f'values of "{self.target}" are drawn from its model and from those of {listed(self.readers)} together'
+            finding = (
+                f'values of "{self.target}" are drawn from its model and from those of {listed(self.readers)} together'
+            )
             raise one(InputError, "groups", finding, f"ask for predictions of {listed(self.readers)}")
         return Visits(model=self.model, kept=kept, units=self.units)
 
@@ -210,7 +213,7 @@ class _Source:
         if not self.step.missing_rows.size:
             return found
         summaries = self.done(xr.Dataset(self.result.summaries_of(self.target)))
-        return found.assign({_free(f"imputed_{name}", found): v for name, v in summaries.data_vars.items()})
+        return found.assign({free(f"imputed_{name}", found): v for name, v in summaries.data_vars.items()})
 
     def sample_stats(self) -> xr.Dataset:
         return self.done(self.result.visits_of(self.target))
@@ -234,7 +237,7 @@ class _Source:
         read = frozenset().union(*(f.names | frozenset(f.factors) for f in lead.formulas.values()))
         rows = lead.learn_rows[self.units]
         columns = {n: incomplete.frame[n].iloc[rows] for n in incomplete.frame if n in read}
-        found = {n: _plain(c) for n, c in columns.items() if not incomplete.columns[n].missing.any()}
+        found = {n: plain(c) for n, c in columns.items() if not incomplete.columns[n].missing.any()}
         coords = {OBSERVED: self.labels()[self.target][1]}
         return xr.Dataset({self.called(n): (OBSERVED, v) for n, v in found.items()}, coords=coords)
 
@@ -243,7 +246,10 @@ class _Source:
             finding = f'what is imputed for "{self.target}" is adjusted by an assumption, on which no value bears'
             raise one(InputError, "groups", finding, "ask for log-likelihoods of the run without adjustments")
         if self.readers:
-            return self.dataset({self.target: self._alone(by)}, "chain", "draw")
+            kept, selects = self.kept, self.model.design.family.selection is not None
+            self._require_law()
+            found = given_all_else(self.target, kept, self.readers, selects=selects, by=by)
+            return self.dataset({self.target: found[..., self.units[self.observed]]}, "chain", "draw")
         if by is None:
             return self.dataset(self.visits.log_likelihood(), "chain", "draw")
         self._require_clusters(by)
@@ -256,26 +262,6 @@ class _Source:
         dim = self.called(by)
         found = xr.Dataset({self.called(self.target): (("chain", "draw", dim), values[..., there])})
         return found.assign_coords({dim: labels, "chain": self.draws["chain"], "draw": self.draws["draw"]})
-
-    def _alone(self, by: str | None) -> np.ndarray:
-        """The densities of values that other models read, given all else, (chain, draw, unit)."""
-        kept = self.kept
-        self._require_law()
-        name, readers = self.target, listed(self.readers)
-        finding = remedy = ""
-        if by is not None:
-            finding, remedy = f'values of "{name}" are in the models of {readers}, too', "leave by out: units only"
-        elif self.model.design.family.selection is not None:
-            finding, remedy = f'the model of "{name}" selects, and those of {readers} read it', f"ask for {readers}"
-        elif at_visits.ALONE not in kept:
-            finding = f'"{name}" and others are read by each other, and have no joint density with {readers}'
-            remedy = "let the models of covariates read each other in one order"
-        elif np.isnan(kept[at_visits.ALONE]).any():
-            finding = f'the density of "{name}" times those of {readers} could not be integrated over "{name}"'
-            remedy = f"leave log_likelihood out, or ask for {readers}"
-        if finding:
-            raise one(InputError, "groups" if by is None else "by", finding, remedy)
-        return kept[at_visits.ALONE][..., self.units[self.observed]]
 
     def _require_clusters(self, by: str) -> None:
         record, design = self.result.record, self.model.design
@@ -307,34 +293,3 @@ class _Source:
     def chosen(self, data: xr.Dataset) -> xr.Dataset:
         """Of draws from the prior, those of the units that are meant."""
         return data.isel({OBSERVED: self.units}) if OBSERVED in data.dims else data
-
-
-def regrouped(data: xr.Dataset) -> xr.Dataset:
-    """Parameters ``c[q]`` and ``c[r]`` as one variable ``c`` with the dim ``c_dim``; of effects none."""
-    members: dict[str, list[xr.DataArray]] = {}
-    for name, v in data.data_vars.items():
-        full = str(v.attrs.get("name", name))
-        together = v.ndim == 2 and "|" not in full and BRACKETS.search(full)
-        members.setdefault(BRACKETS.sub("", full) if together else full, []).append(v)
-    found: dict[Any, xr.DataArray] = {}
-    for base, parts in members.items():
-        if parts[0].attrs.get("name", parts[0].name) == base or not parts[0].attrs:
-            found[parts[0].name] = parts[0]
-            continue
-        labels = [", ".join(BRACKETS.findall(str(v.attrs["name"]))) for v in parts]
-        dim = f"{safe_names([base])[base]}_dim"
-        values = np.stack([v.values for v in parts], axis=-1)
-        coords = {**parts[0].coords, dim: labels}
-        found[_free(safe_names([base])[base], found)] = xr.DataArray(
-            values, dims=("chain", "draw", dim), coords=coords, attrs={"name": base}
-        )
-    return xr.Dataset(found)
-
-
-def _free(name: str, taken: Any) -> str:
-    return name if name not in taken else _free(f"{name}_", taken)
-
-
-def _plain(column: Any) -> np.ndarray:
-    values = column.to_numpy()
-    return values if values.dtype.kind in "iufb" else np.array([str(v) for v in values])

@@ -270,7 +270,7 @@ def test_a_covariate_is_normalised_over_its_values() -> None:
     assert tree["log_likelihood"]["x"]["__obs__"].values.tolist() == known.index.tolist()
     assert np.isfinite(tree["log_likelihood"]["x"]).all()
     assert made.completed(3).equals(compatible_run(()).completed(3))
-    with pytest.raises(bi.InputError, match=r"drawn from its model and from those of y together; ask for predictions of y"):
+    with pytest.raises(bi.InputError, match="those of y together; ask for predictions of y"):
         made.posterior("x", ["posterior_predictive"])
     with pytest.raises(bi.InputError, match=r'by: values of "x" are in the models of y'):
         made.posterior("x", ["log_likelihood"], by="school")
