@@ -171,7 +171,7 @@ def test_samplers_that_compile_with_numba_take_every_operation(name: str) -> Non
     space = described(ALL[name])
     _, design = only(space)
     model = of(space, design, graph_data(space))
-    operations = {n.op for n in applys_between([], [model.logp(), model.dlogp()])}
-    operations |= {op.core_op for op in operations if hasattr(op, "core_op")}
+    applied = {n.op for n in applys_between([], [model.logp(), model.dlogp()])}
+    operations = {getattr(op, "core_op", op) for op in applied}
     known = {*numba_funcify.registry, *numba_funcify_and_cache_key.registry} - {object}
     assert [op for op in operations if not known & {*type(op).__mro__}] == []
