@@ -1,7 +1,7 @@
 """The log density of each observed value of a covariate given all else, as the run kept it, or why there is none.
 
 Other models read a covariate of a compatible plan. Its term is its own density times theirs, normalised over its values
-(:mod:`bayesimpute.compatible.observed_values`). These are conditional densities, one for each value: what leaving a
+(:mod:`bayesimpute.compatible.normalised`). These are conditional densities, one for each value: what leaving a
 value out takes; their sum is no likelihood.
 """
 

@@ -226,7 +226,7 @@ def visit(
 
 
 def alone(bench: Bench, state: ChainState, step: Step) -> dict[str, np.ndarray]:
-    """The densities of observed values that other models read (:mod:`bayesimpute.compatible.observed_values`)."""
+    """The densities of observed values that other models read (:mod:`bayesimpute.compatible.normalised`)."""
     space, placement = bench.workspace, bench.workspace.placements[step.name]
     how = space.alone(step)
     if how is None:

@@ -261,7 +261,7 @@ def test_a_compatible_plan_has_one_joint_posterior() -> None:
 
 
 def test_a_covariate_is_normalised_over_its_values() -> None:
-    """Which values, :mod:`tests.compatible.test_observed_values` says."""
+    """Which values, :mod:`tests.compatible.test_normalised` says."""
     made = compatible_run()
     tree = made.posterior("x", ["log_likelihood", "observed_data"])
     known = made.incomplete.frame["x"].dropna()

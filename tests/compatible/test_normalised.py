@@ -9,7 +9,7 @@ from modelling import school_frame
 from scipy import integrate
 
 from bayesimpute.checking import plan_clusters
-from bayesimpute.compatible import observed_values
+from bayesimpute.compatible import normalised
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
 from bayesimpute.designs.completed import Completed
@@ -121,5 +121,5 @@ def test_quadrature_is_the_closed_form_where_there_is_one() -> None:
 
 def test_an_integral_that_does_not_converge_is_not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, state = bench_of("a square")
-    monkeypatch.setattr(observed_values, "MOST", observed_values.FEWEST)
+    monkeypatch.setattr(normalised, "MOST", normalised.FEWEST)
     assert np.isnan(alone(bench, state, bench.workspace.resolved.step("x"))[ALONE]).all()
