@@ -47,15 +47,18 @@ if TYPE_CHECKING:
     from bayesimpute.imputer import Imputer
     from bayesimpute.inspection.comparing import ModelComparison, compare_models
     from bayesimpute.inspection.imputation_model import ImputationModel, model
+    from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plotting.forest import plot_forest
+    from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.pooling.side_by_side import Comparison, compare
     from bayesimpute.reporting import cite, report
     from bayesimpute.running.chosen_samplers import sampling
     from bayesimpute.sensitivity import Identification, identification
+    from bayesimpute.sensitivity.grids import Sensitivities
     from bayesimpute.suggesting import Suggestion, suggest
 
     load = MultiplyImputed.load
@@ -132,10 +135,12 @@ _HOMES = {
         "ImputationModel",
         "model",
     ),
+    "plan.assumptions": ("Adjustment", "Assumption", "Sensitivity"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
     "plotting.forest": ("plot_forest",),
+    "plotting.sensitivity_plots": ("plot_sensitivity",),
     "pooling": (
         "Analyses",
         "Pooled",
@@ -154,6 +159,7 @@ _HOMES = {
         "Identification",
         "identification",
     ),
+    "sensitivity.grids": ("Sensitivities",),
     "suggesting": (
         "Suggestion",
         "suggest",
@@ -162,9 +168,11 @@ _HOMES = {
 
 __all__ = [
     "FAMILIES",
+    "Adjustment",
     "Analyses",
     "Analysis",
     "AnalysisError",
+    "Assumption",
     "BayesimputeError",
     "Comparison",
     "Conditional",
@@ -194,6 +202,8 @@ __all__ = [
     "Prior",
     "Problem",
     "Run",
+    "Sensitivities",
+    "Sensitivity",
     "Suggestion",
     "VarianceComponent",
     "__version__",
@@ -215,6 +225,7 @@ __all__ = [
     "load_dataset",
     "model",
     "plot_forest",
+    "plot_sensitivity",
     "pool",
     "read_data",
     "report",

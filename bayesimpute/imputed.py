@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from bayesimpute.estimating.descriptive_tables import Descriptives
     from bayesimpute.estimating.estimands import Estimates
     from bayesimpute.inspection.imputation_model import ImputationModel
+    from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.pooling import Analyses, Pooled
+    from bayesimpute.sensitivity.grids import Sensitivities
 
 
 @typed_after
@@ -426,14 +428,128 @@ class MultiplyImputed(Result):
 
         return descriptives(self, variables, **options)
 
-    def report(self, *, analyses: "Mapping[str, Analyses | Pooled] | None" = None) -> str:
+    def adjusted(self, *adjustments: "Adjustment", assumptions: "Sequence[Assumption]" = ()) -> "MultiplyImputed":
+        """The same run with its imputed values shifted by assumption; nothing is refitted, no other variable follows.
+
+        The m datasets have the parameters and random numbers that they had, and the shift.
+
+        Parameters
+        ----------
+        *adjustments : Adjustment
+            ``bi.Adjustment(target="y", shift=2)``; beside those of the plan.
+        assumptions : sequence of Assumption
+            What their shifts are written with, beside those of the plan.
+
+        Raises
+        ------
+        PlanError
+            With every problem of the adjustments; one with ``propagate=True`` is refused, for the run is over.
+        """
+        from bayesimpute.result.shifted import adjusted
+
+        return MultiplyImputed.over(adjusted(self, adjustments, assumptions))
+
+    def sensitivity(
+        self,
+        of: Any = None,
+        *,
+        term: str | None = None,
+        over: Mapping[str, Any] | None = None,
+        adjustments: "Sequence[Adjustment]" = (),
+        base: str = "",
+        tip: str = "interval",
+        null: float = 0.0,
+        conf_level: float = 0.95,
+        by: str | Sequence[str] | None = None,
+        refit: bool = True,
+        seed: int | None = None,
+        workers: int | None = None,
+        progress: bool = True,
+        **options: Any,
+    ) -> "Sensitivities":
+        """An answer over a grid of assumptions about the missing values, and where the conclusion tips.
+
+        Points differ in what is assumed alone: they have the same random numbers. Where no other variable's imputations
+        follow a shift, it is applied to the draws of this run; else chains go on from where it ended.
+
+        Parameters
+        ----------
+        of : str, Analysis, Estimand or callable, optional
+            An analysis or estimand of the plan by name, a formula, or a function of a completed dataset as for
+            :meth:`analyse`. None: the plan's own ``[[sensitivity]]`` tables, or the one analysis or estimand there.
+        term : str, optional
+            The term that matters, or an expression such as ``"b[arm] + b[arm:old]"``; tipping points need one.
+        over : mapping
+            What is varied: assumptions by name, numbers of the plan by their dotted path (``conditional[hiv].rho``);
+            each over a list or ``"start:stop:step"``. Two make a map.
+        adjustments : sequence of Adjustment
+            Beside those of the plan; names in their shifts that are in `over` are assumptions. They are applied
+            afterwards, unless they say ``propagate=True``.
+        base : {"", "mar"}
+            "mar": without selection equations; by default the plan as it is.
+        tip : {"interval", "estimate"}
+            What tips: that the interval excludes `null`, or on which side of it the estimate is.
+        null : float
+            The value that means nothing.
+        conf_level : float
+            Level of the intervals.
+        by : str or sequence of str, optional
+            Complete variables by whose groups it is told what is assumed.
+        refit : bool
+            Whether points may be run again; without it those rows say "needs a refit".
+        seed : int, optional
+            Of runs with other models; by default that of this run.
+        workers : int, optional
+            Processes that share the chains and the fits.
+        progress : bool
+            Show a bar, on a terminal.
+        **options
+            Of a formula, as for :func:`bayesimpute.fit`.
+
+        Returns
+        -------
+        Sensitivities
+
+        Raises
+        ------
+        InputError
+            With everything that is wrong with what is asked.
+        """
+        from bayesimpute.sensitivity.grids import sensitivity
+
+        return sensitivity(
+            self,
+            of,
+            term=term,
+            over=over,
+            adjustments=adjustments,
+            base=base,
+            tip=tip,
+            null=null,
+            conf_level=conf_level,
+            by=by,
+            refit=refit,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+            **options,
+        )
+
+    def report(
+        self,
+        *,
+        analyses: "Mapping[str, Analyses | Pooled] | None" = None,
+        sensitivities: "Sensitivities | None" = None,
+    ) -> str:
         """A methods section with the numbers of this run, and a checklist for the rest: :mod:`bayesimpute.reporting`.
 
         Parameters
         ----------
         analyses : mapping of str to Analyses or Pooled, optional
             What :meth:`analyse` or :meth:`pool` gave, by name: ``{"main": imputed.pool("y ~ x")}``.
+        sensitivities : Sensitivities, optional
+            What :meth:`sensitivity` gave.
         """
         from bayesimpute.reporting import report
 
-        return report(self, analyses=analyses)
+        return report(self, analyses=analyses, sensitivities=sensitivities)

@@ -66,7 +66,7 @@ SEAMS = {
     "rich": ("base.progress", "base.tables"),
     "tomli_w": ("plan.document",),
     "loky": ("base.processes",),
-    "threadpoolctl": ("running.legs",),
+    "threadpoolctl": ("base.one_thread",),
     "zarr": ("result.store",),
     "narwhals": ("data.arrow_frames",),
 }

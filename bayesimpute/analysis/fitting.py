@@ -18,6 +18,7 @@ from bayesimpute.analysis.own_functions import as_estimate
 from bayesimpute.analysis.rows import Problem, problem
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError, BayesimputeError
+from bayesimpute.base.one_thread import one_thread
 from bayesimpute.base.phrases import listed, numbered
 from bayesimpute.base.processes import processes
 from bayesimpute.base.progress import counted, lasting
@@ -218,17 +219,24 @@ def _announced(results: Iterator[Estimate | Failure], total: int, bayesian: bool
 def _results(analysis: Any, frames: Iterable[pd.DataFrame], workers: int) -> Iterator[Estimate | Failure]:
     jobs = enumerate(frames, start=1)
     if workers == 1:
-        yield from (analysis.attempt(frame, k) for k, frame in jobs)
+        with one_thread():
+            yield from (analysis.attempt(frame, k) for k, frame in jobs)
         return
     _check_sendable(analysis)
     with processes(workers) as pool:
         # a few datasets at a time, so that not all of them are in memory at once
         while batch := list(islice(jobs, 2 * workers)):
-            waiting = [pool.submit(analysis.attempt, frame, k) for k, frame in batch]
+            waiting = [pool.submit(_alone, analysis, frame, k) for k, frame in batch]
             try:
                 yield from [each.result() for each in waiting]
             except BrokenExecutor as error:
                 raise AnalysisError("workers: a process died (was memory short?); give fewer, or workers=1") from error
+
+
+def _alone(analysis: Any, frame: pd.DataFrame, k: int) -> "Estimate | Failure":
+    """An attempt in a process of its own, beside which others are at work."""
+    with one_thread():
+        return analysis.attempt(frame, k)
 
 
 def _check_sendable(analysis: Any) -> None:

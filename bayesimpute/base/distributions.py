@@ -48,6 +48,9 @@ class Distribution:
         Where it lives.
     draw : callable
         From a generator, a number of draws and the parameters to independent draws.
+    law : callable
+        From the module ``scipy.stats`` and the parameters to the distribution there, for quantiles and the mean; of one
+        that is `through` another, that of the other.
     density : callable or None
         Log density from values and the parameters; None where another entry gives it (``whole``, ``fisher``).
     fisher : callable or None
@@ -70,6 +73,7 @@ class Distribution:
     parameters: Mapping[str, Role]
     support: Support
     draw: Callable[..., np.ndarray]
+    law: Callable[..., Any]
     density: Callable[..., np.ndarray] | None = None
     fisher: Callable[..., np.ndarray] | None = None
     whole: Callable[..., tuple[str, tuple[float, ...]]] | None = None
@@ -106,35 +110,59 @@ def _draw_student(rng: np.random.Generator, n: int, nu: float, mu: float, sigma:
     return mu + sigma * rng.standard_t(nu, n)
 
 
+class _Half:
+    """The law of the absolute value of what is symmetric around zero."""
+
+    def __init__(self, whole: Any) -> None:
+        self.whole = whole
+
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        """Quantiles."""
+        return self.whole.ppf((1 + np.asarray(u)) / 2)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """Distribution function."""
+        return np.maximum(2 * self.whole.cdf(x) - 1, 0.0)
+
+    def mean(self) -> float:
+        """Infinite, or not there, where the whole one has none."""
+        return float(2 * self.whole.expect(lambda x: x, lb=0)) if np.isfinite(self.whole.mean()) else np.inf
+
+
 DISTRIBUTIONS: Mapping[str, Distribution] = {
     "Normal": Distribution(
         parameters={"mu": "location", "sigma": "scale"},
         support="real",
         draw=lambda rng, n, mu, sigma: rng.normal(mu, sigma, n),
+        law=lambda s, mu, sigma: s.norm(mu, sigma),
         density=_normal,
     ),
     "StudentT": Distribution(
         parameters={"nu": "shape", "mu": "location", "sigma": "scale"},
         support="real",
         draw=_draw_student,
+        law=lambda s, nu, mu, sigma: s.t(nu, mu, sigma),
         density=_student,
     ),
     "Cauchy": Distribution(
         parameters={"alpha": "location", "beta": "scale"},
         support="real",
         draw=lambda rng, n, alpha, beta: alpha + beta * rng.standard_cauchy(n),
+        law=lambda s, alpha, beta: s.cauchy(alpha, beta),
         density=lambda x, alpha, beta: _student(x, 1.0, alpha, beta),
     ),
     "Laplace": Distribution(
         parameters={"mu": "location", "b": "scale"},
         support="real",
         draw=lambda rng, n, mu, b: rng.laplace(mu, b, n),
+        law=lambda s, mu, b: s.laplace(mu, b),
         density=lambda x, mu, b: -np.abs(x - mu) / b - np.log(2 * b),
     ),
     "Uniform": Distribution(
         parameters={"lower": "lower", "upper": "upper"},
         support="interval",
         draw=lambda rng, n, lower, upper: rng.uniform(lower, upper, n),
+        law=lambda s, lower, upper: s.uniform(lower, upper - lower),
         density=_uniform,
         fisher=_uniform_fisher,
         slice=8,
@@ -144,6 +172,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"sigma": "scale"},
         support="positive",
         draw=lambda rng, n, sigma: np.abs(rng.normal(0, sigma, n)),
+        law=lambda s, sigma: s.halfnorm(0, sigma),
         whole=lambda sigma: ("Normal", (0.0, sigma)),
         slice=1,
     ),
@@ -151,6 +180,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"nu": "shape", "sigma": "scale"},
         support="positive",
         draw=lambda rng, n, nu, sigma: np.abs(_draw_student(rng, n, nu, 0, sigma)),
+        law=lambda s, nu, sigma: _Half(s.t(nu, 0, sigma)),
         whole=lambda nu, sigma: ("StudentT", (nu, 0.0, sigma)),
         slice=2,
     ),
@@ -158,6 +188,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"beta": "scale"},
         support="positive",
         draw=lambda rng, n, beta: np.abs(beta * rng.standard_cauchy(n)),
+        law=lambda s, beta: s.halfcauchy(0, beta),
         whole=lambda beta: ("Cauchy", (0.0, beta)),
         slice=3,
     ),
@@ -165,6 +196,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"lam": "rate"},
         support="positive",
         draw=lambda rng, n, lam: rng.exponential(1 / lam, n),
+        law=lambda s, lam: s.expon(0, 1 / lam),
         whole=lambda lam: ("Laplace", (0.0, 1 / lam)),
         slice=4,
     ),
@@ -172,6 +204,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "rate"},
         support="positive",
         draw=lambda rng, n, alpha, beta: rng.gamma(alpha, 1 / beta, n),
+        law=lambda s, alpha, beta: s.gamma(alpha, 0, 1 / beta),
         density=lambda x, alpha, beta: xlogy(alpha, beta) - gammaln(alpha) + xlogy(alpha - 1, x) - beta * x,
         middle=True,
         slice=5,
@@ -180,6 +213,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "scale"},
         support="positive",
         draw=lambda rng, n, alpha, beta: beta / rng.gamma(alpha, 1, n),
+        law=lambda s, alpha, beta: s.invgamma(alpha, 0, beta),
         density=lambda x, alpha, beta: xlogy(alpha, beta) - gammaln(alpha) - (alpha + 1) * np.log(x) - beta / x,
         middle=True,
         slice=6,
@@ -188,6 +222,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"mu": "log location", "sigma": "shape"},
         support="positive",
         draw=lambda rng, n, mu, sigma: rng.lognormal(mu, sigma, n),
+        law=lambda s, mu, sigma: s.lognorm(sigma, 0, np.exp(mu)),
         density=lambda x, mu, sigma: _normal(np.log(x), mu, sigma) - np.log(x),
         middle=True,
         slice=7,
@@ -196,6 +231,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"alpha": "shape", "beta": "shape"},
         support="unit",
         draw=lambda rng, n, alpha, beta: rng.beta(alpha, beta, n),
+        law=lambda s, alpha, beta: s.beta(alpha, beta),
         density=lambda x, alpha, beta: xlogy(alpha - 1, x) + xlog1py(beta - 1, -x) - betaln(alpha, beta),
         slice=0,
     ),
@@ -204,11 +240,13 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"eta": "shape"},
         support="correlation",
         draw=lambda rng, n, eta: 2 * rng.beta(eta, eta, n) - 1,
+        law=lambda s, eta: s.beta(eta, eta, -1, 2),
     ),
     "ScaledBeta": Distribution(
         parameters={"alpha": "shape", "beta": "shape"},
         support="signed unit",
         draw=lambda rng, n, alpha, beta: 2 * rng.beta(alpha, beta, n) - 1,
+        law=lambda s, alpha, beta: s.beta(alpha, beta),
         fisher=_beta_fisher,
         through=Through("Beta", lambda b: 2 * b - 1, lambda r: (r + 1) / 2, lambda b: 2 * b - 1),
         ridge=lambda alpha, beta: (0, alpha, beta, -1.0, 1.0),
@@ -218,6 +256,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         parameters={"mu": "location", "sigma": "scale"},
         support="signed unit",
         draw=lambda rng, n, mu, sigma: np.tanh(rng.normal(mu, sigma, n)),
+        law=lambda s, mu, sigma: s.norm(mu, sigma),
         fisher=_normal,
         through=Through("Normal", np.tanh, np.arctanh, lambda z: z.tanh()),
         ridge=lambda mu, sigma: (1, mu, sigma, -1.0, 1.0),

@@ -166,6 +166,22 @@ class Prior:
         """Independent draws, shape (size,)."""
         return self.distribution.draw(rng, size, *self.args)
 
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """The values below which a share `u` of it lies, of any shape."""
+        from scipy import stats
+
+        through, found = self.distribution.through, self.distribution.law(stats, *self.args).ppf(u)
+        return np.asarray(found if through is None else through.map(found), dtype=float)
+
+    @property
+    def mean(self) -> float:
+        """Its mean; not finite where there is none."""
+        from scipy import integrate, stats
+
+        if self.distribution.through is None:
+            return float(self.distribution.law(stats, *self.args).mean())
+        return float(integrate.quad(lambda u: float(self.quantile(np.asarray(u))), 0, 1)[0])
+
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """The log density at some values, of any shape."""
         if (whole := self.symmetric()) is not None:

@@ -10,8 +10,8 @@ another:
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.copies`,
   :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
-  :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes` and :mod:`.estimand_problems` hold it
-  against the columns of the data;
+  :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
+  :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -22,6 +22,7 @@ To report a new kind of bad input, append a Problem in the module that already l
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
+    adjustments,
     clusters,
     coded_formulas,
     copies,
@@ -62,7 +63,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         In the order of the plan; empty if there is nothing to say. Data without missing values are no problem.
     """
     read, problems = read_plan(plan)
-    problems = [*settings.run_problems(plan), *problems, *estimand_problems.alone(read)]
+    problems = [*settings.run_problems(plan), *problems, *adjustments.alone(read), *estimand_problems.alone(read)]
     data, found = _incomplete(incomplete, read.keys)
     problems += found
     if data is not None:
@@ -77,6 +78,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += systematic_missingness.problems(read, data)
         problems += substantive.problems(read, data)
         problems += several_outcomes.problems(plan, data)
+        problems += adjustments.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
     return list(dict.fromkeys(problems))

@@ -25,13 +25,13 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     notes = Notes()
     for definition in read.derived.values():
         _name(definition, read, data, notes)
-        _kinds(definition.use, str(definition.expression), read, data, notes)
+        kinds(definition.use, str(definition.expression), read, data, notes)
     _cycles(read, notes)
     for reading in read.conditionals:
         for use in (*reading.uses.values(), *reading.side.values()):
             _own_target(use, reading.target, read, notes)
             for call in (*use.calls, *use.offsets):
-                _kinds(use, call, read, data, notes)
+                kinds(use, call, read, data, notes)
     return notes.problems
 
 
@@ -79,7 +79,7 @@ def computable(definition: Definition, read: Read, data: Incomplete) -> bool:
     """Whether a derived variable can be computed once those that it depends on are, if these do not depend on it."""
     notes = Notes()
     _name(definition, read, data, notes)
-    _kinds(definition.use, str(definition.expression), read, data, notes)
+    kinds(definition.use, str(definition.expression), read, data, notes)
     return not notes.problems
 
 
@@ -87,7 +87,7 @@ def calls_computable(use: Use, read: Read, data: Incomplete) -> bool:
     """Whether no call of a formula calculates with text."""
     notes = Notes()
     for call in (*use.calls, *use.offsets):
-        _kinds(use, call, read, data, notes)
+        kinds(use, call, read, data, notes)
     return not notes.problems
 
 
@@ -117,11 +117,13 @@ def _mean_of(call: str, target: str) -> str | None:
     return next((key for name, key in means if name == target), None)
 
 
-def _kinds(use: Use, text: str, read: Read, data: Incomplete, notes: Notes) -> None:
-    """Text that is calculated with: found by evaluating on one row of each column's kind."""
+def kinds(
+    use: Use, text: str, read: Read, data: Incomplete, notes: Notes, more: Iterable[str] = (), *, number: bool = False
+) -> None:
+    """Text that is calculated with: found by evaluating on one row of each column's kind; `more` are other numbers."""
     try:
-        expression = parse_expression(text, use.path)
-        if not expression.names <= {*data.columns, *read.derived}:
+        expression = parse_expression(text, use.path, number=number)
+        if not expression.names or not expression.names <= {*data.columns, *read.derived, *more}:
             return
         columns = {n: _sample(data.columns.get(n)) for n in expression.names}
         extra = {"cluster_mean": lambda values, key: values, "observed": lambda name: np.ones(1)}

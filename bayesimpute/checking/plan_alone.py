@@ -4,6 +4,7 @@ Plans made in Python may hold anything, so every field is looked at here, once. 
 texts where texts belong and formulas that parse; the later passes look at nothing else.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,6 +15,8 @@ from bayesimpute.checking.uses import Use, expression_use, formula_use, side_use
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import quote
+from bayesimpute.plan.adjusted import expression_of
+from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Analysis, Derived
 from bayesimpute.plan.plan import Plan
@@ -70,12 +73,23 @@ class Definition:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Shifted:
+    """An adjustment that can be read."""
+
+    adjustment: Adjustment
+    path: str
+    expression: Expression
+    use: Use
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Read:
     """What of a plan can be understood."""
 
     plan: Plan
     conditionals: tuple[Reading, ...]
     derived: Mapping[str, Definition]
+    shifts: tuple[Shifted, ...]
     analyses: Mapping[str, Formula]
     keys: tuple[str, ...]
 
@@ -109,8 +123,18 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     distinct = {r.target: r for r in reversed(readings)}
     kept = tuple(reversed(distinct.values()))
     uses = [*(u for r in readings for u in r.uses.values()), *(d.use for d in derived.values())]
+    shifts = tuple(s for a in plan.adjustments if (s := _adjustment(a, notes)) is not None)
+    uses += [s.use for s in shifts]
     keys = [key for use in uses for key in use.keys] + [r.level for r in readings if r.level is not None]
-    read = Read(plan=plan, conditionals=kept, derived=derived, analyses=analyses, keys=tuple(dict.fromkeys(keys)))
+    keys += [a.by for a in plan.assumptions if isinstance(a, Assumption) and isinstance(a.by, str) and a.by]
+    read = Read(
+        plan=plan,
+        conditionals=kept,
+        derived=derived,
+        shifts=shifts,
+        analyses=analyses,
+        keys=tuple(dict.fromkeys(keys)),
+    )
     return read, notes.problems
 
 
@@ -307,6 +331,34 @@ def _derived(derived: Derived, notes: Notes) -> Definition | None:
     try:
         expression = parse_expression(derived.expression, path)
         return Definition(name=name, path=path, expression=expression, use=expression_use(expression, path))
+    except FormulaError as error:
+        notes.problems += error.problems
+        return None
+
+
+def _adjustment(adjustment: Adjustment, notes: Notes) -> Shifted | None:
+    if not isinstance(adjustment, Adjustment):
+        notes.add("adjustment", f"{adjustment!r} is not an Adjustment", 'write Adjustment(target="y", shift="1")')
+        return None
+    path = f"adjustment[{adjustment.target}]"
+    given = {"target": adjustment.target, "label": adjustment.label, "where": adjustment.where}
+    right = [notes.text(f"{path}.{name}", text) for name, text in given.items() if text is not None or name == "target"]
+    if adjustment.scale not in SCALES:
+        remedy = did_you_mean(str(adjustment.scale), SCALES, f"use one of {', '.join(SCALES)}")
+        notes.add(f"{path}.scale", f"there is no scale {adjustment.scale!r}", remedy)
+        right.append(False)
+    if adjustment.propagate is not None and not isinstance(adjustment.propagate, bool):
+        notes.add(f"{path}.propagate", f"{adjustment.propagate!r} is neither true nor false", "write true or false")
+    shift = adjustment.shift
+    if not isinstance(shift, str) and not (_is(shift, float) and math.isfinite(shift)):
+        notes.add(f"{path}.shift", f"{shift!r} is not a number or an expression", 'write 1.5 or "delta * x"')
+        right.append(False)
+    if not all(right):
+        return None
+    try:
+        expression = expression_of(adjustment)
+        use = expression_use(expression, f"{path}.shift")
+        return Shifted(adjustment=adjustment, path=path, expression=expression, use=use)
     except FormulaError as error:
         notes.problems += error.problems
         return None

@@ -51,7 +51,7 @@ def _unaware(x: Reading, y: Reading, read: Read, data: Incomplete) -> Iterator[P
             f"nothing tells how it goes with {indicator}: it is imputed as if it did not"
         )
         yield _warning(x, finding, COMPATIBLE.format(x.target))
-    elif y.target not in _indicators(x, read) and not _responses(y) & values_read(x, read):
+    elif y.target not in indicators(x, read) and not _responses(y) & values_read(x, read):
         finding = (
             f'"{y.target}" has a selection model, and the model of {x.target} does not know who was selected: '
             f"that biases the correlation of {y.target}'s two equations"
@@ -59,7 +59,7 @@ def _unaware(x: Reading, y: Reading, read: Read, data: Incomplete) -> Iterator[P
         yield _warning(x, finding, f"add {indicator}, or {COMPATIBLE.format(x.target)}")
 
 
-def _indicators(reading: Reading, read: Read) -> frozenset[str]:
+def indicators(reading: Reading, read: Read) -> frozenset[str]:
     """The columns whose missingness a model reads, directly or through derived variables."""
     uses = [*reading.uses.values()]
     behind = closure((name for use in uses for name in use.names), read)

@@ -93,9 +93,11 @@ class Completed:
         return self._targets[name].move if name in self._targets else None
 
     def unmoved(self, name: str) -> np.ndarray:
-        """The values of a target as its model has them: without what was added to those that were drawn."""
-        move = self.move(name)
-        return self.values[name] if move is None else self.values[name] - self.values[move]
+        """The values of a target as its model has them: without what adjustments did to those that were drawn."""
+        target = self._targets.get(name)
+        values = self.values[name]
+        values = values if target is None or target.move is None else values - self.values[target.move]
+        return values if target is None or target.ratio is None else values / self.values[target.ratio]
 
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows
@@ -121,7 +123,7 @@ class Completed:
         for column in columns:
             result = self._computed(column)
             if column.only is not None:
-                result = np.where(self._targets[column.only].imputed_row, result, 0.0)
+                result = np.where(self._targets[column.only].imputed_row, result, column.neutral)
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
@@ -191,7 +193,7 @@ class Excerpt:
             means = partial(self._means.of, units=column.units)
             result = evaluate_expression(column.expression, series, {"cluster_mean": means})
             if column.only is not None:
-                result = np.where(self._targets[column.only].imputed_row[self._rows], result, 0.0)
+                result = np.where(self._targets[column.only].imputed_row[self._rows], result, column.neutral)
             if column.fills:
                 known = self._incomplete.columns[column.name].values[self._rows]
                 result = np.where(np.isnan(known), result, known)

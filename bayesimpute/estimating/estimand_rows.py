@@ -68,7 +68,7 @@ def rows(
     """
     statistic, names, run = BY_NAME[estimand.statistic], (estimand.variable,), runs["imputed"]
     labels = dict.fromkeys(label for each in runs.values() for label in each.groups.labels)
-    option = _option(estimand, run.variables)
+    option = option_of(estimand, run.variables)
     pool = sample if estimand.target == "sample" else statistic.pool
     for label in labels:
         answers = {}
@@ -93,7 +93,7 @@ def rows(
             yield {**first, "version": version, "target": target, **figures, "n": n, "n_missing": missing}
 
 
-def _option(estimand: Estimand, variables: Variables) -> tuple[float, ...]:
+def option_of(estimand: Estimand, variables: Variables) -> tuple[float, ...]:
     """What the statistic is told beside the values: a probability, or the code whose proportion is wanted."""
     name, value, reads = estimand.variable, estimand.value, STATISTICS[estimand.statistic].reads
     if reads != "value":

@@ -9,14 +9,15 @@ fields.
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
+from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, types_of
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, needed, types_of
 
 SCHEMA = 1
 
@@ -42,8 +43,11 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = {
     "derived": Section("derived", Derived),
+    "assumption": Section("assumptions", Assumption),
+    "adjustment": Section("adjustments", Adjustment),
     "analysis": Section("analyses", Analysis, named=("family",)),
     "estimand": Section("estimands", Estimand, named=("statistic", "target")),
+    "sensitivity": Section("sensitivities", Sensitivity, named=("tip",)),
 }
 """By the name in documents; to add one, add a field to the plan and a line here."""
 
@@ -192,6 +196,10 @@ class _Wanted:
     types: tuple[type, ...]
 
     def fits(self, value: Any) -> bool:
+        if isinstance(value, Mapping) and dict in self.types:
+            return all(isinstance(v, str | list) for v in value.values())
+        if isinstance(value, Mapping):
+            return Mapping in self.types and all(type(v) in (int, float) for v in value.values())
         if isinstance(value, list):
             return list in self.types and all(isinstance(v, str) for v in value)
         return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
@@ -201,6 +209,9 @@ _TEXT = _Wanted("a text", '"…"', (str,))
 _WANTED: Mapping[frozenset[type], _Wanted] = {
     frozenset({str, float, bool}): _Wanted("a label or a number", '"yes" or 1', (str, int, float, bool)),
     frozenset({float}): _Wanted("a number", "0.5", (int, float)),
+    frozenset({str, float}): _Wanted("a number or an expression", '0.5 or "2 * x"', (str, int, float)),
+    frozenset({dict}): _Wanted("a table of grids", '{ delta = "-5:5:1" }', (dict,)),
+    frozenset({Mapping}): _Wanted("a table of numbers", "{ other = 0.5 }", (Mapping,)),
     frozenset({tuple}): _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
     frozenset({bool}): _Wanted("true or false", "true", (bool,)),
     frozenset({int}): _Wanted("a whole number", "9", (int,)),
@@ -256,20 +267,20 @@ class _Reader:
 
     def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
         """A dataclass with plain fields; those without a default are needed."""
-        named, types = {f.name: f.default is MISSING for f in in_document(cls)}, types_of(cls)
+        named, types = {f.name: needed(f) for f in in_document(cls)}, types_of(cls)
         path = f"{key}[{table.get('name', table.get('target', '?'))}]"
         self.known(f"{path}.", table, list(named))
         values = {}
-        for name, needed in named.items():
+        for name, must in named.items():
             wanted = _WANTED.get(types[name], _TEXT)
             if name in table and wanted.fits(table[name]):
                 values[name] = table[name]
-            elif name in table or needed:
+            elif name in table or must:
                 finding = f"{table[name]!r} is not {wanted.what}" if name in table else "a text is needed here"
                 quotes = name in table and wanted is _TEXT
                 remedy = f"write {name} = {wanted.example}"
                 self.add(f"{path}.{name}", finding, f"put it in quotes: {remedy}" if quotes else remedy)
-        return cls(**values) if all(name in values for name, needed in named.items() if needed) else None
+        return cls(**values) if all(name in values for name, must in named.items() if must) else None
 
     def model(self, section: str, table: Mapping[str, Any]) -> Conditional | None:
         """A conditional or a substantive model."""
@@ -339,6 +350,7 @@ def _declared(value: Any, named: Sequence[str]) -> dict[str, Any]:
     """What differs from the defaults, and what should be named all the same."""
     values = {f.name: (getattr(value, f.name), f.default) for f in in_document(type(value))}
     kept = {k: v for k, (v, default) in values.items() if v != default or k in named}
+    kept = {k: dict(v) if isinstance(v, Mapping) else v for k, v in kept.items() if v != {}}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 

@@ -6,7 +6,7 @@ A field here is the keyword argument of :func:`bayesimpute.impute`, :func:`bayes
 ``bayesimpute --help`` takes no time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from functools import wraps
@@ -158,7 +158,12 @@ def settings(cls: type) -> list[Field[Any]]:
 
 def in_document(cls: type) -> list[Field[Any]]:
     """All its fields in the order of a document: what is needed first."""
-    return sorted(fields(cls), key=lambda f: f.default is not MISSING)
+    return sorted(fields(cls), key=lambda f: not needed(f))
+
+
+def needed(f: Field[Any]) -> bool:
+    """Whether a field has no default."""
+    return f.default is MISSING and f.default_factory is MISSING
 
 
 def types_of(cls: type) -> dict[str, frozenset[Any]]:
@@ -167,7 +172,11 @@ def types_of(cls: type) -> dict[str, frozenset[Any]]:
     found = {}
     for f in fields(cls):
         parts = [part for part in get_args(hints[f.name]) if isinstance(part, type) or hasattr(part, "__origin__")]
-        whole = [hints[f.name]] if getattr(hints[f.name], "__origin__", None) is tuple or not parts else parts
+        whole = (
+            [hints[f.name]]
+            if getattr(hints[f.name], "__origin__", None) in (tuple, Mapping, dict) or not parts
+            else parts
+        )
         plain = {getattr(part, "__origin__", part) for part in whole}
         found[f.name] = frozenset(plain - {type(None)})
     return found

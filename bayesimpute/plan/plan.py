@@ -14,6 +14,7 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import PlanError, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
+from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
@@ -33,10 +34,16 @@ class Plan:
         become conditionals; one stands for a tuple of one.
     derived : tuple of Derived
         Variables computed from others, kept up to date.
+    assumptions : tuple of Assumption
+        Numbers that the data cannot tell; shifts are written with them.
+    adjustments : tuple of Adjustment
+        How missing values differ from what their models say of them.
     analyses : tuple of Analysis
         What ``pool`` runs when given no formula.
     estimands : tuple of Estimand
         What ``estimate`` computes when given no variable.
+    sensitivities : tuple of Sensitivity
+        What ``sensitivity`` computes when given nothing else.
     run : Run
         Numbers of chains, sweeps and imputations.
     title : str
@@ -46,8 +53,11 @@ class Plan:
     conditionals: tuple[Conditional, ...] = ()
     substantive: tuple[Conditional, ...] = ()
     derived: tuple[Derived, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
     run: Run = field(default_factory=Run)
     title: str = ""
 
@@ -168,6 +178,8 @@ class Plan:
             lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
+        lines += [f"assumption {a}" for a in self.assumptions]
+        lines += [str(a) for a in self.adjustments]
         lines += [f"estimand {e}" for e in self.estimands]
         r = self.run
         lines.append(

@@ -17,11 +17,11 @@ from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import lift_expression, lift_formula
 from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import who_reads
-from bayesimpute.plan.adjusted import adjusted
+from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.plan import Plan
-from bayesimpute.plan.targets import Adjustment, DerivedColumn, Event, Resolved, Target
+from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted, with_units
 
 
@@ -35,8 +35,8 @@ def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formul
     return read, calls
 
 
-def resolve(plan: Plan, incomplete: Incomplete, adjustments: Iterable[Adjustment] = ()) -> Resolved:
-    """Settle a plan that has passed ``check``, and adjustments of what it imputes."""
+def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
+    """Settle a plan that has passed ``check``."""
     targets, calls, events = [], set(), []
     filled: dict[str, np.ndarray] = {}
     wanted = needed(plan, incomplete) | {model.target for model in plan.models}
@@ -61,9 +61,14 @@ def resolve(plan: Plan, incomplete: Incomplete, adjustments: Iterable[Adjustment
     resolved = Resolved(
         targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
     )
-    resolved = adjusted(resolved, adjustments)
-    resolved = replace(resolved, derived=with_units(resolved.derived, levels.get))
-    return _compatible(resolved, plan.run.visit_sequence) if plan.substantive else resolved
+    resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
+
+    def settled(found: Resolved) -> Resolved:
+        found = replace(found, derived=with_units(found.derived, levels.get))
+        return _compatible(found, plan.run.visit_sequence) if plan.substantive else found
+
+    after = resolved.afterwards
+    return replace(settled(resolved), afterwards=None if after is None else settled(after))
 
 
 def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
@@ -278,6 +283,8 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
             names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
     for derived in plan.derived:
         names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
+    for adjustment in plan.adjustments:
+        names |= expression_of(adjustment).needs
     return names & set(incomplete.columns)
 
 

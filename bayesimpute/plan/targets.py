@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
+from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters
 
@@ -62,9 +62,10 @@ class Target:
         Where its model stands in the plan.
     conditional : Conditional
         Its model as the plan has it.
-    shift, move : str or None
-        Derived columns that are zero where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is added
-        to the linear predictor of ``mu``, the other to the value that was drawn.
+    shift, odds, move, ratio : str or None
+        Derived columns that say nothing where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is
+        added to the linear predictor of ``mu``, one to the log-odds of yes; the value that was drawn is multiplied by
+        the last, and the one before it is added.
     limits : tuple of (ndarray, ndarray), shape (unit,), or None
         The ends between which a value lies that is not observed, infinite where they are open; None: all are.
     together : str or None
@@ -93,7 +94,9 @@ class Target:
     conditional: Conditional
     path: str = ""
     shift: str | None = None
+    odds: str | None = None
     move: str | None = None
+    ratio: str | None = None
     limits: tuple[np.ndarray, np.ndarray] | None = None
     together: str | None = None
     watched: bool = False
@@ -165,7 +168,12 @@ class Target:
     @property
     def adjusting(self) -> frozenset[str]:
         """The columns of its adjustments."""
-        return frozenset(column for column in (self.shift, self.move) if column is not None)
+        return self.moves.union(column for column in (self.shift, self.odds) if column is not None)
+
+    @property
+    def moves(self) -> frozenset[str]:
+        """The columns of those that change a value after it was drawn."""
+        return frozenset(column for column in (self.move, self.ratio) if column is not None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -221,8 +229,8 @@ class Step:
 
     @cached_property
     def moves(self) -> frozenset[str]:
-        """The columns that are added to what is drawn."""
-        return frozenset(target.move for target in self.targets if target.move is not None)
+        """The columns of adjustments that change what was drawn."""
+        return frozenset[str]().union(*(target.moves for target in self.targets))
 
     def place(self, label: str | None) -> int:
         """Which target a label of the law's parameters is about: of several the one of that name, else the first."""
@@ -253,7 +261,9 @@ class DerivedColumn:
         Of a cluster mean, the keys that tell apart the units over which it is taken, those of the finest level of what
         it reads (:mod:`bayesimpute.plan.units`); None: each row is one.
     only : str or None
-        A target: where it is not imputed, the column is zero.
+        A target: where it is not imputed, the column is `neutral`.
+    neutral : float
+        What says nothing.
     held : ndarray, shape (row,), or None
         Values that it has whatever the others are, NaN where they follow from these: means of clusters that are known
         from other data.
@@ -265,26 +275,8 @@ class DerivedColumn:
     named: bool = False
     units: frozenset[str] | None = None
     only: str | None = None
+    neutral: float = 0.0
     held: np.ndarray | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adjustment:
-    """What is added for the missing values of a target (:mod:`bayesimpute.plan.adjusted`).
-
-    Parameters
-    ----------
-    target : str
-        The variable.
-    shift : Expression
-        How much, in the units of the scale.
-    scale : {"predictor", "value"}
-        Whether it is added to the linear predictor of ``mu`` or to the value itself.
-    """
-
-    target: str
-    shift: Expression
-    scale: Literal["predictor", "value"] = "predictor"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -306,8 +298,10 @@ class Resolved:
         model.
     joint : bool
         Whether a sweep is a Gibbs sampler of one joint model.
-    adjustments : tuple of Adjustment
-        By how much missing values differ from what models say of them.
+    assumptions : tuple of Assumption
+        The numbers with which shifts are written; each is a derived column, too.
+    afterwards : Resolved or None
+        The same with those adjustments, too, that the chains know nothing of; None: there are none.
     """
 
     targets: tuple[Target, ...]
@@ -316,7 +310,8 @@ class Resolved:
     events: tuple[Event, ...]
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
-    adjustments: tuple[Adjustment, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    afterwards: "Resolved | None" = None
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

@@ -7,6 +7,7 @@ judged or run on (:func:`bayesimpute.result.result.require_run`).
 import numpy as np
 
 from bayesimpute.base.errors import DataError, InputError, one
+from bayesimpute.base.one_thread import one_thread
 from bayesimpute.base.phrases import counted
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.other_rows import other_rows
@@ -14,9 +15,9 @@ from bayesimpute.plan.new_rows import columns_read, on_new_rows, unimputed
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.running import fcs
+from bayesimpute.running.assumed import drawn
 from bayesimpute.running.imputed_cells import packed
 from bayesimpute.running.kernel import ChainState
-from bayesimpute.running.legs import one_thread
 from bayesimpute.running.records import Learnt, Leg, Record
 from bayesimpute.running.transforming import SWEEPS, NewRows, address, new_clusters
 from bayesimpute.running.workspace import Described, Workspace
@@ -28,6 +29,9 @@ def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweep
     record = result.record
     if not record.finished:
         raise one(InputError, "run", "it was stopped before its end", "go on with bayesimpute.resume")
+    if record.resolved.afterwards is not None or drawn(record.resolved):
+        finding = "its imputations are adjusted by assumptions that new rows cannot follow: with a prior, or afterwards"
+        raise one(InputError, "run", finding, "transform a run whose assumptions are numbers that propagate")
     fcs.whole("sweeps", sweeps, 1, "make at least one")
     seed = record.seed if seed is None else seed
     fcs.whole("seed", seed, 0, "give one, such as seed=1")
@@ -41,8 +45,8 @@ def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweep
         run = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, record.resolved))
         rows = NewRows(run=run, incomplete=incomplete, resolved=resolved)
         kept, made = ({k: v for leg in record.legs for k, v in getattr(leg, part).items()} for part in ("kept", "made"))
-        drawn = {k: rows.impute(made[k], kept[k], address(seed, k), sweeps) for k in range(record.schedule.m)}
-    cells = {k: packed(resolved.targets, _all(resolved, found)) for k, (found, _) in drawn.items()}
+        found = {k: rows.impute(made[k], kept[k], address(seed, k), sweeps) for k in range(record.schedule.m)}
+    cells = {k: packed(resolved.targets, _all(resolved, each)) for k, (each, _) in found.items()}
     new = Record(
         incomplete=incomplete,
         plan=record.plan,
@@ -53,7 +57,7 @@ def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweep
             Leg(kept={k: v for k, v in cells.items() if k % record.schedule.chains == s.chain}) for s in record.states
         ),
         events=(*resolved.events, *_events(record, rows, sweeps)),
-        learnt=Learnt(incomplete=record.incomplete, means={k: means for k, (_, means) in drawn.items() if means}),
+        learnt=Learnt(incomplete=record.incomplete, means={k: means for k, (_, means) in found.items() if means}),
     )
     new.__dict__["resolved"] = resolved
     return type(result).of(new)

@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from bayesimpute import compatible
 from bayesimpute.base.errors import PlanError, one
@@ -18,7 +20,7 @@ from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.sheets import LargeData, Sheet
-from bayesimpute.families import Context, Donors
+from bayesimpute.families import Context, Donors, Theta
 from bayesimpute.plan.targets import Step, Target
 from bayesimpute.running.at_visits import ALONE, at_visit
 from bayesimpute.running.workspace import Workspace
@@ -73,12 +75,19 @@ class Bench:
     """The completed data and current design matrices of one chain during a leg.
 
     Matrices are refreshed where a column that they read has changed (:mod:`bayesimpute.designs.sheets`). Of rows that
-    the models were not learnt from, `learnt` is the bench of the data that they were.
+    the models were not learnt from, `learnt` is the bench of the data that they were. `held` are derived columns that
+    have other values than those that follow from the plan, shape (row,): assumptions.
     """
 
-    def __init__(self, workspace: Workspace, cells: Mapping[str, np.ndarray], learnt: "Bench | None" = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        cells: Mapping[str, np.ndarray],
+        learnt: "Bench | None" = None,
+        held: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> None:
         self.workspace, self._learnt = workspace, learnt
-        self.completed = Completed(workspace.incomplete, workspace.resolved, cells)
+        self.completed = Completed(workspace.incomplete, workspace.resolved.holding(held), cells)
         self._sheets: dict[tuple[str, str], Sheet] = {}
         self._data: dict[str, Mapping[str, np.ndarray]] = {}
         self._responses: dict[str, np.ndarray] = {}
@@ -115,7 +124,21 @@ class Bench:
 
     def moves(self, target: Target) -> np.ndarray:
         """What is added to the values that are drawn for a target whose value is adjusted, shape (missing unit,)."""
-        return self.completed.values[str(target.move)][target.missing_rows]
+        return self._at_missing(target, str(target.move))
+
+    def adjusted(self, target: Target, drawn: np.ndarray) -> np.ndarray:
+        """The values of a target's cells from those that its model draws, shape (missing unit,)."""
+        drawn = drawn if target.ratio is None else drawn * self._at_missing(target, target.ratio)
+        return drawn if target.move is None else drawn + self.moves(target)
+
+    def odds(self, target: Target, theta: Theta) -> Theta:
+        """The parameters at the missing cells, with the log-odds of yes as they are assumed to be."""
+        if target.odds is None:
+            return theta
+        return {**theta, "mu": expit(logit(theta["mu"]) + self._at_missing(target, target.odds))}
+
+    def _at_missing(self, target: Target, column: str) -> np.ndarray:
+        return self.completed.values[column][target.missing_rows]
 
     def donors(self, step: Step, draw: Draw) -> Donors:
         """The units whose values a step's model is fitted to, and the parameters there at the estimate.
@@ -180,9 +203,10 @@ class Bench:
         return self._draws[name]
 
 
-def generator(seed: int, chain: int, sweep: int, place: int) -> np.random.Generator:
-    """The random numbers of an address: chain, sweep, and place in the visit sequence."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chain, sweep, place)))
+def generator(seed: int, chain: int, sweep: int, place: int, aside: int = 0) -> np.random.Generator:
+    """The random numbers of an address: chain, sweep, and place in the visit sequence; of sweeps aside, which one."""
+    key = (chain, sweep, place, aside) if aside else (chain, sweep, place)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:
@@ -202,13 +226,13 @@ def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
 
 
 def visit(
-    bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool, keep: bool = False
+    bench: Bench, state: ChainState, place: int, seed: int, *, tune: bool, keep: bool = False, aside: int = 0
 ) -> tuple[ChainState, Visit]:
     """Draw one step's parameters from where its sampler stood, then its missing cells given all that matters."""
     started = time.perf_counter()
     workspace = bench.workspace
     step = workspace.resolved.steps[place]
-    rng = generator(seed, state.chain, state.sweep + 1, place)
+    rng = generator(seed, state.chain, state.sweep + 1, place, aside)
     data = bench.data(step)
     moved, draw, stats = workspace.posterior(step, data).step(
         state.samplers[step.name], data, rng, transitions=state.steps.get(step.name, WARMUP_STEPS), tune=tune
@@ -283,10 +307,10 @@ def impute(
     how = space.compatible.get(step.name)
     if how is None:
         look, donors = partial(bench.completed.known, step), partial(bench.donors, step, draw)
-        drawn = step.lead.family.impute(rng, predict(draw), Context(rows=step.missing_rows, look=look, fitted=donors))
-        moved = {t.name: bench.moves(t) for t in step.targets if t.move is not None}
+        theta = bench.odds(step.lead, predict(draw))
+        drawn = step.lead.family.impute(rng, theta, Context(rows=step.missing_rows, look=look, fitted=donors))
         cells = step.cells(drawn)
-        return {name: values + moved[name] if name in moved else values for name, values in cells.items()}
+        return {target.name: bench.adjusted(target, cells[target.name]) for target in step.targets}
     draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}
     readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
     where = {"unit": float(placement.design.scale), "memory": bench.derivatives}

@@ -3,36 +3,37 @@
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
 changes nothing: every visit draws from the generator of its address. What a process has described is shared by its
 threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
-state of a run, beside the limit on the threads of linear algebra while any leg is under way.
+state of a run, beside the limit on the threads of linear algebra while any leg is under way
+(:mod:`bayesimpute.base.one_thread`).
 """
 
 import hashlib
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from bayesimpute.base.one_thread import one_thread
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
+from bayesimpute.running.assumed import SWEEPS, assumed, middles, used_inside
 from bayesimpute.running.imputed_cells import Cells, packed
 from bayesimpute.running.inner_steps import settle_steps
 from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, visit
-from bayesimpute.running.made_of import Made, made, seen, seen_before
+from bayesimpute.running.made_of import Made, afterwards, made, seen, seen_before
 from bayesimpute.running.records import STATS, Leg, Record
 from bayesimpute.running.schedules import Schedule
 from bayesimpute.running.workspace import Described, Workspace, levels_moved, samplers_chosen
 
 _THREAD = threading.local()
 _DESCRIBED: dict[str, Described] = {}
+_AFTER: dict[str, Described] = {}
 _COMPILING = threading.Lock()
-_LIMITS: list[Any] = []
-_LIMITING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +47,7 @@ class Job:
     schedule: Schedule
     keep_effects: bool = False
     keep: tuple[str, ...] = ()
+    held: Mapping[str, np.ndarray] = field(default_factory=dict)
     key: str
 
     @classmethod
@@ -60,10 +62,14 @@ class Job:
             schedule=record.schedule,
             keep_effects=record.keep_effects,
             keep=record.keep,
-            key=_digest(
-                (record.plan, record.resolved.adjustments, record.incomplete.frame, record.incomplete.clusters)
-            ),
+            held=middles(record.resolved, incomplete),
+            key=_digest((_without_values(record.plan), record.incomplete.frame, record.incomplete.clusters)),
         )
+
+
+def _without_values(plan: Plan) -> Plan:
+    """The plan whatever the values of its assumptions: its models are described and compiled once for all of them."""
+    return replace(plan, assumptions=tuple(replace(a, value=0.0, prior=None) for a in plan.assumptions))
 
 
 def _digest(content: Any) -> str:
@@ -97,27 +103,6 @@ def in_threads(job: Job) -> bool:
         return described(job).threads
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Linear algebra in one thread while this lasts in any thread: sums must not depend on how many cores share them.
-
-    The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with _LIMITING:
-        if not _LIMITS:
-            _LIMITS.append(threadpool_limits(1))
-        _LIMITS.append(None)
-    try:
-        yield
-    finally:
-        with _LIMITING:
-            _LIMITS.pop()
-            if len(_LIMITS) == 1:
-                _LIMITS.pop().restore_original_limits()
-
-
 def run_leg(
     job: Job, state: ChainState, sweeps: int, stopped: Callable[[], bool] = lambda: False
 ) -> tuple[ChainState, Leg]:
@@ -144,7 +129,7 @@ def run_leg(
             space = workspace(job)
             if not state.cells:
                 state = begin(space, state.chain, job.seed)
-            bench = Bench(space, state.cells)
+            bench = Bench(space, state.cells, held=job.held)
             for step in space.resolved.steps:
                 space.posterior(step, bench.data(step))
             book = _Book(job, space, state.chain)
@@ -173,12 +158,47 @@ def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainSta
             bench, state, place, job.seed, tune=state.sweep < warmup, keep=step.name in keep
         )
     state = replace(state, sweep=state.sweep + 1)
-    book.enter(state, visits, before)
+    book.enter(state, visits)
+    k = job.schedule.imputation(state.chain, state.sweep)
+    if k is not None and before is not None:
+        book.take(k, *_imputation(job, bench, state, k, made(before, visits), book.saw))
     if state.sweep == warmup:
         for place in range(len(bench.workspace.resolved.steps)):
             state, event = settle_steps(bench, state, place, job.seed)
             book.events.append(event)
     return state
+
+
+def _imputation(
+    job: Job, bench: Bench, state: ChainState, k: int, now: Made, saw: tuple[frozenset[str], frozenset[str]]
+) -> tuple[Mapping[str, np.ndarray], Made]:
+    """The cells of an imputation, and what they were made of: the chain's, under what this imputation assumes."""
+    resolved = job.resolved
+    if not resolved.assumptions and resolved.afterwards is None:
+        return state.cells, now
+    held = {**job.held, **assumed(resolved, job.incomplete, job.seed, k)}
+    cells = state.cells
+    if used_inside(resolved):
+        side = Bench(bench.workspace, state.cells, held=held)
+        for aside in range(1, SWEEPS + 1):
+            before, visits = seen(side, state, saw), {}
+            for place, step in enumerate(resolved.steps):
+                state, visits[step.name] = visit(side, state, place, job.seed, tune=False, aside=aside)
+            now = made(before, visits)
+        cells = state.cells
+    if resolved.afterwards is not None:
+        cells = afterwards(_after(job), now, cells, held)
+    return cells, now
+
+
+def _after(job: Job) -> Workspace:
+    """The models of a job with the adjustments that its chains know nothing of."""
+    key = f"{job.key} afterwards"
+    with _COMPILING:
+        if key not in _AFTER:
+            _AFTER.clear()
+            _AFTER[key] = Described.of(job.plan, job.incomplete, job.resolved.afterwards)
+        return Workspace(job.plan, job.incomplete, _AFTER[key])
 
 
 class _Book:
@@ -197,7 +217,7 @@ class _Book:
         self.at_visits: list[dict[str, Mapping[str, np.ndarray]]] = []
         self.seconds = 0.0
 
-    def enter(self, state: ChainState, visits: dict[str, Visit], before: Made | None) -> None:
+    def enter(self, state: ChainState, visits: dict[str, Visit]) -> None:
         self.seconds += sum(v.seconds for v in visits.values())
         if state.sweep <= self.job.schedule.base:
             return
@@ -206,10 +226,11 @@ class _Book:
         self.summaries.append({name: np.array(list(each.values())) for name, each in found.items()})
         self.effects.append({name: self._of_clusters(name, v) for name, v in visits.items()})
         self.at_visits.append({name: visits[name].kept for name in self.job.keep})
-        k = self.job.schedule.imputation(self.chain, state.sweep)
-        if k is not None and before is not None:
-            self.made[k] = made(before, visits)
-            self.kept[k] = packed(self.space.resolved.targets, state.cells)
+
+    def take(self, k: int, cells: Mapping[str, np.ndarray], of: Made) -> None:
+        """Keep an imputation."""
+        self.made[k] = of
+        self.kept[k] = packed(self.space.resolved.targets, cells)
 
     def _of_clusters(self, name: str, v: Visit) -> dict[str, np.ndarray]:
         """Group-specific effects, where they were asked for, and which empty clusters are systematically missing."""

@@ -14,10 +14,12 @@ from one sweep to the next.)
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.plan.resolving import reads
 from bayesimpute.plan.targets import Resolved, Step
@@ -109,6 +111,7 @@ def redrawn(
     made: Made,
     cells: Mapping[str, np.ndarray],
     sees: Callable[[Bench, Step], Mapping[str, np.ndarray]] = Bench.missing,
+    held: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> dict[str, np.ndarray]:
     """The cells of an imputation, drawn again step by step, each given those drawn before.
 
@@ -124,22 +127,66 @@ def redrawn(
         The matrices of a step at the rows that are imputed, (missing unit, column), given the cells drawn before: what
         its model predicts from, where that is assumed to be something else than the data. The bench has the step's
         draw already.
+    held : mapping of str to ndarray, shape (row,)
+        The assumptions of this imputation (:mod:`bayesimpute.running.assumed`).
 
     Returns
     -------
     dict of str to ndarray
     """
-    return _again(space, made, cells, sees)[1]
+    found = {}
+
+    def keeps(step: Step, drawn: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found.update(drawn)
+        return drawn
+
+    _again(space, made, cells, sees, held, keeps)
+    return found
 
 
-def drawn_with(space: Workspace, made: Made, cells: Mapping[str, np.ndarray]) -> dict[str, Draw]:
+def afterwards(
+    space: Workspace,
+    made: Made,
+    cells: Mapping[str, np.ndarray],
+    held: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> dict[str, np.ndarray]:
+    """The cells of an imputation with adjustments of which its chain knew nothing, by target.
+
+    Parameters
+    ----------
+    space : Workspace
+        Of the plan with these adjustments.
+    made, cells
+        Of the imputation without them: what other variables were drawn given.
+    held : mapping of str to ndarray, shape (row,)
+        As for :func:`redrawn`.
+    """
+    resolved = space.resolved
+    final = Completed(space.incomplete, resolved.holding(held), {n: np.asarray(c, float) for n, c in cells.items()})
+    shifts = {column: final.values[column] for target in resolved.targets for column in target.adjusting}
+    found = dict(cells)
+
+    def keeps(step: Step, drawn: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found.update({t.name: drawn[t.name] for t in step.targets if t.adjusting})
+        return {t.name: np.asarray(cells[t.name], dtype=float) for t in step.targets}
+
+    _again(space, made, cells, Bench.missing, {**held, **shifts}, keeps)
+    return found
+
+
+def drawn_with(
+    space: Workspace,
+    made: Made,
+    cells: Mapping[str, np.ndarray],
+    held: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> dict[str, Draw]:
     """The draws of all steps at the end of an imputation's sweep, by step.
 
     They are those that it was made of, but for effects that moved with the cells of a step.
     """
     if not any(how.levels for how in space.compatible.values()):
         return dict(made.draws)
-    bench, _ = _again(space, made, cells, Bench.missing)
+    bench = _again(space, made, cells, Bench.missing, held, lambda _, drawn: drawn)
     return {name: bench.draw(name, ChainState(chain=0)) for name in made.draws}
 
 
@@ -148,16 +195,18 @@ def _again(
     made: Made,
     cells: Mapping[str, np.ndarray],
     sees: Callable[[Bench, Step], Mapping[str, np.ndarray]],
-) -> tuple[Bench, dict[str, np.ndarray]]:
+    held: Mapping[str, np.ndarray],
+    keeps: Callable[[Step, dict[str, np.ndarray]], dict[str, np.ndarray]],
+) -> Bench:
+    """Go through the sweep again; `keeps` is given what a step draws, and gives what the steps after it see."""
     start = {name: np.asarray(made.before.get(name, values), dtype=float) for name, values in cells.items()}
-    bench = Bench(space, start)
+    bench = Bench(space, start, held=held)
     for name, draw in made.others.items():
         bench.drawn(name, draw)
-    found = {}
     for step in space.resolved.steps:
         bench.drawn(step.name, made.draws[step.name])
-        cells = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]), sees(bench, step))
-        found |= cells
-        if step.missing_rows.size:
-            bench.set(step, cells)
-    return bench, found
+        if not step.missing_rows.size:
+            continue
+        drawn = impute(bench, ChainState(chain=0), step, thawed(made.generators[step.name]), sees(bench, step))
+        bench.set(step, keeps(step, drawn))
+    return bench

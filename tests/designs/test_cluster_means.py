@@ -1,5 +1,7 @@
 """Cluster means count the units of the variable's own level: three-level data, with means made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +13,12 @@ from bayesimpute.analysis.rows import problem
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
 from bayesimpute.designs.completed import Completed
-from bayesimpute.formulas import parse, parse_expression
+from bayesimpute.formulas import parse
+from bayesimpute.plan.assumptions import Adjustment
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Derived
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Adjustment
 from bayesimpute.running.workspace import Workspace
 
 CLASS_SIZES, SCHOOL_OF_CLASS = (3, 1, 2, 2, 4, 2), (0, 0, 1, 1, 1, 2)
@@ -95,8 +97,8 @@ def test_some_rows_of_whole_clusters_have_the_same_means(space: Workspace) -> No
 def test_offsets_and_adjustments_take_the_same_means() -> None:
     data = Incomplete.from_frame(frame(), clusters=["school", "klass"])
     plan = Plan.of(["y ~ x + offset(2 * cluster_mean(room, school)) + (1 | klass)", FORMULAS[1]])
-    shift = Adjustment(target="y", shift=parse_expression("1 + cluster_mean(room, school) * observed(x)"))
-    resolved = resolve(plan, data, [shift])
+    shift = Adjustment(target="y", shift="1 + cluster_mean(room, school) * observed(x)")
+    resolved = resolve(replace(plan, adjustments=(shift,)), data)
     done = Completed(data, resolved, {"y": np.zeros(3), "room": np.array([9.0])})
     means = np.array([20.0, 5.0, 8.0])[frame()["school"]]
     np.testing.assert_array_equal(done.values["2 * cluster_mean(room, school)"], 2 * means)

@@ -1,7 +1,9 @@
 """What is imputed, changed by assumption: in chained equations, in compatible mode, and from a file without refit."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +13,9 @@ from modelling import school_frame
 from scipy.special import expit, logit
 
 import bayesimpute as bi
-from bayesimpute.formulas import parse_expression
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Adjustment
+from bayesimpute.plan.targets import Resolved
 from bayesimpute.result.result import Result
 from bayesimpute.running.kernel import Bench, begin
 from bayesimpute.running.made_of import redrawn
@@ -31,14 +32,18 @@ def data(*, holes: bool = True) -> pd.DataFrame:
     return frame
 
 
-def delta(target: str, shift: str, scale: str = "predictor") -> Adjustment:
-    return Adjustment(target=target, shift=parse_expression(shift, number=True), scale=scale)  # type: ignore[arg-type]
+def delta(target: str, shift: str, scale: str = "predictor", **options: Any) -> bi.Adjustment:
+    return bi.Adjustment(target=target, shift=shift, scale=scale, **options)
 
 
-def run(plan: bi.Plan, frame: pd.DataFrame, *adjustments: Adjustment) -> Result:
-    record = fresh_record(frame, plan, seed=3)
-    record.__dict__["resolved"] = resolve(plan, record.incomplete, adjustments)
-    return ran(record)
+def settled(plan: bi.Plan, frame: pd.DataFrame | bi.Incomplete, *adjustments: bi.Adjustment) -> Resolved:
+    plan = replace(plan, adjustments=adjustments)
+    incomplete = frame if isinstance(frame, bi.Incomplete) else fresh_record(frame, plan).incomplete
+    return resolve(plan, incomplete)
+
+
+def run(plan: bi.Plan, frame: pd.DataFrame, *adjustments: bi.Adjustment, **changes: Any) -> Result:
+    return ran(fresh_record(frame, replace(plan, adjustments=adjustments, **changes), seed=3))
 
 
 def plan(
@@ -63,7 +68,7 @@ def test_alone_a_shift_moves_the_imputed_values_and_nothing_else(scale: str) -> 
 def test_it_cannot_follow_from_what_it_shifts(shift: str) -> None:
     both = plan(["y ~ x + (1 | school)", "x ~ 1"], derived=(bi.Derived(name="twice", expression="2 * y"),))
     with pytest.raises(bi.PlanError, match=r"adjustment\[y\].shift: the shift of y follows from y itself"):
-        resolve(both, fresh_record(data(), both).incomplete, [delta("y", shift)])
+        settled(both, data(), delta("y", shift))
 
 
 def test_what_is_chained_feels_it() -> None:
@@ -103,7 +108,7 @@ def test_the_log_odds_of_a_yes_no_target_are_shifted_and_gibbs_still_draws_it() 
     one = plan(["b ~ x + (1 | school)"])
     record = fresh_record(frame, one)
     space = Workspace(one, record.incomplete, Described.of(one, record.incomplete, resolve(one, record.incomplete)))
-    other = Described.of(one, record.incomplete, resolve(one, record.incomplete, [delta("b", "-2")]))
+    other = Described.of(one, record.incomplete, settled(one, record.incomplete, delta("b", "-2")))
     assert other.samplers["b"] == "gibbs"  # where it is fitted, nothing is added
     moved = Workspace(one, record.incomplete, other)
     state = begin(space, 0, 1)
@@ -127,8 +132,8 @@ def test_a_run_in_a_file_is_drawn_again_under_another_assumption(ending: str, tm
     imputed = bi.impute(frame, plan(["y ~ x + (1 | school)"]), seed=3, progress=False)
     imputed.save(tmp_path / f"run{ending}")
     record = bi.MultiplyImputed.load(tmp_path / f"run{ending}").record
-    settled = resolve(record.plan, record.incomplete, [delta("y", "where(x > 10, -7, 0)")])
-    space = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, settled))
+    other = settled(record.plan, record.incomplete, delta("y", "where(x > 10, -7, 0)"))
+    space = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, other))
     rows = record.resolved.target("y").missing_rows
     expected = np.where(frame["x"].to_numpy()[rows] > 10, -7.0, 0.0)
     for leg in record.legs:

@@ -18,6 +18,7 @@ import bayesimpute as bi
 from bayesimpute import Conditional, DataError, Derived, FileError, MultiplyImputed, Plan, PlanError
 from bayesimpute.base.errors import BayesimputeError, Outcome, errors
 from bayesimpute.base.interrupts import aside
+from bayesimpute.base.one_thread import one_thread
 from bayesimpute.families import Family, Values
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.result import run
@@ -91,8 +92,8 @@ def test_linear_algebra_has_one_thread_while_any_leg_is_under_way() -> None:
         with threadpool_limits(2):  # whatever the suite itself runs with
             before = widths()
             assert max(before) == 2
-            with legs.one_thread():
-                with legs.one_thread():
+            with one_thread():
+                with one_thread():
                     assert widths() == {1}
                 assert widths() == {1}
             assert widths() == before

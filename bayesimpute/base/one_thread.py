@@ -1,0 +1,32 @@
+"""Linear algebra in one thread: sums must not depend on how many cores share them, and small matrices are no work for
+several.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_LIMITS: list[Any] = []
+_LIMITING = threading.Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Linear algebra in one thread while this lasts in any thread.
+
+    The limit belongs to the process. So it is set by the first who asks for it, and lifted by the last.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _LIMITING:
+        if not _LIMITS:
+            _LIMITS.append(threadpool_limits(1))
+        _LIMITS.append(None)
+    try:
+        yield
+    finally:
+        with _LIMITING:
+            _LIMITS.pop()
+            if len(_LIMITS) == 1:
+                _LIMITS.pop().restore_original_limits()

@@ -1,0 +1,86 @@
+"""What an assumption amounts to in the data's units, which a reader can judge: how far it moves what is imputed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesimpute.designs.completed import Completed
+from bayesimpute.estimating.variables import Groups, Variables
+from bayesimpute.plan.targets import Resolved, Target
+from bayesimpute.result.result import Result
+from bayesimpute.running.assumed import assumed, middles
+
+
+def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """For each target that is adjusted, and each group, what was shifted and what came of it.
+
+    Parameters
+    ----------
+    result, reference : Result
+        The run at a point, and where nothing is shifted; by the same random numbers.
+    by : sequence of str
+        The variables whose values are the groups; complete ones.
+
+    Yields
+    ------
+    dict
+        ``target``, the groups, ``n_shifted`` (cells, means over the imputations), ``moved`` (mean over the shifted
+        cells of what is imputed less what is imputed without the shift), ``observed``, ``imputed`` (means),
+        ``missing_minus_observed`` (their difference), ``outside`` (the share of imputed values beyond the observed
+        range).
+    """
+    record = result.record
+    resolved = record.resolved.afterwards or record.resolved
+    groups = Groups.of(tuple(by), Variables(result))
+    for target in (t for t in resolved.targets if t.adjusting):
+        cells, before = _cells(result, target.name), None if reference is None else _cells(reference, target.name)
+        shifted = _shifted(result, resolved, target)
+        for label in groups.labels:
+            inside = groups.rows(groups.place(label), 0)
+            mine = inside[target.missing_rows]
+            known = target.given[target.fit_rows[inside[target.fit_rows]]]
+            yield {
+                "target": target.name,
+                **dict(zip(by, label, strict=True)),
+                **_figures(cells[:, mine], None if before is None else before[:, mine], shifted[:, mine], known),
+            }
+
+
+def _cells(result: Result, name: str) -> np.ndarray:
+    """Shape (imputation, cell)."""
+    kept = {k: leg.kept[k][name] for leg in result.record.legs for k in leg.kept}
+    return np.array([np.asarray(kept[k], dtype=float) for k in range(result.m)])
+
+
+def _shifted(result: Result, resolved: Resolved, target: Target) -> np.ndarray:
+    """Which cells the shift moves, bool, shape (imputation, cell)."""
+    record = result.record
+    kept = {k: leg.kept[k] for leg in record.legs for k in leg.kept}
+    found = []
+    for k in range(result.m):
+        held = {**middles(resolved, record.incomplete), **assumed(resolved, record.incomplete, record.seed, k)}
+        cells: Mapping[str, np.ndarray] = {n: np.asarray(v, dtype=float) for n, v in kept[k].items()}
+        values = Completed(record.incomplete, resolved.holding(held), cells).values
+        column = {d.name: d.neutral for d in resolved.derived}
+        moved = [values[name][target.missing_rows] != column[name] for name in target.adjusting]
+        found.append(np.any(moved, axis=0))
+    return np.array(found)
+
+
+def _figures(cells: np.ndarray, before: np.ndarray | None, shifted: np.ndarray, known: np.ndarray) -> dict[str, float]:
+    imputed, observed = _mean(cells), _mean(known)
+    gap = np.nan if before is None else _mean((cells - before)[shifted])
+    beyond = (cells < known.min()) | (cells > known.max()) if known.size and cells.size else np.array([])
+    return {
+        "n_shifted": float(shifted.sum(axis=1).mean()) if shifted.size else 0.0,
+        "moved": gap if shifted.any() else 0.0,
+        "observed": observed,
+        "imputed": imputed,
+        "missing_minus_observed": imputed - observed,
+        "outside": _mean(beyond),
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if np.size(values) else np.nan

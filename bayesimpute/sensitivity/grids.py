@@ -1,0 +1,408 @@
+"""Sensitivity analyses: the answer over a grid of assumptions, where it tips, and what the assumptions amount to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesimpute.base.arguments import typed
+from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
+from bayesimpute.base.paper_tables import Block, html, latex
+from bayesimpute.base.phrases import listed
+from bayesimpute.base.progress import counted
+from bayesimpute.base.tables import records, short, shown
+from bayesimpute.plan.adjusted import expression_of
+from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
+from bayesimpute.plan.plan import Plan
+from bayesimpute.result.result import Result, require_run
+from bayesimpute.sensitivity import assumed_shifts
+from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
+from bayesimpute.sensitivity.axes import Grid, grid_of
+from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
+from bayesimpute.sensitivity.points import Points
+from bayesimpute.sensitivity.tipping import Tip, margin, tips
+
+FIGURES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "fmi", "mc_error")
+
+
+@typed
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sensitivities:
+    """Answers under other assumptions.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a point and term (or group): ``name``, a column for each axis, ``term`` or the groups, ``how``
+        ("applied" to the draws of the run, "rerun", or "needs a refit"), ``estimate, std_error, df, p_value, conf_low,
+        conf_high, fmi, mc_error`` (Monte Carlo error of the estimate), and ``difference, difference_mc_error`` from the
+        answer where all axes say missing at random.
+    tips : DataFrame
+        One row a direction: ``name, term, axis, direction, criterion, tip, mc_error, missing_minus_observed``
+        (of the imputed and observed values at the tip, in their units), ``probability`` (that the conclusion at
+        missing at random holds, under the priors that the plan has for what is varied), ``message``.
+    assumed : DataFrame
+        What each point amounts to: :func:`bayesimpute.sensitivity.assumed_shifts.rows`.
+    axes : mapping of str to tuple of str
+        By name what was varied.
+    origins : mapping of str to mapping of str to float
+        By name where the axes say missing at random, where they do.
+    conf_level : float
+        Level of the intervals.
+    messages : tuple of str
+        What the reader should know.
+    beliefs : mapping of str to ndarray, shape (draw, axis)
+        By name draws from the priors of what is varied, where all of it has some.
+    """
+
+    table: pd.DataFrame
+    tips: pd.DataFrame
+    assumed: pd.DataFrame
+    axes: Mapping[str, tuple[str, ...]]
+    origins: Mapping[str, Mapping[str, float]]
+    conf_level: float
+    messages: tuple[str, ...] = ()
+    beliefs: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def about(self, name: str) -> "Sensitivities":
+        """One of several."""
+        tables: Any = (self.table, self.tips, self.assumed)
+        table, tips, assumed = (t[t["name"] == name].reset_index(drop=True) if len(t) else t for t in tables)
+        parts: Any = ("axes", "origins", "beliefs")
+        mine = {part: {k: v for k, v in getattr(self, part).items() if k == name} for part in parts}
+        said = tuple(m for m in self.messages if m.startswith(f"{name}: "))
+        return replace(self, table=table, tips=tips, assumed=assumed, messages=said, **mine)
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """The figures along their axes and lines; of one sensitivity analysis."""
+        if len(self.axes) != 1:
+            finding = f"there are {len(self.axes)} analyses, with axes of their own"
+            raise one(InputError, "dataset", finding, "ask for one: sensitivity(of=...)")
+        ((name, axes),) = self.axes.items()
+        keys = [*axes, *(c for c in self.table if c not in {"name", "how", *axes, *FIGURES, *DIFFERENCE})]
+        found = self.table.drop(columns=["name", "how"]).set_index(keys).to_xarray()
+        return found.assign_attrs(name=name)
+
+    def to_latex(self, *, caption: str | None = None, label: str | None = None, digits: int = 3) -> str:
+        """LaTeX tables for booktabs; the options are those of ``Pooled.to_latex``."""
+        return latex(self._blocks(), self.messages, caption=caption, label=label, digits=digits)
+
+    def to_html(self, *, digits: int = 3) -> str:
+        """The same as HTML, with numbers of so many significant digits."""
+        return html(self._blocks(), self.messages, digits=digits)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``; what does not exist is None."""
+        return {
+            "conf_level": self.conf_level,
+            "axes": {name: list(axes) for name, axes in self.axes.items()},
+            "origins": {name: dict(origin) for name, origin in self.origins.items()},
+            "table": records(self.table),
+            "tips": records(self.tips),
+            "assumed": records(self.assumed),
+            "messages": list(self.messages),
+        }
+
+    @classmethod
+    def from_json_dict(cls, found: Mapping[str, Any]) -> "Sensitivities":
+        """What :meth:`to_json_dict` gave.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        try:
+            frames = {name: pd.DataFrame(list(found[name])) for name in ("table", "tips", "assumed")}
+            frames = {name: frame.fillna(np.nan).infer_objects() for name, frame in frames.items()}
+            return cls(
+                table=frames["table"],
+                tips=frames["tips"],
+                assumed=frames["assumed"],
+                axes={name: tuple(axes) for name, axes in found["axes"].items()},
+                origins={name: dict(origin) for name, origin in found["origins"].items()},
+                conf_level=float(found["conf_level"]),
+                messages=tuple(found["messages"]),
+            )
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            finding = "these are no sensitivity analyses that bayesimpute wrote"
+            raise one(InputError, "sensitivities", finding, "give what bayesimpute sensitivity --out made") from error
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Those with rows, by their titles, without columns in which nothing stands."""
+        title = f"Sensitivity ({100 * self.conf_level:g} % intervals)"
+        titled = {title: self.table, "Tipping points": self.tips, "What is assumed": self.assumed}
+        return {title: table.loc[:, table.notna().any()] for title, table in titled.items() if len(table)}
+
+    def __str__(self) -> str:
+        parts = []
+        for title, table in self.tables.items():
+            parts += [title, shown(table).to_string(index=False, float_format=short, na_rep="")]
+        return "\n".join([*parts, *self.messages])
+
+    def _blocks(self) -> list[Block]:
+        tables = (self.table, self.tips.drop(columns="message", errors="ignore"), self.assumed)
+        return [Block(table=t.loc[:, t.notna().any()], level=self.conf_level) for t in tables if len(t)]
+
+
+DIFFERENCE = ("difference", "difference_mc_error")
+
+
+def sensitivity(
+    result: Result,
+    of: Any = None,
+    *,
+    term: str | None = None,
+    over: Mapping[str, Any] | None = None,
+    adjustments: Sequence[Adjustment] = (),
+    base: str = "",
+    tip: str = "interval",
+    null: float = 0.0,
+    conf_level: float = 0.95,
+    by: str | Sequence[str] | None = None,
+    refit: bool = True,
+    seed: int | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Sensitivities:
+    """Answers over a grid of assumptions; parameters and errors are those of ``MultiplyImputed.sensitivity``."""
+    require_run(result, "vary")
+    if not result.record.finished or result.m < 2:
+        finding = "it was stopped before its end" if not result.record.finished else "it has one completed dataset"
+        raise one(InputError, "run", finding, "go on with bayesimpute.resume, or impute with a larger m")
+    _choices(base, tip, null, conf_level)
+    groups = (by,) if isinstance(by, str) else tuple(by or ())
+    wanted = _requests(result, of, term=term, over=over, base=base, tip=tip, null=null)
+    found = []
+    for request, subject in wanted:
+        plan = _plan(result.plan, adjustments, request.over)
+        name, what = asked(subject, plan, options)
+        checked(what, result)
+        points = Points(
+            result=result,
+            plan=plan,
+            base=request.base,
+            refit=refit,
+            seed=result.seed if seed is None else seed,
+            workers=workers,
+        )
+        work = _Work(replace(request, name=request.name or name), what, points, conf_level, groups, workers or 1)
+        found.append(work.done(progress))
+    return _joined(found, conf_level)
+
+
+def _requests(result: Result, of: Any, **settings: Any) -> list[tuple[Sensitivity, Any]]:
+    """What is to be done, and what of."""
+    own = {s.name: s for s in result.plan.sensitivities}
+    if settings["over"] is None:
+        found = list(own.values()) if of is None else [own[of]] if isinstance(of, str) and of in own else []
+        if not found:
+            finding = f"it is not said what is varied, and the plan has {listed(own) or 'no [[sensitivity]]'}"
+            raise one(InputError, "over", finding, 'write over={"delta": "-5:5:1"}')
+        return [(s, s.of) for s in found]
+    over = dict(settings.pop("over") or {})
+    return [(Sensitivity(name="", of="", over=over, **settings), of)]
+
+
+def _plan(plan: Plan, adjustments: Sequence[Adjustment], over: Mapping[str, Any]) -> Plan:
+    """The plan with what is varied; names that stand in a shift and nowhere else are assumptions."""
+    more = [replace(a, propagate=False) if a.propagate is None else a for a in adjustments]
+    read = frozenset[str]().union(*(expression_of(a).names for a in more))
+    known = {a.name for a in plan.assumptions}
+    new = [Assumption(name=name) for name in over if name in read and name not in known]
+    return replace(plan, assumptions=(*plan.assumptions, *new), adjustments=(*plan.adjustments, *more))
+
+
+def _choices(base: Any, tip: Any, null: Any, level: Any) -> None:
+    problems = []
+    for path, given, known in (("base", base, BASES), ("tip", tip, TIPS)):
+        if given not in known:
+            remedy = did_you_mean(str(given), known, f"use {listed(f'"{k}"' for k in known)}")
+            problems.append(Problem(path=path, finding=f"{given!r} is not known", remedy=remedy))
+    if isinstance(null, bool) or not isinstance(null, int | float) or not np.isfinite(null):
+        problems.append(Problem(path="null", finding=f"{null!r} is not a number", remedy="give 0"))
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+        problems.append(Problem(path="conf_level", finding=f"{level!r} is not between 0 and 1", remedy="give 0.95"))
+    if problems:
+        raise InputError(problems)
+
+
+@dataclass(eq=False)
+class _Work:
+    """One sensitivity analysis."""
+
+    request: Sensitivity
+    what: Asked
+    points: Points
+    level: float
+    groups: tuple[str, ...]
+    workers: int
+
+    def __post_init__(self) -> None:
+        self.grid: Grid = grid_of(self.request.over, self.points.plan)
+        self._lines: dict[tuple[tuple[str, float], ...], list[Line] | None] = {}
+
+    def lines(self, point: Mapping[str, float]) -> list[Line] | None:
+        """The figures at a point; None where it needs a refit."""
+        key = tuple(sorted(point.items()))
+        if key not in self._lines:
+            _, run = self.points.at(point)
+            term, workers = self.request.term, self.workers
+            self._lines[key] = (
+                None if run is None else lines(self.what, run, term=term, level=self.level, workers=workers)
+            )
+        return self._lines[key]
+
+    def done(self, progress: bool) -> "_Done":
+        origin = self.grid.origin
+        every = [*self.grid.points] if origin is None else [origin, *(p for p in self.grid.points if p != origin)]
+        for point in counted(iter(every), total=len(every), show=progress, what="points"):
+            self.lines(point)
+        reference = None if origin is None else self.lines(origin)
+        table = [row for point in self.grid.points for row in self._rows(point, reference)]
+        return _Done(
+            request=self.request,
+            grid=self.grid,
+            table=table,
+            tips=list(self._tips()),
+            assumed=[row for point in self.grid.points for row in self._assumed(point)],
+            messages=list(self._messages()),
+            beliefs=believed(self.grid, self.points.plan.assumptions),
+        )
+
+    def _rows(self, point: Mapping[str, float], reference: list[Line] | None) -> Iterable[dict[str, Any]]:
+        first = {"name": self.request.name, **point}
+        found, how = self.lines(point), self.points.how(point)
+        if found is None:
+            yield {**first, "how": how}
+            return
+        mar = {tuple(line.label.items()): line for line in reference or []}
+        for line in found:
+            other = mar.get(tuple(line.label.items()))
+            gap = (np.nan, np.nan) if other is None else line.difference(other)
+            yield {**first, **line.label, "how": how, **line.figures(), **dict(zip(DIFFERENCE, gap, strict=True))}
+
+    def _tips(self) -> Iterable[dict[str, Any]]:
+        holds, message = self._holds()
+        if len(self.grid.axes) == 2 and np.isfinite(holds):
+            names = " x ".join(axis.name for axis in self.grid.axes)
+            first = {"name": self.request.name, "term": self.request.term or "", "axis": names}
+            yield {**first, "criterion": self.request.tip, "probability": holds, "message": message}
+        for row in self._one_way():
+            yield {**row, "probability": holds} if np.isfinite(holds) else row
+
+    def _holds(self) -> tuple[float, str]:
+        """The prior probability that the conclusion holds, where the plan has priors of all that is varied."""
+        start = self.grid.origin
+        origin = None if start is None else self.lines(start)
+        if origin is None or (line := chosen(origin)) is None:
+            return np.nan, ""
+        held = margin(line.answer, self.request.tip, self.request.null)
+
+        def at(point: Mapping[str, float]) -> float:
+            found = self.lines(point)
+            mine = None if found is None else chosen(found)
+            return np.nan if mine is None else held(mine.answer)
+
+        return conclusion_holds(self.grid, self.points.plan.assumptions, at, held(line.answer))
+
+    def _one_way(self) -> Iterable[dict[str, Any]]:
+        axis, start = self.grid.axes[0], self.grid.origin
+        if len(self.grid.axes) != 1 or start is None:
+            return
+        origin = self.lines(start)
+        if origin is None or (first := chosen(origin)) is None:
+            return
+
+        def at(value: float) -> Line | None:
+            found = self.lines({axis.name: value})
+            return None if found is None else chosen(found)
+
+        cheap = self.points.how({axis.name: axis.values[0]}) == "applied"
+        for tip in tips(axis, at, criterion=self.request.tip, null=self.request.null, cheap=cheap):
+            yield {
+                "name": self.request.name,
+                "term": first.label.get("term", ""),
+                "axis": axis.name,
+                "direction": tip.direction,
+                "criterion": self.request.tip,
+                "tip": tip.tip,
+                "mc_error": tip.mc_error,
+                "missing_minus_observed": self._gap(axis.name, tip),
+                "message": tip.message,
+            }
+
+    def _gap(self, axis: str, tip: Tip) -> float:
+        """Of the first adjusted target, at a tip."""
+        if np.isnan(tip.tip):
+            return np.nan
+        rows = list(self._assumed({axis: tip.tip}, ()))
+        return rows[0]["missing_minus_observed"] if rows else np.nan
+
+    def _assumed(self, point: Mapping[str, float], by: Sequence[str] | None = None) -> Iterable[dict[str, Any]]:
+        _, run = self.points.at(point)
+        if run is None:
+            return
+        reference = None if self.grid.origin is None else self.points.at(self.grid.origin)[1]
+        for row in assumed_shifts.rows(run, reference, self.groups if by is None else by):
+            yield {"name": self.request.name, **point, **row}
+
+    def _messages(self) -> Iterable[str]:
+        name = self.request.name
+        if said := self._holds()[1]:
+            yield f"{name}: {said}"
+        if self.grid.origin is None:
+            yield f"{name}: along {listed(a.name for a in self.grid.axes)} no value says missing at random"
+        hows = {self.points.how(point) for point in self.grid.points}
+        if "needs a refit" in hows:
+            yield f"{name}: some points need a refit; give refit=True"
+        yield from self._slope()
+
+    def _slope(self) -> Iterable[str]:
+        """For the quick reader: the slope at missing at random, and the shift that is worth one standard error."""
+        axis = self.grid.axes[0]
+        if len(self.grid.axes) != 1 or axis.origin is None or len(axis.values) < 2:
+            return
+        near = sorted(axis.values, key=lambda v: abs(v - float(axis.origin or 0)))[:3]
+        low, high = min(near), max(near)
+        ends, middle = (self.lines({axis.name: v}) for v in (low, high)), self.lines({axis.name: axis.origin})
+        below, above = (None if found is None else chosen(found) for found in ends)
+        line = None if middle is None else chosen(middle)
+        if below is None or above is None or line is None or high == low:
+            return
+        slope = (above.answer.estimate - below.answer.estimate) / (high - low)
+        worth = line.answer.std_error / abs(slope) if slope else np.inf
+        yield (
+            f"{self.request.name}: at missing at random the estimate changes by {short(slope)} for each unit of "
+            f"{axis.name}; {short(worth)} is worth one standard error"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    request: Sensitivity
+    grid: Grid
+    table: list[dict[str, Any]]
+    tips: list[dict[str, Any]]
+    assumed: list[dict[str, Any]]
+    messages: list[str]
+    beliefs: np.ndarray | None
+
+
+def _joined(found: Sequence[_Done], level: float) -> Sensitivities:
+    return Sensitivities(
+        table=pd.DataFrame([row for each in found for row in each.table]),
+        tips=pd.DataFrame([row for each in found for row in each.tips]),
+        assumed=pd.DataFrame([row for each in found for row in each.assumed]),
+        axes={each.request.name: tuple(axis.name for axis in each.grid.axes) for each in found},
+        origins={each.request.name: each.grid.origin for each in found if each.grid.origin is not None},
+        conf_level=level,
+        messages=tuple(dict.fromkeys(m for each in found for m in each.messages)),
+        beliefs={each.request.name: each.beliefs for each in found if each.beliefs is not None},
+    )
