@@ -10,21 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from graphs import LOGPDF, PLANS
-from looping import fresh_record, ran
 from modelling import conditional, school_frame
 from scipy import integrate, stats
 
 import bayesimpute as bi
 from bayesimpute.designs.design import SYSTEMATIC, Design
-from bayesimpute.formulas import parse_expression
 from bayesimpute.inspection import cluster_likelihood
-from bayesimpute.inspection.arviz_groups import GROUPS, _Source, arviz_groups
+from bayesimpute.inspection.arviz_groups import GROUPS, _Source
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.options import Run
-from bayesimpute.plan.resolving import resolve
-from bayesimpute.plan.targets import Adjustment
 
 SMALL = {"m": 4, "chains": 2, "warmup": 1, "sweeps": 6, "sampler": "prior", "progress": False}
 DOUBT = conditional("y ~ x + (1 | school)", family="heckman_gaussian", selection="x + w + (1 | school)")
@@ -282,14 +277,12 @@ def test_a_covariate_is_normalised_over_its_values() -> None:
 
 @pytest.mark.parametrize("scale", ["predictor", "value"])
 def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]) -> None:
-    plan = bi.Plan.of("y ~ x + (1 | school)", run=Run(m=4, chains=2, warmup=1, sweeps=6, sampler="prior"))
-    record = replace(fresh_record(school_frame().drop(columns="b"), plan), keep=("y",))
-    moved = Adjustment(target="y", shift=parse_expression("x - 5", number=True), scale=scale)
-    record.__dict__["resolved"] = resolve(plan, record.incomplete, [moved])
-    made = ran(record)
+    moved = bi.Adjustment(target="y", shift="x - 5", scale=scale)
+    plan = replace(bi.Plan.of("y ~ x + (1 | school)"), adjustments=(moved,))
+    made = bi.impute(school_frame().drop(columns="b"), plan, seed=3, keep="y", **SMALL)
     with pytest.raises(bi.InputError, match='what is imputed for "y" is adjusted by an assumption'):
-        arviz_groups(made, "y", ["log_likelihood"])
-    assert arviz_groups(made, "y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
+        made.posterior("y", ["log_likelihood"])
+    assert made.posterior("y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
 def test_bad_requests_say_what_to_do() -> None:
