@@ -86,7 +86,8 @@ def impute(
     keep : str or sequence of str
         Variables with a model, of which :meth:`MultiplyImputed.posterior` shall give log-likelihoods and posterior
         predictions: for each draw and unit that the model is fitted to, its linear predictors are kept as they were at
-        that visit, 4 bytes each.
+        that visit, 4 bytes each. Of a covariate of a compatible plan its density given all else is computed then, which
+        takes time where it has no closed form.
 
     Returns
     -------
