@@ -21,7 +21,8 @@ class BurnIn:
         The parts of a state that say where a chain's parameters are, not what it has learnt, and that have one shape
         for a sample and for all data: a sample's chain hands them on.
     fading : mapping of str to float
-        As how many sweeps counts, at the beginning of a stage, what was learnt before it: by the name of the count.
+        As how many sweeps counts, at the beginning of a stage, what was learnt before it: by the name of the count. Where a
+        state has learnt no such thing, nothing fades.
     """
 
     stages: tuple[int, ...] = (30, 40, 50, 80)
@@ -30,4 +31,5 @@ class BurnIn:
 
     def faded(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A state at the beginning of a stage that learns."""
-        return {**arrays, **{name: np.minimum(arrays[name], most) for name, most in self.fading.items()}}
+        counts = {name: most for name, most in self.fading.items() if name in arrays}
+        return {**arrays, **{name: np.minimum(arrays[name], most) for name, most in counts.items()}}

@@ -48,7 +48,7 @@ class GibbsPosterior:
         small = data.sample()
         near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
         self._set(data)
-        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places}}
+        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places if name in near}}
         return self._burnt_in(state, data, rng, LARGE)
 
     def _burnt_in(

@@ -13,6 +13,7 @@ from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.products import Products, add_rows, cross_products, no_rows
 from bayesimpute.samplers.gibbs.selection.away_rows import Doubt
 from bayesimpute.samplers.gibbs.selection.equations import Equation, Pair
+from bayesimpute.samplers.gibbs.selection.ridge import HELD
 from bayesimpute.samplers.sampler import Data
 
 
@@ -50,6 +51,13 @@ class Frame:
         """Of the parameters."""
         return {p.key: p for p in self.design.predictors}
 
+    @property
+    def held(self) -> float:
+        """The value of a rho that is no parameter."""
+        selection = self.design.family.selection
+        assert selection is not None and selection.dependence.value is not None
+        return float(selection.dependence.value)
+
     def on(self, data: Data, y: np.ndarray) -> Pair:
         """Both equations on data, with the outcome less mu's offset."""
         mu, selection = _equations(self.design)
@@ -73,7 +81,7 @@ class Frame:
             doubt=self._doubt(*selecting, data),
             second=self._products(x[:observed], z[:observed], w[:observed]),
             sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
-            rho=correlation(self.predictors["rho"].priors[0]),
+            rho=correlation(self.predictors["rho"].priors[0] if "rho" in self.predictors else self.held),
             binary=binary,
         )
 
@@ -120,8 +128,10 @@ class Frame:
         return cross_products(x, z, w, np.zeros(len(x)), self.lay, Rows(codes, columns, met))
 
 
-def correlation(prior: Prior) -> np.ndarray:
-    """A prior of rho as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
+def correlation(prior: Prior | float) -> np.ndarray:
+    """A prior of rho, or where it is held, as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
+    if isinstance(prior, float):
+        return np.array([HELD, np.arctanh(prior), 0.0, -1.0, 1.0])
     assert prior.distribution.ridge is not None
     return np.array(prior.distribution.ridge(*prior.args))
 

@@ -45,9 +45,21 @@ SINGULAR = 1e-6
 """Effects stay where their root has a pivot below."""
 
 
+HELD = 2
+"""The kind of prior of a rho that does not move: its first argument is where artanh rho is."""
+
+
+@compiled
+def held(prior):
+    """Whether rho does not move."""
+    return prior[0] == HELD
+
+
 @compiled
 def log_prior_rho(prior, zeta):
     """Of artanh rho, with the Jacobian, up to a constant: kind 0, (1 + rho) / 2 is Beta, between bounds; 1, Normal."""
+    if held(prior):
+        return 0.0
     if abs(zeta) > FARTHEST:
         return -np.inf
     if prior[0] == 1:
