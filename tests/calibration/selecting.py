@@ -26,7 +26,7 @@ from sbc import Bed, Draw, ranked
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Binary, Family, HeckmanGaussian
-from bayesimpute.families.heckman import correlation
+from bayesimpute.families.heckman import Selecting
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
@@ -90,7 +90,9 @@ def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarra
     """The outcome of all rows in the user's units, and who would be selected, from the two latent equations."""
     theta = bed.placed.predict(truth, bed.matrices, ROWS)
     h, other = rng.standard_normal((2, len(ROWS)))
-    rho = correlation(theta, getattr(bed.design.family, "rho", None))
+    family = bed.design.family
+    assert isinstance(family, Selecting)
+    rho = family.correlation(theta)
     e = rho * h + np.sqrt(1 - rho**2) * other
     selected = theta["selection"] + h > 0
     if "sigma" in theta:

@@ -43,6 +43,9 @@ STRUCTURES = {
     "probit, correlations near one": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | EXTREME),
     "gaussian, strong": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | STRONG),
     "probit, strong": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | STRONG),
+    "probit, a prior of tau": Structure(
+        family=HeckmanProbit(systematic="marginal"), priors=PRIORS | {"tau": "ScaledBeta(1.5, 4)"}
+    ),
     "gaussian, held": Structure(family=HeckmanGaussian(rho=-0.8, systematic="marginal"), priors=PRIORS | SPREAD),
     "gaussian, held at 0": Structure(family=HeckmanGaussian(rho=0.0, systematic="marginal"), priors=PRIORS | SPREAD),
     "probit, held": Structure(family=HeckmanProbit(rho=0.9, systematic="marginal"), priors=PRIORS),

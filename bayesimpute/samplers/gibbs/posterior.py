@@ -44,7 +44,8 @@ class GibbsPosterior:
         burn_in = self.engine.burn_in
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
-            return self._burnt_in(self.engine.start(rng), data, rng, burn_in.stages)
+            start = self.engine.start(rng)
+            return self._burnt_in(start, data, rng, burn_in.planned(start))
         small = data.sample()
         near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
         self._set(data)

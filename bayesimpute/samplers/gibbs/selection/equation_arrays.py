@@ -51,13 +51,6 @@ class Frame:
         """Of the parameters."""
         return {p.key: p for p in self.design.predictors}
 
-    @property
-    def held(self) -> float:
-        """The value of a rho that is no parameter."""
-        selection = self.design.family.selection
-        assert selection is not None and selection.dependence.value is not None
-        return float(selection.dependence.value)
-
     def on(self, data: Data, y: np.ndarray) -> Pair:
         """Both equations on data, with the outcome less mu's offset."""
         mu, selection = _equations(self.design)
@@ -81,9 +74,15 @@ class Frame:
             doubt=self._doubt(*selecting, data),
             second=self._products(x[:observed], z[:observed], w[:observed]),
             sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
-            rho=correlation(self.predictors["rho"].priors[0] if "rho" in self.predictors else self.held),
+            rho=correlation(self.predictors["rho"].priors[0]) if "rho" in self.predictors else self._held(),
             binary=binary,
         )
+
+    def _held(self) -> np.ndarray:
+        """Where a rho that is no parameter is, in the place of its prior."""
+        selection = self.design.family.selection
+        assert selection is not None and selection.dependence.value is not None
+        return np.array([HELD, np.arctanh(selection.dependence.value), 0.0, -1.0, 1.0])
 
     def _places(self, n: int) -> np.ndarray:
         columns = [self.rows.columns[:, [k]] + np.arange(b.width) for k, b in enumerate(self.outer)]
@@ -128,10 +127,8 @@ class Frame:
         return cross_products(x, z, w, np.zeros(len(x)), self.lay, Rows(codes, columns, met))
 
 
-def correlation(prior: Prior | float) -> np.ndarray:
-    """A prior of rho, or where it is held, as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
-    if isinstance(prior, float):
-        return np.array([HELD, np.arctanh(prior), 0.0, -1.0, 1.0])
+def correlation(prior: Prior) -> np.ndarray:
+    """A prior of rho as :func:`~bayesimpute.samplers.gibbs.selection.ridge.log_prior_rho` has it."""
     assert prior.distribution.ridge is not None
     return np.array(prior.distribution.ridge(*prior.args))
 

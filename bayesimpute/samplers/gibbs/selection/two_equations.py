@@ -8,6 +8,7 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import SYSTEMATIC, Design
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.families.copulas import NORMAL
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, few, known, ordered
@@ -61,8 +62,8 @@ class TwoEquations:
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Selection models with one rho, held or with a prior, and one sigma; effects of one equation or of both."""
-        if not isinstance(design.family, HeckmanGaussian | HeckmanProbit):
+        """Of normal errors, with one rho, held or with a prior, and one sigma; effects of one equation or of both."""
+        if not isinstance(design.family, HeckmanGaussian | HeckmanProbit) or design.family.copula != NORMAL:
             return False
         parameters = {p.key: p for p in design.predictors}
         equations, numbers = [parameters.pop("mu"), parameters.pop("selection")], parameters
