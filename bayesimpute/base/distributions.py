@@ -121,12 +121,6 @@ def _arcsine(rho: np.ndarray) -> np.ndarray:
     return 2 / np.pi * np.arcsin(rho)
 
 
-def _symbolic_sine(tau: Any) -> Any:
-    import pytensor.tensor as pt
-
-    return pt.sin(np.pi / 2 * tau)
-
-
 def fisher_of_tau(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Artanh of Kendall's tau from artanh of the correlation, and the log of the first's derivative by the second.
 
@@ -152,13 +146,13 @@ def _of_tau(own: Distribution) -> Distribution:
 
     inner = own.through
     through = (
-        Through("Uniform", _sine, _arcsine, _symbolic_sine)
+        Through("Uniform", _sine, _arcsine, lambda tau: (np.pi / 2 * tau).sin())
         if inner is None
         else Through(
             inner.base,
             lambda x: _sine(inner.map(x)),
             lambda r: inner.back(_arcsine(r)),
-            lambda x: _symbolic_sine(inner.symbolic(x)),
+            lambda x: (np.pi / 2 * inner.symbolic(x)).sin(),
         )
     )
     return Distribution(

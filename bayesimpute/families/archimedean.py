@@ -13,10 +13,9 @@ from typing import Any, final
 import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.integrate import quad
-from scipy.optimize import brentq
 from scipy.special import digamma
 
-from bayesimpute.numerics.log_space import Functions
+from bayesimpute.families.log_space import Functions
 
 DEGREE = 28
 """Of the polynomials that give theta from tau: right to 1e-9."""
@@ -197,6 +196,7 @@ def _joe() -> np.ndarray:
 
 def _fitted(tau_of: Any, least: float) -> np.ndarray:
     """Coefficients of (theta - least) (1 - tau) / tau, which is smooth on [0, 1], as a Chebyshev series there."""
+    from scipy.optimize import brentq
 
     def value(tau: float) -> float:
         found: Any = brentq(lambda t: tau_of(t) - tau, least + 1e-6, least + 20 / (1 - tau), xtol=1e-13)

@@ -51,9 +51,7 @@ class NormalCopula(Copula):
         return log_ndtr((s + d * e) / np.sqrt(1 - d**2))
 
     def log_joint(self, sign: Any, m: Any, s: Any, d: Any) -> np.ndarray:
-        from bayesimpute.numerics.normal_cdf import log_quadrant
-
-        return log_quadrant(sign * m, s, sign * d)[0]
+        return _quadrant(sign * m, s, sign * d)
 
     def graph_selected(self, s: Any, e: Any, z: Any, *, plain: bool) -> Any:
         import pytensor.tensor as pt
@@ -86,6 +84,11 @@ class NormalCopula(Copula):
         return -d * mills, 1 - d**2 + d**2 * (1 + product - mills**2)
 
     def log_share(self, m: Any, s: Any, d: Any) -> np.ndarray:
-        from bayesimpute.numerics.normal_cdf import log_quadrant
+        return _quadrant(m, -s, -d) - log_ndtr(-s)
 
-        return log_quadrant(m, -s, -d)[0] - log_ndtr(-s)
+
+def _quadrant(*arguments: Any) -> np.ndarray:
+    """Log Phi_2(h, k; rho)."""
+    from bayesimpute.numerics.normal_cdf import log_quadrant
+
+    return log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))[0]

@@ -1,7 +1,7 @@
 """Copulas of selection models: their densities are those of textbook formulas, their draws have them, theta is tau's.
 
-The references are the copulas as they are written in textbooks, turned by the rules of rotations (Joe 2014, 2.7.1), with
-derivatives and integrals by numbers; where they cancel, in the tails, independence and bounds are held against.
+The references are the copulas as they are written in textbooks, turned by the rules of rotations (Joe 2014, 2.7.1),
+with derivatives and integrals by numbers; where they cancel, in the tails, independence and bounds stand in.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.families.archimedean import tau_of_frank, tau_of_joe
 from bayesimpute.families.copulas import COPULAS, NORMAL, Turned
 from bayesimpute.families.heckman import Selecting
-from bayesimpute.numerics.log_space import ARRAYS
+from bayesimpute.families.log_space import ARRAYS
 
 pytestmark = pytest.mark.long(20)
 
@@ -136,7 +136,8 @@ def test_kendalls_tau_is_that_of_pairs(name: str, tau: float) -> None:
         up, down = (np.exp(law.log_joint(-1.0, -x, -h + sign * step, tau)) for sign in (1, -1))
         below = (up - down) / (2 * step) / stats.norm.pdf(h) < level
         low, high = np.where(below, x, low), np.where(below, high, x)
-    found = stats.kendalltau(h, low).statistic
+    pair: Any = stats.kendalltau(h, low)
+    found = pair.statistic
     assert abs(found - tau) < 4 * np.sqrt(2 * (1 - tau**2) / h.size)
 
 
