@@ -235,6 +235,7 @@ def _options(family: Family, path: str, notes: Notes) -> None:
         hints = get_type_hints(type(family))
     except NameError:  # a class made inside a function, whose names are gone
         return
+    before = len(notes.problems)
     for f in options(family):
         value, hint = getattr(family, f.name), hints.get(f.name)
         if get_origin(hint) is Literal and value not in get_args(hint):
@@ -248,6 +249,9 @@ def _options(family: Family, path: str, notes: Notes) -> None:
             if not _is(value, float) or not low < value < high:
                 finding = f"{value!r} is not a {f.name} of {family.name}"
                 notes.add(f"{path}.{f.name}", finding, f"give a number between {low:g} and {high:g}, both excluded")
+    if len(notes.problems) == before:  # of what is wrong by itself it cannot be told
+        for conflict in family.conflicts:
+            notes.add(f"{path}.{conflict.option}", conflict.finding, conflict.remedy)
 
 
 def _is(value: Any, wanted: type) -> bool:
