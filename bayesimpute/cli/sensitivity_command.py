@@ -60,6 +60,8 @@ def read(path: str) -> Sensitivities:
     except (OSError, ValueError, RecursionError) as error:
         remedy = "give what bayesimpute sensitivity --out made"
         raise one(FileError, path, "it cannot be read as JSON", remedy) from error
+    if not isinstance(found, dict):
+        raise one(FileError, path, "these are no sensitivity analyses", "give what bayesimpute sensitivity --out made")
     return Sensitivities.from_json_dict(found)
 
 
