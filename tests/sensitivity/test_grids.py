@@ -223,6 +223,9 @@ def test_without_selection_equations_it_starts_from_the_twin(monkeypatch: pytest
     found = vary(made, "y ~ arm", over={"conditional[y].rho": [0.5]})
     assert found.origins == {"y ~ arm": {"conditional[y].rho": 0.0}} and found.table["how"].eq("rerun").all()
     assert [p.conditionals[0].family.rho for p in started] == [0.0, 0.5]
+    assert (
+        found.assumed["target"].to_list() == ["y"] and found.assumed["n_shifted"].iloc[0] == trial()["y"].isna().sum()
+    )
     started.clear()
     base = vary(made, "y ~ arm", over={"d": [1]}, adjustments=[shift("d")], base="mar")
     assert [p.conditionals[0].family for p in started] == ["gaussian"] and base.table["how"].eq("applied").all()
