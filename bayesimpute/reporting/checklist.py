@@ -43,9 +43,11 @@ def _assumptions(resolved: "Resolved") -> list[str]:
             "whether a value is missing does not depend on the value. The data cannot show it."
         )
     if selected:
+        families = [t.family.selection for t in resolved.targets]
+        laws = " or ".join(dict.fromkeys(found.dependence.law for found in families if found is not None))
         points.append(
             f"Why the selection model is plausible for {codes(selected)}: that the errors of outcome and selection are "
-            "bivariate normal, and that what is excluded moves selection and has no part in the outcome. How far the "
+            f"{laws}, and that what is excluded moves selection and has no part in the outcome. How far the "
             "answer rests on this: bayesimpute identify."
         )
     return points
