@@ -88,7 +88,7 @@ ARRAYS = Functions(
 
 @cache
 def tensors(*, plain: bool) -> Functions:
-    """Of PyTensor; `plain` ones are made of its own operations only (``plain_normal_cdf.py``)."""
+    """Of PyTensor; `plain` ones are made of its own operations only (``numerics/plain_normal_cdf.py``)."""
     import pytensor.tensor as pt
 
     from bayesimpute.numerics import plain_normal_cdf

@@ -46,9 +46,11 @@ def _assumptions(resolved: "Resolved") -> list[str]:
     if adjusted:
         points.append(f"Whence the assumptions about missing values of {codes(adjusted)} are: who was asked, and how.")
     if selected:
+        families = [t.family.selection for t in resolved.targets]
+        laws = " or ".join(dict.fromkeys(found.dependence.law for found in families if found is not None))
         points.append(
             f"Why the selection model is plausible for {codes(selected)}: that the errors of outcome and selection are "
-            "bivariate normal, and that what is excluded moves selection and has no part in the outcome. How far the "
+            f"{laws}, and that what is excluded moves selection and has no part in the outcome. How far the "
             "answer rests on this: bayesimpute identify."
         )
     return points

@@ -111,16 +111,16 @@ def _selection(target: "Target", conditional: "Conditional", selection: "Selecti
         f"This is a selection model for values missing not at random {see(*keys)}: a second equation "
         f"({code(name)}) says who was observed, and the errors of both equations are {selection.dependence.law}"
     )
-    learnt = selection.dependence.value is None
-    return [about, _correlation(target, conditional, selection.dependence), _rests_on(found.variables, learnt=learnt)]
+    return [about, _correlation(target, conditional, selection.dependence), _rests_on(found.variables, selection)]
 
 
-def _rests_on(excluded: tuple[str, ...], *, learnt: bool) -> str:
-    """What is excluded from the outcome's equation, which only a correlation that is learnt rests on."""
+def _rests_on(excluded: tuple[str, ...], selection: "Selection") -> str:
+    """What is excluded from the outcome's equation, which only a dependence that is learnt rests on."""
+    named, learnt = selection.dependence.called.removeprefix("Kendall's "), selection.dependence.value is None
     if excluded:
-        so = ", and so what identifies the correlation" if learnt else ""
+        so = f", and so what identifies the {named}" if learnt else ""
         return f"Excluded from the outcome's equation{so}: {codes(excluded)}"
-    rests = ": the correlation rests on the normal distribution alone" if learnt else ""
+    rests = f": the {named} rests on the distribution of the errors alone" if learnt else ""
     return f"There is no exclusion variable{rests}"
 
 
