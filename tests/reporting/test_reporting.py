@@ -428,7 +428,7 @@ def test_report_writes_files_once(saved: Path, imputed: MultiplyImputed, capsys:
     assert main(["report", str(saved), "--out", str(out)]) == 1
     assert "the file exists already" in capsys.readouterr().err and out.read_text() == "mine"
     assert main(["report", str(saved), "--out", str(out), "--force"]) == 0
-    assert out.read_text(encoding="utf-8").startswith("## Missing data")
+    assert out.read_text(encoding="utf-8").startswith("# Plan\n\n## Imputation")
 
 
 @pytest.mark.parametrize(("words", "known"), [([], ".md, .txt"), (["--cite"], ".bib")])
