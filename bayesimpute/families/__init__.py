@@ -3,7 +3,7 @@
 How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
 yes/no variable (also 0/1 numbers and categories with two labels). Where values are missing for reasons that go with the
 values themselves, ``heckman_gaussian`` and ``heckman_probit``, the same outcomes with a second formula that says who is
-observed. ``family.py`` says how to add one.
+observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ equal Kendall's tau, which is why all but the normal's are told by it.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,4 @@ class Copula(ABC):
 
 def holding(family: Any, **options: Any) -> Family:
     """The same family with other options."""
-    from dataclasses import replace
-
     return replace(family, **options)

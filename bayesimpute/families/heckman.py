@@ -83,7 +83,7 @@ class Selecting(Family):
     @property
     def errors(self) -> Copula:
         """The joint law of both equations' errors; of a name that there is not, which is told elsewhere, the normal."""
-        return COPULAS.get(self.copula, COPULAS[NORMAL])
+        return COPULAS.get(str(self.copula), COPULAS[NORMAL])
 
     @property
     def held(self) -> float | None:

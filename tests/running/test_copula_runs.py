@@ -51,6 +51,7 @@ def test_a_plan_says_its_copula_and_nuts_draws_from_it() -> None:
         (HeckmanProbit(copula="claiton"), "copula", 'there is no copula "claiton"'),
         (HeckmanProbit(copula="joe", rho=0.2), "rho", 'the copula "joe" has no correlation'),
         (HeckmanGaussian(copula="clayton", tau=0.0), "tau", "no tau of 0"),
+        (HeckmanGaussian(copula=["joe"]), "copula", "is not a copula"),  # type: ignore
         (HeckmanGaussian(copula="frank180"), "copula", "no copula"),
         (HeckmanGaussian(copula="frank", tau=1.2), "tau", "1.2 is not a tau"),
     ],
