@@ -99,7 +99,7 @@ def _codable(use: Use, derived: Set[str], read: Read, data: Incomplete) -> bool:
     return (
         known
         and all(_keyed(key, data) for key in use.keys)
-        and use.observed <= set(data.columns)
+        and use.observed | use.systematic <= set(data.columns)
         and calls_computable(use, read, data)
         and all(column.kind in ("number", "yes/no", "category") and not column.missing.all() for column in values)
         and not any(column.kind == "category" and collinearity.crowded(column) for column in values)

@@ -24,10 +24,12 @@ class Use:
         Those whose values are calculated with, inside or outside of cluster means; not keys, nor ``observed()``.
     observed : frozenset of str
         Columns whose missingness indicator is used.
+    systematic : frozenset of str
+        Columns of which it is used whether a cluster has any observed value.
     keys : tuple of str
-        Keys of cluster means, then grouping factors, each once.
+        Keys inside calls, then grouping factors, each once.
     calls : tuple of str
-        The ``cluster_mean`` and ``observed`` calls, and what is in an ``offset()``.
+        The calls that look beyond the row, and what is in an ``offset()``.
     offsets : tuple of str
         What is in an ``offset()``, where it is a column alone.
     trees : tuple of Node
@@ -38,6 +40,7 @@ class Use:
     names: frozenset[str]
     values: frozenset[str]
     observed: frozenset[str]
+    systematic: frozenset[str] = frozenset()
     keys: tuple[str, ...]
     calls: tuple[str, ...]
     offsets: tuple[str, ...] = ()
@@ -49,12 +52,13 @@ def formula_use(formula: Formula, path: str) -> Use:
     lifted, calls = lift_formula(formula)
     plain = usage_of((*lifted.trees, *(term for group in lifted.groups for term in group.trees))).needs
     plain |= offsets_usage(formula).needs
-    keys = [*sorted(key for _, key in formula.cluster_means), *(group.factor for group in formula.groups)]
+    keys = [*sorted(formula.keys), *(group.factor for group in formula.groups)]
     return Use(
         path=path,
         names=formula.names,
         values=_values(plain, calls, formula.cluster_means, formula.needs),
         observed=formula.observed,
+        systematic=frozenset(name for name, _ in formula.systematic),
         keys=tuple(dict.fromkeys(keys)),
         calls=tuple(sorted(calls)),
         offsets=tuple(quote(node.name) for node in formula.offsets if isinstance(node, Name)),
@@ -78,7 +82,8 @@ def expression_use(expression: Expression, path: str) -> Use:
         names=expression.names,
         values=_values(set(lifted.needs), calls, expression.cluster_means, expression.needs),
         observed=expression.observed,
-        keys=tuple(sorted({key for _, key in expression.cluster_means})),
+        systematic=frozenset(name for name, _ in expression.systematic),
+        keys=tuple(sorted(expression.keys)),
         calls=tuple(sorted(calls)),
         trees=(lifted.tree,),
     )

@@ -135,11 +135,16 @@ class Completed:
         name, key = column.expression.plain_mean or ("", "")
         if name in self._targets:
             return self._means.of_target(self._targets[name], self.values[name], key, column.units)
-        extra = {"cluster_mean": partial(self._means.of, units=column.units), "observed": self._observed}
+        means = partial(self._means.of, units=column.units)
+        extra = {"cluster_mean": means, "observed": self._observed, "systematic": self._systematic}
         return evaluate_expression(column.expression, self._series, extra)
 
     def _observed(self, name: str) -> np.ndarray:
         return (~self._incomplete.columns[name].missing).astype(float)
+
+    def _systematic(self, name: str, key: str) -> np.ndarray:
+        codes = self._incomplete.codes(key)
+        return (np.bincount(codes, weights=self._observed(name)) == 0)[codes].astype(float)
 
 
 def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ number of arguments (``numpy.log(x, y)`` would write into `y`) and, where an arg
 range.
 
 To allow another function, add a line to :data:`FUNCTIONS`. One without `apply` is known to formulae (or, as
-``cluster_mean`` and ``observed``, given by the caller).
+``cluster_mean``, ``observed`` and ``systematic``, given by the caller).
 """
 
 from collections.abc import Callable
@@ -65,7 +65,11 @@ ENCODINGS = {
 }
 """Codings of a category: they stand only inside ``C``."""
 
-GIVEN = {"cluster_mean": Function(least=2, most=2, data=2), "observed": Function()}
+GIVEN = {
+    "cluster_mean": Function(least=2, most=2, data=2),
+    "observed": Function(),
+    "systematic": Function(least=2, most=2, data=2),
+}
 """Functions that only the caller can compute, because they look beyond the row."""
 
 FUNCTIONS: dict[str, Function] = {

@@ -90,6 +90,8 @@ class Formula:
         The common terms as they were read, the intercept as the empty one.
     offsets : tuple of Node
         What is in each ``offset()``: expressions that are added with the coefficient 1.
+    systematic : frozenset of (str, str)
+        Columns and keys of every ``systematic``.
     """
 
     source: str
@@ -105,6 +107,12 @@ class Formula:
     observed: frozenset[str]
     trees: tuple[Term, ...]
     offsets: tuple[Node, ...] = ()
+    systematic: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The cluster keys inside calls."""
+        return frozenset(key for _, key in self.cluster_means | self.systematic)
 
     @property
     def excerpt(self) -> str:
@@ -145,6 +153,7 @@ class Formula:
             observed=frozenset(usage.observed),
             trees=trees,
             offsets=offsets,
+            systematic=frozenset(usage.systematic),
         )
 
     def __str__(self) -> str:

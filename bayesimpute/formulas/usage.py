@@ -39,6 +39,8 @@ class Usage:
         Columns in ``observed()``: their mask is used.
     cluster_means : set of (str, str)
         Columns whose mean is used, with the key of the clusters.
+    systematic : set of (str, str)
+        Columns in ``systematic()``, with the key of the clusters.
     problems : list of Problem
         Everything that is not allowed.
     """
@@ -48,12 +50,13 @@ class Usage:
     needs: set[str] = field(default_factory=set)
     observed: set[str] = field(default_factory=set)
     cluster_means: set[tuple[str, str]] = field(default_factory=set)
+    systematic: set[tuple[str, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def names(self) -> frozenset[str]:
         """All columns."""
-        return frozenset(self.needs | self.observed)
+        return frozenset(self.needs | self.observed | {name for name, _ in self.systematic})
 
     def add(self, finding: str, remedy: str) -> None:
         """Note a problem, once."""
@@ -66,6 +69,7 @@ class Usage:
         self.needs |= other.needs
         self.observed |= other.observed
         self.cluster_means |= other.cluster_means
+        self.systematic |= other.systematic
         self.problems += [problem for problem in other.problems if problem not in self.problems]
 
     def visit(self, node: Node) -> None:
@@ -93,7 +97,12 @@ class Usage:
         elif node.function in ENCODINGS:
             self.add(f'"{node.function}" stands alone', f"write it inside C: C(x, {node.function})")
         elif self._fits(node, function):
-            own = {"cluster_mean": self._cluster_mean, "observed": self._observed, "C": self._coded}
+            own = {
+                "cluster_mean": self._cluster_mean,
+                "observed": self._observed,
+                "systematic": self._systematic,
+                "C": self._coded,
+            }
             own.get(node.function, self._plain)(node, function)
 
     def _fits(self, node: Call, function: Function) -> bool:
@@ -148,16 +157,31 @@ class Usage:
 
     def _cluster_mean(self, node: Call, function: Function) -> None:
         del function
-        value, key = node.arguments
-        keys = mean_key(key)
-        if keys is None:
-            self.add(f"{_text(node)}: {_text(key)} is not a cluster key", "write cluster_mean(x, school)")
+        value, key = node.arguments[0], self._key(node, "cluster_mean(x, school)")
+        if key is None:
             return
         self._data(value, node)
+        inside = {part.name for part in walk(value) if isinstance(part, Name)}
+        self.cluster_means.update((name, key) for name in inside)
+
+    def _key(self, node: Call, example: str) -> str | None:
+        """The cluster key that is the second argument."""
+        keys = mean_key(node.arguments[1])
+        if keys is None:
+            self.add(f"{_text(node)}: {_text(node.arguments[1])} is not a cluster key", f"write {example}")
+            return None
         self._quotable(":".join(keys), enabled=len(keys) > 1)
         self.needs.update(keys)
-        inside = {part.name for part in walk(value) if isinstance(part, Name)}
-        self.cluster_means.update((name, ":".join(keys)) for name in inside)
+        return ":".join(keys)
+
+    def _systematic(self, node: Call, function: Function) -> None:
+        del function
+        column, key = node.arguments[0], self._key(node, "systematic(y, school)")
+        if not isinstance(column, Name):
+            finding = f"{_text(node)}: {_text(column)} is not a column"
+            self.add(finding, "write systematic(y, school) with the name of a column")
+        elif key is not None:
+            self.systematic.add((column.name, key))
 
     def _observed(self, node: Call, function: Function) -> None:
         del function
@@ -209,7 +233,7 @@ def key_names(node: Node) -> tuple[str, ...] | None:
 
 
 def mean_key(node: Node) -> tuple[str, ...] | None:
-    """The columns of the key of a ``cluster_mean``, which may also be a text, ``"school:class"``: the normal form."""
+    """The columns of the key inside a call, which may also be a text, ``"school:class"``: the normal form."""
     return tuple(node.value.split(":")) if isinstance(node, Text) else key_names(node)
 
 

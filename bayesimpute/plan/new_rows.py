@@ -26,8 +26,8 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
         names |= usage_of((*formula.trees, *(term for group in formula.groups for term in group.trees))).needs
         names |= set(formula.offset_columns)
     for column in resolved.derived:
-        keys = {part for _, key in column.expression.cluster_means for part in parts(before.frame, key)}
-        names |= (column.expression.needs - keys) | column.expression.observed | {column.name}
+        keys = {part for key in column.expression.keys for part in parts(before.frame, key)}
+        names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     return tuple(name for name in before.columns if name in names)
