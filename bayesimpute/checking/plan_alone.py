@@ -18,6 +18,7 @@ from bayesimpute.formulas.syntax import quote
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.fixed import fixes
 from bayesimpute.plan.options import Analysis, Derived
 from bayesimpute.plan.plan import Plan
 
@@ -300,6 +301,8 @@ def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, n
 def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Prior]:
     found = {}
     for name, given in priors.items():
+        if fixes(given):
+            continue
         place = f'{path}."{name}"'
         try:
             prior = Prior.parse(given, place)

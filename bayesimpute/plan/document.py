@@ -17,6 +17,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.fixed import fixes
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, needed, types_of
 
 SCHEMA = 1
@@ -310,14 +311,19 @@ class _Reader:
             **{name: table[name] for name in _PLAIN if name in table},
         )
 
-    def priors(self, path: str, table: Any) -> dict[str, Prior]:
-        found = {}
-        for name, text in self.texts(path, table).items():
+    def priors(self, path: str, table: Any) -> dict[str, Prior | float | str]:
+        """Distributions; numbers and names, which fix a coefficient, as they are."""
+        table = self.table(path, table)
+        found = {k: v for k, v in table.items() if not isinstance(v, str) and fixes(v)}
+        for name, text in self.texts(path, {k: v for k, v in table.items() if k not in found}).items():
+            if fixes(text):
+                found[name] = text
+                continue
             try:
                 found[name] = Prior.parse(text, f'{path}."{name}"')
             except InputError as error:
                 self.problems += error.problems
-        return found
+        return {name: found[name] for name in table if name in found}
 
     def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
         own = {"formula", *(f.name for f in fields(Conditional))}
@@ -362,7 +368,7 @@ def _conditional_document(conditional: Conditional) -> dict[str, Any]:
     document |= {"formulas": dict(conditional.formulas)}
     document |= {name: value for name in _PLAIN if (value := getattr(conditional, name)) is not None}
     if conditional.priors:
-        document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
+        document["priors"] = {k: str(v) if isinstance(v, Prior) else v for k, v in conditional.priors.items()}
     if conditional.side:
         document["side"] = dict(conditional.side)
     return document

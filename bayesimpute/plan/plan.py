@@ -138,15 +138,18 @@ class Plan:
         return write(self)
 
     @typed_after
-    def with_priors(self, target: str, priors: Mapping[str, Prior | str] | None = None, **more: Prior | str) -> "Plan":
+    def with_priors(
+        self, target: str, priors: Mapping[str, Prior | float | str] | None = None, **more: Prior | float | str
+    ) -> "Plan":
         """The same plan with other priors of one model; whatever is not named stays.
 
         Parameters
         ----------
         target : str
             The variable whose model it is.
-        priors : mapping of str to Prior or str, optional
-            By the posterior's names: ``{"1|region_sigma": "HalfNormal(1)"}``.
+        priors : mapping of str to Prior, float or str, optional
+            By the posterior's names: ``{"1|region_sigma": "HalfNormal(1)"}``; a number, or the name of an assumption
+            of the plan, fixes a coefficient.
         **more
             Those whose names are Python's: ``rho="ScaledBeta(2, 2)"``.
 
@@ -160,7 +163,11 @@ class Plan:
             raise one(PlanError, "target", f'"{target}" has no model in the plan', remedy)
         given = {**(priors or {}), **more}
         path = f"conditional[{target}].priors"
-        read = {name: Prior.parse(prior, f"{path}.{name}") for name, prior in given.items()}
+        assumed = [a.name for a in self.assumptions]
+        read = {
+            name: prior if isinstance(prior, int | float) or prior in assumed else Prior.parse(prior, f"{path}.{name}")
+            for name, prior in given.items()
+        }
 
         def change(model: Conditional) -> Conditional:
             return replace(model, priors={**model.priors, **read}) if model.target == target else model

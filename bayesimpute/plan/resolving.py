@@ -14,25 +14,16 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
-from bayesimpute.formulas.lift import lift_expression, lift_formula
+from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
+from bayesimpute.plan.fixed import read_formulas
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted, with_units
-
-
-def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
-    """The formulas with lifted calls, and the calls."""
-    read, calls = {}, set()
-    for parameter, text in conditional.formulas.items():
-        place = f"{path}.formulas.{parameter}"
-        formula, found = lift_formula(parse(text, response="optional", path=place))
-        read[parameter], calls = formula, calls | found
-    return read, calls
 
 
 def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
@@ -52,10 +43,11 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
-        target, found = _target(conditional, plan.path(conditional), levels[name], incomplete, filled)
+        read = read_formulas(conditional, plan.path(conditional), plan.derived, incomplete)
+        target = _target(conditional, plan.path(conditional), levels[name], incomplete, filled, read.formulas)
         targets.append(target)
-        calls |= found | ({name} if name not in incomplete.columns else set())
-        events += _notes(conditional, target, incomplete)
+        calls |= read.calls | ({name} if name not in incomplete.columns else set())
+        events += [*_notes(conditional, target, incomplete), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
     resolved = Resolved(
@@ -129,26 +121,30 @@ def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[s
 
 
 def _target(
-    conditional: Conditional, path: str, level: str | None, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
-) -> tuple[Target, set[str]]:
+    conditional: Conditional,
+    path: str,
+    level: str | None,
+    incomplete: Incomplete,
+    filled: Mapping[str, np.ndarray],
+    formulas: Mapping[str, Formula],
+) -> Target:
     name = conditional.target
     column = column_of(name, incomplete)
     given = filled.get(name, column.values)
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
-    formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(given[rows])
     limits = limits_of(family, conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
-    target = Target(
+    return Target(
         name=name,
         family=family,
         formulas=formulas,
-        priors={k: Prior.parse(v) for k, v in conditional.priors.items()},
+        priors={k: v for k, v in conditional.priors.items() if isinstance(v, Prior)},
         level=level,
         unit_of_row=unit_of_row,
         rows=rows,
@@ -164,7 +160,6 @@ def _target(
         conditional=conditional,
         limits=limits,
     )
-    return target, calls
 
 
 def indicated(name: str) -> str | None:

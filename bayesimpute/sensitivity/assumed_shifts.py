@@ -33,7 +33,7 @@ def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterato
     record = result.record
     resolved = record.resolved.afterwards or record.resolved
     groups = Groups.of(tuple(by), Variables(result))
-    for target in (t for t in resolved.targets if t.adjusting):
+    for target in (t for t in resolved.targets if t.adjusting or t.watched):
         cells, before = _cells(result, target.name), None if reference is None else _cells(reference, target.name)
         shifted = _shifted(result, resolved, target)
         for label in groups.labels:
@@ -63,6 +63,9 @@ def _shifted(result: Result, resolved: Resolved, target: Target) -> np.ndarray:
         cells: Mapping[str, np.ndarray] = {n: np.asarray(v, dtype=float) for n, v in kept[k].items()}
         values = Completed(record.incomplete, resolved.holding(held), cells).values
         column = {d.name: d.neutral for d in resolved.derived}
+        if target.watched:  # the model of its being observed draws all of it
+            found.append(np.ones(len(target.missing_rows), dtype=bool))
+            continue
         moved = [values[name][target.missing_rows] != column[name] for name in target.adjusting]
         found.append(np.any(moved, axis=0))
     return np.array(found)
