@@ -38,6 +38,7 @@ from bayesimpute.checking import (
     substantive,
     systematic_missingness,
     target_columns,
+    timing,
 )
 from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
@@ -70,8 +71,9 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     data, found = _incomplete(incomplete, read.keys)
     problems += found
     if data is not None:
-        data = indicators.with_columns(data, read.targets)
+        data = indicators.with_columns(data, read.targets, plan.time)
         problems += indicators.problems(read, data)
+        problems += timing.problems(read, data)
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)

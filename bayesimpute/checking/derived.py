@@ -100,8 +100,8 @@ def _own_target(use: Use, target: str, read: Read, notes: Notes) -> None:
     if len(way) > 1:
         finding = f'the derived variable "{way[0]}" depends on the target {target}: {arrows(way)}'
         notes.add(use.path, finding, "predict the target from other variables")
-    elif target in use.observed | use.systematic and target not in use.values:
-        call = f"observed({target})" if target in use.observed else f"systematic({target}, ...)"
+    elif target in use.masks and target not in use.values:
+        call = f"observed({target})" if target in use.observed else "it"
         finding = f"{call} is the missingness of the target itself, which tells nothing about its values"
         notes.add(use.path, finding, "leave it out")
     elif means:
@@ -128,7 +128,8 @@ def kinds(
             return
         columns = {n: _sample(data.columns.get(n)) for n in expression.names}
         masks = {"observed": lambda name: np.ones(1), "systematic": lambda name, key: np.ones(1)}
-        extra = {"cluster_mean": lambda values, key: values, **masks}
+        masks |= dict.fromkeys(("since_dropout", "dropout"), masks["observed"])
+        extra = {"cluster_mean": lambda values, key: values, "lag": lambda values: values, **masks}
         evaluate_expression(expression, columns, extra)
     except FormulaError as error:
         notes.problems += error.problems

@@ -4,19 +4,22 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bayesimpute.base.errors import Problem
+from bayesimpute.checking import timing
 from bayesimpute.checking.plan_alone import Notes, Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
+from bayesimpute.plan.options import Time
 from bayesimpute.plan.resolving import column_of, indicated
 
 
-def with_columns(data: Incomplete, targets: Iterable[str]) -> Incomplete:
+def with_columns(data: Incomplete, targets: Iterable[str], time: Time | None) -> Incomplete:
     """The data with a complete yes/no column for each target that is an indicator."""
     columns, variables = dict(data.columns), dict(data.variables)
     for name in targets:
         about = indicated(name)
-        if about in data.columns and name not in data.columns:
-            columns[name] = column_of(name, data)
+        ready = not name.startswith("dropout(") or timing.usable(time, data)
+        if about in data.columns and name not in data.columns and ready:
+            columns[name] = column_of(name, data, time)
             every = {"n_observed": len(data.frame), "n_missing": 0, "pattern": "complete", "icc": None}
             variables[name] = replace(data.variables[about], name=name, kind="yes/no", labels=(), **every)
     return replace(data, columns=columns, variables=variables)
@@ -36,7 +39,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         elif not data.columns[about].missing.any():
             notes.add(reading.path, f'"{about}" is complete: it is always observed', "leave the model out")
         for name, use in reading.uses.items():
-            if about in use.observed:
+            if about in use.masks:
                 finding = f"it contains its own target {reading.target}"
                 notes.add(f"{reading.path}.formulas.{name}", finding, "leave it out")
     return notes.problems

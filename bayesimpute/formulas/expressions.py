@@ -60,6 +60,8 @@ class Expression:
         Columns whose missingness indicator is used.
     systematic : frozenset of (str, str)
         Columns and keys of every ``systematic``.
+    timed : frozenset of (str, str)
+        Functions of a subject's visits, with the columns.
     tree : Node
         What was read.
     path : str
@@ -72,6 +74,7 @@ class Expression:
     cluster_means: frozenset[tuple[str, str]]
     observed: frozenset[str]
     systematic: frozenset[tuple[str, str]]
+    timed: frozenset[tuple[str, str]]
     tree: Node
     path: str
 
@@ -81,6 +84,7 @@ class Expression:
         usage = Usage(path, "expression")
         usage.visit(tree)
         calls = frozenset(usage.cluster_means), frozenset(usage.observed), frozenset(usage.systematic)
+        calls += (frozenset(usage.timed),)
         return cls(source, usage.names, frozenset(usage.needs), *calls, tree, path)
 
     def __str__(self) -> str:
@@ -94,7 +98,8 @@ class Expression:
     @property
     def masks(self) -> frozenset[str]:
         """The columns of whose cells it is used which are observed."""
-        return self.observed.union(name for name, _ in self.systematic)
+        timed = (name for function, name in self.timed if function != "lag")
+        return self.observed.union((name for name, _ in self.systematic), timed)
 
     @property
     def plain_mean(self) -> tuple[str, str] | None:
@@ -162,7 +167,8 @@ def evaluate_expression(
         The columns by name: numbers (also complex ones), yes/no values, categories or texts. A data frame will do.
     extra : mapping of str to callable, optional
         ``cluster_mean(values, key)``, of an array of shape (unit,) and the name of a key (``school`` or ``a:b``),
-        ``observed(name)`` and ``systematic(name, key)``; each returns an array of shape (unit,).
+        ``observed(name)``, ``systematic(name, key)``, ``lag(values)``, ``since_dropout(name)``, ``dropout(name)``;
+        each returns an array of shape (unit,).
 
     Returns
     -------
@@ -232,8 +238,8 @@ class _Evaluator:
             finding = f"{node.function} cannot be computed here"
             raise one(FormulaError, self.path, finding, "use it in a formula or a derived variable of a plan")
         function = self.extra[node.function]
-        mean = node.function == "cluster_mean"
-        first = self.number(node.arguments[0]) if mean else render(node.arguments[0], faithful=False)
+        values = node.function in ("cluster_mean", "lag")
+        first = self.number(node.arguments[0]) if values else render(node.arguments[0], faithful=False)
         keys = [":".join(mean_key(key) or ()) for key in node.arguments[1:]]
         return np.asarray(function(first, *keys), dtype=np.float64)
 

@@ -92,6 +92,8 @@ class Formula:
         What is in each ``offset()``: expressions that are added with the coefficient 1.
     systematic : frozenset of (str, str)
         Columns and keys of every ``systematic``.
+    timed : frozenset of (str, str)
+        Functions of a subject's visits, with the columns.
     """
 
     source: str
@@ -108,6 +110,7 @@ class Formula:
     trees: tuple[Term, ...]
     offsets: tuple[Node, ...] = ()
     systematic: frozenset[tuple[str, str]] = frozenset()
+    timed: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -154,6 +157,7 @@ class Formula:
             trees=trees,
             offsets=offsets,
             systematic=frozenset(usage.systematic),
+            timed=frozenset(usage.timed),
         )
 
     def __str__(self) -> str:
@@ -239,7 +243,7 @@ def _response(left: Node | None, response: str, usage: Usage) -> str | None:
         usage.add(f'the left side "{render(left)}" is not wanted here', "write the terms only: x + z")
     if isinstance(left, Name):
         return left.name
-    if isinstance(left, Call) and left.function == "observed" and len(left.arguments) == 1:
+    if isinstance(left, Call) and left.function in ("observed", "dropout") and len(left.arguments) == 1:
         return render(left).replace("`", "")
     usage.add(f'the left side "{render(left)}" is not a column', "derive a column and name it on the left of ~")
     return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bayesimpute.base.errors import Problem, did_you_mean
-from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, Function
+from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, TIMED, Function
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, render, walk
 
 Where = Literal["formula", "expression"]
@@ -41,6 +41,8 @@ class Usage:
         Columns whose mean is used, with the key of the clusters.
     systematic : set of (str, str)
         Columns in ``systematic()``, with the key of the clusters.
+    timed : set of (str, str)
+        Functions of a subject's visits, with the column.
     problems : list of Problem
         Everything that is not allowed.
     """
@@ -51,12 +53,14 @@ class Usage:
     observed: set[str] = field(default_factory=set)
     cluster_means: set[tuple[str, str]] = field(default_factory=set)
     systematic: set[tuple[str, str]] = field(default_factory=set)
+    timed: set[tuple[str, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def names(self) -> frozenset[str]:
         """All columns."""
-        return frozenset(self.needs | self.observed | {name for name, _ in self.systematic})
+        masks = {name for name, _ in self.systematic} | {name for _, name in self.timed}
+        return frozenset(self.needs | self.observed | masks)
 
     def add(self, finding: str, remedy: str) -> None:
         """Note a problem, once."""
@@ -70,6 +74,7 @@ class Usage:
         self.observed |= other.observed
         self.cluster_means |= other.cluster_means
         self.systematic |= other.systematic
+        self.timed |= other.timed
         self.problems += [problem for problem in other.problems if problem not in self.problems]
 
     def visit(self, node: Node) -> None:
@@ -102,6 +107,7 @@ class Usage:
                 "observed": self._observed,
                 "systematic": self._systematic,
                 "C": self._coded,
+                **dict.fromkeys(TIMED, self._timed),
             }
             own.get(node.function, self._plain)(node, function)
 
@@ -190,6 +196,16 @@ class Usage:
             self.observed.add(column.name)
         else:
             self.add(f"{_text(node)}: {_text(column)} is not a column", "write observed(y) with the name of a column")
+
+    def _timed(self, node: Call, function: Function) -> None:
+        del function
+        column = node.arguments[0]
+        if not isinstance(column, Name):
+            finding = f"{_text(node)}: {_text(column)} is not a column"
+            self.add(finding, f"write {node.function}(y) with the name of a column")
+            return
+        self.timed.add((node.function, column.name))
+        self.needs.update({column.name} if node.function == "lag" else ())
 
     def _operation(self, node: Operation) -> None:
         for symbol in dict.fromkeys(node.symbols):

@@ -153,7 +153,7 @@ def told(target: str, all_fixed: Iterable[Fixed], middles: Mapping[str, float]) 
 
 
 def _known(expression: Expression, derived: Mapping[str, Expression], incomplete: Incomplete) -> np.ndarray:
-    """An expression where everything in it is known, NaN elsewhere; for a cluster mean stands the value itself."""
+    """An expression where everything in it is known, NaN elsewhere; for cluster means and lags stand the values."""
     columns = {}
     for name in expression.names:
         inside = name not in incomplete.columns and name in derived
@@ -163,6 +163,9 @@ def _known(expression: Expression, derived: Mapping[str, Expression], incomplete
         "cluster_mean": lambda values, key: values,
         "observed": lambda name: seen[name],
         "systematic": lambda name, key: 1 - seen[name],
+        "lag": lambda values: values,
+        "since_dropout": lambda name: 1 - seen[name],
+        "dropout": lambda name: 1 - seen[name],
     }
     try:
         return evaluate_expression(expression, columns, extra)

@@ -17,7 +17,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class Plan:
         What ``estimate`` computes when given no variable.
     sensitivities : tuple of Sensitivity
         What ``sensitivity`` computes when given nothing else.
+    time : Time or None
+        How the rows of a subject follow each other, where they are visits.
     run : Run
         Numbers of chains, sweeps and imputations.
     title : str
@@ -58,6 +60,7 @@ class Plan:
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
+    time: Time | None = None
     run: Run = field(default_factory=Run)
     title: str = ""
 
@@ -187,6 +190,7 @@ class Plan:
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]
+        lines += [f"visits of {self.time.subject} by {self.time.order}"] if self.time is not None else []
         lines += [f"estimand {e}" for e in self.estimands]
         r = self.run
         lines.append(

@@ -11,6 +11,7 @@ from bayesimpute.base.phrases import arrows, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.subject_visits import Visits
 from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
@@ -21,9 +22,10 @@ from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
+from bayesimpute.plan.options import Time
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
-from bayesimpute.plan.units import lifted, with_units
+from bayesimpute.plan.units import lifted, with_units, with_visits
 
 
 def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
@@ -39,24 +41,30 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
             events += _deduce(incomplete, name, levels[name], filled)
     for conditional in plan.models:
         name = conditional.target
-        complete = not column_of(name, incomplete).missing.any() or _complete(filled.get(name))
+        complete = not column_of(name, incomplete, plan.time).missing.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
         read = read_formulas(conditional, plan.path(conditional), plan.derived, incomplete)
-        target = _target(conditional, plan.path(conditional), levels[name], incomplete, filled, read.formulas)
+        column = column_of(name, incomplete, plan.time)
+        target = _target(conditional, plan.path(conditional), levels[name], incomplete, filled, read.formulas, column)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
-        events += [*_notes(conditional, target, incomplete), *read.events]
+        events += [*_notes(conditional, target, column), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
     resolved = Resolved(
-        targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
+        targets=_sequence(plan, targets),
+        derived=derived,
+        filled=filled,
+        events=tuple(dict.fromkeys(events)),
+        time=plan.time,
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
 
     def settled(found: Resolved) -> Resolved:
-        found = replace(found, derived=with_units(found.derived, levels.get))
+        derived = with_visits(with_units(found.derived, levels.get), incomplete, found.time)
+        found = replace(found, derived=derived)
         return _compatible(found, plan.run.visit_sequence) if plan.substantive else found
 
     after = resolved.afterwards
@@ -65,7 +73,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
 
 def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
     """Settle whose density multiplies into whose draws, and which models are fitted to all rows."""
-    missing = {t.name for t in resolved.targets if not t.observed.all()}
+    missing = {t.name for t in resolved.targets if t.impute.any()}
     graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
     used = tuple(t for t in resolved.targets if t.name in missing or graph[t.name])
     graph = {t.name: graph[t.name] for t in used}
@@ -127,9 +135,9 @@ def _target(
     incomplete: Incomplete,
     filled: Mapping[str, np.ndarray],
     formulas: Mapping[str, Formula],
+    column: Column,
 ) -> Target:
     name = conditional.target
-    column = column_of(name, incomplete)
     given = filled.get(name, column.values)
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
@@ -151,7 +159,7 @@ def _target(
         given=given,
         observed=observed,
         learn=observed | in_part,
-        impute=~observed,
+        impute=~observed if indicated(name) is None else np.zeros_like(observed),
         apart=apart,
         empty=empty,
         empty_of=empty_of,
@@ -163,19 +171,25 @@ def _target(
 
 
 def indicated(name: str) -> str | None:
-    """The variable of whose being observed a target is the indicator: of ``observed(y)``, y."""
-    match read_expression(name, "target") if name.startswith("observed(") else None:
-        case Call("observed", (Name(about),)):
+    """The variable of whose being observed a target is the indicator: of ``observed(y)`` and ``dropout(y)``, y."""
+    match read_expression(name, "target") if name.startswith(("observed(", "dropout(")) else None:
+        case Call("observed" | "dropout", (Name(about),)):
             return about
     return None
 
 
-def column_of(name: str, incomplete: Incomplete) -> Column:
-    """The column of a target: one of the data, or, of ``observed(y)``, whether y is: that is never missing."""
+def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
+    """The column of a target: one of the data, or, of ``observed(y)``, whether y is: that is never missing.
+
+    ``dropout(y)`` has no value outside of the risk set: there its model learns nothing, and nothing is imputed.
+    """
     if name in incomplete.columns:
         return incomplete.columns[name]
-    seen = ~incomplete.columns[str(indicated(name))].missing
-    return Column(name=name, kind="yes/no", values=seen.astype(np.float64))
+    seen = (~incomplete.columns[str(indicated(name))].missing).astype(np.float64)
+    if name.startswith("dropout("):
+        assert time is not None
+        seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
+    return Column(name=name, kind="yes/no", values=seen)
 
 
 def limits_of(
@@ -224,8 +238,8 @@ def systematic(
     return (none, empty, belongs) if len(empty) else (none, None, None)
 
 
-def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
-    notes, column = [], column_of(target.name, incomplete)
+def _notes(conditional: Conditional, target: Target, column: Column) -> list[Event]:
+    notes = []
     if conditional.family == "auto":
         why = str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
