@@ -18,7 +18,7 @@ def with_columns(data: Incomplete, targets: Iterable[str], time: Time | None) ->
     for name in targets:
         about = indicated(name)
         ready = not name.startswith("dropout(") or timing.usable(time, data)
-        if about in data.columns and name not in data.columns and ready:
+        if about is not None and about in data.columns and name not in data.columns and ready:
             columns[name] = column_of(name, data, time)
             every = {"n_observed": len(data.frame), "n_missing": 0, "pattern": "complete", "icc": None}
             variables[name] = replace(data.variables[about], name=name, kind="yes/no", labels=(), **every)
