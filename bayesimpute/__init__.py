@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plotting.forest import plot_forest
+    from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
     from bayesimpute.pooling import Analyses, Pooled, pool
     from bayesimpute.pooling.side_by_side import Comparison, compare
     from bayesimpute.reporting import cite, report
@@ -139,6 +140,7 @@ _HOMES = {
     "plan.conditional": ("Conditional",),
     "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Time"),
     "plotting.forest": ("plot_forest",),
+    "plotting.sensitivity_plots": ("plot_sensitivity",),
     "pooling": (
         "Analyses",
         "Pooled",
@@ -224,6 +226,7 @@ __all__ = [
     "load_dataset",
     "model",
     "plot_forest",
+    "plot_sensitivity",
     "pool",
     "read_data",
     "report",

@@ -86,7 +86,8 @@ def impute(
     keep : str or sequence of str
         Variables with a model, of which :meth:`MultiplyImputed.posterior` shall give log-likelihoods and posterior
         predictions: for each draw and unit that the model is fitted to, its linear predictors are kept as they were at
-        that visit, 4 bytes each.
+        that visit, 4 bytes each. Of a covariate of a compatible plan its density given all else is computed then, which
+        takes time where it has no closed form.
 
     Returns
     -------
@@ -534,14 +535,21 @@ class MultiplyImputed(Result):
             **options,
         )
 
-    def report(self, *, analyses: "Mapping[str, Analyses | Pooled] | None" = None) -> str:
+    def report(
+        self,
+        *,
+        analyses: "Mapping[str, Analyses | Pooled] | None" = None,
+        sensitivities: "Sensitivities | None" = None,
+    ) -> str:
         """A methods section with the numbers of this run, and a checklist for the rest: :mod:`bayesimpute.reporting`.
 
         Parameters
         ----------
         analyses : mapping of str to Analyses or Pooled, optional
             What :meth:`analyse` or :meth:`pool` gave, by name: ``{"main": imputed.pool("y ~ x")}``.
+        sensitivities : Sensitivities, optional
+            What :meth:`sensitivity` gave.
         """
         from bayesimpute.reporting import report
 
-        return report(self, analyses=analyses)
+        return report(self, analyses=analyses, sensitivities=sensitivities)

@@ -57,6 +57,12 @@ def analyses() -> bi.Analyses:
 
 
 @cache
+def sensitivities() -> bi.Sensitivities:
+    shifts = [bi.Adjustment(target="y", shift="d")]
+    return made().sensitivity("y ~ x", over={"d": [0, 1]}, adjustments=shifts, progress=False)
+
+
+@cache
 def smaller() -> bi.Analyses:
     return made().analyse("y ~ 1", progress=False)
 
@@ -106,6 +112,9 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     }
     derived, analysis = {"name": "d", "expression": "x"}, {"name": "a", "formula": "y ~ x", **fitting}
     asked = {"name": "e", "variable": "y", "statistic": "mean", "value": None, "probability": 0.5, "by": ()}
+    shifts = [bi.Adjustment(target="y", shift="d")]
+    varied = {"of": "y ~ x", "term": "x", "over": {"d": [0]}, "adjustments": shifts, "base": "", "tip": "interval"}
+    varied |= {"null": 0, "conf_level": 0.9, "by": None, "refit": False, "seed": 1, "workers": None, "progress": False}
     asked |= {"weights": None, "strata": None, "clusters": None, "target": "population", "compare": ""}
     return {
         "analyse": (bi.analyse, {"frames": [frame.dropna()], "formula_or_function": "y ~ x", **fitting}),
@@ -154,7 +163,8 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "plot_forest": (bi.plot_forest, {"compared": compared(), "terms": None}),
         "pool": (bi.pool, {"estimates": analyses().estimates, "conf_level": 0.9, "dfcom": None}),
         "read_data": (bi.read_data, {"path_or_name": str(folder / "data.csv")}),
-        "report": (bi.report, {"imputed": made(), "analyses": {"a": analyses()}}),
+        "plot_sensitivity": (bi.plot_sensitivity, {"found": sensitivities(), "name": None, "x": "axis"}),
+        "report": (bi.report, {"imputed": made(), "analyses": {"a": analyses()}, "sensitivities": None}),
         "resume": (bi.resume, {"path": str(folder / "not there.nc"), "data": frame, **running}),
         "sampling": (bi.sampling, {"plan": plan(), "data": frame}),
         "simulate_hiv_survey": (
@@ -176,6 +186,22 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "Run": (lambda **given: bi.check(bi.Plan.of(["y ~ x"], run=bi.Run(**given)), frame), settings),
         "Derived": (lambda **given: bi.check(bi.Plan.of(["y ~ x"], derived=[bi.Derived(**given)]), frame), derived),
         "Analysis": (lambda **given: bi.check(bi.Plan.of(["y ~ x"], analyses=[bi.Analysis(**given)]), frame), analysis),
+        "Adjustment": (
+            lambda **given: bi.check(bi.Plan.of(["y ~ x"], adjustments=[bi.Adjustment(**given)]), frame),
+            {"target": "y", "shift": 1, "scale": "value", "label": None, "where": None, "propagate": None},
+        ),
+        "Assumption": (
+            lambda **given: bi.check(bi.Plan.of(["y ~ x"], assumptions=[bi.Assumption(**given)]), frame),
+            {"name": "d", "value": 0, "prior": None, "correlation": {}, "by": None},
+        ),
+        "Sensitivity": (
+            lambda **given: bi.check(bi.Plan.of(["y ~ x"], sensitivities=[bi.Sensitivity(**given)]), frame),
+            {"name": "s", "of": "y ~ x", "over": {}, "term": None, "base": "", "tip": "interval", "null": 0},
+        ),
+        "Sensitivities.from_json_dict": (bi.Sensitivities.from_json_dict, {"found": sensitivities().to_json_dict()}),
+        "Sensitivities.to_latex": (sensitivities().to_latex, {"caption": "c", "label": "l", "digits": 3}),
+        "Sensitivities.to_html": (sensitivities().to_html, {"digits": 3}),
+        "Sensitivities.about": (sensitivities().about, {"name": "y ~ x"}),
         "Estimand": (lambda **given: bi.check(bi.Plan.of(["y ~ x"], estimands=[bi.Estimand(**given)]), frame), asked),
         "Prior.parse": (bi.Prior.parse, {"text": "Normal(0, 1)"}),
         "Incomplete.from_frame": (bi.Incomplete.from_frame, {"frame": frame, "clusters": ["g"]}),
@@ -193,7 +219,12 @@ def calls(folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "MultiplyImputed.model": (made().model, {"target": "y", "imputation": 0}),
         "ImputationModel.graph": (made().model("y").graph, {"kind": "mermaid"}),
         "MultiplyImputed.pool": (made().pool, {"analysis": "y ~ x", "conf_level": 0.9, "dfcom": None}),
-        "MultiplyImputed.report": (made().report, {"analyses": {"a": analyses()}}),
+        "MultiplyImputed.report": (made().report, {"analyses": {"a": analyses()}, "sensitivities": None}),
+        "MultiplyImputed.adjusted": (
+            lambda given, **more: made().adjusted(given, **more),
+            {"given": bi.Adjustment(target="y", shift=1), "assumptions": ()},
+        ),
+        "MultiplyImputed.sensitivity": (made().sensitivity, varied),
         "MultiplyImputed.save": (made().save, {"path": path, "force": True}),
         "MultiplyImputed.to_long": (made().to_long, {"include_incomplete": True}),
         "Analyses.derive": (analyses().derive, {"expressions": {"d": "b[x] * 2"}}),

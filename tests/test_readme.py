@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bayesimpute.checking import check
+from bayesimpute.data.public_data import load_dataset
 from bayesimpute.plan.plan import Plan
 
 pytestmark = pytest.mark.long(20)
@@ -49,6 +51,14 @@ def estimates(text: str) -> dict[str, tuple[float, float, float]]:
     return {r[0]: (float(r[1]), float(r[2]), float(r[-1])) for r in rows if len(r) == 10 and NUMBER.fullmatch(r[1])}
 
 
+def test_the_first_screen_says_what_it_is_for_and_what_not() -> None:
+    first = " ".join(README.read_text().split("## ")[0].split())
+    assert len(README.read_text().split("## ")[0].splitlines()) < 40
+    for said in ("For people who", "What it does not do yet: ", "not what it is made for", "[Limits](#limits)"):
+        assert said in first
+    assert "\n## Limits\n" in README.read_text()
+
+
 def test_the_code_prints_what_the_readme_shows() -> None:
     shown, given = blocks("text"), outputs()
     assert len(shown) == len(given)
@@ -62,7 +72,9 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    whole, compatible, selection = blocks("toml")
+    whole, compatible, selection, delta = blocks("toml")
+    varied = Plan.from_toml(delta)
+    assert not check(varied, load_dataset("popmis")) and varied.sensitivities[0].of == varied.analyses[0].name
     assert Plan.from_toml(whole).conditionals[0].target == "popular"
     read = Plan.from_toml(compatible)
     assert [c.target for c in read.models] == ["popular", "sex", "extrav", "mark"] and len(read.substantive) == 1

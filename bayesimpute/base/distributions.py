@@ -13,6 +13,8 @@ import numpy as np
 from scipy.special import betaln, gammaln, log_expit, xlog1py, xlogy
 
 Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
+OF_TAU = 3
+"""Added to the kind of a prior of a correlation (``ridge``) that is one of Kendall's tau."""
 Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
 
 
@@ -110,6 +112,60 @@ def _draw_student(rng: np.random.Generator, n: int, nu: float, mu: float, sigma:
     return mu + sigma * rng.standard_t(nu, n)
 
 
+def _sine(tau: np.ndarray) -> np.ndarray:
+    """The correlation of a bivariate normal from Kendall's tau (Kruskal 1958, J. Am. Stat. Assoc. 53:814)."""
+    return np.sin(np.pi / 2 * np.asarray(tau))
+
+
+def _arcsine(rho: np.ndarray) -> np.ndarray:
+    return 2 / np.pi * np.arcsin(rho)
+
+
+def fisher_of_tau(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Artanh of Kendall's tau from artanh of the correlation, and the log of the first's derivative by the second.
+
+    1 - |tau| = (4 / pi) atan exp(-|z|), which keeps its digits where tau is near 1.
+    """
+    left = 4 / np.pi * np.arctan(np.exp(-np.abs(z)))
+    slope = np.log(2 / np.pi) - np.logaddexp(z, -z) + np.log(2) - np.log(left) - np.log(2 - left)
+    return np.copysign(0.5 * (np.log(2 - left) - np.log(left)), z), slope
+
+
+def _of_tau(own: Distribution) -> Distribution:
+    """Of the correlation of a bivariate normal whose Kendall's tau has the distribution of a correlation."""
+
+    def fisher(z: np.ndarray, *args: float) -> np.ndarray:
+        assert own.fisher is not None
+        at, slope = fisher_of_tau(z)
+        return own.fisher(at, *args) + slope
+
+    def ridge(*args: float) -> tuple[float, ...]:
+        assert own.ridge is not None
+        kind, *rest = own.ridge(*args)
+        return (kind + OF_TAU, *rest)
+
+    inner = own.through
+    through = (
+        Through("Uniform", _sine, _arcsine, lambda tau: (np.pi / 2 * tau).sin())
+        if inner is None
+        else Through(
+            inner.base,
+            lambda x: _sine(inner.map(x)),
+            lambda r: inner.back(_arcsine(r)),
+            lambda x: (np.pi / 2 * inner.symbolic(x)).sin(),
+        )
+    )
+    return Distribution(
+        parameters=own.parameters,
+        support="signed unit",
+        draw=lambda rng, n, *args: _sine(own.draw(rng, n, *args)),
+        law=own.law,
+        fisher=fisher,
+        through=through,
+        ridge=ridge,
+    )
+
+
 class _Half:
     """The law of the absolute value of what is symmetric around zero."""
 
@@ -129,7 +185,7 @@ class _Half:
         return float(2 * self.whole.expect(lambda x: x, lb=0)) if np.isfinite(self.whole.mean()) else np.inf
 
 
-DISTRIBUTIONS: Mapping[str, Distribution] = {
+_ORDINARY: Mapping[str, Distribution] = {
     "Normal": Distribution(
         parameters={"mu": "location", "sigma": "scale"},
         support="real",
@@ -261,6 +317,13 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         through=Through("Normal", np.tanh, np.arctanh, lambda z: z.tanh()),
         ridge=lambda mu, sigma: (1, mu, sigma, -1.0, 1.0),
     ),
+}
+
+KENDALL = "Kendall"
+"""Before the name of a distribution of Kendall's tau, it names that of the correlation of a bivariate normal."""
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    **_ORDINARY,
+    **{f"{KENDALL}{name}": _of_tau(_ORDINARY[name]) for name in ("Uniform", "ScaledBeta", "FisherNormal")},
 }
 
 

@@ -13,12 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from bayesimpute.base.distributions import DISTRIBUTIONS, Distribution, Support, moved
+from bayesimpute.base.distributions import DISTRIBUTIONS, KENDALL, Distribution, Support, moved
 from bayesimpute.base.errors import FormulaError, did_you_mean, one
 
 Source = Literal["bayesimpute", "bambi", "user"]
-Space = Literal["real", "positive", "unit", "signed unit", "ordered", "correlation"]
-"""Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix."""
+Space = Literal["real", "positive", "unit", "signed unit", "tau", "ordered", "correlation"]
+"""Where a number may live that gets a prior, or several that get one: ascending numbers, correlations of a matrix.
+"tau" is Kendall's of a bivariate normal, whose parameter is the correlation."""
 
 
 LARGEST = 1e30
@@ -106,6 +107,8 @@ class Prior:
             return self.support == "correlation"
         if space == "signed unit":
             return self.support == "signed unit" or (self.support == "interval" and low >= -1 and high <= 1)
+        if space == "tau":
+            return self.fits("signed unit") and f"{KENDALL}{self.name}" in DISTRIBUTIONS
         if space == "unit":
             return low >= 0 and high <= 1
         if space == "ordered":
@@ -128,6 +131,7 @@ class Prior:
         parameters = DISTRIBUTIONS[self.name].parameters
         if len(self.args) != len(parameters):
             return f"{len(self.args)} parameters given, the parameters are {', '.join(parameters)}"
+        roles = tuple(parameters.values())
         for (name, role), value in zip(parameters.items(), self.args, strict=True):
             if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
                 return f"{name} is {value!r}, not a number"
@@ -138,7 +142,7 @@ class Prior:
                 return f"{name} is {value:g}, not above zero"
             if value < least or abs(value) > LARGEST:
                 return f"{name} is {value:g}, of a size that no computer can square"
-        if self.name == "Uniform" and self.args[0] >= self.args[1]:
+        if "lower" in roles and self.args[0] >= self.args[1]:
             return f"lower ({self.args[0]:g}) is not below upper ({self.args[1]:g})"
         return None
 
@@ -156,6 +160,11 @@ class Prior:
     def by(self, source: Source) -> "Prior":
         """The same of another source."""
         return replace(self, source=source)
+
+    @property
+    def of_tau(self) -> "Prior":
+        """Of the correlation of a bivariate normal, where this is the prior of its Kendall's tau."""
+        return replace(self, name=f"{KENDALL}{self.name}")
 
     def symmetric(self) -> "Prior | None":
         """The distribution on the whole line whose absolute value this is; None if there is no such in the list."""

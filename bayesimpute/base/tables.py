@@ -5,6 +5,7 @@ fit, it is plain text with all its columns, so that a file or another program ge
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,13 +15,25 @@ import pandas as pd
 
 from bayesimpute.base.phrases import numbered
 
+NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
+"""In an event: chains differ in the one that it begins with."""
 ENDLESS = 1e6
 """Degrees of freedom from which a t distribution is the normal one to all digits shown: they are shown as infinite."""
+LEAST_P = 0.001
+"""The p value below which only that is shown, as in tables for papers."""
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as people read it: degrees of freedom beyond :data:`ENDLESS` are infinite."""
-    return table.assign(df=table["df"].mask(table["df"] > ENDLESS, np.inf)) if "df" in table else table
+    """A table as people read it: degrees of freedom beyond :data:`ENDLESS` are infinite, p values not nought."""
+    table = table.assign(df=table["df"].mask(table["df"] > ENDLESS, np.inf)) if "df" in table else table
+    if "p_value" not in table or not np.any(table["p_value"] < LEAST_P):
+        return table
+    return table.assign(p_value=[cell(p) if pd.isna(p) else p_value(p) for p in table["p_value"]])
+
+
+def p_value(p: float) -> str:
+    """A p value: four digits, or that it is below :data:`LEAST_P`: no p value is nought."""
+    return f"<{LEAST_P:g}" if p < LEAST_P else short(p)
 
 
 def short(value: float) -> str:
@@ -40,8 +53,9 @@ def show(table: pd.DataFrame, title: str = "", *, index: bool = False) -> None:
     index : bool
         Whether the row labels are a first column.
     """
-    table = shown(table.reset_index() if index else table)
+    table = table.reset_index() if index else table
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    table = shown(table)
     cells = pd.DataFrame({i: list(map(cell, table.iloc[:, i])) for i in range(table.shape[1])}, dtype=object)
     cells = cells.set_axis(list(table.columns), axis="columns")
     if sys.stdout.isatty() and _drawn(cells, right, title):
@@ -87,7 +101,7 @@ def say(*lines: object) -> None:
 
 
 def events(table: pd.DataFrame) -> list[str]:
-    """The events of a run, one sentence each, with the chains that share it.
+    """The events of a run, one sentence each, with the chains that share it but for its numbers (a range).
 
     Parameters
     ----------
@@ -96,13 +110,24 @@ def events(table: pd.DataFrame) -> list[str]:
     """
     shared: dict[tuple[str, str], list[dict[Any, Any]]] = {}
     for row in table.to_dict("records"):
-        shared.setdefault((row["target"], row["what"]), []).append(row)
+        shared.setdefault((row["target"], row["what"].lstrip("0123456789")), []).append(row)
     lines = []
-    for (target, what), rows in shared.items():
+    for (target, _), rows in shared.items():
+        what = _ranged([row["what"] for row in rows])
         chains = sorted({int(row["chain"]) + 1 for row in rows if row["chain"] >= 0})
         where = f" [{numbered('chain', chains)}]" if chains else ""
-        lines.append(f"{f'{target}: ' if target else ''}{what} ({rows[0]['why']}){where}")
+        lines.append(f"{f'{target}: ' if target else ''}{what} ({_ranged([row['why'] for row in rows])}){where}")
     return lines
+
+
+def _ranged(texts: Sequence[str]) -> str:
+    """Texts that differ in their numbers only as one with the ranges, ``3 to 7 inner steps``; of others the first."""
+    if len({NUMBER.sub("#", text) for text in texts}) > 1:
+        return texts[0]
+    columns = zip(*map(NUMBER.findall, texts), strict=True)
+    ends = [(min(column, key=float), max(column, key=float)) for column in columns]
+    ranges = iter(low if float(low) == float(high) else f"{low} to {high}" for low, high in ends)
+    return NUMBER.sub(lambda _: next(ranges), texts[0])
 
 
 def _plain(cells: pd.DataFrame, right: Sequence[bool]) -> str:

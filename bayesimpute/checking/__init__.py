@@ -34,6 +34,7 @@ from bayesimpute.checking import (
     names,
     observed_values,
     selection_indicators,
+    sensitivity_requests,
     settings,
     substantive,
     systematic_missingness,
@@ -68,6 +69,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     read, problems = read_plan(plan)
     problems = [*settings.run_problems(plan), *problems, *adjustments.alone(read), *fixed_coefficients.alone(read)]
     problems += estimand_problems.alone(read)
+    problems += sensitivity_requests.alone(read)
     data, found = _incomplete(incomplete, read.keys)
     problems += found
     if data is not None:

@@ -1,6 +1,7 @@
 """Every name in a plan, held against the columns of the data."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.base.phrases import SHOWN, listed
@@ -29,7 +30,9 @@ def _unknown(path: str, names: Iterable[str], known: Iterable[str], notes: Notes
     found, known = sorted(names), list(known)
     if len(found) > SHOWN:
         quoted = listed(f'"{name}"' for name in found)
-        remedy = "name columns of the data or derived variables: is it the right file?"
+        near = [n for name in found[:SHOWN] for n in get_close_matches(name, known, n=1, cutoff=0.6)]
+        meant = f"did you mean {', '.join(map(repr, dict.fromkeys(near)))}? Otherwise " if near else ""
+        remedy = f"{meant}name columns of the data or derived variables: is it the right file?"
         notes.add(path, f"there are no columns {quoted}", remedy)
         return
     for name in found:

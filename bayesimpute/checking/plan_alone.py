@@ -237,6 +237,7 @@ def _options(family: Family, path: str, notes: Notes) -> None:
         hints = get_type_hints(type(family))
     except NameError:  # a class made inside a function, whose names are gone
         return
+    before = len(notes.problems)
     for f in options(family):
         value, hint = getattr(family, f.name), hints.get(f.name)
         if get_origin(hint) is Literal and value not in get_args(hint):
@@ -250,6 +251,9 @@ def _options(family: Family, path: str, notes: Notes) -> None:
             if not _is(value, float) or not low < value < high:
                 finding = f"{value!r} is not a {f.name} of {family.name}"
                 notes.add(f"{path}.{f.name}", finding, f"give a number between {low:g} and {high:g}, both excluded")
+    if len(notes.problems) == before:  # of what is wrong by itself it cannot be told
+        for conflict in family.conflicts:
+            notes.add(f"{path}.{conflict.option}", conflict.finding, conflict.remedy)
 
 
 def _is(value: Any, wanted: type) -> bool:
@@ -347,7 +351,7 @@ def _adjustment(adjustment: Adjustment, notes: Notes) -> Shifted | None:
     path = f"adjustment[{adjustment.target}]"
     given = {"target": adjustment.target, "label": adjustment.label, "where": adjustment.where}
     right = [notes.text(f"{path}.{name}", text) for name, text in given.items() if text is not None or name == "target"]
-    if adjustment.scale not in SCALES:
+    if not isinstance(adjustment.scale, str) or adjustment.scale not in SCALES:
         remedy = did_you_mean(str(adjustment.scale), SCALES, f"use one of {', '.join(SCALES)}")
         notes.add(f"{path}.scale", f"there is no scale {adjustment.scale!r}", remedy)
         right.append(False)

@@ -14,6 +14,7 @@ from bayesimpute.base.priors import Prior, Space
 from bayesimpute.checking.plan_alone import Notes
 from bayesimpute.designs.parameter_names import bundles, correlations, labelled, prefixed
 from bayesimpute.families import Family, Parameter
+from bayesimpute.families.family import TAU
 from bayesimpute.formulas import Group, Matrix
 
 SHOWN = 30
@@ -25,6 +26,7 @@ WANTED: Mapping[Space, tuple[str, str]] = {
     "unit": ("a parameter between 0 and 1", "Beta(2, 2) or Uniform(0, 1)"),
     "correlation": ("correlations", "LKJ(2)"),
     "signed unit": ("a correlation", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
+    "tau": ("Kendall's tau", "Uniform(-1, 1), ScaledBeta(2, 2) or FisherNormal(0, 0.5)"),
 }
 
 
@@ -44,6 +46,9 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Space]:
             found.update(_roles(p, coded[p.name]))
         else:
             found[p.name] = p.support
+    dependence = None if family.selection is None else family.selection.dependence
+    if dependence is not None and found.get(dependence.name) == "signed unit":
+        found.setdefault(TAU, "tau")
     widths = {(name, group): len(matrix.names) for name, c in coded.items() for group, matrix in c.groups}
     for bundle in bundles(family, {name: [group for group, _ in c.groups] for name, c in coded.items()}):
         if sum(widths[part.parameter.name, part.group] for part in bundle) > 1:
@@ -63,7 +68,10 @@ def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Space]]:
 
 
 def problems(priors: Mapping[str, Prior], known: Mapping[str, Space], path: str, notes: Notes) -> None:
-    """Priors of parameters that the model does not have, and priors that cannot be theirs."""
+    """Priors of parameters that the model does not have, priors that cannot be theirs, and two of one number."""
+    if TAU in priors and known.get(TAU) == "tau" and (twice := [n for n in priors if known.get(n) == "signed unit"]):
+        remedy = f"leave {TAU} or {twice[0]} out: each says what the other is"
+        notes.add(f'{path}."{TAU}"', f"{twice[0]} has a prior, too", remedy)
     for name, prior in priors.items():
         place = f'{path}."{name}"'
         if name not in known:

@@ -5,12 +5,13 @@ Results go to standard output, as tables or as JSON; warnings, notes and progres
 be at fault is looked for before anything is compiled, and told at once.
 
 ``suggest_command.py`` writes a plan, ``run_commands.py`` has the commands that come before and make a run,
-``result_commands.py`` and ``pool_command.py`` those that take one.
+``result_commands.py``, ``pool_command.py`` and ``sensitivity_command.py`` those that take one.
 """
 
 from bayesimpute.cli.pool_command import pool
 from bayesimpute.cli.result_commands import diagnose, estimate, export, identify, plot, report
 from bayesimpute.cli.run_commands import check, demo, describe, impute, resume
+from bayesimpute.cli.sensitivity_command import sensitivity
 from bayesimpute.cli.suggest_command import suggest
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "pool",
     "report",
     "resume",
+    "sensitivity",
     "suggest",
 ]

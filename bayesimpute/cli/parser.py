@@ -16,6 +16,7 @@ from typing import Any
 
 from bayesimpute.base.errors import TOLD, BayesimputeError, InputError, Interrupted
 from bayesimpute.base.phrases import listed
+from bayesimpute.plan.assumptions import Adjustment, Sensitivity
 from bayesimpute.plan.options import AnalysisOptions, Estimand, settings, types_of
 
 DONE, INPUT, USAGE, UNCONVERGED, PIPE, STOPPED = 0, 1, 2, 3, 141, 130
@@ -124,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
     _estimate(_command(commands, "estimate", "means, proportions and quantiles by groups, with survey weights"))
     _identify(_command(commands, "identify", "whether selection models are identified, and what the estimate rests on"))
+    _sensitivity(_command(commands, "sensitivity", "answers under other assumptions about what is missing, and tips"))
     _report(_command(commands, "report", "a methods section with the numbers of the run, and what to cite"))
     _export(_command(commands, "export", "write the completed datasets under each other (.imp, .id first)"))
     _plot(_command(commands, "plot", "traces, ranks, densities and strips as PNG files"))
@@ -266,8 +268,41 @@ def _identify(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _sensitivity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what impute has made")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--name", metavar="NAME", help="a [[sensitivity]] of the plan (all of them)")
+    what.add_argument("--of", metavar="WHAT", help="instead: an analysis or estimand of the plan, or a formula")
+    parser.add_argument(
+        "--over", metavar="NAME=GRID", action="append",
+        help="what is varied: an assumption or a path of the plan, as start:stop:step or 0,1,2; twice: a map",
+    )  # fmt: skip
+    parser.add_argument(
+        "--adjust", metavar="Y:SHIFT", action="append",
+        help='shifts of imputed values, beside those of the plan: "y: delta * (arm == 1)"; may be repeated',
+    )  # fmt: skip
+    for f in settings(Adjustment):
+        if f.name != "propagate":
+            parser.add_argument(f"--{f.name}", metavar="NAME", help=f"of --adjust: {f.metadata['about']}")
+    _settings(parser, Sensitivity)
+    parser.add_argument("--by", metavar="NAME", action="append", help="groups for what is assumed; may be repeated")
+    parser.add_argument(
+        "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
+    )
+    parser.add_argument("--no-refit", action="store_true", help="nothing is run again; such rows stay empty")
+    parser.add_argument("--seed", metavar="N", type=_natural, help="of runs with other models (that of the run)")
+    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
+    parser.add_argument("--plot", metavar="DIR", help="also write a PNG file for each into this folder")
+    parser.add_argument("--out", metavar="FILE", help="also write all tables to this .json file, for report --with")
+    parser.add_argument("--latex", action="store_true", help="print LaTeX tables")
+    _force(parser)
+    _no_progress(parser)
+    _json(parser)
+
+
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made")
+    parser.add_argument("--with", metavar="FILE", dest="sensitivities", help="what sensitivity --out has written")
     parser.add_argument("--cite", action="store_true", help="instead: the software and methods to cite, as BibTeX")
     parser.add_argument("--out", metavar="FILE", help="write to this .md or .txt file, .bib with --cite")
     _force(parser)

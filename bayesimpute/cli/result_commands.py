@@ -98,6 +98,7 @@ def report(arguments: argparse.Namespace) -> int:
     """``bayesimpute report FILE``."""
     from bayesimpute import reporting
     from bayesimpute.base.saving import atomic
+    from bayesimpute.cli.sensitivity_command import read
 
     out = None if arguments.out is None else Path(arguments.out)
     known = BIBTEX if arguments.cite else MARKDOWN
@@ -108,7 +109,8 @@ def report(arguments: argparse.Namespace) -> int:
         text = reporting.cite(load(arguments.file))
     else:
         with keeping(arguments.file) as imputed:
-            text = reporting.report(imputed, analyses=analyses_of_plan(imputed))
+            told = None if arguments.sensitivities is None else read(arguments.sensitivities)
+            text = reporting.report(imputed, analyses=analyses_of_plan(imputed), sensitivities=told)
     if out is None:
         print(text, end="")
         return 0

@@ -17,11 +17,14 @@ from bayesimpute.cli.saved_runs import code, summary
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.plan.plan import Plan
 
 CHECKPOINT = ".checkpoint.nc"
 """Where a run is kept while it lasts, unless the user says where: beside the result."""
+TIMES = 2
+"""As many new sweeps as before, where the chains do not say how many would do."""
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -199,8 +202,19 @@ def _report(imputed: "MultiplyImputed", out: Path, as_json: bool) -> int:
     print("\n".join(["What was done automatically:", *(f"- {line}" for line in tables.events(imputed.events)), ""]))
     rows = counted(len(imputed.incomplete.frame), "row")
     print(f"{summary(found)}\n\n{out}: {counted(imputed.m, 'completed dataset')} of {rows}")
-    formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
-    print(f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}")
-    if imputed.plan.estimands:
-        print(f"      {shlex.join(['bayesimpute', 'estimate', str(out)])}")
+    print("\n".join(_next(imputed, out, found)))
     return code(found)
+
+
+def _next(imputed: "MultiplyImputed", out: Path, found: "Diagnosis") -> list[str]:
+    """What to do with the run: results of chains that should not be used are not asked for."""
+    if found.converged is False:
+        sweeps = found.more or TIMES * imputed.plan.run.sweeps
+        return [
+            "Next: use no results of it yet. Heed the reasons above and impute again (--set run.sweeps=…, --force), or "
+            "go on from here, in Python:",
+            f'      bayesimpute.load("{out}").extend({sweeps}).save("{out}", force=True)',
+        ]
+    formula = [] if imputed.plan.analyses else ["--formula", "y ~ x"]
+    estimate = [f"      {shlex.join(['bayesimpute', 'estimate', str(out)])}"] if imputed.plan.estimands else []
+    return [f"Next: {shlex.join(['bayesimpute', 'pool', str(out), *formula])}", *estimate]

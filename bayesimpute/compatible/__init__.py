@@ -12,11 +12,13 @@ Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
   (:mod:`.cell_by_cell`);
 * :mod:`.cluster_levels` moves the level of clusters without any observed value, together with the random effects;
 * :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
-* :mod:`.factors` evaluates the other models at other values of x.
+* :mod:`.factors` evaluates the other models at other values of x;
+* :mod:`.normalised` says how likely the values are that were observed.
 
 What a factor is, and which rows parameters are learnt from, is said in :mod:`bayesimpute.plan.who_reads`.
 """
 
 from bayesimpute.compatible.drawing import Compatible, draw, events, move_levels
+from bayesimpute.compatible.normalised import settled, value_densities
 
-__all__ = ["Compatible", "draw", "events", "move_levels"]
+__all__ = ["Compatible", "draw", "events", "move_levels", "settled", "value_densities"]

@@ -98,7 +98,7 @@ class Diagnosis:
     @property
     def summary(self) -> str:
         """The verdict with its reasons and the number of divergences."""
-        lines = [self.sentence, *(f"- {reason}" for reason in self.reasons)]
+        lines = [self.sentence, *remedies.written(self.reasons)]
         if self.divergences:
             lines.append(f"Divergences after warm-up: {self.divergences} of {self.transitions} transitions.")
         return "\n".join(lines)

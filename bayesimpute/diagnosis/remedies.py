@@ -32,6 +32,21 @@ def divergent(divergences: int, transitions: int) -> list[str]:
     ]
 
 
+def written(reasons: Iterable[str]) -> list[str]:
+    """Reasons as lines of a list; a remedy that several have stands once, below them."""
+    shared: dict[str, list[str]] = {}
+    for reason in reasons:
+        finding, _, remedy = reason.partition("; ")
+        shared.setdefault(remedy, []).append(finding)
+    lines = []
+    for remedy, findings in shared.items():
+        if len(findings) == 1 or not remedy:
+            lines += [f"- {finding}; {remedy}" if remedy else f"- {finding}" for finding in findings]
+        else:
+            lines += [*(f"- {finding}" for finding in findings), f"  for these {len(findings)}: {remedy}"]
+    return lines
+
+
 def too_few(draws: int) -> str:
     """That R-hat and ESS cannot be computed."""
     return (

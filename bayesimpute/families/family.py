@@ -23,6 +23,8 @@ from bayesimpute.families.links import LINKS
 from bayesimpute.families.values import Values
 
 Theta = Mapping[str, np.ndarray]
+TAU = "tau"
+"""What Kendall's tau is called in plans, of every family that has a dependence."""
 Side = Mapping[str, Any]
 """Side columns by role, each (row,): what a family reads beside its parameters."""
 NO_SIDE: Side = MappingProxyType({})
@@ -165,6 +167,10 @@ class Dependence:
         What its link is called in words.
     others, others_linear : tuple of Prior
         Common priors of it, and of its intercept on the link where it has a formula: what an estimate is held against.
+    law : str
+        What the errors of both equations are, in words: "bivariate normal".
+    called : str
+        What the number is, in words.
     """
 
     parameter: Parameter
@@ -176,11 +182,19 @@ class Dependence:
     scale: str
     others: tuple[Prior, ...]
     others_linear: tuple[Prior, ...]
+    law: str
+    called: str
 
     @property
     def name(self) -> str:
         """The parameter's."""
         return self.parameter.name
+
+    def translated(self, priors: Mapping[str, Prior]) -> dict[str, Prior]:
+        """Priors by the names of parameters: one of Kendall's tau as that of the correlation."""
+        if self.name == TAU or TAU not in priors:
+            return dict(priors)
+        return {k: v for k, v in priors.items() if k != TAU} | {self.name: priors[TAU].of_tau}
 
     def line(self, values: np.ndarray) -> np.ndarray:
         """Values on the real line, by its link."""
@@ -228,6 +242,15 @@ class Selection:
     empty_law: Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """Options of a family that cannot be together: at which option, what is wrong and what to do."""
+
+    option: str
+    finding: str
+    remedy: str
+
+
 class Family(ABC):
     """The distribution of an incomplete variable given per-row parameters; subclasses are frozen dataclasses."""
 
@@ -258,6 +281,11 @@ class Family(ABC):
     @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters; the first is ``mu``."""
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What is wrong with its options together, each of which may be right."""
+        return ()
 
     @property
     def together(self) -> tuple[frozenset[str], ...]:

@@ -2,9 +2,9 @@
 
 Outcome y* = mu + sigma e and selection r* = s + h; y is observed where r* > 0; (h, e) is bivariate normal with
 variances 1 and correlation rho (Heckman 1979, Econometrica 47:153; for yes/no outcomes van de Ven & van Praag 1981, J
-Econometrics 17:229). Of a unit that was not selected we know h < -s and nothing else: so its outcome is drawn with h
-from the truncated normal and e = rho h + sqrt(1 - rho^2) xi. s = -inf says that it could not be selected: then h is
-any h.
+Econometrics 17:229), or has another copula and normal margins (``copula.py``). Of a unit that was not selected we know
+h < -s and nothing else: so its outcome is drawn given that. s = -inf says that it could not be selected: then h is any
+h.
 """
 
 from abc import abstractmethod
@@ -13,13 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, log_ndtr, ndtr, ndtri_exp
+from scipy.special import expit, log_ndtr, ndtr
 
+from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.copula import Copula
+from bayesimpute.families.copulas import COPULAS, NORMAL
 from bayesimpute.families.family import (
     NOWHERE,
+    TAU,
+    Conflict,
     Context,
-    Dependence,
     Family,
     Parameter,
     Rows,
@@ -35,10 +39,6 @@ CHOICES = (MIXTURE, "marginal", "selected")
 """What may be said of clusters without any observed value; else a column says which cells are systematic."""
 SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercept=1.5)
 """The linear predictor of r*, on the probit scale; no default formula."""
-RHO = Parameter(
-    name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5
-)
-"""Where it has a formula, on Fisher's z: there a Normal(0, .75) is close to the uniform on (-1, 1)."""
 SYSTEMATIC = Parameter(name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL)
 """The share of clusters all of whose values are missing for another reason than being selected out; no formula."""
 NEVER = 1e9
@@ -53,8 +53,12 @@ class Selecting(Family):
 
     Parameters
     ----------
+    copula : str
+        What ties the two errors, whose margins are normal: a key of :data:`bayesimpute.families.copulas.COPULAS`.
     rho : float or None
-        The correlation, fixed, for sensitivity analysis; None: it is a parameter.
+        The correlation of the normal copula, fixed, for sensitivity analysis; None: it is a parameter.
+    tau : float or None
+        Kendall's tau of the two errors, fixed; of the normal copula it says what rho is: sin(pi tau / 2).
     joint : bool
         Whether group-specific effects of ``mu`` and ``selection`` by the same cluster key are correlated: whoever
         differs in the outcome may differ in selection too.
@@ -69,14 +73,43 @@ class Selecting(Family):
     outcome: ClassVar[Family]
     """The same outcome taken as missing at random."""
 
+    copula: str = NORMAL
     rho: float | None = field(default=None, metadata=INSIDE)
+    tau: float | None = field(default=None, metadata=INSIDE)
     joint: bool = True
     systematic: str = MIXTURE
     in_doubt: bool = bound(False)
 
     @property
+    def errors(self) -> Copula:
+        """The joint law of both equations' errors; of a name that there is not, which is told elsewhere, the normal."""
+        return COPULAS.get(self.copula, COPULAS[NORMAL])
+
+    @property
+    def held(self) -> float | None:
+        """Where the dependence is fixed: the correlation, or tau of a copula that has none."""
+        rho, tau = (x if isinstance(x, int | float) else None for x in (self.rho, self.tau))  # texts are told elsewhere
+        return self.errors.fixed(rho, tau)
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        found = []
+        if self.copula not in COPULAS:
+            remedy = did_you_mean(self.copula, COPULAS, f"use one of {', '.join(COPULAS)}")
+            return (Conflict("copula", f'there is no copula "{self.copula}"', remedy),)
+        if self.rho is not None and self.errors.parameter.name == TAU:
+            remedy = "fix tau, Kendall's, on which all copulas compare"
+            found.append(Conflict("rho", f'the copula "{self.copula}" has no correlation', remedy))
+        elif self.rho is not None and self.tau is not None:
+            found.append(Conflict("tau", "rho is fixed, too", "leave one of them out: each says what the other is"))
+        if self.tau == 0 and not self.errors.at_zero:
+            finding = f'the copula "{self.copula}" has no tau of 0, which is its limit only'
+            found.append(Conflict("tau", finding, 'use copula = "normal" with tau = 0: at 0 all copulas are the same'))
+        return tuple(found)
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
-        rho, share = (RHO,) if self.rho is None else (), (SYSTEMATIC,) if self.in_doubt else ()
+        rho, share = (self.errors.parameter,) if self.held is None else (), (SYSTEMATIC,) if self.in_doubt else ()
         return (*self.outcome.parameters, SELECTION, *rho, *share)
 
     @property
@@ -90,18 +123,7 @@ class Selecting(Family):
             systematic=self.systematic,
             in_doubt=replace(self, in_doubt=True),
             ignorable=self.outcome,
-            dependence=Dependence(
-                parameter=RHO,
-                value=self.rho,
-                hold=lambda rho: replace(self, rho=rho),
-                tau=lambda rho: 2 / np.pi * np.arcsin(rho),  # of a bivariate normal (Kruskal 1958, JASA 53:814)
-                slope=lambda rho: 1 - rho**2,
-                bounds=INSIDE["between"],
-                scale="Fisher's z",
-                others=(Prior.of("Uniform", -1, 1), Prior.of("ScaledBeta", 2, 2), Prior.of("FisherNormal", 0, 0.5)),
-                # the first is close to the uniform of rho
-                others_linear=(Prior.of("Normal", 0, 0.75), Prior.of("Normal", 0, 0.5), Prior.of("Normal", 0, 1)),
-            ),
+            dependence=self.errors.dependence(self, self.held),
             law=being_observed,
             logp=lambda r, s: log_ndtr((2 * r - 1) * s),
             empty_law=being_empty,
@@ -112,22 +134,30 @@ class Selecting(Family):
         """The outcome of units with the error e, each (row,)."""
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return self.value(theta, latent(rng, theta, self.rho))
+        s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
+        return self.value(theta, self.errors.draw(rng, s, self.dependence(theta), selected=False))
 
     def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
-        return self.value(theta, latent_selected(rng, s, correlation(theta, self.rho), s.shape))
+        return self.value(theta, self.errors.draw(rng, s, self.dependence(theta), selected=True))
+
+    def dependence(self, theta: Theta) -> np.ndarray:
+        """The number that ties both errors: drawn, or the fixed value."""
+        return np.asarray(theta[self.errors.parameter.name] if self.held is None else self.held)
+
+    def correlation(self, theta: Theta) -> np.ndarray:
+        """That of the bivariate normal with the same Kendall's tau."""
+        return self.errors.rho(self.dependence(theta))
+
+    def line(self, eta: Mapping[str, Any]) -> Any:
+        """The dependence in the graph on its link, Fisher's z: its linear predictor, or the fixed value."""
+        return eta[self.errors.parameter.name] if self.held is None else float(np.arctanh(self.held))
 
     def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
         selected = ~np.isnan(y)
         if key == SELECTION.name:
             return about_share(selected.sum(), len(y), "probit")
         return self.outcome.intercept_prior(key, y[selected])
-
-
-def fisher(eta: Mapping[str, Any], rho: float | None) -> Any:
-    """Fisher's z of the correlation in the graph: its linear predictor, or the fixed value."""
-    return eta["rho"] if rho is None else float(np.arctanh(rho))
 
 
 def being_observed(s: Any) -> Any:
@@ -197,37 +227,7 @@ def add_unselected(eta: Mapping[str, Any], s: Any, side: Side) -> None:
     pm.Potential("other_clusters", others * log_rest)
 
 
-def correlation(theta: Theta, rho: float | None) -> np.ndarray:
-    """The correlation: drawn, or the fixed value."""
-    return theta["rho"] if rho is None else np.asarray(rho)
-
-
 def possible(theta: Theta) -> np.ndarray:
     """The linear predictor of selection, zero where a unit could not be selected and it says nothing, (row,)."""
     s = np.asarray(theta["selection"], dtype=float)
     return np.where(np.isneginf(s), 0.0, s)
-
-
-def latent(rng: np.random.Generator, theta: Theta, rho: float | None) -> np.ndarray:
-    """One draw of e for each unit that was not selected, shape (row,)."""
-    s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
-    r = correlation(theta, rho)
-    h = ndtri_exp(np.log(rng.random(s.shape)) + log_ndtr(-s))
-    return r * h + np.sqrt(1 - r**2) * rng.standard_normal(s.shape)
-
-
-def latent_selected(rng: np.random.Generator, s: Any, rho: Any, size: tuple[int, ...]) -> np.ndarray:
-    """One draw of e for each unit that was selected: given h > -s."""
-    h = -ndtri_exp(np.log(rng.random(size)) + log_ndtr(s))
-    return rho * h + np.sqrt(1 - rho**2) * rng.standard_normal(size)
-
-
-def latent_moments(theta: Theta, rho: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of e given that the unit was not selected, each of shape (row,).
-
-    With the inverse Mills ratio l = phi(s) / Phi(-s): E h = -l and Var h = 1 + s l - l^2.
-    """
-    s, r = np.asarray(theta["selection"], dtype=float), correlation(theta, rho)
-    mills = np.exp(-0.5 * s**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-s))
-    product = possible(theta) * mills
-    return -r * mills, 1 - r**2 + r**2 * (1 + product - mills**2)

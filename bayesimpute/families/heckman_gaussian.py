@@ -33,38 +33,34 @@ class HeckmanGaussian(Selecting):
 
         def logp(value: Any, mu: Any, log_sigma: Any, s: Any, z: Any) -> Any:
             e = (value - mu) * pt.exp(-log_sigma)
-            chosen = log_ndtr(s * pt.cosh(z) + e * pt.sinh(z)) - log_ndtr(s)
+            chosen = self.errors.graph_selected(s, e, z, plain=True) - log_ndtr(s)
             return -0.5 * e**2 - log_sigma - 0.5 * np.log(2 * np.pi) + chosen
 
         def random(mu: Any, log_sigma: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
             shape = np.broadcast_shapes(np.shape(mu), np.shape(s)) if size is None else size
-            return mu + np.exp(log_sigma) * heckman.latent_selected(rng, s, np.tanh(z), shape)
+            e = self.errors.draw(rng, np.broadcast_to(s, shape), np.tanh(z), selected=True)
+            return mu + np.exp(log_sigma) * e
 
-        arguments = eta["mu"], eta["sigma"], eta["selection"], heckman.fisher(eta, self.rho)
+        arguments = eta["mu"], eta["sigma"], eta["selection"], self.line(eta)
         return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedNormal")
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
         import pytensor.tensor as pt
 
-        from bayesimpute.numerics.normal_cdf import log_ndtr_op
-
-        z = heckman.fisher(eta, self.rho)
         s, n = eta["selection"], y.shape[0]
         e = (y - eta["mu"]) * pt.exp(-eta["sigma"])
-        # (s + rho e) / sqrt(1 - rho^2), in Fisher's z
-        chosen = log_ndtr_op(s[:n] * pt.cosh(z) + e * pt.sinh(z))
+        chosen = self.errors.graph_selected(s[:n], e, self.line(eta), plain=False)
         pm.Potential("y", -0.5 * e**2 - eta["sigma"] - 0.5 * np.log(2 * np.pi) + chosen)
         heckman.add_unselected(eta, s[n:], side)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
-        s, r = theta["selection"], heckman.correlation(theta, self.rho)
-        e = (y - theta["mu"]) / theta["sigma"]
-        chosen = Gaussian().logp(y, theta) + log_ndtr((s + r * e) / np.sqrt(1 - r**2))
+        s, e = theta["selection"], np.nan_to_num((y - theta["mu"]) / theta["sigma"])
+        chosen = Gaussian().logp(y, theta) + self.errors.log_selected(s, e, self.dependence(theta))
         return np.where(np.isnan(y), log_ndtr(-s), chosen)
 
     def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
-        s, r, sigma = theta["selection"], heckman.correlation(theta, self.rho), theta["sigma"]
+        s, r, sigma = theta["selection"], self.correlation(theta), theta["sigma"]
         root = np.sqrt(1 - r**2)
         gone = np.isnan(y)
         e = np.where(gone, 0.0, (y - theta["mu"]) / sigma)
@@ -80,5 +76,5 @@ class HeckmanGaussian(Selecting):
         return theta["mu"] + theta["sigma"] * e
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = heckman.latent_moments(theta, self.rho)
+        mean, variance = self.errors.moments(theta["selection"], self.dependence(theta))
         return theta["mu"] + theta["sigma"] * mean, theta["sigma"] ** 2 * variance

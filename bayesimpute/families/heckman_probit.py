@@ -35,39 +35,35 @@ class HeckmanProbit(Selecting):
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
-        import pytensor.tensor as pt
 
-        from bayesimpute.numerics.plain_normal_cdf import log_ndtr, log_quadrant
+        from bayesimpute.numerics.plain_normal_cdf import log_ndtr
 
         def logp(value: Any, m: Any, s: Any, z: Any) -> Any:
-            sign = 2 * value - 1
-            return log_quadrant(sign * m, s, sign * pt.tanh(z)) - log_ndtr(s)
+            return self.errors.graph_joint(2 * value - 1, m, s, z, plain=True) - log_ndtr(s)
 
         def random(m: Any, s: Any, z: Any, rng: np.random.Generator, size: Any) -> np.ndarray:
             shape = np.broadcast_shapes(np.shape(m), np.shape(s)) if size is None else size
-            return (m + heckman.latent_selected(rng, s, np.tanh(z), shape) > 0).astype(float)
+            return (m + self.errors.draw(rng, np.broadcast_to(s, shape), np.tanh(z), selected=True) > 0).astype(float)
 
-        arguments = eta["mu"], eta["selection"], heckman.fisher(eta, self.rho)
+        arguments = eta["mu"], eta["selection"], self.line(eta)
         return pm.CustomDist.dist(*arguments, logp=logp, random=random, class_name="SelectedProbit")
 
     def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
         import pymc as pm
-        import pytensor.tensor as pt
-
-        from bayesimpute.numerics.normal_cdf import log_quadrant_op
 
         s, n = eta["selection"], y.shape[0]
-        sign = 2 * y - 1
-        rho = pt.tanh(heckman.fisher(eta, self.rho))
-        pm.Potential("y", log_quadrant_op(sign * eta["mu"], s[:n], sign * rho))
+        pm.Potential("y", self.errors.graph_joint(2 * y - 1, eta["mu"], s[:n], self.line(eta), plain=False))
         heckman.add_unselected(eta, s[n:], side)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
-        return self._derivatives(y, theta)[0]
+        gone = np.isnan(y)
+        sign = np.where(gone, 1.0, 2 * y - 1)
+        chosen = self.errors.log_joint(sign, ndtri(theta["mu"]), heckman.possible(theta), self.dependence(theta))
+        return np.where(gone, log_ndtr(-theta["selection"]), chosen)
 
     def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
-        sign, (_, of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
-        s, rho = heckman.possible(theta), np.nan_to_num(sign) * heckman.correlation(theta, self.rho)
+        sign, (of_m, of_s, of_rho) = 2 * y - 1, self._derivatives(y, theta)
+        s, rho = heckman.possible(theta), np.nan_to_num(sign) * self.correlation(theta)
         h = np.nan_to_num(sign) * ndtri(np.clip(theta["mu"], 1e-300, 1 - 1e-16))
         found = np.empty((len(of_m), 2, 2))
         # of log P, with t = phi2 / P: d2/dh2 = -h g - rho t - g^2, d2/dhdk = t - g_h g_k (methods of Plackett 1954)
@@ -80,24 +76,19 @@ class HeckmanProbit(Selecting):
         found[:, 1, 1] += np.where(tells, slope * (slope - s), 0.0)
         return found
 
-    def _derivatives(self, y: np.ndarray, theta: Theta) -> tuple[np.ndarray, ...]:
-        """Log p(y | theta), and d/dh, d/dk, d/drho of log Phi2(h, k; rho) at h = +-m, k = s, +-rho; each (row,)."""
+    def _derivatives(self, y: np.ndarray, theta: Theta) -> list[np.ndarray]:
+        """d/dh, d/dk, d/drho of log Phi2(h, k; rho) at h = +-m, k = s, +-rho, each (row,)."""
         from bayesimpute.numerics.normal_cdf import log_quadrant
 
-        gone = np.isnan(y)
-        sign = np.where(gone, 1.0, 2 * y - 1)
-        arguments = sign * ndtri(theta["mu"]), heckman.possible(theta), sign * heckman.correlation(theta, self.rho)
-        value, *slopes = log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))
-        return np.where(gone, log_ndtr(-theta["selection"]), value), *slopes
+        sign = np.where(np.isnan(y), 1.0, 2 * y - 1)
+        arguments = sign * ndtri(theta["mu"]), heckman.possible(theta), sign * self.correlation(theta)
+        return list(log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))[1:])
 
     def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
         return (ndtri(theta["mu"]) + e > 0).astype(float)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
-        from bayesimpute.numerics.normal_cdf import log_quadrant
-
-        s, r, m = np.broadcast_arrays(theta["selection"], heckman.correlation(theta, self.rho), ndtri(theta["mu"]))
-        possible = np.isfinite(s)
-        inside = tuple(np.array(v, dtype=float) for v in (m, np.where(possible, -s, 0.0), -r))
-        p = np.minimum(np.where(possible, np.exp(log_quadrant(*inside)[0] - log_ndtr(-s)), theta["mu"]), 1.0)
+        m, s = np.broadcast_arrays(ndtri(theta["mu"]), np.asarray(theta["selection"], dtype=float))
+        out = np.exp(self.errors.log_share(m, np.where(np.isfinite(s), s, 0.0), self.dependence(theta)))
+        p = np.minimum(np.where(np.isfinite(s), out, theta["mu"]), 1.0)
         return p, p * (1 - p)

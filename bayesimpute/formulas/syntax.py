@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bayesimpute.base.errors import FormulaError, one
-from bayesimpute.formulas.tokens import Token, is_token, shown, tokens
+from bayesimpute.formulas.tokens import CALLS, Token, is_token, shown, tokens
 
 DEEPEST = 100
 """Levels of nesting; far below where Python's own stack ends."""
@@ -221,7 +221,8 @@ class _Reader:
             return Constant(_CONSTANTS[token.text])
         if token.text.startswith("__"):
             finding = f'"{token.text}" at character {token.at} cannot be used as a name'
-            raise one(FormulaError, self.path, finding, f"if it is a column, write `{token.text}` in backticks")
+            column = f"if it is a column, write `{token.text}` in backticks"
+            raise one(FormulaError, self.path, finding, CALLS if self.at("(") else column)
         if not self.at("("):
             return Name(token.text)
         self.advance()

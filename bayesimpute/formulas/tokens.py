@@ -30,6 +30,12 @@ _HINTS = {
     '"': "close the quotation mark",
     "'": "close the quotation mark",
 }
+_CALL = re.compile(r"__\w+__|\.\s*\w+\s*\(|\)\s*\.")
+"""Python rather than a formula: a name of its own, a method that is called, an attribute of what a call returns."""
+CALLS = (
+    "a formula has columns and calls of its own functions only (log, bs, cluster_mean, ...), by their bare names; "
+    "attributes and methods cannot be used; a column with such a name stands in backticks: `hgt.z`"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ def tokens(source: object, path: str) -> list[Token]:
 def _misplaced(source: str, position: int, path: str) -> Exception:
     character = source[position]
     finding = f"{character!r} at character {position + 1} of {shown(source)} has no place in a formula"
-    return one(FormulaError, path, finding, _HINTS.get(character, "write a column with such a name in backticks"))
+    hint = CALLS if _CALL.search(source) else _HINTS.get(character, "write a column with such a name in backticks")
+    return one(FormulaError, path, finding, hint)
 
 
 def excerpt(source: str) -> str:

@@ -7,7 +7,8 @@
 | ``sample_stats`` | how the visits went |
 | ``observed_data`` | the values that the model is fitted to, by ``__obs__``; of a selection model who has one, too |
 | ``constant_data`` | the complete columns that the model reads, at these units |
-| ``log_likelihood`` | log densities at each visit; needs ``keep=`` |
+| ``log_likelihood`` | log densities at each visit; needs ``keep=``. Of a covariate of a compatible plan, which other
+models read, log p(value | all else): their densities times its own, normalised over the value |
 | ``log_prior`` | of each parameter |
 | ``posterior_predictive`` | values like those observed; needs ``keep=`` |
 | ``prior``, ``prior_predictive`` | of :class:`~bayesimpute.inspection.imputation_model.ImputationModel` |
@@ -23,7 +24,7 @@ are by default those whose predictors are all observed; the attribute ``leaving_
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -32,10 +33,12 @@ from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
+from bayesimpute.inspection.given_all_else import given_all_else
 from bayesimpute.inspection.imputation_model import ImputationModel, model_in
 from bayesimpute.inspection.known_predictors import known_predictors
 from bayesimpute.inspection.log_priors import log_priors
-from bayesimpute.inspection.readers_graph import BRACKETS, DOUBTLESS, MODELLED, OBSERVED
+from bayesimpute.inspection.readers_graph import DOUBTLESS, MODELLED, OBSERVED
+from bayesimpute.inspection.tree_variables import free, plain, regrouped
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.targets import Step
 from bayesimpute.result.result import Result, require_run
@@ -171,25 +174,36 @@ class _Source:
         return found.assign_coords(coords)
 
     @cached_property
-    def visits(self) -> Visits:
+    def kept(self) -> Mapping[str, np.ndarray]:
+        """What the run kept of the visits, (chain, draw, …)."""
         kept = self.result.kept_at_visits(self.target)
         if kept is None:
             finding = f'what the model of "{self.target}" said of the observed values was not kept'
             remedy = f'run it again with impute(..., keep=["{self.target}"])'
             raise one(InputError, "groups", finding, remedy)
+        return {str(name): v.values for name, v in self.done(kept).data_vars.items()}
+
+    @cached_property
+    def visits(self) -> Visits:
+        kept = self.kept
         self._require_law()
-        arrays = {str(name): v.values for name, v in self.done(kept).data_vars.items()}
-        return Visits(model=self.model, kept=arrays, units=self.units)
+        if self.readers:
+            finding = (
+                f'values of "{self.target}" are drawn from its model and from those of {listed(self.readers)} together'
+            )
+            raise one(InputError, "groups", finding, f"ask for predictions of {listed(self.readers)}")
+        return Visits(model=self.model, kept=kept, units=self.units)
+
+    @cached_property
+    def readers(self) -> tuple[str, ...]:
+        """The models whose densities go into the draws of the variable."""
+        return self.result.record.resolved.factors.get(self.target, ())
 
     def _require_law(self) -> None:
         family, name = self.model.design.family, self.target
         if not family.density:
             finding = f'"{name}" is imputed by matching ("{family.name}"), which has no density'
             raise one(InputError, "groups", finding, "leave log_likelihood and posterior_predictive out")
-        readers = self.result.record.resolved.factors.get(name, ())
-        if readers:
-            finding = f'values of "{name}" are drawn from its model and from those of {listed(readers)} together'
-            raise one(InputError, "groups", finding, f"ask for the groups of {listed(readers)}")
         if not self.units.any():
             finding = f'there is no observed value of "{name}" whose predictors are all observed'
             raise one(InputError, "units", finding, 'give units="all", and take what comes of it as a heuristic')
@@ -199,7 +213,7 @@ class _Source:
         if not self.step.missing_rows.size:
             return found
         summaries = self.done(xr.Dataset(self.result.summaries_of(self.target)))
-        return found.assign({_free(f"imputed_{name}", found): v for name, v in summaries.data_vars.items()})
+        return found.assign({free(f"imputed_{name}", found): v for name, v in summaries.data_vars.items()})
 
     def sample_stats(self) -> xr.Dataset:
         return self.done(self.result.visits_of(self.target))
@@ -223,11 +237,19 @@ class _Source:
         read = frozenset().union(*(f.names | frozenset(f.factors) for f in lead.formulas.values()))
         rows = lead.learn_rows[self.units]
         columns = {n: incomplete.frame[n].iloc[rows] for n in incomplete.frame if n in read}
-        found = {n: _plain(c) for n, c in columns.items() if not incomplete.columns[n].missing.any()}
+        found = {n: plain(c) for n, c in columns.items() if not incomplete.columns[n].missing.any()}
         coords = {OBSERVED: self.labels()[self.target][1]}
         return xr.Dataset({self.called(n): (OBSERVED, v) for n, v in found.items()}, coords=coords)
 
     def log_likelihood(self, by: str | None) -> xr.Dataset:
+        if self.step.lead.adjusting:
+            finding = f'what is imputed for "{self.target}" is adjusted by an assumption, on which no value bears'
+            raise one(InputError, "groups", finding, "ask for log-likelihoods of the run without adjustments")
+        if self.readers:
+            kept, selects = self.kept, self.model.design.family.selection is not None
+            self._require_law()
+            found = given_all_else(self.target, kept, self.readers, selects=selects, by=by)
+            return self.dataset({self.target: found[..., self.units[self.observed]]}, "chain", "draw")
         if by is None:
             return self.dataset(self.visits.log_likelihood(), "chain", "draw")
         self._require_clusters(by)
@@ -271,34 +293,3 @@ class _Source:
     def chosen(self, data: xr.Dataset) -> xr.Dataset:
         """Of draws from the prior, those of the units that are meant."""
         return data.isel({OBSERVED: self.units}) if OBSERVED in data.dims else data
-
-
-def regrouped(data: xr.Dataset) -> xr.Dataset:
-    """Parameters ``c[q]`` and ``c[r]`` as one variable ``c`` with the dim ``c_dim``; of effects none."""
-    members: dict[str, list[xr.DataArray]] = {}
-    for name, v in data.data_vars.items():
-        full = str(v.attrs.get("name", name))
-        together = v.ndim == 2 and "|" not in full and BRACKETS.search(full)
-        members.setdefault(BRACKETS.sub("", full) if together else full, []).append(v)
-    found: dict[Any, xr.DataArray] = {}
-    for base, parts in members.items():
-        if parts[0].attrs.get("name", parts[0].name) == base or not parts[0].attrs:
-            found[parts[0].name] = parts[0]
-            continue
-        labels = [", ".join(BRACKETS.findall(str(v.attrs["name"]))) for v in parts]
-        dim = f"{safe_names([base])[base]}_dim"
-        values = np.stack([v.values for v in parts], axis=-1)
-        coords = {**parts[0].coords, dim: labels}
-        found[_free(safe_names([base])[base], found)] = xr.DataArray(
-            values, dims=("chain", "draw", dim), coords=coords, attrs={"name": base}
-        )
-    return xr.Dataset(found)
-
-
-def _free(name: str, taken: Any) -> str:
-    return name if name not in taken else _free(f"{name}_", taken)
-
-
-def _plain(column: Any) -> np.ndarray:
-    values = column.to_numpy()
-    return values if values.dtype.kind in "iufb" else np.array([str(v) for v in values])

@@ -148,11 +148,12 @@ def _target(
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
+    priors = {k: v for k, v in conditional.priors.items() if isinstance(v, Prior)}
     return Target(
         name=name,
         family=family,
         formulas=formulas,
-        priors={k: v for k, v in conditional.priors.items() if isinstance(v, Prior)},
+        priors=priors if family.selection is None else family.selection.dependence.translated(priors),
         level=level,
         unit_of_row=unit_of_row,
         rows=rows,

@@ -75,7 +75,7 @@ def plot_all(imputed: "Result", folder: str | os.PathLike[str], *, force: bool =
     wanted = {t: PLOTS if imputed.incomplete.variables[t].n_missing else OF_PARAMETERS for t in imputed.targets}
     paths = {(plot, t): folder / f"{plot}_{names[t]}.png" for t, plots in wanted.items() for plot in plots}
     require_free(paths.values(), force=force)
-    _make(folder)
+    make_folder(folder)
     for (plot, target), path in paths.items():
         write_figure(PLOTS[plot](imputed, target), path, force=force)
     return list(paths.values())
@@ -85,7 +85,7 @@ def plot_identifications(found: "Identification", folder: str | os.PathLike[str]
     """Write :func:`plot_identification` of every target as ``identification_<target>.png``; see :func:`plot_all`."""
     paths = identification_paths(tuple(each.target for each in found), folder)
     require_free(paths, force=force)
-    _make(Path(folder))
+    make_folder(Path(folder))
     for each, path in zip(found, paths, strict=True):
         write_figure(plot_identification(each), path, force=force)
     return paths
@@ -104,7 +104,8 @@ def require_free(paths: Iterable[Path], *, force: bool) -> None:
         raise FileError([Problem(path=str(p), finding="the file exists already", remedy=remedy) for p in present])
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for files, if it is not there; its folder must be."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

@@ -16,6 +16,7 @@ import numpy as np
 
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.phrases import numbered
+from bayesimpute.base.tables import p_value
 from bayesimpute.pooling.scalars import check_dfcom, check_number, degrees_of_freedom
 
 
@@ -60,8 +61,10 @@ class PooledTest:
         return {"method": self.method, **figures}
 
     def __str__(self) -> str:
+        p = p_value(self.p_value)
+        p = p if p.startswith("<") else f"= {p}"
         return (
-            f"{self.method}: F({self.df1}, {self.df2:.4g}) = {self.statistic:.4g}, p = {self.p_value:.4g}; relative "
+            f"{self.method}: F({self.df1}, {self.df2:.4g}) = {self.statistic:.4g}, p {p}; relative "
             f"increase in variance {self.riv:.4g}"
         )
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from bayesimpute.result.result import Result
 
 
-def checklist(imputed: "Result", resolved: "Resolved", found: "Diagnosis") -> str:
-    """A heading sentence and the points, unticked."""
-    points = [*_first(found), *_about_data(imputed), *_assumptions(resolved), *_models(), *_results(resolved)]
+def checklist(imputed: "Result", resolved: "Resolved", found: "Diagnosis", *, varied: bool = False) -> str:
+    """A heading sentence and the points, unticked; `varied`: a sensitivity analysis stands in the report."""
+    points = [*_first(found), *_about_data(imputed), *_assumptions(resolved), *_models(), *_results(resolved, varied)]
     title = f"What you must still say yourself {see('lee2021', 'sterne2009')}:"
     return "\n".join([title, "", *(f"- [ ] {point}" for point in points)])
 
@@ -42,10 +42,15 @@ def _assumptions(resolved: "Resolved") -> list[str]:
             f"Why missing at random is plausible for {codes(random)}: that, given the variables in their models, "
             "whether a value is missing does not depend on the value. The data cannot show it."
         )
+    adjusted = [t.name for t in (resolved.afterwards or resolved).targets if t.adjusting]
+    if adjusted:
+        points.append(f"Whence the assumptions about missing values of {codes(adjusted)} are: who was asked, and how.")
     if selected:
+        families = [t.family.selection for t in resolved.targets]
+        laws = " or ".join(dict.fromkeys(found.dependence.law for found in families if found is not None))
         points.append(
             f"Why the selection model is plausible for {codes(selected)}: that the errors of outcome and selection are "
-            "bivariate normal, and that what is excluded moves selection and has no part in the outcome. How far the "
+            f"{laws}, and that what is excluded moves selection and has no part in the outcome. How far the "
             "answer rests on this: bayesimpute identify."
         )
     return points
@@ -59,12 +64,16 @@ def _models() -> list[str]:
     ]
 
 
-def _results(resolved: "Resolved") -> list[str]:
+def _results(resolved: "Resolved", varied: bool) -> list[str]:
     points = ["The results of complete cases beside the pooled ones (bi.compare), and why they differ if they do."]
     if resolved.targets:
         points.append("How imputed values compare with observed ones (bayesimpute plot), where many are imputed.")
-    points.append(
-        "A sensitivity analysis: how much the conclusions change if values are missing for other reasons than assumed."
-    )
+    if varied:
+        points.append("Why the assumptions that were varied, and their ranges, are those that experts find plausible.")
+    else:
+        points.append(
+            "A sensitivity analysis (bayesimpute sensitivity): how much the conclusions change if values are missing "
+            "for other reasons than assumed."
+        )
     points.append("What the missing values mean for the conclusions.")
     return points

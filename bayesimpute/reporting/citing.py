@@ -41,8 +41,9 @@ def cite(imputed: "Result | None" = None) -> str:
 
 def used(imputed: "Result | None" = None) -> tuple[str, ...]:
     """The keys of what a run uses."""
-    left_out = {*SELECTION, "bartlett2015"}
+    left_out = {*SELECTION, "bartlett2015", "tompsett2018"}
     if imputed is not None:
+        left_out -= {"tompsett2018"} if imputed.plan.adjustments else set()
         left_out -= {"bartlett2015"} if imputed.plan.substantive else set()
         families = selecting(imputed)
         left_out -= set(SELECTION) if families else set()

@@ -109,30 +109,31 @@ def _selection(target: "Target", conditional: "Conditional", selection: "Selecti
     found = exclusions(*(parse(conditional.formulas[p], response="optional") for p in ("mu", name)))
     about = (
         f"This is a selection model for values missing not at random {see(*keys)}: a second equation "
-        f"({code(name)}) says who was observed, and the errors of both equations are bivariate normal"
+        f"({code(name)}) says who was observed, and the errors of both equations are {selection.dependence.law}"
     )
-    learnt = selection.dependence.value is None
-    return [about, _correlation(target, conditional, selection.dependence), _rests_on(found.variables, learnt=learnt)]
+    return [about, _correlation(target, conditional, selection.dependence), _rests_on(found.variables, selection)]
 
 
-def _rests_on(excluded: tuple[str, ...], *, learnt: bool) -> str:
-    """What is excluded from the outcome's equation, which only a correlation that is learnt rests on."""
+def _rests_on(excluded: tuple[str, ...], selection: "Selection") -> str:
+    """What is excluded from the outcome's equation, which only a dependence that is learnt rests on."""
+    named, learnt = selection.dependence.called.removeprefix("Kendall's "), selection.dependence.value is None
     if excluded:
-        so = ", and so what identifies the correlation" if learnt else ""
+        so = f", and so what identifies the {named}" if learnt else ""
         return f"Excluded from the outcome's equation{so}: {codes(excluded)}"
-    rests = ": the correlation rests on the normal distribution alone" if learnt else ""
+    rests = f": the {named} rests on the distribution of the errors alone" if learnt else ""
     return f"There is no exclusion variable{rests}"
 
 
 def _correlation(target: "Target", conditional: "Conditional", dependence: "Dependence") -> str:
-    """How the family treats the correlation of the two equations' errors."""
+    """How the family treats the dependence of the two equations' errors."""
     name = dependence.name
+    named = dependence.called if dependence.called.endswith(name) else f"{dependence.called} {name}"
     if name in conditional.formulas:
-        return f"Their correlation {name} followed {code(conditional.formulas[name])} on {dependence.scale} scale"
+        return f"Their {named} followed {code(conditional.formulas[name])} on {dependence.scale} scale"
     if dependence.value is not None:
-        return f"Their correlation was fixed at {dependence.value}"
+        return f"Their {dependence.called} was fixed at {dependence.value}"
     prior = target.priors.get(name, dependence.parameter.prior)
-    return f"Their correlation {name} was estimated, with the prior {code(str(prior))}"
+    return f"Their {named} was estimated, with the prior {code(str(prior))}"
 
 
 def _apart(target: "Target") -> list[str]:

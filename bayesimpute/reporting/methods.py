@@ -13,18 +13,26 @@ from bayesimpute.reporting.imputation_models import imputation_models
 from bayesimpute.reporting.missing_data import missing_data
 from bayesimpute.reporting.pooled_analyses import pooled_of, pooling
 from bayesimpute.reporting.run_summary import convergence, schedule, software
+from bayesimpute.reporting.sensitivity_analyses import sensitivity_sections
 from bayesimpute.reporting.wording import bullets
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
+    from bayesimpute.sensitivity.grids import Sensitivities
 
 
 @typed_after
-def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | None = None) -> str:
+def report(
+    imputed: "Result",
+    *,
+    analyses: Mapping[str, Analyses | Pooled] | None = None,
+    sensitivities: "Sensitivities | None" = None,
+) -> str:
     """Describe what was missing, how it was imputed, and how the analyses were pooled, as a methods section does.
 
-    The points are those that Lee et al. (2021, J Clin Epidemiol 134:79, the TARMOS framework) and Sterne et al. (2009,
-    BMJ 338:b2393) ask for. Those that no program can know stand at the end as a checklist.
+    Its three parts are those of TARMOS (Lee et al. 2021, J Clin Epidemiol 134:79): plan the analysis, examine the data,
+    report the results. The points are those that it and Sterne et al. (2009, BMJ 338:b2393) ask for. Those that no
+    program can know stand at the end as a checklist.
 
     Parameters
     ----------
@@ -33,6 +41,8 @@ def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | Non
     analyses : mapping of str to Analyses or Pooled, optional
         Analyses of its completed datasets, by the names of the plan or any others; the autocorrelation of the
         estimates of an :class:`~bayesimpute.pooling.Analyses` is judged too.
+    sensitivities : Sensitivities, optional
+        What ``imputed.sensitivity(...)`` gave.
 
     Returns
     -------
@@ -58,15 +68,24 @@ def report(imputed: "Result", *, analyses: Mapping[str, Analyses | Pooled] | Non
     pooled = pooled_of(given, imputed.m)
     resolved = imputed.record.resolved
     found = diagnose(imputed, analyses=[a for a in given.values() if isinstance(a, Analyses)])
-    sections = {
-        "Missing data": missing_data(imputed, resolved),
-        "Imputation": "\n\n".join([imputation_models(imputed, resolved), schedule(imputed), *_automatic(imputed)]),
-        "Convergence": convergence(found),
-        "Analysis": pooling(imputed, pooled),
-        "Software": software(imputed),
-        "Checklist": checklist(imputed, resolved, found),
+    models = [imputation_models(imputed, resolved), schedule(imputed), *_automatic(imputed)]
+    parts = {
+        "Plan": {
+            "Imputation": "\n\n".join(models),
+            "Analysis": pooling(imputed, pooled),
+            "Software": software(imputed),
+        },
+        "Examine": {"Missing data": missing_data(imputed, resolved), "Convergence": convergence(found)},
+        "Report": {
+            **sensitivity_sections(imputed, sensitivities),
+            "Checklist": checklist(imputed, resolved, found, varied=sensitivities is not None),
+        },
     }
-    return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()) + "\n"
+    return "\n\n".join(f"# {part}\n\n{_sections(sections)}" for part, sections in parts.items()) + "\n"
+
+
+def _sections(sections: Mapping[str, str]) -> str:
+    return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
 
 
 def _automatic(imputed: "Result") -> list[str]:

@@ -211,6 +211,17 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
             doi="10.1002/sim.9965",
             note="First published online in 2023",
         ),
+        "tompsett2018": _article(
+            "Tompsett et al. 2018",
+            author="Tompsett, Daniel Mark and Leacy, Finbarr and Moreno-Betancur, Margarita and Heron, Jon and White, "
+            "Ian R.",
+            title="On the use of the not-at-random fully conditional specification ({NARFCS}) procedure in practice",
+            journal="Statistics in Medicine",
+            year="2018",
+            volume="37",
+            pages="2338--2353",
+            doi="10.1002/sim.7643",
+        ),
         "lee2021": _article(
             "Lee et al. 2021",
             author="Lee, Katherine J. and Tilling, Kate M. and Cornish, Rosie P. and Little, Roderick J. A. and Bell, "

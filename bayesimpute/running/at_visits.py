@@ -12,6 +12,8 @@ from bayesimpute.designs.design import Design, Draw
 
 ETA, EFFECTS, ROOT, COLUMNS = "eta_", "effects_", "root_", "columns_"
 """What the names of arrays begin with: linear predictors by their keys, the others by those of blocks."""
+ALONE = "alone"
+"""The name of the log densities of observed values given all else, (observed unit,), of variables that others read."""
 
 
 def at_visit(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors, Theta
 from bayesimpute.plan.targets import Step, Target
-from bayesimpute.running.at_visits import at_visit
+from bayesimpute.running.at_visits import ALONE, at_visit
 from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import SamplerState, Stats
 
@@ -238,7 +238,7 @@ def visit(
         state.samplers[step.name], data, rng, transitions=state.steps.get(step.name, WARMUP_STEPS), tune=tune
     )
     bench.drawn(step.name, draw)
-    kept = at_visit(workspace.placements[step.name].design, draw, data) if keep else {}
+    kept = at_visit(workspace.placements[step.name].design, draw, data) | alone(bench, state, step) if keep else {}
     stood = rng.bit_generator.state
     cells = impute(bench, state, step, rng)
     if workspace.samplers.get(step.name) != "prior":  # which knows of no data that would hold it back
@@ -247,6 +247,19 @@ def visit(
     samplers = bench.placed(step.name, {**state.samplers, step.name: moved})
     state = replace(state, cells={**state.cells, **cells}, samplers=samplers)
     return state, Visit(draw, stats, time.perf_counter() - started, changed, stood, kept)
+
+
+def alone(bench: Bench, state: ChainState, step: Step) -> dict[str, np.ndarray]:
+    """The densities of observed values that other models read (:mod:`bayesimpute.compatible.normalised`)."""
+    space, placement = bench.workspace, bench.workspace.placements[step.name]
+    how = space.alone(step)
+    if how is None:
+        return {}
+    draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}
+    readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
+    theta = placement.predict(bench.draw(step.name, state), bench.matrices(step), how.target.missing_rows)
+    found = compatible.value_densities(how, theta, draws, bench.completed, readers, float(placement.design.scale))
+    return {ALONE: found.astype(np.float32)}
 
 
 def require_sane(cells: Mapping[str, np.ndarray], design: Design, state: ChainState) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.base.phrases import counted
-from bayesimpute.compatible import Compatible
+from bayesimpute.compatible import Compatible, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
@@ -104,6 +104,16 @@ class Workspace:
         self.posteriors: dict[str, Posterior] = {}
         self.samplers: dict[str, str] = {}
         self.compilations = 0
+        self._alone: dict[str, Compatible | None] = {}
+
+    def alone(self, step: Step) -> Compatible | None:
+        """How the density of each observed value of a step's variable is found that other models read, if it can be."""
+        if step.name not in self._alone:
+            lead, factors = step.lead, self.resolved.factors.get(step.name)
+            can = factors and self.resolved.joint and lead.family.density and lead.family.selection is None
+            how = settled(lead, self.resolved, self.placements, self.incomplete) if can and not lead.adjusting else None
+            self._alone[step.name] = how
+        return self._alone[step.name]
 
     @property
     def designs(self) -> Mapping[str, Design]:

@@ -35,10 +35,6 @@ def why(asked: str, name: str, design: Design) -> str:
     """Why a sampler was chosen for a model, if `asked` is what the plan says."""
     if asked == name:
         return "run.sampler says so"
-    selection = design.family.selection
-    if name == "nuts" and selection is not None and selection.dependence.value is not None:
-        held = f"{selection.dependence.name} is fixed at {selection.dependence.value:g}"
-        return f"{held}, for which there is no compiled sampler: a sweep takes many times as long"
     return SAMPLERS[name].why
 
 

@@ -93,9 +93,9 @@ def asked(of: Any, plan: Plan, options: Mapping[str, Any]) -> tuple[str, Asked]:
         return of.name, of
     if callable(of):
         return getattr(of, "__name__", "function"), of
-    if of in known:
+    if isinstance(of, str) and of in known:
         return of, known[of]
-    if "~" in str(of):
+    if isinstance(of, str) and "~" in of:
         return str(of), Analysis(name=str(of), formula=str(of), **options)
     remedy = did_you_mean(str(of), known, f"they are {listed(known) or 'none'}; a formula has ~")
     raise one(InputError, "of", f'the plan has no analysis or estimand "{of}"', remedy)

@@ -13,7 +13,7 @@ from bayesimpute.running.assumed import assumed, middles
 
 
 def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """For each target that is adjusted, and each group, what was shifted and what came of it.
+    """For each target that is missing not at random, and each group, what was shifted and what came of it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterato
     record = result.record
     resolved = record.resolved.afterwards or record.resolved
     groups = Groups.of(tuple(by), Variables(result))
-    for target in (t for t in resolved.targets if t.adjusting or t.watched):
+    for target in (t for t in resolved.targets if t.mnar and t.impute.any()):
         cells, before = _cells(result, target.name), None if reference is None else _cells(reference, target.name)
         shifted = _shifted(result, resolved, target)
         for label in groups.labels:
@@ -63,11 +63,10 @@ def _shifted(result: Result, resolved: Resolved, target: Target) -> np.ndarray:
         cells: Mapping[str, np.ndarray] = {n: np.asarray(v, dtype=float) for n, v in kept[k].items()}
         values = Completed(record.incomplete, resolved.holding(held), cells).values
         column = {d.name: d.neutral for d in resolved.derived}
-        if target.watched:  # the model of its being observed draws all of it
-            found.append(np.ones(len(target.missing_rows), dtype=bool))
-            continue
         moved = [values[name][target.missing_rows] != column[name] for name in target.adjusting]
-        found.append(np.any(moved, axis=0))
+        # all values are drawn given that they were not selected, or times the model of their being observed
+        selected = target.family.selection is not None or target.watched
+        found.append(np.any([np.full(len(target.missing_rows), selected), *moved], axis=0))
     return np.array(found)
 
 

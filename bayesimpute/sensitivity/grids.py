@@ -1,7 +1,7 @@
 """Sensitivity analyses: the answer over a grid of assumptions, where it tips, and what the assumptions amount to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ from bayesimpute.base.progress import counted
 from bayesimpute.base.tables import records, short, shown
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
+from bayesimpute.plan.axes import Grid, grid_of
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.sensitivity import assumed_shifts
 from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
-from bayesimpute.sensitivity.axes import Grid, grid_of
+from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
-from bayesimpute.sensitivity.tipping import Tip, tips
+from bayesimpute.sensitivity.tipping import Tip, margin, tips
 
 FIGURES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "fmi", "mc_error")
 
@@ -41,7 +42,8 @@ class Sensitivities:
         answer where all axes say missing at random.
     tips : DataFrame
         One row a direction: ``name, term, axis, direction, criterion, tip, mc_error, missing_minus_observed``
-        (of the imputed and observed values at the tip, in their units), ``message``.
+        (of the imputed and observed values at the tip, in their units), ``probability`` (that the conclusion at
+        missing at random holds, under the priors that the plan has for what is varied), ``message``.
     assumed : DataFrame
         What each point amounts to: :func:`bayesimpute.sensitivity.assumed_shifts.rows`.
     axes : mapping of str to tuple of str
@@ -52,6 +54,8 @@ class Sensitivities:
         Level of the intervals.
     messages : tuple of str
         What the reader should know.
+    beliefs : mapping of str to ndarray, shape (draw, axis)
+        By name draws from the priors of what is varied, where all of it has some.
     """
 
     table: pd.DataFrame
@@ -61,6 +65,16 @@ class Sensitivities:
     origins: Mapping[str, Mapping[str, float]]
     conf_level: float
     messages: tuple[str, ...] = ()
+    beliefs: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def about(self, name: str) -> "Sensitivities":
+        """One of several."""
+        tables: Any = (self.table, self.tips, self.assumed)
+        table, tips, assumed = (t[t["name"] == name].reset_index(drop=True) if len(t) else t for t in tables)
+        parts: Any = ("axes", "origins", "beliefs")
+        mine = {part: {k: v for k, v in getattr(self, part).items() if k == name} for part in parts}
+        said = tuple(m for m in self.messages if m.startswith(f"{name}: "))
+        return replace(self, table=table, tips=tips, assumed=assumed, messages=said, **mine)
 
     @property
     def dataset(self) -> xr.Dataset:
@@ -69,7 +83,7 @@ class Sensitivities:
             finding = f"there are {len(self.axes)} analyses, with axes of their own"
             raise one(InputError, "dataset", finding, "ask for one: sensitivity(of=...)")
         ((name, axes),) = self.axes.items()
-        keys = [*axes, *(c for c in self.table if c not in {"name", "how", *axes, *FIGURES, *_DIFFERENCE})]
+        keys = [*axes, *(c for c in self.table if c not in {"name", "how", *axes, *FIGURES, *DIFFERENCE})]
         found = self.table.drop(columns=["name", "how"]).set_index(keys).to_xarray()
         return found.assign_attrs(name=name)
 
@@ -85,26 +99,58 @@ class Sensitivities:
         """Plain values for ``json.dumps``; what does not exist is None."""
         return {
             "conf_level": self.conf_level,
+            "axes": {name: list(axes) for name, axes in self.axes.items()},
+            "origins": {name: dict(origin) for name, origin in self.origins.items()},
             "table": records(self.table),
             "tips": records(self.tips),
             "assumed": records(self.assumed),
             "messages": list(self.messages),
         }
 
+    @classmethod
+    def from_json_dict(cls, found: Mapping[str, Any]) -> "Sensitivities":
+        """What :meth:`to_json_dict` gave.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        try:
+            frames = {name: pd.DataFrame(list(found[name])) for name in ("table", "tips", "assumed")}
+            frames = {name: frame.fillna(np.nan).infer_objects() for name, frame in frames.items()}
+            return cls(
+                table=frames["table"],
+                tips=frames["tips"],
+                assumed=frames["assumed"],
+                axes={name: tuple(axes) for name, axes in found["axes"].items()},
+                origins={name: dict(origin) for name, origin in found["origins"].items()},
+                conf_level=float(found["conf_level"]),
+                messages=tuple(found["messages"]),
+            )
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            finding = "these are no sensitivity analyses that bayesimpute wrote"
+            raise one(InputError, "sensitivities", finding, "give what bayesimpute sensitivity --out made") from error
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Those with rows, by their titles, without columns in which nothing stands."""
+        title = f"Sensitivity ({100 * self.conf_level:g} % intervals)"
+        titled = {title: self.table, "Tipping points": self.tips, "What is assumed": self.assumed}
+        return {title: table.loc[:, table.notna().any()] for title, table in titled.items() if len(table)}
+
     def __str__(self) -> str:
-        parts = [f"Sensitivity ({100 * self.conf_level:g} % intervals)"]
-        for title, table in (("", self.table), ("Tipping points", self.tips), ("What is assumed", self.assumed)):
-            if len(table):
-                full = shown(table.loc[:, table.notna().any()])
-                parts += [title, full.to_string(index=False, float_format=short, na_rep="")]
-        return "\n".join([part for part in parts if part] + list(self.messages))
+        parts = []
+        for title, table in self.tables.items():
+            parts += [title, shown(table).to_string(index=False, float_format=short, na_rep="")]
+        return "\n".join([*parts, *self.messages])
 
     def _blocks(self) -> list[Block]:
         tables = (self.table, self.tips.drop(columns="message", errors="ignore"), self.assumed)
         return [Block(table=t.loc[:, t.notna().any()], level=self.conf_level) for t in tables if len(t)]
 
 
-_DIFFERENCE = ("difference", "difference_mc_error")
+DIFFERENCE = ("difference", "difference_mc_error")
 
 
 def sensitivity(
@@ -132,6 +178,7 @@ def sensitivity(
         raise one(InputError, "run", finding, "go on with bayesimpute.resume, or impute with a larger m")
     _choices(base, tip, null, conf_level)
     groups = (by,) if isinstance(by, str) else tuple(by or ())
+    _groups(groups, result)
     wanted = _requests(result, of, term=term, over=over, base=base, tip=tip, null=null)
     found = []
     for request, subject in wanted:
@@ -149,6 +196,20 @@ def sensitivity(
         work = _Work(replace(request, name=request.name or name), what, points, conf_level, groups, workers or 1)
         found.append(work.done(progress))
     return _joined(found, conf_level)
+
+
+def _groups(by: Sequence[Any], result: Result) -> None:
+    """Stop where a group is no complete column of the data."""
+    columns, problems = result.incomplete.columns, []
+    for name in by:
+        if not isinstance(name, str) or name not in columns:
+            remedy = did_you_mean(str(name), columns, "name a column of the data")
+            problems.append(Problem(path="by", finding=f'there is no column "{name}"', remedy=remedy))
+        elif columns[name].missing.any():
+            finding = f'"{name}" has missing values: who is in which group would differ between imputations'
+            problems.append(Problem(path="by", finding=finding, remedy="group by a complete column"))
+    if problems:
+        raise InputError(problems)
 
 
 def _requests(result: Result, of: Any, **settings: Any) -> list[tuple[Sensitivity, Any]]:
@@ -227,6 +288,7 @@ class _Work:
             tips=list(self._tips()),
             assumed=[row for point in self.grid.points for row in self._assumed(point)],
             messages=list(self._messages()),
+            beliefs=believed(self.grid, self.points.plan.assumptions),
         )
 
     def _rows(self, point: Mapping[str, float], reference: list[Line] | None) -> Iterable[dict[str, Any]]:
@@ -239,9 +301,33 @@ class _Work:
         for line in found:
             other = mar.get(tuple(line.label.items()))
             gap = (np.nan, np.nan) if other is None else line.difference(other)
-            yield {**first, **line.label, "how": how, **line.figures(), **dict(zip(_DIFFERENCE, gap, strict=True))}
+            yield {**first, **line.label, "how": how, **line.figures(), **dict(zip(DIFFERENCE, gap, strict=True))}
 
     def _tips(self) -> Iterable[dict[str, Any]]:
+        holds, message = self._holds()
+        if len(self.grid.axes) == 2 and np.isfinite(holds):
+            names = " x ".join(axis.name for axis in self.grid.axes)
+            first = {"name": self.request.name, "term": self.request.term or "", "axis": names}
+            yield {**first, "criterion": self.request.tip, "probability": holds, "message": message}
+        for row in self._one_way():
+            yield {**row, "probability": holds} if np.isfinite(holds) else row
+
+    def _holds(self) -> tuple[float, str]:
+        """The prior probability that the conclusion holds, where the plan has priors of all that is varied."""
+        start = self.grid.origin
+        origin = None if start is None else self.lines(start)
+        if origin is None or (line := chosen(origin)) is None:
+            return np.nan, ""
+        held = margin(line.answer, self.request.tip, self.request.null)
+
+        def at(point: Mapping[str, float]) -> float:
+            found = self.lines(point)
+            mine = None if found is None else chosen(found)
+            return np.nan if mine is None else held(mine.answer)
+
+        return conclusion_holds(self.grid, self.points.plan.assumptions, at, held(line.answer))
+
+    def _one_way(self) -> Iterable[dict[str, Any]]:
         axis, start = self.grid.axes[0], self.grid.origin
         if len(self.grid.axes) != 1 or start is None:
             return
@@ -284,6 +370,8 @@ class _Work:
 
     def _messages(self) -> Iterable[str]:
         name = self.request.name
+        if said := self._holds()[1]:
+            yield f"{name}: {said}"
         if self.grid.origin is None:
             yield f"{name}: along {listed(a.name for a in self.grid.axes)} no value says missing at random"
         hows = {self.points.how(point) for point in self.grid.points}
@@ -319,6 +407,7 @@ class _Done:
     tips: list[dict[str, Any]]
     assumed: list[dict[str, Any]]
     messages: list[str]
+    beliefs: np.ndarray | None
 
 
 def _joined(found: Sequence[_Done], level: float) -> Sensitivities:
@@ -330,4 +419,5 @@ def _joined(found: Sequence[_Done], level: float) -> Sensitivities:
         origins={each.request.name: each.grid.origin for each in found if each.grid.origin is not None},
         conf_level=level,
         messages=tuple(dict.fromkeys(m for each in found for m in each.messages)),
+        beliefs={each.request.name: each.beliefs for each in found if each.beliefs is not None},
     )

@@ -15,13 +15,13 @@ from functools import cached_property
 from typing import Literal
 
 from bayesimpute.estimating.estimands import without_selection
+from bayesimpute.plan.axes import at
 from bayesimpute.plan.fixed import assumed_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import run
 from bayesimpute.result.result import Result
 from bayesimpute.result.shifted import Shifts
 from bayesimpute.running.records import Leg, Record
-from bayesimpute.sensitivity.axes import at
 
 How = Literal["applied", "rerun", "needs a refit"]
 SETTLING = 25

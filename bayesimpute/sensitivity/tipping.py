@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.estimating.group_estimates import Answer
+from bayesimpute.plan.axes import Axis
 from bayesimpute.sensitivity.answers import Line
-from bayesimpute.sensitivity.axes import Axis
 
 EXACT = 1e-6
 """Of the distance of two grid points: how far a crossing is looked for where points cost next to nothing."""

@@ -158,6 +158,8 @@ def _narrow(scene: Scene, target: str) -> list[str]:
 
 def _auxiliary(scene: Scene, target: str, before: tuple[str, ...], why: Association | None) -> Model:
     notes = [f"Auxiliary variable: {why or 'asked for'}. It predicts nothing: its density multiplies into the draws."]
+    if not scene.missing(target):
+        notes.append("It is complete, and has a model all the same: given the others, it tells what they are.")
     pieces, left = predictors(scene, target, [*scene.outcomes, *ordered(scene), *before])
     return model(scene, target, pieces, groups=plain_groups(scene, target), notes=[*notes, *left])
 

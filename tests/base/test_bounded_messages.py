@@ -107,5 +107,13 @@ def test_what_a_suggested_plan_says_of_the_columns_left_out_is_bounded() -> None
     assert "more." in toml and len(toml) < 4000
 
 
+def test_near_names_are_told_of_many_unknown_ones() -> None:
+    typed = [f"variabel_{k}" for k in range(10, 30)]
+    (problem,) = [
+        p for p in bi.check(bi.Plan.of([f"variable_0 ~ {' + '.join(typed)}"]), GAPS) if "columns" in p.finding
+    ]
+    assert "did you mean 'variable_10', 'variable_11', " in problem.remedy and "right file?" in problem.remedy
+
+
 def test_a_remedy_with_known_names_is_told_by_the_nearest() -> None:
     assert did_you_mean("variable_29x", NAMES, "") == 'did you mean "variable_29"?'

@@ -25,6 +25,9 @@ EXAMPLES = {
     "LogNormal": (0.5, 0.7),
     "ScaledBeta": (2.0, 3.0),
     "FisherNormal": (0.3, 0.5),
+    "KendallUniform": (-0.5, 0.7),
+    "KendallScaledBeta": (2.0, 3.0),
+    "KendallFisherNormal": (0.3, 0.5),
     "Beta": (2.0, 3.0),
     "LKJ": (2.0,),
 }
@@ -138,7 +141,8 @@ def test_any_text_is_a_prior_or_a_formula_error(text: str) -> None:
         assert error.problems
 
 
-UNITLESS = ("Beta", "LKJ", "ScaledBeta", "FisherNormal")
+OF_TAU = {"KendallUniform", "KendallScaledBeta", "KendallFisherNormal"}
+UNITLESS = ("Beta", "LKJ", "ScaledBeta", "FisherNormal", *OF_TAU)
 
 
 @pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in UNITLESS])
@@ -196,7 +200,8 @@ def test_positive_distributions_draw_nothing_negative(name: str) -> None:
             },
         ),
         ("unit", {"Beta", "Uniform"}),
-        ("signed unit", {"ScaledBeta", "FisherNormal", "Uniform"}),
+        ("signed unit", {"ScaledBeta", "FisherNormal", "Uniform", *OF_TAU}),
+        ("tau", {"ScaledBeta", "FisherNormal", "Uniform"}),
         ("correlation", {"LKJ"}),
     ],
 )
@@ -206,3 +211,22 @@ def test_which_priors_fit_what_lives_where(space: Space, fitting: set[str]) -> N
     assert Prior.of("Uniform", -1, 1).fits("signed unit")
     assert not Prior.of("Uniform", -1, 1).fits("positive")
     assert not Prior.of("Uniform", 0, 2).fits("unit")
+
+
+@pytest.mark.parametrize("name", ["Uniform", "ScaledBeta", "FisherNormal"])
+def test_a_prior_of_kendalls_tau_is_one_of_the_correlation(name: str) -> None:
+    """Draws are sin(pi tau / 2) of draws of tau, and the density is theirs: of artanh rho, by its distribution."""
+    tau = Prior.of(name, *EXAMPLES[f"Kendall{name}"])
+    rho = tau.of_tau
+    draws = rho.draw(np.random.default_rng(1), 4000)
+    np.testing.assert_allclose(draws, np.sin(np.pi / 2 * tau.draw(np.random.default_rng(1), 4000)), rtol=1e-12)
+    grid = np.linspace(-9, 9, 20_001)
+    density = np.exp(rho.log_density_fisher(grid))
+    cdf = np.cumsum(density) * (grid[1] - grid[0])
+    assert cdf[-1] == pytest.approx(1, abs=2e-3)
+    assert stats.kstest(np.interp(np.arctanh(draws), grid, cdf), "uniform").pvalue > 1e-3
+    u = np.array([0.1, 0.5, 0.8])
+    np.testing.assert_allclose(rho.quantile(u), np.sin(np.pi / 2 * tau.quantile(u)), rtol=1e-12)
+    assert stats.kendalltau(*stats.multivariate_normal([0, 0], [[1, draws[0]], [draws[0], 1]]).rvs(4000, 2).T)[
+        0
+    ] == pytest.approx(2 / np.pi * np.arcsin(draws[0]), abs=0.05)

@@ -22,10 +22,12 @@ import pandas as pd
 from graphs import centred
 from modelling import completed, conditional, only, placed, workspace
 from sbc import Bed, Draw, ranked
+from scipy.special import ndtri
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Binary, Family, HeckmanGaussian
+from bayesimpute.families.heckman import Selecting
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
@@ -85,11 +87,29 @@ class Structure:
         return bool(self.family.together)
 
 
+def normal_errors(rng: np.random.Generator, rho: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of selection and of the outcome."""
+    h, other = rng.standard_normal((2, n))
+    return h, rho * h + np.sqrt(1 - rho**2) * other
+
+
+def clayton_errors(rng: np.random.Generator, tau: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """By a common frailty (Marshall & Olkin 1988, J. Am. Stat. Assoc. 83:834); below zero h is turned round."""
+    theta = 2 * abs(tau) / (1 - abs(tau))
+    frailty = np.maximum(rng.gamma(1 / theta, size=n), 1e-300)
+    h, e = ndtri((1 + rng.standard_exponential((2, n)) / frailty) ** (-1 / theta))
+    return np.copysign(1.0, tau) * h, e
+
+
+ERRORS = {"normal": normal_errors, "clayton": clayton_errors}
+
+
 def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The outcome of all rows in the user's units, and who would be selected, from the two latent equations."""
     theta = bed.placed.predict(truth, bed.matrices, ROWS)
-    h, other = rng.standard_normal((2, len(ROWS)))
-    e = theta["rho"] * h + np.sqrt(1 - theta["rho"] ** 2) * other
+    family = bed.design.family
+    assert isinstance(family, Selecting)
+    h, e = ERRORS[family.copula](rng, family.dependence(theta), len(ROWS))
     selected = theta["selection"] + h > 0
     if "sigma" in theta:
         return theta["mu"] + theta["sigma"] * e, selected

@@ -33,8 +33,9 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
     if isinstance(engine, TwoEquations):
         predictors = engine.frame.predictors
         sigma = _log(predictors["sigma"].priors[0], rng) if "sigma" in predictors else 0.0
-        rho = predictors["rho"].priors[0].draw(rng, 1)[0]
-        errors = {"zeta": np.array(np.arctanh(rho)), "log_sigma": np.array(sigma)}
+        errors = {"log_sigma": np.array(sigma)}
+        if "rho" in predictors:
+            errors["zeta"] = np.array(np.arctanh(predictors["rho"].priors[0].draw(rng, 1)[0]))
         return linear(engine.frame.lay, engine.frame.blocks, 0.0, rng) | errors
     blocks = engine.mu.blocks
     if isinstance(engine, Plain):

@@ -43,6 +43,12 @@ STRUCTURES = {
     "probit, correlations near one": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | EXTREME),
     "gaussian, strong": Structure(family=HeckmanGaussian(systematic="marginal"), priors=PRIORS | SPREAD | STRONG),
     "probit, strong": Structure(family=HeckmanProbit(systematic="marginal"), priors=PRIORS | STRONG),
+    "probit, a prior of tau": Structure(
+        family=HeckmanProbit(systematic="marginal"), priors=PRIORS | {"tau": "ScaledBeta(1.5, 4)"}
+    ),
+    "gaussian, held": Structure(family=HeckmanGaussian(rho=-0.8, systematic="marginal"), priors=PRIORS | SPREAD),
+    "gaussian, held at 0": Structure(family=HeckmanGaussian(rho=0.0, systematic="marginal"), priors=PRIORS | SPREAD),
+    "probit, held": Structure(family=HeckmanProbit(rho=0.9, systematic="marginal"), priors=PRIORS),
 }
 
 
@@ -95,9 +101,10 @@ def seen(made: Bed, draw: Any, y: np.ndarray, observed: np.ndarray) -> np.ndarra
     parts = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
     sigma = np.ravel(draw.get("sigma", 1.0))
     of_data = np.array([observed.mean(), (y * observed).mean() / made.design.scale])
-    own = (draw["mu"], draw["selection"], np.ravel(draw["rho"]), sigma, *parts, of_data)
+    rho = np.ravel(draw.get("rho", []))
+    own = (draw["mu"], draw["selection"], rho, sigma, *parts, of_data)
     values = np.tanh(np.concatenate(own))
-    return np.concatenate([values, values**2, values[0] * values[1:], float(draw["rho"]) * values])
+    return np.concatenate([values, values**2, values[0] * values[1:], *(rho * values[:, None]).T])
 
 
 @cache

@@ -72,6 +72,16 @@ def test_both_families_are_calibrated(structure: Structure) -> None:
 
 
 @pytest.mark.slow
+def test_a_copula_is_calibrated() -> None:
+    """Clayton's, by NUTS; its data come from a frailty."""
+    structure = Structure(family=HeckmanGaussian(systematic="marginal", copula="clayton"), priors=PRIORS | SPREAD)
+    found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=8)
+    assert {"tau", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
+    assert outside(found) == {}
+    assert outside(found, "selection ignored")
+
+
+@pytest.mark.slow
 def test_independent_effects_are_seen_where_effects_are_correlated(bed: Bed) -> None:
     wrong = replace(SMALL, family=HeckmanGaussian(joint=False, systematic="marginal"))
     found = study(bed, SMALL, replicates=60, draws=40, thin=6, seed=4, believed=(wrong.prepare(), wrong))

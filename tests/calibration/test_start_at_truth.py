@@ -1,6 +1,7 @@
 """Every compiled sampler leaves the joint law of parameters and data as it is; mutants of it do not."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def selecting_trial(name: str) -> Trial:
 
 
 QUICK = ("random slopes", "crossed", "sigma by two keys", "logit", "logit, rare", "probit", "student_t, crossed")
-QUICKLY_SELECTED = ("gaussian", "probit, correlations near one")
+QUICKLY_SELECTED = ("gaussian", "probit, correlations near one", "gaussian, held", "probit, held")
 
 
 def few(names: Mapping[str, Any], quick: tuple[str, ...]) -> list[Any]:
@@ -120,6 +121,19 @@ def test_a_forgotten_prior_of_rho_is_seen() -> None:
     found = selecting_trial("gaussian, strong")
     found.spoil = selection.no_prior_of_rho
     assert np.abs(found.errors(replicates=800)).max() > ERRORS
+
+
+@pytest.mark.parametrize("name", ["gaussian, held", "probit, held"])
+def test_a_rho_held_elsewhere_is_seen(name: str) -> None:
+    """At the other sign; the state has no rho."""
+    found = selecting_trial(name)
+
+    def elsewhere(posterior: Any) -> None:
+        pair = posterior.fitted.pair
+        posterior.fitted = replace(posterior.fitted, pair=pair._replace(rho=pair.rho * [1, -1, 1, 1, 1]))
+
+    found.spoil = elsewhere
+    assert np.abs(found.errors(replicates=400)).max() > ERRORS
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ def test_there_is_a_notebook_for_each_case_study() -> None:
         "compatible_study",
         "hiv_heckman",
         "impact",
+        "mnar_workbench",
         "munoz_study",
         "popmis",
         "popncr",

@@ -131,3 +131,36 @@ def test_a_document_holds_them() -> None:
     with pytest.raises(bi.PlanError) as error:
         bi.Plan.from_toml(text)
     assert {p.path for p in error.value.problems} == {"assumption[d].correlation", "adjustment[y].shift"}
+
+
+def requests(*given: Any) -> list[bi.Problem]:
+    plan = bi.Plan.of(
+        list(MODELS),
+        assumptions=(assumption(),),
+        adjustments=(shift("d"),),
+        analyses=(bi.Analysis(name="main", formula="y ~ x"),),
+        sensitivities=given,
+    )
+    return [p for p in bi.check(plan, school_frame()[["y", "x", "b", "school"]]) if p.path.startswith("sens")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "finding"),
+    [
+        ({"of": "mian"}, "sensitivity[s].of", 'no analysis or estimand "mian"'),
+        ({"of": "y ~ (x"}, "sensitivity[s].of", ""),
+        ({"over": {}}, "sensitivity[s].over", "nothing to vary"),
+        ({"over": {"e": [1]}}, "sensitivity[s].over.e", "neither an assumption nor a place"),
+        ({"over": {"d": "a:b"}}, "sensitivity[s].over.d", "neither a list of numbers nor a range"),
+        ({"base": "mcar"}, "sensitivity[s].base", "'mcar' is not known"),
+        ({"tip": "p"}, "sensitivity[s].tip", "'p' is not known"),
+        ({"null": "a"}, "sensitivity[s].null", "'a' is not a number"),
+        ({"name": ""}, "sensitivity[].name", ""),
+    ],
+)
+def test_sensitivity_analyses_that_cannot_be_are_told(changes: dict[str, Any], path: str, finding: str) -> None:
+    right: dict[str, Any] = {"name": "s", "of": "main", "over": {"d": "0:2:1"}}
+    assert not requests(bi.Sensitivity(**right))
+    problems = requests(bi.Sensitivity(**{**right, **changes}))
+    assert any(p.path == path and finding in p.finding for p in problems), problems
+    assert [p.finding for p in requests(*[bi.Sensitivity(**right)] * 2)] == ['2 sensitivity analyses are called "s"']

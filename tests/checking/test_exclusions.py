@@ -47,6 +47,28 @@ BAD: Mapping[str, tuple[Plan, str, str, str]] = {
     "its own indicator in it": (plan(selection="age + observed(hiv)"), "formulas.selection", "observed(hiv)", "leave"),
     "rho above one": (plan(family=HeckmanProbit(rho=1.0)), "rho", "1.0 is not a rho", "between -1 and 1"),
     "rho a text": (plan(family=HeckmanProbit(rho="x")), "rho", "'x' is not a rho", "between -1 and 1"),  # type: ignore
+    "tau at one": (plan(family=HeckmanProbit(tau=-1.0)), "tau", "-1.0 is not a tau", "between -1 and 1"),
+    "tau a text": (plan(family=HeckmanProbit(tau="x")), "tau", "'x' is not a tau", "between -1 and 1"),  # type: ignore
+    "rho and tau": (plan(family=HeckmanProbit(tau=0.1, rho=0.2)), "tau", "rho is fixed, too", "leave one of them out"),
+    "priors of both": (
+        plan(priors={"rho": "Uniform(-1, 1)", "tau": "Uniform(-1, 1)"}),
+        'priors."tau"',
+        "rho has a prior, too",
+        "leave tau or rho out",
+    ),
+    "a prior of tau that is none": (plan(priors={"tau": "Normal(0, 1)"}), 'priors."tau"', "Kendall's tau", "Uniform"),
+    "a prior of tau twice": (
+        plan(priors={"tau": "KendallUniform(-1, 1)"}),
+        'priors."tau"',
+        "cannot be the prior of Kendall's tau",
+        "Uniform(-1, 1)",
+    ),
+    "a prior of tau where rho has a formula": (
+        plan(priors={"tau": "Uniform(-1, 1)"}, formulas={"rho": "(1 | region)"}),
+        'priors."tau"',
+        "no such parameter",
+        "use one of",
+    ),
     "rho twice": (
         plan(family=HeckmanProbit(rho=0.2), formulas={"rho": "(1 | region)"}),
         "formulas.rho",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from looping import run_prior
 
 import bayesimpute as bi
 from bayesimpute.data.column_remarks import between_numbers, codes_among, remarks, shape
@@ -55,13 +56,15 @@ def test_a_variable_of_clusters_is_counted_once_in_each() -> None:
     assert not [p for p in bi.check(plan, frame) if p.path == "conditional[w].family"]  # twelve are too few to tell
 
 
-def test_describe_check_and_suggest_say_the_same_of_a_shape() -> None:
+def test_describe_check_suggest_and_a_run_say_the_same_of_a_shape() -> None:
     frame = pd.DataFrame({"cost": TOLD["costs"][0], "z": RNG.normal(size=400)})
     frame.loc[frame.index % 5 == 0, "cost"] = np.nan
     (told,) = bi.describe(frame).remarks
     assert "are 0, and none is below" in told.finding and "shares, quantiles or extremes" in told.remedy
     assert [p.finding for p in bi.check(bi.Plan.of(["cost ~ z"]), frame)] == [told.finding]
     written = " ".join(bi.suggest("z ~ cost", frame).toml.replace("\n#", " ").split())
+    run = run_prior(frame, "cost ~ z", m=2, chains=1, warmup=1, sweeps=2)
+    assert [e for e in run.events["what"] if told.finding in e and "conditional[cost].family" in e]
     assert written.count(told.remedy) == 1 and f"{told.finding[1:]}; {told.remedy}" in written
     assert written.index(told.remedy) > written.index("schema")  # beside the model, not in the opening
 

@@ -337,9 +337,17 @@ def test_json_has_the_documented_keys(short: MultiplyImputed) -> None:
     assert list(found["imputed"][0]) == ["target", "statistic", "mean", "r_hat", "chance", "ess_bulk"]
 
 
+def test_a_remedy_that_reasons_share_stands_once(short: MultiplyImputed) -> None:
+    found = diagnose(chains_of(short, slow(0.9)))
+    (remedy,) = {reason.partition("; ")[2] for reason in found.reasons}
+    assert len(found.reasons) > 3 and found.summary.count(remedy) == 1
+    assert all(f"- {reason.partition('; ')[0]}\n" in found.summary for reason in found.reasons)
+    assert f"  for these {len(found.reasons)}: {remedy}" in found.summary
+
+
 def test_the_text_has_verdict_reasons_and_every_row(short: MultiplyImputed) -> None:
     found = short.diagnose()
     text = str(found)
     assert isinstance(found, Diagnosis) and text.startswith(found.sentence)
-    assert all(reason in text for reason in found.reasons)
+    assert all(part in text for reason in found.reasons for part in reason.split("; ", 1))
     assert all(name in text for name in found.parameters["parameter"])

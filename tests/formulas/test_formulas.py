@@ -294,6 +294,14 @@ def test_code_in_an_expression_is_refused(source):
     assert _refused(parse_expression, source)
 
 
+@pytest.mark.parametrize(
+    "source", ['__import__("os").system("id")', "y ~ __import__('os')", "y ~ np.log(x)", "y ~ log(x).mean + z"]
+)
+def test_python_in_a_formula_is_told_what_may_be_called(source):
+    with pytest.raises(FormulaError, match="calls of its own functions"):
+        parse(source)
+
+
 def test_a_name_never_reaches_python(frame):
     # `log` and `frame` exist in Python, where formulae would find them, but not in the data.
     for name in ("log", "frame", "np", "ROWS", "sys"):

@@ -1,8 +1,10 @@
 """What ArviZ is given of a run: log-likelihoods, log priors, predictions, and of which units and clusters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -235,15 +237,52 @@ def test_what_was_kept_is_saved_resumed_and_costs_the_run_nothing(tmp_path: Path
     assert not longer.posterior("y", groups)["log_likelihood"]["y"].isnull().any()
 
 
-def test_a_compatible_plan_has_one_joint_posterior() -> None:
+def compatible_run(keep: str | tuple[str, ...] = ("y", "x"), conditionals: object = "x ~ w") -> bi.MultiplyImputed:
     frame = school_frame().drop(columns="b")
     frame.loc[::9, "x"] = np.nan
-    made = bi.impute(frame, "x ~ w", analysis="y ~ x + (1 | school)", seed=3, keep=["y", "x"], **SMALL)
+    frame.loc[2::9, "w"] = np.nan
+    near = {"Intercept": "Normal(10, 1)", "w": "Normal(1, 0.1)", "sigma": "Gamma(90, 30)"}
+    given = [conditional("x ~ w", priors=near), "w ~ 1"] if conditionals == "x ~ w" else conditionals
+    analysis = conditional("y ~ x + (1 | school)", priors=NEAR)
+    return bi.impute(frame, given, analysis=analysis, seed=3, keep=keep, **SMALL)
+
+
+def test_a_compatible_plan_has_one_joint_posterior() -> None:
+    made = compatible_run()
+    frame = made.incomplete.frame
     tree = made.posterior("y", ["log_likelihood"])
     assert tree.attrs["leaving_out"] == "exact"
     assert tree["log_likelihood"]["y"].sizes["__obs__"] == frame["y"].notna().sum()
-    with pytest.raises(bi.InputError, match=r"drawn from its model and from those of y"):
-        made.posterior("x", ["log_likelihood"])
+
+
+def test_a_covariate_is_normalised_over_its_values() -> None:
+    """Which values, :mod:`tests.compatible.test_normalised` says."""
+    made = compatible_run()
+    tree = made.posterior("x", ["log_likelihood", "observed_data"])
+    known = made.incomplete.frame["x"].dropna()
+    assert tree.attrs["leaving_out"] == "exact"
+    np.testing.assert_allclose(tree["observed_data"]["x"], known)
+    assert tree["log_likelihood"]["x"]["__obs__"].values.tolist() == known.index.tolist()
+    assert np.isfinite(tree["log_likelihood"]["x"]).all()
+    assert made.completed(3).equals(compatible_run(()).completed(3))
+    with pytest.raises(bi.InputError, match="those of y together; ask for predictions of y"):
+        made.posterior("x", ["posterior_predictive"])
+    with pytest.raises(bi.InputError, match=r'by: values of "x" are in the models of y'):
+        made.posterior("x", ["log_likelihood"], by="school")
+    with pytest.raises(bi.InputError, match=r'keep=\["x"\]'):
+        compatible_run("y").posterior("x", ["log_likelihood"])
+    with pytest.raises(bi.InputError, match='"x" and others are read by each other'):
+        compatible_run("x", ["x ~ w", "w ~ x"]).posterior("x", ["log_likelihood"])
+
+
+@pytest.mark.parametrize("scale", ["predictor", "value"])
+def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]) -> None:
+    moved = bi.Adjustment(target="y", shift="x - 5", scale=scale)
+    plan = replace(bi.Plan.of("y ~ x + (1 | school)"), adjustments=(moved,))
+    made = bi.impute(school_frame().drop(columns="b"), plan, seed=3, keep="y", **SMALL)
+    with pytest.raises(bi.InputError, match='what is imputed for "y" is adjusted by an assumption'):
+        made.posterior("y", ["log_likelihood"])
+    assert made.posterior("y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
 def test_bad_requests_say_what_to_do() -> None:
@@ -298,6 +337,10 @@ def test_arviz_takes_every_group(name: str, doubt: bool) -> None:
     found = az.psense_summary(tree, var_names=some, prior_var_names=some, likelihood_var_names=[target])
     assert np.isfinite(found[["prior", "likelihood"]].to_numpy(dtype=float)).all()
     az.plot_ppc_dist(tree, var_names=[target], backend="none")
+    if target == "b":
+        az.plot_ppc_pava(tree, var_names=[target], backend="none")
+    else:
+        az.plot_loo_pit(tree, var_names=[target], backend="none")
 
 
 def test_two_imputation_models_are_compared_on_the_same_units() -> None:

@@ -178,10 +178,12 @@ def test_effects_of_bambis_are_independent(bambis: str, ours: str) -> None:
     assert independent(bambis) == ours
 
 
-def made_with_bambi(text: str = "y ~ x + c + (1 + x | school)", **options: Any) -> Any:
+def made_with_bambi(
+    text: str = "y ~ x + c + (1 + x | school)", data: pd.DataFrame | None = None, **options: Any
+) -> Any:
     import bambi
 
-    frame = school_frame().astype({"school": "category"})
+    frame = (school_frame() if data is None else data).astype({"school": "category"}, errors="ignore")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bambi.Model(text, frame, **({"dropna": True} | options))
@@ -222,6 +224,26 @@ def test_all_that_cannot_be_taken_over_is_told_at_once() -> None:
         bi.Plan.of(made_with_bambi("x ~ c", dropna=False))
     with pytest.raises(bi.PlanError, match='"gamma" is not here'):
         bi.Plan.of(made_with_bambi("y ~ c", family="gamma", link="log"))
+
+
+def test_a_model_that_bambi_made_of_other_data_has_names_of_other_columns_and_labels() -> None:
+    import bambi
+
+    mine = complete(school_frame(), "b")
+    other = mine.rename(columns={"x": "income"})
+    with pytest.raises(bi.PlanError, match=r'conditional\[y\].formulas.mu: there is no column "income"'):
+        bi.model(bi.Plan.of(made_with_bambi("y ~ income + (1 | school)", other)), mine)
+    other = mine.assign(c=mine["c"].cat.rename_categories({"r": "s"}))
+    given = {"c": bambi.Prior("Normal", mu=[0, 1], sigma=2)}
+    with pytest.raises(bi.PlanError, match=r'priors."c\[s\]": the model has no such parameter; did you mean "c\[r\]"'):
+        bi.model(bi.Plan.of(made_with_bambi("y ~ c", other, priors=given)), mine)
+
+
+def test_automatic_priors_are_those_of_the_data_that_are_imputed() -> None:
+    mine = complete(school_frame(), "b")
+    elsewhere = mine.assign(y=1000 * mine["y"])
+    found, wanted = (bi.model(bi.Plan.of(made_with_bambi("y ~ x", data)), mine).priors for data in (elsewhere, mine))
+    assert found.equals(wanted)
 
 
 def test_a_name_with_a_slash_cannot_be_drawn_from_the_prior() -> None:

@@ -69,14 +69,14 @@ def cluster(frame: pd.DataFrame, y_model: xr.Dataset) -> np.ndarray:
     return -0.5 * (n * np.log(2 * np.pi) + 2 * (n - 1) * np.log(sigma) + np.log(whole) + squares)
 
 
-def left_out(frame: pd.DataFrame, by: str | None) -> np.ndarray:
+def left_out(frame: pd.DataFrame, by: str | None, of: str = "y") -> np.ndarray:
     """By unit or cluster the estimates of several runs, (run, unit)."""
     from arviz_stats.loo import loo
 
     found = []
     for seed in range(RUNS):
-        made = run(frame, seed, keep="y")
-        each = loo(made.posterior("y", ["posterior", "log_likelihood"], by=by), pointwise=True)
+        made = run(frame, seed, keep=of)
+        each = loo(made.posterior(of, ["posterior", "log_likelihood"], by=by), pointwise=True)
         assert each.pareto_k is not None and each.elpd_i is not None
         print(f"elpd {each.elpd:.2f}, largest k {float(each.pareto_k.max()):.2f}")
         found.append(each.elpd_i.values)
@@ -91,6 +91,29 @@ def test_units(holes: bool) -> None:
     whole = frame["x"].notna().to_numpy()[rows]
     refits = refitted(frame, [np.array([row]) for row in rows[whole]], unit)
     agree(left_out(frame, None)[:, whole], refits)
+
+
+def test_values_of_a_covariate() -> None:
+    """Each is predicted by its own model and by what is observed of the outcome."""
+    frame = data(holes=True)
+    rows = np.flatnonzero(frame["x"].notna())
+    found = []
+    for row in rows:
+        made = run(frame.assign(x=frame["x"].where(np.arange(len(frame)) != row)))
+        found.append(by_chain(covariate(frame.iloc[[row]], made.draws("x"), made.draws("y"))))
+    agree(left_out(frame, None, "x"), np.array(found))
+
+
+def covariate(frame: pd.DataFrame, x_model: xr.Dataset, y_model: xr.Dataset) -> np.ndarray:
+    """Log p(x | y, parameters): of normal laws the product is normal."""
+    (row,) = frame.itertuples()
+    mean, precision = x_model["Intercept"].values, x_model["sigma"].values ** -2.0
+    if not np.isnan(row.y):
+        base = (y_model["Intercept"] + y_model["1|g"].sel(g=row.g)).values
+        slope, weight = y_model["x"].values, y_model["sigma"].values ** -2.0
+        both = precision + slope**2 * weight
+        mean, precision = (precision * mean + slope * weight * (row.y - base)) / both, both
+    return stats.norm.logpdf(row.x, mean, precision**-0.5)
 
 
 def test_clusters() -> None:

@@ -160,3 +160,18 @@ def test_terms_and_effects_are_bambis() -> None:
     assert {"Intercept", "x", "c", "sigma", "1|school", "x|school", "1|school_sigma"} <= set(model.named_vars)
     assert model.named_vars_to_dims["c"] == ("c_dim",) and list(model.coords["c_dim"]) == ["q", "r"]
     assert model.named_vars_to_dims["1|school"] == ("school__factor_dim",)
+
+
+@pytest.mark.parametrize("name", ["sigma and nu", "heckman_probit"])
+def test_samplers_that_compile_with_numba_take_every_operation(name: str) -> None:
+    """Of the density and of its slopes: nothing falls back to Python, which nutpie would not bear."""
+    from pytensor.graph.traversal import applys_between
+    from pytensor.link.numba.dispatch.basic import numba_funcify, numba_funcify_and_cache_key
+
+    space = described(ALL[name])
+    _, design = only(space)
+    model = of(space, design, graph_data(space))
+    applied = {n.op for n in applys_between([], [model.logp(), model.dlogp()])}
+    operations = {getattr(op, "core_op", op) for op in applied}
+    known = {*numba_funcify.registry, *numba_funcify_and_cache_key.registry} - {object}
+    assert [op for op in operations if not known & {*type(op).__mro__}] == []

@@ -178,7 +178,7 @@ def test_a_correlation_that_is_fixed_or_has_a_formula() -> None:
 
 def test_a_selection_model_without_exclusion_says_so() -> None:
     found = with_family(HeckmanGaussian(systematic="selected"), selection="x + (1 | g)")
-    assert "There is no exclusion variable: the correlation rests on the normal distribution alone." in found
+    assert "There is no exclusion variable: the correlation rests on the distribution of the errors alone." in found
     assert "drawn from the outcome's equation alone" not in found
     assert "with the prior `Uniform(" in found
 
@@ -388,7 +388,7 @@ def test_only_what_a_run_uses_is_cited(imputed: MultiplyImputed) -> None:
     selection = {"heckman1979", "vandeven1981", "munoz2024"}
     assert selection <= entries(bi.cite(imputed)).keys()
     assert "hoffman2014" not in entries(bi.cite(imputed)), "its parameters came from the prior"
-    assert set(REFERENCES) - entries(bi.cite()).keys() == selection | {"bartlett2015"}
+    assert set(REFERENCES) - entries(bi.cite()).keys() == selection | {"bartlett2015", "tompsett2018"}
     numbers = Conditional(target="y", family="heckman_gaussian", formulas={"mu": "y ~ x", "selection": "x + z"})
     frame = table()[["y", "x", "z"]].assign(x=1.0 * np.arange(40))
     assert selection - entries(bi.cite(run_prior(frame, numbers))).keys() == {"vandeven1981"}
@@ -428,7 +428,7 @@ def test_report_writes_files_once(saved: Path, imputed: MultiplyImputed, capsys:
     assert main(["report", str(saved), "--out", str(out)]) == 1
     assert "the file exists already" in capsys.readouterr().err and out.read_text() == "mine"
     assert main(["report", str(saved), "--out", str(out), "--force"]) == 0
-    assert out.read_text(encoding="utf-8").startswith("## Missing data")
+    assert out.read_text(encoding="utf-8").startswith("# Plan\n\n## Imputation")
 
 
 @pytest.mark.parametrize(("words", "known"), [([], ".md, .txt"), (["--cite"], ".bib")])
@@ -458,3 +458,16 @@ def test_report_refuses_a_run_that_was_stopped(tmp_path: Path, capsys: pytest.Ca
     MultiplyImputed.of(record).save(tmp_path / "run.nc")
     assert main(["report", str(tmp_path / "run.nc")]) == 1
     assert "stopped before all its datasets were completed; go on with: bayesimpute resume" in capsys.readouterr().err
+
+
+def test_a_selection_model_with_another_copula_is_called_by_its_law() -> None:
+    rng = np.random.default_rng(1)
+    x, z, e = rng.normal(size=(3, 200))
+    data = pd.DataFrame({"x": x, "z": z, "y": np.where(z + e > -0.5, x + e, np.nan)})
+    family = HeckmanGaussian(copula="clayton180", tau=0.25)
+    item = bi.Conditional(target="y", family=family, formulas={"mu": "y ~ x", "selection": "x + z"})
+    made = bi.impute(data, [item], m=2, chains=2, warmup=2, sweeps=2, sampler="prior", seed=1, progress=False)
+    found = str(made.report())
+    assert "the errors of both equations are bound by a Clayton copula, turned by 180 degrees" in found
+    assert "Their Kendall's tau was fixed at 0.25" in found
+    assert "bivariate normal" not in found

@@ -79,10 +79,7 @@ def own_function(out: Path) -> None:
 
 
 def refits(out: Path) -> None:
-    """What selection models rest on, refitted under other priors and with rho fixed.
-
-    The parameters are drawn from their priors: NUTS, which a fixed rho needs, would compile a model for each value.
-    """
+    """What selection models rest on, refitted under other priors and with rho fixed; parameters come from priors."""
     found = bi.identification(run_of("prior-selection"), progress=False)
     write_json(out / "identification.json", found.to_json_dict())
 

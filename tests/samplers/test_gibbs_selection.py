@@ -18,7 +18,7 @@ from scipy import stats
 from test_gibbs import ERRORS, STATISTICS, chain, same, saved
 
 from bayesimpute.designs.design import SYSTEMATIC, Design
-from bayesimpute.families import HeckmanGaussian
+from bayesimpute.families import HeckmanGaussian, HeckmanProbit
 from bayesimpute.numerics.normal_cdf import log_quadrant
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel, Nuts, Stats, choose
@@ -49,8 +49,30 @@ PLANS: Mapping[str, Conditional] = {
     "yes/no, selection's effects only": conditional(
         "b ~ x", selection="x + (1 | g) + (1 + z | h)", family="heckman_probit", priors={"rho": "Uniform(-0.9, 0.5)"}
     ),
+    "numbers, a prior of tau": conditional(
+        "y ~ x", selection="x + z + (1 | h)", family="heckman_gaussian", priors={"tau": "Uniform(-0.6, 0.9)"}
+    ),
+    "yes/no, a prior of tau": conditional(
+        "b ~ x", selection="x + z + (1 | g)", family="heckman_probit", priors={"tau": "FisherNormal(-0.2, 0.5)"}
+    ),
+    "yes/no, tau held": conditional("b ~ x", selection="x + z + (1 | g)", family=HeckmanProbit(tau=-0.3)),
+    "numbers, rho held": conditional(
+        "y ~ x + (1 | g)", selection="x + z + (1 | g)", family=HeckmanGaussian(rho=-0.7), priors=SIGMA
+    ),
+    "numbers, rho held at 0": conditional("y ~ x + (1 | g)", selection="x + z", family=HeckmanGaussian(rho=0.0)),
+    "yes/no, rho held": conditional("b ~ x + (1 | g)", selection="x + z + (1 | g)", family=HeckmanProbit(rho=0.8)),
 }
 each_plan = pytest.mark.parametrize("item", PLANS.values(), ids=PLANS.keys())
+
+
+def held(item: Conditional) -> float | None:
+    """Where a plan holds rho."""
+    return getattr(item.family, "held", None)
+
+
+LEARNT = {name: item for name, item in PLANS.items() if held(item) is None}
+each_with_a_ridge = pytest.mark.parametrize("item", LEARNT.values(), ids=LEARNT.keys())
+NUMBERS = {name: item for name, item in PLANS.items() if name.startswith("numbers")}
 
 
 def survey(n: int = 90, clusters: int = 12, *, rho: float = 0.6, seed: int = 3) -> pd.DataFrame:
@@ -92,7 +114,7 @@ class Point:
             gone = self.draw[SYSTEMATIC] = np.full(1, float(away))
             self.pair = equations.placed(self.pair, self.lay, gone)
         self.draw["mu"], self.draw["selection"] = 0.3 * self.draw["mu"], 0.3 * self.draw["selection"]
-        self.zeta = float(np.arctanh(self.draw["rho"]))
+        self.zeta = float(np.arctanh(self.draw.get("rho", held(item))))
         self.log_sigma = float(np.log(self.draw.get("sigma", 1.0)))
         outer = (self.draw[b.key].ravel() for b in self.frame.outer)
         self.b = np.concatenate([self.draw["mu"], self.draw["selection"], *outer])
@@ -118,8 +140,9 @@ class Point:
     def moved(self, rho: float, log_sigma: float, b: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:
         """The draw at another place of the curve."""
         first, last = len(self.draw["mu"]), self.lay.coefficients
-        found = {**self.draw, "rho": np.array(rho), "mu": b[:first], "selection": b[first:last]}
+        found = {**self.draw, "mu": b[:first], "selection": b[first:last]}
         found |= {"sigma": np.exp(log_sigma)} if "sigma" in self.draw else {}
+        found |= {"rho": np.array(rho)} if "rho" in self.draw else {}
         for k, (block, at) in enumerate(zip(self.frame.blocks, self.lay.offsets, strict=True)):
             inner = k < len(self.frame.inner)
             own = u[:, at : at + block.width] if inner else b[at : at + block.size * block.width]
@@ -128,7 +151,7 @@ class Point:
 
 
 @pytest.mark.parametrize("away", [False, True])
-@each_plan
+@each_with_a_ridge
 def test_the_density_along_the_ridge_is_the_models(item: Conditional, away: bool) -> None:
     """Differences of log densities between three places of the curve and its start; of artanh rho and log sigma."""
     point = Point(item, away=away)
@@ -182,7 +205,15 @@ def log_density(prior: Any) -> Any:
         "Beta": lambda: stats.beta(*a).logpdf,
         "ScaledBeta": lambda: stats.beta(*a, loc=-1, scale=2).logpdf,
         "FisherNormal": lambda: lambda r: stats.norm(*a).logpdf(np.arctanh(r)) - np.log1p(-(r**2)),
+        "KendallUniform": lambda: of_tau(stats.uniform(a[0], a[1] - a[0]).logpdf),
+        "KendallScaledBeta": lambda: of_tau(stats.beta(*a, loc=-1, scale=2).logpdf),
+        "KendallFisherNormal": lambda: of_tau(lambda t: stats.norm(*a).logpdf(np.arctanh(t)) - np.log1p(-(t**2))),
     }[prior.name]()
+
+
+def of_tau(logpdf: Any) -> Any:
+    """Of rho, where Kendall's tau = 2 / pi asin rho has a density."""
+    return lambda r: logpdf(2 / np.pi * np.arcsin(r)) + np.log(2 / np.pi) - 0.5 * np.log1p(-(r**2))
 
 
 def latent(point: Point, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -230,14 +261,17 @@ def test_the_stacked_rows_have_the_law_of_the_latent_variables(item: Conditional
             assert cross[a, j] == pytest.approx(values[0] - values[1], rel=1e-7, abs=1e-8)
 
 
-@pytest.mark.parametrize("item", list(PLANS.values())[:3], ids=list(PLANS)[:3])
+@pytest.mark.parametrize("item", NUMBERS.values(), ids=NUMBERS)
 def test_the_density_of_the_errors_parameters_given_the_latent_variables(item: Conditional) -> None:
     point = Point(item)
     r, y = latent(point)
     sums = latent_errors.squares(point.m, point.s, r, y)
-    sigma, rho = (log_density(p.priors[0]) for p in point.model.design.predictors if p.key in ("sigma", "rho"))
+    own = {p.key: log_density(p.priors[0]) for p in point.model.design.predictors if p.key in ("sigma", "rho")}
+    sigma, rho = own["sigma"], own.get("rho", lambda r: -np.log1p(-(r**2)))  # where it is held no density of zeta
+    free = held(item) is None
     found, expected = [], []
     for zeta, log_sigma in ((point.zeta, point.log_sigma), (0.3, 0.1), (-0.8, -0.4)):
+        zeta = zeta if free else point.zeta
         found.append(selection_moves.errors_density(zeta, log_sigma, point.pair, sums))
         priors = sigma(np.exp(log_sigma)) + log_sigma + rho(np.tanh(zeta)) + np.log1p(-(np.tanh(zeta) ** 2))
         expected.append(log_augmented(point, r, y, zeta, log_sigma) + priors)
@@ -363,10 +397,6 @@ def test_other_selection_models_go_to_nuts(item: Conditional) -> None:
     assert isinstance(choose("auto", model), Nuts)
 
 
-def test_a_fixed_correlation_goes_to_nuts() -> None:
-    assert not Gibbs().supports(made(conditional("y ~ x", family=HeckmanGaussian(rho=0.5), selection="x + z")))
-
-
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TwoEquations, "burn_in", replace(TwoEquations.burn_in, stages=(20, 60, 60)))
@@ -447,6 +477,35 @@ def test_degenerate_data_do_no_harm(name: str, case: str, short: None) -> None:
     assert (draws.std(axis=0) > 0).all()
     sds = [k for k, name in enumerate(model.design.names) if name.endswith("sigma")]
     assert (draws[:, sds] > 0).all()
+
+
+def test_a_held_rho_is_no_part_of_the_state_and_learns_no_ridge() -> None:
+    """So its chains start after fewer sweeps, from a sample of large data, too."""
+    model = made(PLANS["numbers, rho held"])
+    one = compiled(model)
+    start = one.engine.start(np.random.default_rng(1))
+    assert not {"zeta", "ridge_count", "ridge_mean"} & set(start)
+    assert sum(one.engine.burn_in.planned(start)) < 0.2 * sum(one.engine.burn_in.stages)
+    free = compiled(made(PLANS["numbers, joint effects"]))
+    assert free.engine.burn_in.planned(free.engine.start(np.random.default_rng(1))) == free.engine.burn_in.stages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["y", "b"])
+def test_a_held_rho_is_as_good_as_a_prior_that_leaves_it_no_room(target: str) -> None:
+    frame, family = survey(300, 20), HeckmanGaussian if target == "y" else HeckmanProbit
+    formulas = {"formula": f"{target} ~ x + (1 | g)", "selection": "x + z + (1 | g)"}
+    tight = {"rho": f"FisherNormal({np.arctanh(-0.6)}, 0.003)"}
+    items = conditional(**formulas, family=family(rho=-0.6)), conditional(**formulas, family=family(), priors=tight)
+    models = [made(item, frame) for item in items]
+    chains = [np.array([chain(compiled(model), model, 4000, seed) for seed in (1, 2)]) for model in models]
+    names = models[0].design.names
+    assert [name for name in models[1].design.names if name != "rho"] == list(names)
+    for name in names:
+        first, second = (c[:, :, m.design.names.index(name)] for c, m in zip(chains, models, strict=True))
+        for statistic, error in STATISTICS.items():
+            difference = statistic(first) - statistic(second)
+            assert abs(difference) < ERRORS * np.hypot(error(first), error(second)), (name, difference)
 
 
 def test_systematic_clusters_have_the_prior_of_their_effects(short: None) -> None:

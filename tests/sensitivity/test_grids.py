@@ -1,16 +1,20 @@
 """Sensitivity analyses: against closed forms, fine grids and runs made anew; tipping points; what is told."""
 
+import json
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.special import expit, logit
 
 import bayesimpute as bi
 from bayesimpute.base.errors import BayesimputeError
+from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
 from bayesimpute.sensitivity.points import Points
 
 SETTINGS = {"m": 12, "chains": 2, "warmup": 30, "sweeps": 30, "sampler": "gibbs"}
@@ -219,6 +223,9 @@ def test_without_selection_equations_it_starts_from_the_twin(monkeypatch: pytest
     found = vary(made, "y ~ arm", over={"conditional[y].rho": [0.5]})
     assert found.origins == {"y ~ arm": {"conditional[y].rho": 0.0}} and found.table["how"].eq("rerun").all()
     assert [p.conditionals[0].family.rho for p in started] == [0.0, 0.5]
+    assert (
+        found.assumed["target"].to_list() == ["y"] and found.assumed["n_shifted"].iloc[0] == trial()["y"].isna().sum()
+    )
     started.clear()
     base = vary(made, "y ~ arm", over={"d": [1]}, adjustments=[shift("d")], base="mar")
     assert [p.conditionals[0].family for p in started] == ["gaussian"] and base.table["how"].eq("applied").all()
@@ -270,3 +277,71 @@ def test_a_view_can_be_shifted_again_saved_and_loaded(tmp_path: Any) -> None:
     for k in range(added.m):
         expected = 2 * (longer.completed(k)["y"][gone] + 1 + trial()["arm"][gone])
         np.testing.assert_allclose(added.completed(k)["y"][gone], expected)
+
+
+def believing(prior: str, other: str | None = None) -> bi.MultiplyImputed:
+    more = () if other is None else (bi.Assumption(name="e", prior=other, correlation={"d": 0.5}),)
+    assumptions = (bi.Assumption(name="d", prior=prior), *more)
+    both = "d * (arm == 1)" + ("" if other is None else " + e * (arm == 0)")
+    return run_of("y ~ arm + x", assumptions=assumptions, adjustments=(shift(both, propagate=False),))
+
+
+def test_the_prior_probability_that_the_conclusion_holds() -> None:
+    made = believing("Normal(-1, 0.7)")
+    found = vary(made, over={"d": "-5:3:0.5"}, term="arm", tip="estimate")
+    tip = found.tips.set_index("direction").loc["down", "tip"]
+    expected = stats.norm(-1, 0.7).sf(tip)
+    seen = found.tips["probability"].iloc[0]
+    assert abs(seen - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000) + 1e-3
+    assert f"probability {seen:.2f}" in " ".join(found.messages)
+    narrow = vary(made, over={"d": "-1:1:0.5"}, term="arm", tip="estimate")
+    assert "probability" not in narrow.tips and "widen it" in " ".join(narrow.messages)
+
+
+def test_of_two_assumptions_the_prior_lies_over_the_map() -> None:
+    made = believing("Normal(-1, 0.7)", "Normal(0, 0.5)")
+    found = vary(made, over={"d": [-5, 0, 1, 3], "e": [-3, 0, 1, 3]}, term="arm", tip="estimate")
+    grid = found.dataset["estimate"].sel(term="arm")
+    slope_d = float(grid.sel(d=1, e=0) - grid.sel(d=0, e=0))
+    slope_e = float(grid.sel(d=0, e=1) - grid.sel(d=0, e=0))
+    mean = float(grid.sel(d=0, e=0)) - slope_d
+    sd = np.sqrt((slope_d * 0.7) ** 2 + (slope_e * 0.5) ** 2 + 2 * 0.5 * slope_d * slope_e * 0.35)
+    expected = stats.norm.cdf(mean / sd)
+    (row,) = found.tips.to_dict("records")
+    assert row["axis"] == "d x e"
+    assert abs(row["probability"] - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000) + 2e-3
+    figure = plot_sensitivity(found)
+    assert len(figure.axes) == 2 and figure.axes[0].get_xlabel() == "d"
+
+
+def test_pictures_of_one_axis_and_of_the_one_that_all_share() -> None:
+    added = vary(plain(), over={"d": "-4:0:1"}, term="arm", adjustments=[shift("d * arm")])
+    ax = plot_sensitivity(added).axes[0]
+    assert ax.get_xlabel() == "d"
+    lines = [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == ":"]
+    np.testing.assert_allclose(lines, added.tips["tip"].dropna())
+    shared = plot_sensitivity(added, x="missing_minus_observed").axes[0]
+    np.testing.assert_allclose(shared.get_lines()[0].get_xdata(), added.assumed["missing_minus_observed"])
+    with pytest.raises(bi.InputError, match="x: 'p' is not known"):
+        plot_sensitivity(added, x="p")
+    with pytest.raises(bi.InputError, match="no sensitivity analysis"):
+        plot_sensitivity(added, name="q")
+
+
+def test_a_report_says_what_was_assumed_and_varied() -> None:
+    made = plain().adjusted(shift("-1"))
+    found = vary(plain(), over={"d": "-4:0:1"}, term="arm", adjustments=[shift("d * arm")])
+    text = made.report(sensitivities=found)
+    assert [line for line in text.splitlines() if line.startswith("# ")] == ["# Plan", "# Examine", "# Report"]
+    assert "y adjusted by -1 (predictor" in text and "Tompsett et al. 2018" in text
+    assert f"tips at d = {found.tips['tip'].iloc[0]:.4g}" in text and "Why the assumptions that were varied" in text
+    assert "Sensitivity" not in plain().report()
+
+
+def test_what_was_written_can_be_read(tmp_path: Path) -> None:
+    found = vary(plain(), over={"d": [-4, 0]}, term="arm", adjustments=[shift("d * arm")])
+    again = bi.Sensitivities.from_json_dict(json.loads(json.dumps(found.to_json_dict())))
+    pd.testing.assert_frame_equal(again.table, found.table, check_dtype=False)
+    assert again.axes == found.axes and again.origins == found.origins
+    with pytest.raises(bi.InputError, match="sensitivities: these are no"):
+        bi.Sensitivities.from_json_dict({"table": 3})

@@ -293,6 +293,8 @@ def test_auxiliary_variables_are_targets_in_compatible_plans(school: pd.DataFram
     assert "Auxiliary variable: |r| = 0.7" in comment(made, "ability")
     assert "known from other members of their school" in comment(made, "public")
     assert "cluster_mean(popular, school)" in model(made, "public")
+    made = suggest(ANALYSIS, school.assign(ability=school["ability"].fillna(0.0)), auxiliary=["ability"])
+    assert "It is complete, and has a model all the same" in comment(made, "ability")
 
 
 def test_auxiliary_variables_are_found_by_their_correlation(school: pd.DataFrame) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+USUAL = (30, 40, 50, 80)
+"""Stages where slices have directions to learn, and there is nothing else."""
 LARGE = (10, 15, 20)
 """Stages of large data, after those of a sample."""
 
@@ -19,15 +21,20 @@ class BurnIn:
         Sweeps: the first are forgotten, each of the others takes its directions from those before.
     places : tuple of str
         The parts of a state that say where a chain's parameters are, not what it has learnt, and that have one shape
-        for a sample and for all data: a sample's chain hands them on.
+        for a sample and for all data: a sample's chain hands them on, those that it has.
     fading : mapping of str to float
         As how many sweeps counts, at the beginning of a stage, what was learnt before it: by the name of the count.
     """
 
-    stages: tuple[int, ...] = (30, 40, 50, 80)
+    stages: tuple[int, ...] = USUAL
     places: tuple[str, ...] = ("theta", "z")
     fading: Mapping[str, float] = field(default_factory=dict)
 
+    def planned(self, arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+        """The stages of a state: the usual ones where it has none of what would fade, and so less to learn."""
+        return self.stages if self.fading.keys() <= arrays.keys() else USUAL
+
     def faded(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A state at the beginning of a stage that learns."""
-        return {**arrays, **{name: np.minimum(arrays[name], most) for name, most in self.fading.items()}}
+        counts = {name: most for name, most in self.fading.items() if name in arrays}
+        return {**arrays, **{name: np.minimum(arrays[name], most) for name, most in counts.items()}}

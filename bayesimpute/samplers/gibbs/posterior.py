@@ -44,11 +44,12 @@ class GibbsPosterior:
         burn_in = self.engine.burn_in
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
-            return self._burnt_in(self.engine.start(rng), data, rng, burn_in.stages)
+            start = self.engine.start(rng)
+            return self._burnt_in(start, data, rng, burn_in.planned(start))
         small = data.sample()
         near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
         self._set(data)
-        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places}}
+        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places if name in near}}
         return self._burnt_in(state, data, rng, LARGE)
 
     def _burnt_in(

@@ -13,6 +13,7 @@ from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.products import Products, add_rows, cross_products, no_rows
 from bayesimpute.samplers.gibbs.selection.away_rows import Doubt
 from bayesimpute.samplers.gibbs.selection.equations import Equation, Pair
+from bayesimpute.samplers.gibbs.selection.ridge import HELD
 from bayesimpute.samplers.sampler import Data
 
 
@@ -73,9 +74,15 @@ class Frame:
             doubt=self._doubt(*selecting, data),
             second=self._products(x[:observed], z[:observed], w[:observed]),
             sigma=(1, 1.0, 0.0) if binary else coded(self.predictors["sigma"].priors[0]),
-            rho=correlation(self.predictors["rho"].priors[0]),
+            rho=correlation(self.predictors["rho"].priors[0]) if "rho" in self.predictors else self._held(),
             binary=binary,
         )
+
+    def _held(self) -> np.ndarray:
+        """Where a rho that is no parameter is, in the place of its prior."""
+        selection = self.design.family.selection
+        assert selection is not None and selection.dependence.value is not None
+        return np.array([HELD, np.arctanh(selection.dependence.value), 0.0, -1.0, 1.0])
 
     def _places(self, n: int) -> np.ndarray:
         columns = [self.rows.columns[:, [k]] + np.arange(b.width) for k, b in enumerate(self.outer)]

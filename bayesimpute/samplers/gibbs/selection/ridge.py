@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 
+from bayesimpute.base.distributions import OF_TAU
 from bayesimpute.numerics.bivariate_normal import log_quadrant_rows
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.normal_tails import log_ndtr_1
@@ -45,16 +46,44 @@ SINGULAR = 1e-6
 """Effects stay where their root has a pivot below."""
 
 
+HELD = 2
+"""The kind of prior of a rho that does not move: its first argument is where artanh rho is."""
+
+
+@compiled
+def held(prior):
+    """Whether rho does not move."""
+    return prior[0] == HELD
+
+
+@compiled
+def fisher_of_tau(zeta):
+    """:func:`bayesimpute.base.distributions.fisher_of_tau` of one number."""
+    left = 4 / math.pi * math.atan(math.exp(-abs(zeta)))
+    slope = math.log(2 / math.pi) - math.log(math.cosh(zeta)) - math.log(left) - math.log(2 - left)
+    return math.copysign(0.5 * (math.log(2 - left) - math.log(left)), zeta), slope
+
+
 @compiled
 def log_prior_rho(prior, zeta):
-    """Of artanh rho, with the Jacobian, up to a constant: kind 0, (1 + rho) / 2 is Beta, between bounds; 1, Normal."""
+    """Of artanh rho, with the Jacobian, up to a constant.
+
+    Kind 0: (1 + rho) / 2 is Beta, between bounds; 1: artanh rho is Normal. With OF_TAU more, the same of Kendall's tau
+    in the place of rho.
+    """
+    if held(prior):
+        return 0.0
     if abs(zeta) > FARTHEST:
         return -np.inf
-    if prior[0] == 1:
-        return -0.5 * ((zeta - prior[1]) / prior[2]) ** 2
+    kind, slope = prior[0], 0.0
+    if kind >= OF_TAU:
+        kind -= OF_TAU
+        zeta, slope = fisher_of_tau(zeta)
+    if kind == 1:
+        return slope - 0.5 * ((zeta - prior[1]) / prior[2]) ** 2
     if not prior[3] < math.tanh(zeta) < prior[4]:
         return -np.inf
-    return -prior[1] * math.log1p(math.exp(-2 * zeta)) - prior[2] * math.log1p(math.exp(2 * zeta))
+    return slope - prior[1] * math.log1p(math.exp(-2 * zeta)) - prior[2] * math.log1p(math.exp(2 * zeta))
 
 
 @compiled

@@ -12,7 +12,7 @@ import math
 
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import log_prior
-from bayesimpute.samplers.gibbs.selection.ridge import LOWEST, log_prior_rho
+from bayesimpute.samplers.gibbs.selection.ridge import LOWEST, held, log_prior_rho
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
 WIDTH = 6.0
@@ -33,10 +33,16 @@ def errors_density(zeta, log_sigma, pair, sums):
 
 @compiled
 def move_errors(rng, zeta, log_sigma, pair, sums):
-    """Log sigma, then artanh rho."""
+    """Log sigma, then artanh rho unless it is held.
+
+    With rho held, kappa = 1 / sigma has the log density n log kappa - (kappa^2 sum e^2 - 2 kappa rho sum e h) / (2 (1 -
+    rho^2)), which is concave, before its prior.
+    """
     width = WIDTH / math.sqrt(pair.y.size)
     now = errors_density(zeta, log_sigma, pair, sums)
     for by_zeta in (0.0, 1.0):
+        if by_zeta == 1 and held(pair.rho):
+            break
         level = now - rng.standard_exponential()
         low = -width * rng.random()
         high = low + width

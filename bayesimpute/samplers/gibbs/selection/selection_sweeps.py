@@ -13,6 +13,7 @@ from bayesimpute.samplers.gibbs.selection.latent_errors import draw_latent, squa
 from bayesimpute.samplers.gibbs.selection.ridge import (
     ENOUGH,
     STEP,
+    held,
     learn_ridge,
     move_ridge,
     regression,
@@ -78,7 +79,8 @@ def run_selection(rng, linear, errors, ridge, doubt, sweeps, tune, lay, pair):
     errors : tuple of (artanh rho, log sigma, u)
         What the errors' law is, and the inner effects, shape (cluster, effect).
     ridge : tuple of (count, mean, covariance, variance)
-        What was learnt about the ridge: :func:`~bayesimpute.samplers.gibbs.selection.ridge.learn_ridge`.
+        What was learnt about the ridge: :func:`~bayesimpute.samplers.gibbs.selection.ridge.learn_ridge`; of a rho that
+        is held nothing, and it stays as it is.
     doubt : tuple of (share, gone)
         Of systematically missing clusters, and which of the empty ones are, shape (empty cluster,).
 
@@ -106,6 +108,8 @@ def run_selection(rng, linear, errors, ridge, doubt, sweeps, tune, lay, pair):
                 share = draw_systematic(rng, pair, s, share, gone)
                 pair = placed(pair, lay, gone)
             linear, b, u, zeta, log_sigma = move_linear(rng, pair, lay, linear, m, s, zeta, log_sigma, r, y, tune)
+        if held(pair.rho):
+            continue
         theta, z, usual = linear[0], linear[1], linear[2]
         zeta, log_sigma = move_ridge(rng, pair, lay, theta, usual, b, u, m, s, zeta, log_sigma, slopes, sd, space)
         standard(theta, lay, b, z)

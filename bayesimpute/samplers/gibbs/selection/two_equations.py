@@ -8,6 +8,7 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import SYSTEMATIC, Design
 from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.families.copulas import NORMAL
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, few, known, ordered
@@ -25,6 +26,11 @@ SPREAD = 0.5
 ERRORS = ("zeta", "log_sigma", "u")
 DOUBT = ("systematic", SYSTEMATIC)
 RIDGE = ("ridge_count", "ridge_mean", "ridge_covariance", "ridge_variance")
+UNLEARNT = dict(zip(RIDGE, (np.array(0.0), np.zeros(3), np.zeros((3, 3)), np.zeros(3)), strict=True)) | {
+    "systematic": np.array(0.5),
+    SYSTEMATIC: np.zeros(0),
+}
+"""What sweeps are told where a state has it not: nothing of a ridge where rho is held, and of no doubt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,7 @@ class Stacked:
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both equations and of the ridge."""
-        given = {"systematic": np.array(0.5), SYSTEMATIC: np.zeros(0), **arrays}
+        given = UNLEARNT | {"zeta": self.pair.rho[1:2].reshape(()), **arrays}
         linear, errors, ridge, doubt = (_tuple(given, names) for names in (NAMES, ERRORS, RIDGE, DOUBT))
         after = run_selection(rng, linear, errors, ridge, doubt, sweeps, tune, self.lay, self.pair)
         moved: dict[str, np.ndarray] = {}
@@ -56,8 +62,8 @@ class TwoEquations:
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Selection models with one rho that is not given and one sigma; effects may be of one equation or of both."""
-        if not isinstance(design.family, HeckmanGaussian | HeckmanProbit) or design.family.rho is not None:
+        """Of normal errors, with one rho, held or with a prior, and one sigma; effects of one equation or of both."""
+        if not isinstance(design.family, HeckmanGaussian | HeckmanProbit) or design.family.copula != NORMAL:
             return False
         parameters = {p.key: p for p in design.predictors}
         equations, numbers = [parameters.pop("mu"), parameters.pop("selection")], parameters
@@ -69,8 +75,7 @@ class TwoEquations:
             and (isinstance(design.family, HeckmanGaussian) or not (equations[0].offset or shifted(design)))
             and all(p.matrix is None for p in numbers.values())
             and ("systematic" not in numbers or numbers["systematic"].priors[0].name == "Beta")
-            and numbers["rho"].priors[0].distribution.ridge is not None
-            and numbers["rho"].priors[0].fits("signed unit")
+            and all(_ridged(prior) for prior in ("rho" in numbers and numbers["rho"].priors) or ())
             and all(known(prior) for prior in ("sigma" in numbers and numbers["sigma"].priors) or ())
             and all(known(prior) for b in design.blocks for prior in b.priors)
             and all({parameter for parameter, _ in b.parts} <= {"mu", "selection"} for b in design.blocks)
@@ -93,10 +98,12 @@ class TwoEquations:
         sigma = start(predictors["sigma"].priors[0], rng, SPREAD) if "sigma" in predictors else 0.0
         size = 4 + lay.mean.size + lay.clusters * lay.width
         arrays = to_arrays(fresh(theta, lay.mean))
-        arrays |= {"zeta": np.array(_correlation(predictors["rho"].priors[0], rng)), "log_sigma": np.array(sigma)}
-        arrays |= {"u": np.zeros((lay.clusters, lay.width)), "ridge_count": np.array(0.0)}
-        learnt = np.zeros(size), np.zeros((3, size)), np.zeros(size)
-        return arrays | dict(zip(RIDGE[1:], learnt, strict=True)) | self._doubts(rng)
+        arrays |= {"log_sigma": np.array(sigma), "u": np.zeros((lay.clusters, lay.width))}
+        if "rho" in predictors:
+            learnt = np.array(0.0), np.zeros(size), np.zeros((3, size)), np.zeros(size)
+            arrays |= {"zeta": np.array(_correlation(predictors["rho"].priors[0], rng))}
+            arrays |= dict(zip(RIDGE, learnt, strict=True))
+        return arrays | self._doubts(rng)
 
     def _doubts(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A start of what empty clusters are."""
@@ -114,7 +121,9 @@ class TwoEquations:
             outer_effects(arrays["theta"], lay, arrays["z"]),
             len(predictors["mu"].priors),
         )
-        values = {"mu": b[:first], "selection": b[first : lay.coefficients], "rho": np.tanh(arrays["zeta"])[None]}
+        values = {"mu": b[:first], "selection": b[first : lay.coefficients]}
+        if "rho" in predictors:
+            values["rho"] = np.tanh(arrays["zeta"])[None]
         if "sigma" in predictors:
             values["sigma"] = np.exp(arrays["log_sigma"])[None]
         if SYSTEMATIC in arrays:
@@ -125,6 +134,11 @@ class TwoEquations:
 def _tuple(arrays: Arrays, names: tuple[str, ...]) -> tuple:
     values = (arrays[name] for name in names)
     return tuple(value if value.ndim else float(value) for value in values)
+
+
+def _ridged(prior: Prior) -> bool:
+    """Whether there is code for a prior of rho."""
+    return prior.distribution.ridge is not None and prior.fits("signed unit")
 
 
 def _correlation(prior: Prior, rng: np.random.Generator) -> float:

@@ -76,10 +76,13 @@ def grid_of(over: Mapping[str, Any], plan: Plan) -> Grid:
     """
     problems: list[Problem] = []
     axes = []
+    if not isinstance(over, Mapping):
+        finding = f"{over!r} is not a table of grids"
+        raise InputError([Problem(path="over", finding=finding, remedy='write over={"delta": "-5:5:1"}')])
     if not over:
         finding = "there is nothing to vary"
         problems.append(Problem(path="over", finding=finding, remedy='name an assumption: over={"delta": "-5:5:1"}'))
-    for name, given in over.items():
+    for name, given in ((str(name), given) for name, given in over.items()):
         values = _values(f"over.{name}", given, problems)
         problem = _place(name, plan)
         problems += [problem] if problem is not None else []

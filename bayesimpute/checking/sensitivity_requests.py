@@ -1,0 +1,55 @@
+"""The sensitivity analyses of a plan: whether what they are of and what they vary is there."""
+
+from collections import Counter
+
+from bayesimpute.base.errors import FormulaError, InputError, Problem, did_you_mean
+from bayesimpute.base.phrases import listed
+from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.formulas import parse
+from bayesimpute.plan.assumptions import BASES, TIPS, Sensitivity
+from bayesimpute.plan.axes import grid_of
+from bayesimpute.plan.options import Analysis, Estimand
+
+
+def alone(read: Read) -> list[Problem]:
+    """What is wrong with them, whatever the data are."""
+    notes, plan = Notes(), read.plan
+    known = [str(given.name) for given in (*plan.analyses, *plan.estimands) if isinstance(given, Analysis | Estimand)]
+    for s in plan.sensitivities:
+        if not isinstance(s, Sensitivity):
+            finding = f"{s!r} is not a Sensitivity"
+            notes.add("sensitivity", finding, 'write Sensitivity(name="tipping", of="main", over={"delta": "0:5:1"})')
+            continue
+        path = f"sensitivity[{s.name}]"
+        if not notes.text(f"{path}.name", s.name) or not notes.text(f"{path}.of", s.of):
+            continue
+        _of(s, path, known, notes)
+        for part, given, choices in (("base", s.base, BASES), ("tip", s.tip, TIPS)):
+            if given not in choices:
+                remedy = did_you_mean(str(given), choices, f"use {listed(f'"{c}"' for c in choices)}")
+                notes.add(f"{path}.{part}", f"{given!r} is not known", remedy)
+        if isinstance(s.null, bool) or not isinstance(s.null, int | float):
+            notes.add(f"{path}.null", f"{s.null!r} is not a number", "write null = 0")
+        try:
+            grid_of(s.over, plan)
+        except InputError as error:
+            for p in error.problems:
+                notes.add(f"{path}.{p.path}", p.finding, p.remedy)
+    names = Counter(str(s.name) for s in plan.sensitivities if isinstance(s, Sensitivity))
+    for name in (name for name, times in names.items() if times > 1):
+        finding = f'{names[name]} sensitivity analyses are called "{name}"'
+        notes.add(f"sensitivity[{name}]", finding, "give each its own name")
+    return notes.problems
+
+
+def _of(s: Sensitivity, path: str, known: list[str], notes: Notes) -> None:
+    if s.of in known:
+        return
+    if "~" not in s.of:
+        remedy = did_you_mean(s.of, known, f"they are {listed(known) or 'none'}; or write a formula")
+        notes.add(f"{path}.of", f'the plan has no analysis or estimand "{s.of}"', remedy)
+        return
+    try:
+        parse(s.of, response="required", path=f"{path}.of")
+    except FormulaError as error:
+        notes.problems += error.problems

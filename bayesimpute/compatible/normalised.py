@@ -1,0 +1,124 @@
+"""How likely each observed value of a variable that other models read is, given all else.
+
+The law of one value x_i is its own model times the density of every model that reads it, normalised over x:
+
+    log p(x_i | all else) = log [p(x_i | z) prod_t p(y_t | x_i)] - log of the integral of the same over x
+
+with parameters, effects and all other values as they stand: those of one draw from the joint posterior. Its inverse is
+what the draw weighs where x_i is left out (Gelfand, Dey & Chang 1992, Bayesian Statistics 4:147), so leaving out by
+these weights is exact. Normal laws are normalised in closed form, few values are summed over. All else is integrated by
+the trapezoidal rule on x_i + s sinh(u), s about one standard deviation of the own model: spectrally accurate for smooth
+densities with heavy tails, too (Takahasi & Mori 1974, Publ RIMS Kyoto 9:721). Points are doubled until nothing changes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from bayesimpute.compatible.affine_factors import AffineFactors
+from bayesimpute.compatible.drawing import Compatible, spread
+from bayesimpute.compatible.factors import Scenario
+from bayesimpute.compatible.normal_draws import Derivatives, derivatives, slopes, weights
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.design import Draw
+from bayesimpute.designs.placement import Placement
+from bayesimpute.families import Theta
+from bayesimpute.plan.targets import Resolved, Target
+
+END = 10.0
+"""Of u: ten thousand standard deviations from the value."""
+FEWEST, MOST = 32, 4096
+"""Intervals of the first and of the last rule."""
+CLOSE = 1e-6
+"""Changes of a log integral that are none."""
+Density = Callable[[np.ndarray], np.ndarray]
+"""Of values of some cells to a log density for each, both of shape (cell,)."""
+
+
+def settled(
+    target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
+) -> Compatible:
+    """A variable as :func:`value_densities` takes it: its observed values are the cells that could be others."""
+    observed = replace(target, impute=target.observed, limits=None)
+    return Compatible.of(observed, resolved, placements, incomplete, frozenset())
+
+
+def value_densities(
+    how: Compatible,
+    theta: Theta,
+    draws: Mapping[str, Draw],
+    completed: Completed,
+    matrices: Mapping[str, Mapping[str, np.ndarray]],
+    unit: float,
+) -> np.ndarray:
+    """Log p(x_i | all else) of each observed value, shape (observed unit,); NaN where an integral does not converge.
+
+    Parameters
+    ----------
+    how : Compatible
+        What :func:`settled` gave.
+    theta : mapping of str to ndarray, shape (observed unit,)
+        The parameters of the variable's own model there.
+    draws : mapping of str to mapping
+        The last draw of each model that reads it.
+    completed : Completed
+        The current data.
+    matrices : mapping of str to mapping
+        The matrices of these models on all rows of the current data.
+    unit : float
+        About one standard deviation of the variable.
+    """
+    scenario, cells = how.scenario(draws, completed, matrices), completed.cells(how.target)
+    given = derivatives(scenario, cells, unit) if how.affine else []
+    if how.kind == "normal":
+        return _normal(scenario, cells, theta["mu"], np.broadcast_to(theta["sigma"], cells.shape), given)
+    others = AffineFactors(scenario, given, cells).logp if how.affine else lambda x, _: scenario.logp(x)
+    side, found = completed.side(how.target, how.target.missing_rows), np.empty(len(cells))
+    points, width = how.target.values.support.points, spread(how.target, theta, side)
+    for k, moving in enumerate(how.affected.passes):
+        blocks = how.affected.block_of_cell[moving]
+
+        def density(values: np.ndarray, k: int = k, moving: np.ndarray = moving, at: np.ndarray = blocks) -> np.ndarray:
+            tried = cells.copy()
+            tried[moving] = values
+            return how.target.family.logp(tried, theta, side)[moving] + others(tried, k)[at]
+
+        here = cells[moving]
+        total = _integral(density, here, width[moving]) if points is None else _sum(density, here, points)
+        found[moving] = density(here) - total
+    return found
+
+
+def _normal(scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndarray, given: Derivatives) -> np.ndarray:
+    """The closed form of :mod:`bayesimpute.compatible.normal_draws`, of one cell at a time."""
+    affected = scenario.affected
+    precision, pull = sd**-2.0, (mean - cells) / sd**2
+    for f, by_pass in zip(scenario.factors, slopes(scenario, given), strict=True):
+        (weight, residual), block = weights(f), affected.block[f.at]
+        for moving, slope in zip(affected.passes, by_pass.T, strict=True):
+            at = affected.block_of_cell[moving]
+            precision[moving] += np.bincount(block, slope**2 * weight, affected.blocks)[at]
+            pull[moving] += np.bincount(block, slope * residual, affected.blocks)[at]
+    return 0.5 * (np.log(precision) - np.log(2 * np.pi) - pull**2 / precision)
+
+
+def _sum(density: Density, here: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return np.logaddexp.reduce([density(np.full(len(here), point)) for point in points], axis=0)
+
+
+def _integral(density: Density, here: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """The log of the integral, (cell,)."""
+
+    def rule(u: np.ndarray) -> np.ndarray:
+        parts = [density(here + width * np.sinh(each)) + np.log(width * np.cosh(each)) for each in u]
+        return np.logaddexp.reduce(parts, axis=0)
+
+    step = 2 * END / FEWEST
+    total, before = rule(np.linspace(-END, END, FEWEST + 1)), np.full(len(here), np.nan)
+    while not (close := np.abs(total + np.log(step) - before) < CLOSE).all() and 2 * END / step < MOST:
+        before = total + np.log(step)
+        step /= 2
+        total = np.logaddexp(total, rule(np.arange(-END + step, END, 2 * step)))
+    return np.where(close, total + np.log(step), np.nan)
