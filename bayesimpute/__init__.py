@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.imputation_model import ImputationModel, model
     from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
-    from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
+    from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plotting.forest import plot_forest
     from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
@@ -138,7 +138,7 @@ _HOMES = {
     "plan.assumptions": ("Adjustment", "Assumption", "Sensitivity"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
-    "plan.options": ("Analysis", "Derived", "Estimand", "Run"),
+    "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Time"),
     "plotting.forest": ("plot_forest",),
     "plotting.sensitivity_plots": ("plot_sensitivity",),
     "pooling": (
@@ -205,6 +205,7 @@ __all__ = [
     "Sensitivities",
     "Sensitivity",
     "Suggestion",
+    "Time",
     "VarianceComponent",
     "__version__",
     "analyse",

@@ -29,6 +29,8 @@ from bayesimpute.checking import (
     derived,
     estimand_problems,
     exclusions,
+    fixed_coefficients,
+    indicators,
     names,
     observed_values,
     selection_indicators,
@@ -37,6 +39,7 @@ from bayesimpute.checking import (
     substantive,
     systematic_missingness,
     target_columns,
+    timing,
 )
 from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
@@ -64,11 +67,15 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         In the order of the plan; empty if there is nothing to say. Data without missing values are no problem.
     """
     read, problems = read_plan(plan)
-    problems = [*settings.run_problems(plan), *problems, *adjustments.alone(read), *estimand_problems.alone(read)]
+    problems = [*settings.run_problems(plan), *problems, *adjustments.alone(read), *fixed_coefficients.alone(read)]
+    problems += estimand_problems.alone(read)
     problems += sensitivity_requests.alone(read)
     data, found = _incomplete(incomplete, read.keys)
     problems += found
     if data is not None:
+        data = indicators.with_columns(data, read.targets, plan.time)
+        problems += indicators.problems(read, data)
+        problems += timing.problems(read, data)
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
@@ -81,6 +88,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += substantive.problems(read, data)
         problems += several_outcomes.problems(plan, data)
         problems += adjustments.problems(read, data)
+        problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
     return list(dict.fromkeys(problems))

@@ -21,6 +21,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Binary
 from bayesimpute.formulas import quote
 from bayesimpute.plan.assumptions import Assumption
+from bayesimpute.plan.fixed import assumed_in
 
 
 def alone(read: Read) -> list[Problem]:
@@ -93,8 +94,11 @@ def _values(a: Assumption, notes: Notes) -> None:
 
 
 def _used(a: Assumption, read: Read, notes: Notes) -> None:
+    if a.name in assumed_in(reading.conditional for reading in read.conditionals):
+        return
     if len(read.shifts) == len(read.plan.adjustments) and not any(a.name in s.expression.names for s in read.shifts):
-        notes.add(f"assumption[{a.name}]", "no adjustment reads it", f'write it into a shift: shift = "{a.name}"')
+        remedy = f'write it into a shift: shift = "{a.name}", or fix a coefficient at it: priors.y = "{a.name}"'
+        notes.add(f"assumption[{a.name}]", "no adjustment reads it, and no coefficient is fixed at it", remedy)
 
 
 def _correlations(assumptions: list[Assumption], notes: Notes) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions
+from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, timing
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
@@ -61,7 +61,8 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     substantive: list[Conditional] = []
     for reading in read.conditionals:
         column = data.columns.get(reading.target)
-        codable = [name for name, use in reading.uses.items() if _codable(use, derived, read, data)]
+        uses = {name: use for name, use in reading.uses.items() if not timing.without_value(use, reading)}
+        codable = [name for name, use in uses.items() if _codable(use, derived, read, data)]
         formulas = {name: reading.conditional.formulas[name] for name in codable}
         if column is None or not suitable(column) or reading.target in read.derived or not formulas:
             continue
@@ -75,7 +76,9 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
     )
-    return Plan(conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, run=Run())
+    return Plan(
+        conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, time=read.plan.time, run=Run()
+    )
 
 
 def _derived(read: Read, data: Incomplete) -> frozenset[str]:
@@ -99,7 +102,8 @@ def _codable(use: Use, derived: Set[str], read: Read, data: Incomplete) -> bool:
     return (
         known
         and all(_keyed(key, data) for key in use.keys)
-        and use.observed <= set(data.columns)
+        and use.masks <= set(data.columns)
+        and (not use.timed or timing.usable(read.plan.time, data))
         and calls_computable(use, read, data)
         and all(column.kind in ("number", "yes/no", "category") and not column.missing.all() for column in values)
         and not any(column.kind == "category" and collinearity.crowded(column) for column in values)
@@ -213,6 +217,9 @@ class _Model:
         except FormulaError as error:
             self.notes.problems += [] if known else error.problems
             everywhere = matrix.evaluate(fit)
+        apart = not self.target.impute.any() and not self.target.observed.all()  # rows outside of a risk set
+        if apart and len(everywhere) == len(self.data.frame):
+            everywhere[~self.target.observed[self.target.unit_of_row]] = 0.0
         for k, name in enumerate(matrix.names):
             self.finite(everywhere[:, k], name, path)
         rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)

@@ -13,6 +13,7 @@ from bayesimpute.checking.plan_alone import Read, Reading
 from bayesimpute.checking.target_columns import filled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.resolving import indicated
 
 NEAR = 0.99
 """The absolute correlation above which one of two variables nearly repeats the other."""
@@ -38,6 +39,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
 def _pair(reading: Reading, name: str, data: Incomplete, *, factors: bool) -> list[Problem]:
     """`factors`: the model multiplies into the draws of its predictors, so that the two may change places."""
     target, found = reading.target, []
+    if indicated(target) == name:
+        return found
     r = correlation(data.columns[name], filled(data, target))
     if r > NEAR:
         finding = f'"{name}" nearly repeats "{target}": |r| = {r:.3f} where both are observed'

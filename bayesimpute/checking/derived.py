@@ -100,8 +100,9 @@ def _own_target(use: Use, target: str, read: Read, notes: Notes) -> None:
     if len(way) > 1:
         finding = f'the derived variable "{way[0]}" depends on the target {target}: {arrows(way)}'
         notes.add(use.path, finding, "predict the target from other variables")
-    elif target in use.observed and target not in use.values:
-        finding = f"observed({target}) is the missingness of the target itself, which tells nothing about its values"
+    elif target in use.masks and target not in use.values:
+        call = f"observed({target})" if target in use.observed else "it"
+        finding = f"{call} is the missingness of the target itself, which tells nothing about its values"
         notes.add(use.path, finding, "leave it out")
     elif means:
         finding = f"it contains its own target, through cluster_mean({quote(target)}, {means[0]})"
@@ -126,7 +127,9 @@ def kinds(
         if not expression.names or not expression.names <= {*data.columns, *read.derived, *more}:
             return
         columns = {n: _sample(data.columns.get(n)) for n in expression.names}
-        extra = {"cluster_mean": lambda values, key: values, "observed": lambda name: np.ones(1)}
+        masks = {"observed": lambda name: np.ones(1), "systematic": lambda name, key: np.ones(1)}
+        masks |= dict.fromkeys(("since_dropout", "dropout"), masks["observed"])
+        extra = {"cluster_mean": lambda values, key: values, "lag": lambda values: values, **masks}
         evaluate_expression(expression, columns, extra)
     except FormulaError as error:
         notes.problems += error.problems

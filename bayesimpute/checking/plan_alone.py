@@ -18,7 +18,8 @@ from bayesimpute.formulas.syntax import quote
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.options import Analysis, Derived
+from bayesimpute.plan.fixed import fixes
+from bayesimpute.plan.options import Analysis, Derived, Time
 from bayesimpute.plan.plan import Plan
 
 
@@ -127,6 +128,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     uses += [s.use for s in shifts]
     keys = [key for use in uses for key in use.keys] + [r.level for r in readings if r.level is not None]
     keys += [a.by for a in plan.assumptions if isinstance(a, Assumption) and isinstance(a.by, str) and a.by]
+    keys += [plan.time.subject] if isinstance(plan.time, Time) and isinstance(plan.time.subject, str) else []
     read = Read(
         plan=plan,
         conditionals=kept,
@@ -304,6 +306,8 @@ def parameter_problems(family: Family, formulas: Mapping[str, Any], path: str, n
 def _priors(priors: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Prior]:
     found = {}
     for name, given in priors.items():
+        if fixes(given):
+            continue
         place = f'{path}."{name}"'
         try:
             prior = Prior.parse(given, place)

@@ -24,10 +24,14 @@ class Use:
         Those whose values are calculated with, inside or outside of cluster means; not keys, nor ``observed()``.
     observed : frozenset of str
         Columns whose missingness indicator is used.
+    systematic : frozenset of str
+        Columns of which it is used whether a cluster has any observed value.
+    timed : frozenset of (str, str)
+        Functions of a subject's visits, with the columns.
     keys : tuple of str
-        Keys of cluster means, then grouping factors, each once.
+        Keys inside calls, then grouping factors, each once.
     calls : tuple of str
-        The ``cluster_mean`` and ``observed`` calls, and what is in an ``offset()``.
+        The calls that look beyond the row, and what is in an ``offset()``.
     offsets : tuple of str
         What is in an ``offset()``, where it is a column alone.
     trees : tuple of Node
@@ -38,10 +42,17 @@ class Use:
     names: frozenset[str]
     values: frozenset[str]
     observed: frozenset[str]
+    systematic: frozenset[str] = frozenset()
+    timed: frozenset[tuple[str, str]] = frozenset()
     keys: tuple[str, ...]
     calls: tuple[str, ...]
     offsets: tuple[str, ...] = ()
     trees: tuple[Node, ...]
+
+    @property
+    def masks(self) -> frozenset[str]:
+        """Columns of whose cells it is used which are observed."""
+        return self.observed | self.systematic | {name for function, name in self.timed if function != "lag"}
 
 
 def formula_use(formula: Formula, path: str) -> Use:
@@ -49,12 +60,14 @@ def formula_use(formula: Formula, path: str) -> Use:
     lifted, calls = lift_formula(formula)
     plain = usage_of((*lifted.trees, *(term for group in lifted.groups for term in group.trees))).needs
     plain |= offsets_usage(formula).needs
-    keys = [*sorted(key for _, key in formula.cluster_means), *(group.factor for group in formula.groups)]
+    keys = [*sorted(formula.keys), *(group.factor for group in formula.groups)]
     return Use(
         path=path,
         names=formula.names,
-        values=_values(plain, calls, formula.cluster_means, formula.needs),
+        values=_values(plain, calls, formula),
         observed=formula.observed,
+        systematic=frozenset(name for name, _ in formula.systematic),
+        timed=formula.timed,
         keys=tuple(dict.fromkeys(keys)),
         calls=tuple(sorted(calls)),
         offsets=tuple(quote(node.name) for node in formula.offsets if isinstance(node, Name)),
@@ -76,9 +89,11 @@ def expression_use(expression: Expression, path: str) -> Use:
     return Use(
         path=path,
         names=expression.names,
-        values=_values(set(lifted.needs), calls, expression.cluster_means, expression.needs),
+        values=_values(set(lifted.needs), calls, expression),
         observed=expression.observed,
-        keys=tuple(sorted({key for _, key in expression.cluster_means})),
+        systematic=frozenset(name for name, _ in expression.systematic),
+        timed=expression.timed,
+        keys=tuple(sorted(expression.keys)),
         calls=tuple(sorted(calls)),
         trees=(lifted.tree,),
     )
@@ -90,8 +105,7 @@ def side_use(column: str, path: str) -> Use:
     return Use(path=path, names=one, values=one, observed=frozenset(), keys=(), calls=(), trees=())
 
 
-def _values(
-    plain: set[str], calls: Iterable[str], means: Iterable[tuple[str, str]], needs: frozenset[str]
-) -> frozenset[str]:
-    """Columns outside of calls, and those inside cluster means (unless it is a mean of ``observed()`` only)."""
-    return frozenset(plain - set(map(column_name, calls)) | {name for name, _ in means} & needs)
+def _values(plain: set[str], calls: Iterable[str], read: Formula | Expression) -> frozenset[str]:
+    """Columns outside of calls, and those inside of cluster means (unless of ``observed()`` only) and lags."""
+    inside = {name for name, _ in read.cluster_means} | {name for function, name in read.timed if function == "lag"}
+    return frozenset(plain - set(map(column_name, calls)) | inside & read.needs)

@@ -80,7 +80,9 @@ def affected(target: Target, derived: Iterable[DerivedColumn], incomplete: Incom
 
 
 def _mean_keys(column: DerivedColumn) -> frozenset[str]:
-    return frozenset(key for _, key in column.expression.cluster_means)
+    """The keys whose clusters hang together through a column: of means, and of subjects whose visits are read."""
+    visits = frozenset({column.visits.subject}) if column.visits is not None else frozenset[str]()
+    return visits.union(key for _, key in column.expression.cluster_means)
 
 
 def _together(groups: list[np.ndarray]) -> np.ndarray:

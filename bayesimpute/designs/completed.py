@@ -5,7 +5,7 @@ Setting a variable recomputes at once whatever is derived from it, in dependency
 means never lag.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -135,11 +135,23 @@ class Completed:
         name, key = column.expression.plain_mean or ("", "")
         if name in self._targets:
             return self._means.of_target(self._targets[name], self.values[name], key, column.units)
-        extra = {"cluster_mean": partial(self._means.of, units=column.units), "observed": self._observed}
+        means = partial(self._means.of, units=column.units)
+        extra = {"cluster_mean": means, "observed": self._observed, "systematic": self._systematic}
+        visits = column.visits
+        if visits is not None:
+            extra |= {
+                "lag": visits.lag,
+                "since_dropout": lambda name: visits.since_dropout(self._observed(name)),
+                "dropout": lambda name: visits.dropout(self._observed(name)),
+            }
         return evaluate_expression(column.expression, self._series, extra)
 
     def _observed(self, name: str) -> np.ndarray:
         return (~self._incomplete.columns[name].missing).astype(float)
+
+    def _systematic(self, name: str, key: str) -> np.ndarray:
+        codes = self._incomplete.codes(key)
+        return (np.bincount(codes, weights=self._observed(name)) == 0)[codes].astype(float)
 
 
 def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -191,7 +203,10 @@ class Excerpt:
         series = {**self._series, name: _as_series(self._incomplete, name, values)}
         for column in derived:
             means = partial(self._means.of, units=column.units)
-            result = evaluate_expression(column.expression, series, {"cluster_mean": means})
+            extra: dict[str, Callable[..., np.ndarray]] = {"cluster_mean": means}
+            if column.visits is not None:
+                extra["lag"] = column.visits.at(self._rows).lag
+            result = evaluate_expression(column.expression, series, extra)
             if column.only is not None:
                 result = np.where(self._targets[column.only].imputed_row[self._rows], result, column.neutral)
             if column.fills:

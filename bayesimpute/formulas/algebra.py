@@ -117,7 +117,11 @@ def keyed(node: Node) -> Any:
     """The tree with interacting keys as texts, ``cluster_mean(x, "a:b")``: formulae has no ``:`` inside calls."""
     if isinstance(node, Call):
         arguments = tuple(map(keyed, node.arguments))
-        if node.function == "cluster_mean" and len(arguments) == 2 and isinstance(arguments[1], Operation):
+        if (
+            node.function in ("cluster_mean", "systematic")
+            and len(arguments) == 2
+            and isinstance(arguments[1], Operation)
+        ):
             keys = key_names(node.arguments[1])
             arguments = (arguments[0], Text(":".join(keys), '"')) if keys else arguments
         return Call(node.function, arguments, tuple((key, keyed(value)) for key, value in node.keywords))

@@ -58,6 +58,10 @@ class Expression:
         Columns and keys of every ``cluster_mean``.
     observed : frozenset of str
         Columns whose missingness indicator is used.
+    systematic : frozenset of (str, str)
+        Columns and keys of every ``systematic``.
+    timed : frozenset of (str, str)
+        Functions of a subject's visits, with the columns.
     tree : Node
         What was read.
     path : str
@@ -69,6 +73,8 @@ class Expression:
     needs: frozenset[str]
     cluster_means: frozenset[tuple[str, str]]
     observed: frozenset[str]
+    systematic: frozenset[tuple[str, str]]
+    timed: frozenset[tuple[str, str]]
     tree: Node
     path: str
 
@@ -77,11 +83,23 @@ class Expression:
         """An expression from a tree that is known to be harmless."""
         usage = Usage(path, "expression")
         usage.visit(tree)
-        means, observed = frozenset(usage.cluster_means), frozenset(usage.observed)
-        return cls(source, usage.names, frozenset(usage.needs), means, observed, tree, path)
+        calls = frozenset(usage.cluster_means), frozenset(usage.observed), frozenset(usage.systematic)
+        calls += (frozenset(usage.timed),)
+        return cls(source, usage.names, frozenset(usage.needs), *calls, tree, path)
 
     def __str__(self) -> str:
         return render(self.tree)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The cluster keys inside calls."""
+        return frozenset(key for _, key in self.cluster_means | self.systematic)
+
+    @property
+    def masks(self) -> frozenset[str]:
+        """The columns of whose cells it is used which are observed."""
+        timed = (name for function, name in self.timed if function != "lag")
+        return self.observed.union((name for name, _ in self.systematic), timed)
 
     @property
     def plain_mean(self) -> tuple[str, str] | None:
@@ -148,8 +166,9 @@ def evaluate_expression(
     columns : mapping of str to array or Series, shape (unit,)
         The columns by name: numbers (also complex ones), yes/no values, categories or texts. A data frame will do.
     extra : mapping of str to callable, optional
-        ``cluster_mean(values, key)``, of an array of shape (unit,) and the name of a key (``school`` or ``a:b``), and
-        ``observed(name)``; each returns an array of shape (unit,).
+        ``cluster_mean(values, key)``, of an array of shape (unit,) and the name of a key (``school`` or ``a:b``),
+        ``observed(name)``, ``systematic(name, key)``, ``lag(values)``, ``since_dropout(name)``, ``dropout(name)``;
+        each returns an array of shape (unit,).
 
     Returns
     -------
@@ -219,10 +238,10 @@ class _Evaluator:
             finding = f"{node.function} cannot be computed here"
             raise one(FormulaError, self.path, finding, "use it in a formula or a derived variable of a plan")
         function = self.extra[node.function]
-        if node.function == "observed":
-            return np.asarray(function(render(node.arguments[0], faithful=False)), dtype=np.float64)
-        keys = mean_key(node.arguments[1]) or ()
-        return np.asarray(function(self.number(node.arguments[0]), ":".join(keys)), dtype=np.float64)
+        values = node.function in ("cluster_mean", "lag")
+        first = self.number(node.arguments[0]) if values else render(node.arguments[0], faithful=False)
+        keys = [":".join(mean_key(key) or ()) for key in node.arguments[1:]]
+        return np.asarray(function(first, *keys), dtype=np.float64)
 
     def operation(self, node: Operation) -> np.ndarray | float:
         symbol = node.symbols[0]

@@ -5,7 +5,7 @@ number of arguments (``numpy.log(x, y)`` would write into `y`) and, where an arg
 range.
 
 To allow another function, add a line to :data:`FUNCTIONS`. One without `apply` is known to formulae (or, as
-``cluster_mean`` and ``observed``, given by the caller).
+those in :data:`GIVEN`, computed by the caller).
 """
 
 from collections.abc import Callable
@@ -65,8 +65,18 @@ ENCODINGS = {
 }
 """Codings of a category: they stand only inside ``C``."""
 
-GIVEN = {"cluster_mean": Function(least=2, most=2, data=2), "observed": Function()}
+GIVEN = {
+    "cluster_mean": Function(least=2, most=2, data=2),
+    "observed": Function(),
+    "systematic": Function(least=2, most=2, data=2),
+    "lag": Function(),
+    "since_dropout": Function(),
+    "dropout": Function(formula=False),
+}
 """Functions that only the caller can compute, because they look beyond the row."""
+
+TIMED = ("lag", "since_dropout", "dropout")
+"""Those that read a column at other visits of the same subject."""
 
 FUNCTIONS: dict[str, Function] = {
     "C": _coding(2, "contrast"),

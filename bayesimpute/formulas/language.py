@@ -90,6 +90,10 @@ class Formula:
         The common terms as they were read, the intercept as the empty one.
     offsets : tuple of Node
         What is in each ``offset()``: expressions that are added with the coefficient 1.
+    systematic : frozenset of (str, str)
+        Columns and keys of every ``systematic``.
+    timed : frozenset of (str, str)
+        Functions of a subject's visits, with the columns.
     """
 
     source: str
@@ -105,6 +109,13 @@ class Formula:
     observed: frozenset[str]
     trees: tuple[Term, ...]
     offsets: tuple[Node, ...] = ()
+    systematic: frozenset[tuple[str, str]] = frozenset()
+    timed: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The cluster keys inside calls."""
+        return frozenset(key for _, key in self.cluster_means | self.systematic)
 
     @property
     def excerpt(self) -> str:
@@ -145,6 +156,8 @@ class Formula:
             observed=frozenset(usage.observed),
             trees=trees,
             offsets=offsets,
+            systematic=frozenset(usage.systematic),
+            timed=frozenset(usage.timed),
         )
 
     def __str__(self) -> str:
@@ -230,7 +243,7 @@ def _response(left: Node | None, response: str, usage: Usage) -> str | None:
         usage.add(f'the left side "{render(left)}" is not wanted here', "write the terms only: x + z")
     if isinstance(left, Name):
         return left.name
-    if isinstance(left, Call) and left.function == "observed" and len(left.arguments) == 1:
+    if isinstance(left, Call) and left.function in ("observed", "dropout") and len(left.arguments) == 1:
         return render(left).replace("`", "")
     usage.add(f'the left side "{render(left)}" is not a column', "derive a column and name it on the left of ~")
     return None

@@ -1,6 +1,6 @@
-"""Lifting ``cluster_mean(x, g)``, ``observed(y)`` and what is in ``offset()`` out of a formula, into columns.
+"""Lifting calls that look beyond the row, as ``cluster_mean(x, g)`` and ``observed(y)``, and ``offset()`` into columns.
 
-The first two look beyond the row, so they cannot be evaluated on part of the data; an offset is no term of a design
+The former look beyond the row, so they cannot be evaluated on part of the data; an offset is no term of a design
 matrix. As columns they are derived variables like any other: computed once from all rows, kept up to date, and named in
 terms as they were written.
 """

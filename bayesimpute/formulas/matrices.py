@@ -164,8 +164,8 @@ def build(
     frame : DataFrame
         Completed data: numbers, yes/no values, categories or texts. Labels and transforms are taken from here.
     extra : mapping of str to callable, optional
-        ``cluster_mean(values, key)`` and ``observed(name)``, as for :func:`.expressions.evaluate_expression`. They are
-        called anew by every :meth:`Matrix.evaluate`.
+        ``cluster_mean(values, key)``, ``observed(name)`` and ``systematic(name, key)``, as for
+        :func:`.expressions.evaluate_expression`. They are called anew by every :meth:`Matrix.evaluate`.
     path : str
         Where the formula stands, for messages.
 
@@ -210,6 +210,8 @@ def namespace(extra: Given) -> dict[str, Callable[..., Any]]:
         functions["cluster_mean"] = lambda x, key: extra["cluster_mean"](np.asarray(x, dtype=np.float64), _key(key))
     if "observed" in extra:
         functions["observed"] = lambda column: np.asarray(extra["observed"](column.name), dtype=np.float64)
+    if "systematic" in extra:
+        functions["systematic"] = lambda column, key: np.asarray(extra["systematic"](column.name, _key(key)), float)
     return functions
 
 
@@ -219,7 +221,7 @@ def _key(key: pd.Series | str) -> str:
 
 def _check(formula: Formula, frame: pd.DataFrame, extra: Given, path: str) -> None:
     _require(sorted(formula.names), frame, path)
-    used = [("cluster_mean", formula.cluster_means), ("observed", formula.observed)]
+    used = [("cluster_mean", formula.cluster_means), ("observed", formula.observed), ("systematic", formula.systematic)]
     problems = [
         Problem(path=path, finding=f"{name} cannot be computed here", remedy="use it in a formula of a plan")
         for name, uses in used

@@ -19,7 +19,7 @@ LOCATION = ("center", "scale", "standardize")
 """Calls that only shift and stretch a column: a model with them is the same model."""
 CODINGS = ("C", "T", "S")
 """Calls that make a category of a column."""
-READ = {"observed": 0, "cluster_mean": 1, **dict.fromkeys(CODINGS, 1)}
+READ = {"observed": 0, "systematic": 0, "cluster_mean": 1, **dict.fromkeys(CODINGS, 1)}
 """Calls whose further arguments are no values: keys, codings such as ``Sum``."""
 
 

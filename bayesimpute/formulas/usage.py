@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bayesimpute.base.errors import Problem, did_you_mean
-from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, Function
+from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, TIMED, Function
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, render, walk
 
 Where = Literal["formula", "expression"]
@@ -39,6 +39,10 @@ class Usage:
         Columns in ``observed()``: their mask is used.
     cluster_means : set of (str, str)
         Columns whose mean is used, with the key of the clusters.
+    systematic : set of (str, str)
+        Columns in ``systematic()``, with the key of the clusters.
+    timed : set of (str, str)
+        Functions of a subject's visits, with the column.
     problems : list of Problem
         Everything that is not allowed.
     """
@@ -48,12 +52,15 @@ class Usage:
     needs: set[str] = field(default_factory=set)
     observed: set[str] = field(default_factory=set)
     cluster_means: set[tuple[str, str]] = field(default_factory=set)
+    systematic: set[tuple[str, str]] = field(default_factory=set)
+    timed: set[tuple[str, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def names(self) -> frozenset[str]:
         """All columns."""
-        return frozenset(self.needs | self.observed)
+        masks = {name for name, _ in self.systematic} | {name for _, name in self.timed}
+        return frozenset(self.needs | self.observed | masks)
 
     def add(self, finding: str, remedy: str) -> None:
         """Note a problem, once."""
@@ -66,6 +73,8 @@ class Usage:
         self.needs |= other.needs
         self.observed |= other.observed
         self.cluster_means |= other.cluster_means
+        self.systematic |= other.systematic
+        self.timed |= other.timed
         self.problems += [problem for problem in other.problems if problem not in self.problems]
 
     def visit(self, node: Node) -> None:
@@ -93,7 +102,13 @@ class Usage:
         elif node.function in ENCODINGS:
             self.add(f'"{node.function}" stands alone', f"write it inside C: C(x, {node.function})")
         elif self._fits(node, function):
-            own = {"cluster_mean": self._cluster_mean, "observed": self._observed, "C": self._coded}
+            own = {
+                "cluster_mean": self._cluster_mean,
+                "observed": self._observed,
+                "systematic": self._systematic,
+                "C": self._coded,
+                **dict.fromkeys(TIMED, self._timed),
+            }
             own.get(node.function, self._plain)(node, function)
 
     def _fits(self, node: Call, function: Function) -> bool:
@@ -148,16 +163,31 @@ class Usage:
 
     def _cluster_mean(self, node: Call, function: Function) -> None:
         del function
-        value, key = node.arguments
-        keys = mean_key(key)
-        if keys is None:
-            self.add(f"{_text(node)}: {_text(key)} is not a cluster key", "write cluster_mean(x, school)")
+        value, key = node.arguments[0], self._key(node, "cluster_mean(x, school)")
+        if key is None:
             return
         self._data(value, node)
+        inside = {part.name for part in walk(value) if isinstance(part, Name)}
+        self.cluster_means.update((name, key) for name in inside)
+
+    def _key(self, node: Call, example: str) -> str | None:
+        """The cluster key that is the second argument."""
+        keys = mean_key(node.arguments[1])
+        if keys is None:
+            self.add(f"{_text(node)}: {_text(node.arguments[1])} is not a cluster key", f"write {example}")
+            return None
         self._quotable(":".join(keys), enabled=len(keys) > 1)
         self.needs.update(keys)
-        inside = {part.name for part in walk(value) if isinstance(part, Name)}
-        self.cluster_means.update((name, ":".join(keys)) for name in inside)
+        return ":".join(keys)
+
+    def _systematic(self, node: Call, function: Function) -> None:
+        del function
+        column, key = node.arguments[0], self._key(node, "systematic(y, school)")
+        if not isinstance(column, Name):
+            finding = f"{_text(node)}: {_text(column)} is not a column"
+            self.add(finding, "write systematic(y, school) with the name of a column")
+        elif key is not None:
+            self.systematic.add((column.name, key))
 
     def _observed(self, node: Call, function: Function) -> None:
         del function
@@ -166,6 +196,16 @@ class Usage:
             self.observed.add(column.name)
         else:
             self.add(f"{_text(node)}: {_text(column)} is not a column", "write observed(y) with the name of a column")
+
+    def _timed(self, node: Call, function: Function) -> None:
+        del function
+        column = node.arguments[0]
+        if not isinstance(column, Name):
+            finding = f"{_text(node)}: {_text(column)} is not a column"
+            self.add(finding, f"write {node.function}(y) with the name of a column")
+            return
+        self.timed.add((node.function, column.name))
+        self.needs.update({column.name} if node.function == "lag" else ())
 
     def _operation(self, node: Operation) -> None:
         for symbol in dict.fromkeys(node.symbols):
@@ -209,7 +249,7 @@ def key_names(node: Node) -> tuple[str, ...] | None:
 
 
 def mean_key(node: Node) -> tuple[str, ...] | None:
-    """The columns of the key of a ``cluster_mean``, which may also be a text, ``"school:class"``: the normal form."""
+    """The columns of the key inside a call, which may also be a text, ``"school:class"``: the normal form."""
     return tuple(node.value.split(":")) if isinstance(node, Text) else key_names(node)
 
 

@@ -81,12 +81,14 @@ def adjusted(
 ) -> Resolved:
     """The settled plan with the adjustments that its chains know of, and with all in ``afterwards``.
 
+    Of a plan without adjustments only the columns of its assumptions are new.
+
     Raises
     ------
     PlanError
         If a shift follows from the values that it shifts.
     """
-    if not adjustments:
+    if not adjustments and not assumptions:
         return resolved
     columns = [DerivedColumn(name=a.name, expression=_constant(middle(a))) for a in assumptions]
     resolved = replace(

@@ -11,8 +11,11 @@ from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import Assumption
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.document import as_document, read_document, set_path
+from bayesimpute.plan.fixed import asked
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import indicated
 
 MOST = 10_000
 """Points of a grid."""
@@ -136,8 +139,16 @@ def _place(name: str, plan: Plan) -> Problem | None:
 def _origin(name: str, plan: Plan) -> float | None:
     if name not in {a.name for a in plan.assumptions}:
         return 0.0 if name.rpartition(".")[2] in DEPENDENCE else None
+    if any(name in asked(model).values() and not _of_being_observed(name, model) for model in plan.models):
+        return None
     scales = {a.scale for a in plan.adjustments if name in expression_of(a).names}
     return 1.0 if scales == {"ratio"} else None if "ratio" in scales else 0.0
+
+
+def _of_being_observed(name: str, model: Conditional) -> bool:
+    """Whether an assumption is the coefficient of y in the model of ``observed(y)`` and of nothing else in it."""
+    about = indicated(model.target)
+    return all(coefficient == about for coefficient, at in asked(model).items() if at == name)
 
 
 def at(plan: Plan, point: Mapping[str, float]) -> Plan:

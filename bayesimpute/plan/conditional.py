@@ -28,9 +28,10 @@ class Conditional:
         lme4 formulas by parameter: ``{"mu": "y ~ x + (1 | g)", "sigma": "(1 | g)"}``.
     level : str or None
         The cluster variable of a level-2 target; None: found from the data.
-    priors : mapping of str to Prior
-        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors, and those that
-        cannot be read stay texts until ``check`` reports them.
+    priors : mapping of str to Prior, float or str
+        By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors. A number, or the
+        name of an assumption, fixes a coefficient (:mod:`bayesimpute.plan.fixed`); other texts stay until ``check``
+        reports them.
     side : mapping of str to str
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     """
@@ -39,7 +40,7 @@ class Conditional:
     family: str | Family = "auto"
     formulas: Mapping[str, str] = field(default_factory=dict)
     level: str | None = None
-    priors: Mapping[str, Prior | str] = field(default_factory=dict)
+    priors: Mapping[str, Prior | float | str] = field(default_factory=dict)
     side: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,9 +84,11 @@ def family_name(family: str | Family) -> str:
     return family.name if isinstance(family, Family) else str(family)
 
 
-def _prior(given: Prior | str) -> Prior | str:
+def _prior(given: Prior | float | str) -> Prior | float | str:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
     try:
-        return Prior.parse(given)
+        return Prior.parse(given)  # type: ignore[arg-type]
     except FormulaError:
         return given
 

@@ -17,7 +17,8 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, in_document, needed, types_of
+from bayesimpute.plan.fixed import fixes
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time, in_document, needed, types_of
 
 SCHEMA = 1
 
@@ -59,6 +60,8 @@ class Writable(Protocol):
     def conditionals(self) -> tuple[Conditional, ...]: ...
     @property
     def substantive(self) -> tuple[Conditional, ...]: ...
+    @property
+    def time(self) -> Time | None: ...
     @property
     def run(self) -> Run: ...
     @property
@@ -170,7 +173,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
     if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
-    reader.known("", document, ["schema", "title", "run", "substantive", "conditional", *SECTIONS])
+    reader.known("", document, ["schema", "title", "run", "time", "substantive", "conditional", *SECTIONS])
     run = reader.table("run", document.get("run", {}))
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
@@ -181,6 +184,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
     return {
         "title": title if isinstance(title, str) else "",
         "run": Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
+        "time": reader.simple("time", Time, reader.table("time", document["time"])) if "time" in document else None,
         "conditionals": reader.models("conditional", document),
         "substantive": reader.models("substantive", document),
         **{section.field: reader.simples(key, section.holds, document) for key, section in SECTIONS.items()},
@@ -268,7 +272,7 @@ class _Reader:
     def simple(self, key: str, cls: type, table: Mapping[str, Any]) -> Any:
         """A dataclass with plain fields; those without a default are needed."""
         named, types = {f.name: needed(f) for f in in_document(cls)}, types_of(cls)
-        path = f"{key}[{table.get('name', table.get('target', '?'))}]"
+        path = f"{key}[{table.get('name', table.get('target', '?'))}]" if {"name", "target"} & set(named) else key
         self.known(f"{path}.", table, list(named))
         values = {}
         for name, must in named.items():
@@ -310,14 +314,19 @@ class _Reader:
             **{name: table[name] for name in _PLAIN if name in table},
         )
 
-    def priors(self, path: str, table: Any) -> dict[str, Prior]:
-        found = {}
-        for name, text in self.texts(path, table).items():
+    def priors(self, path: str, table: Any) -> dict[str, Prior | float | str]:
+        """Distributions; numbers and names, which fix a coefficient, as they are."""
+        table = self.table(path, table)
+        found = {k: v for k, v in table.items() if not isinstance(v, str) and fixes(v)}
+        for name, text in self.texts(path, {k: v for k, v in table.items() if k not in found}).items():
+            if fixes(text):
+                found[name] = text
+                continue
             try:
                 found[name] = Prior.parse(text, f'{path}."{name}"')
             except InputError as error:
                 self.problems += error.problems
-        return found
+        return {name: found[name] for name in table if name in found}
 
     def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
         own = {"formula", *(f.name for f in fields(Conditional))}
@@ -339,6 +348,7 @@ def as_document(plan: Writable) -> dict[str, Any]:
     run = {f.name: getattr(plan.run, f.name) for f in fields(Run) if getattr(plan.run, f.name) is not None}
     run = {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
     document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
+    document |= {} if plan.time is None else {"time": {"subject": plan.time.subject, "order": plan.time.order}}
     document["substantive"] = [_conditional_document(c) for c in plan.substantive]
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
     for key, section in SECTIONS.items():
@@ -362,7 +372,7 @@ def _conditional_document(conditional: Conditional) -> dict[str, Any]:
     document |= {"formulas": dict(conditional.formulas)}
     document |= {name: value for name in _PLAIN if (value := getattr(conditional, name)) is not None}
     if conditional.priors:
-        document["priors"] = {k: str(v) for k, v in conditional.priors.items()}
+        document["priors"] = {k: str(v) if isinstance(v, Prior) else v for k, v in conditional.priors.items()}
     if conditional.side:
         document["side"] = dict(conditional.side)
     return document

@@ -15,8 +15,10 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas.language import usage_of
+from bayesimpute.plan.options import Time
 from bayesimpute.plan.resolving import column_of, indicated, limits_of, reads, systematic
 from bayesimpute.plan.targets import Event, Resolved, Target
+from bayesimpute.plan.units import with_visits
 
 
 def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
@@ -26,8 +28,8 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
         names |= usage_of((*formula.trees, *(term for group in formula.groups for term in group.trees))).needs
         names |= set(formula.offset_columns)
     for column in resolved.derived:
-        keys = {part for _, key in column.expression.cluster_means for part in parts(before.frame, key)}
-        names |= (column.expression.needs - keys) | column.expression.observed | {column.name}
+        keys = {part for key in column.expression.keys for part in parts(before.frame, key)}
+        names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     return tuple(name for name in before.columns if name in names)
@@ -45,13 +47,14 @@ def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) 
                 filled[name] = values
                 what = f"{cells} cells filled in from the same {key}, here or in the data of the run"
                 events.append(Event(target=name, what=what, why="it is constant within clusters"))
-    targets = [_target(t, filled.get(t.name), before, incomplete) for t in resolved.targets]
+    targets = [_target(t, filled.get(t.name), before, incomplete, resolved.time) for t in resolved.targets]
     missing = {t.name for t in targets if t.impute.any()}
     factors = {name: found for name, found in resolved.factors.items() if name in missing}
     used = missing.union(*factors.values())
     return replace(
         resolved,
         targets=tuple(t for t in targets if t.name in used),
+        derived=with_visits(resolved.derived, incomplete, resolved.time),
         filled=filled,
         events=tuple(events),
         factors=factors,
@@ -79,8 +82,10 @@ def _known(name: str, key: str, resolved: Resolved, before: Incomplete, incomple
     return np.where(np.isnan(values), of_known(had, before, incomplete, key), values)
 
 
-def _target(t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete) -> Target:
-    given = column_of(t.name, incomplete).values if filled is None else filled
+def _target(
+    t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete, time: Time | None
+) -> Target:
+    given = column_of(t.name, incomplete, time).values if filled is None else filled
     unit_of_row = incomplete.each_row if t.level is None else incomplete.codes(t.level)
     rows = incomplete.each_row if t.level is None else incomplete.level_rows(t.level)
     observed = ~np.isnan(given[rows])
@@ -100,7 +105,7 @@ def _target(t: Target, filled: np.ndarray | None, before: Incomplete, incomplete
         given=given,
         observed=observed,
         learn=np.ones_like(observed) if t.learn.all() else observed | in_part,
-        impute=~observed,
+        impute=~observed if indicated(t.name) is None else np.zeros_like(observed),
         apart=apart,
         empty=empty,
         empty_of=empty_of,

@@ -98,6 +98,22 @@ class Derived:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Time:
+    """How rows follow each other: ``Time(subject="id", order="week")``.
+
+    Parameters
+    ----------
+    subject : str
+        The cluster key whose rows are the visits of one subject.
+    order : str
+        A column of numbers: when; no two rows of a subject at one time.
+    """
+
+    subject: str
+    order: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimand:
     """A mean, proportion or quantile of one variable, which ``estimate`` computes from the completed datasets.
 

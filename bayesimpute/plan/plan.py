@@ -17,7 +17,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class Plan:
         What ``estimate`` computes when given no variable.
     sensitivities : tuple of Sensitivity
         What ``sensitivity`` computes when given nothing else.
+    time : Time or None
+        How the rows of a subject follow each other, where they are visits.
     run : Run
         Numbers of chains, sweeps and imputations.
     title : str
@@ -58,6 +60,7 @@ class Plan:
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
+    time: Time | None = None
     run: Run = field(default_factory=Run)
     title: str = ""
 
@@ -138,15 +141,18 @@ class Plan:
         return write(self)
 
     @typed_after
-    def with_priors(self, target: str, priors: Mapping[str, Prior | str] | None = None, **more: Prior | str) -> "Plan":
+    def with_priors(
+        self, target: str, priors: Mapping[str, Prior | float | str] | None = None, **more: Prior | float | str
+    ) -> "Plan":
         """The same plan with other priors of one model; whatever is not named stays.
 
         Parameters
         ----------
         target : str
             The variable whose model it is.
-        priors : mapping of str to Prior or str, optional
-            By the posterior's names: ``{"1|region_sigma": "HalfNormal(1)"}``.
+        priors : mapping of str to Prior, float or str, optional
+            By the posterior's names: ``{"1|region_sigma": "HalfNormal(1)"}``; a number, or the name of an assumption
+            of the plan, fixes a coefficient.
         **more
             Those whose names are Python's: ``rho="ScaledBeta(2, 2)"``.
 
@@ -160,7 +166,11 @@ class Plan:
             raise one(PlanError, "target", f'"{target}" has no model in the plan', remedy)
         given = {**(priors or {}), **more}
         path = f"conditional[{target}].priors"
-        read = {name: Prior.parse(prior, f"{path}.{name}") for name, prior in given.items()}
+        assumed = [a.name for a in self.assumptions]
+        read = {
+            name: prior if isinstance(prior, int | float) or prior in assumed else Prior.parse(prior, f"{path}.{name}")
+            for name, prior in given.items()
+        }
 
         def change(model: Conditional) -> Conditional:
             return replace(model, priors={**model.priors, **read}) if model.target == target else model
@@ -180,6 +190,7 @@ class Plan:
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]
+        lines += [f"visits of {self.time.subject} by {self.time.order}"] if self.time is not None else []
         lines += [f"estimand {e}" for e in self.estimands]
         r = self.run
         lines.append(

@@ -11,28 +11,21 @@ from bayesimpute.base.phrases import arrows, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.subject_visits import Visits
 from bayesimpute.families import FAMILIES, Family, auto
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
-from bayesimpute.formulas.lift import lift_expression, lift_formula
+from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
+from bayesimpute.plan.fixed import read_formulas
+from bayesimpute.plan.options import Time
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
-from bayesimpute.plan.units import lifted, with_units
-
-
-def read_formulas(conditional: Conditional, path: str) -> tuple[dict[str, Formula], set[str]]:
-    """The formulas with lifted calls, and the calls."""
-    read, calls = {}, set()
-    for parameter, text in conditional.formulas.items():
-        place = f"{path}.formulas.{parameter}"
-        formula, found = lift_formula(parse(text, response="optional", path=place))
-        read[parameter], calls = formula, calls | found
-    return read, calls
+from bayesimpute.plan.units import lifted, with_units, with_visits
 
 
 def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
@@ -48,23 +41,30 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
             events += _deduce(incomplete, name, levels[name], filled)
     for conditional in plan.models:
         name = conditional.target
-        complete = not column_of(name, incomplete).missing.any() or _complete(filled.get(name))
+        complete = not column_of(name, incomplete, plan.time).missing.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
-        target, found = _target(conditional, plan.path(conditional), levels[name], incomplete, filled)
+        read = read_formulas(conditional, plan.path(conditional), plan.derived, incomplete)
+        column = column_of(name, incomplete, plan.time)
+        target = _target(conditional, plan.path(conditional), levels[name], incomplete, filled, read.formulas, column)
         targets.append(target)
-        calls |= found | ({name} if name not in incomplete.columns else set())
-        events += _notes(conditional, target, incomplete)
+        calls |= read.calls | ({name} if name not in incomplete.columns else set())
+        events += [*_notes(conditional, target, column), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
     resolved = Resolved(
-        targets=_sequence(plan, targets), derived=derived, filled=filled, events=tuple(dict.fromkeys(events))
+        targets=_sequence(plan, targets),
+        derived=derived,
+        filled=filled,
+        events=tuple(dict.fromkeys(events)),
+        time=plan.time,
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
 
     def settled(found: Resolved) -> Resolved:
-        found = replace(found, derived=with_units(found.derived, levels.get))
+        derived = with_visits(with_units(found.derived, levels.get), incomplete, found.time)
+        found = replace(found, derived=derived)
         return _compatible(found, plan.run.visit_sequence) if plan.substantive else found
 
     after = resolved.afterwards
@@ -73,7 +73,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
 
 def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
     """Settle whose density multiplies into whose draws, and which models are fitted to all rows."""
-    missing = {t.name for t in resolved.targets if not t.observed.all()}
+    missing = {t.name for t in resolved.targets if t.impute.any()}
     graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
     used = tuple(t for t in resolved.targets if t.name in missing or graph[t.name])
     graph = {t.name: graph[t.name] for t in used}
@@ -129,23 +129,27 @@ def _deduce(incomplete: Incomplete, name: str, level: str | None, filled: dict[s
 
 
 def _target(
-    conditional: Conditional, path: str, level: str | None, incomplete: Incomplete, filled: Mapping[str, np.ndarray]
-) -> tuple[Target, set[str]]:
+    conditional: Conditional,
+    path: str,
+    level: str | None,
+    incomplete: Incomplete,
+    filled: Mapping[str, np.ndarray],
+    formulas: Mapping[str, Formula],
+    column: Column,
+) -> Target:
     name = conditional.target
-    column = column_of(name, incomplete)
     given = filled.get(name, column.values)
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
-    formulas, calls = read_formulas(conditional, path)
     observed = ~np.isnan(given[rows])
     limits = limits_of(family, conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
-    priors = {k: Prior.parse(v) for k, v in conditional.priors.items()}
-    target = Target(
+    priors = {k: v for k, v in conditional.priors.items() if isinstance(v, Prior)}
+    return Target(
         name=name,
         family=family,
         formulas=formulas,
@@ -156,7 +160,7 @@ def _target(
         given=given,
         observed=observed,
         learn=observed | in_part,
-        impute=~observed,
+        impute=~observed if indicated(name) is None else np.zeros_like(observed),
         apart=apart,
         empty=empty,
         empty_of=empty_of,
@@ -165,23 +169,28 @@ def _target(
         conditional=conditional,
         limits=limits,
     )
-    return target, calls
 
 
 def indicated(name: str) -> str | None:
-    """The variable of whose being observed a target is the indicator: of ``observed(y)``, y."""
-    match read_expression(name, "target") if name.startswith("observed(") else None:
-        case Call("observed", (Name(about),)):
+    """The variable of whose being observed a target is the indicator: of ``observed(y)`` and ``dropout(y)``, y."""
+    match read_expression(name, "target") if name.startswith(("observed(", "dropout(")) else None:
+        case Call("observed" | "dropout", (Name(about),)):
             return about
     return None
 
 
-def column_of(name: str, incomplete: Incomplete) -> Column:
-    """The column of a target: one of the data, or, of ``observed(y)``, whether y is: that is never missing."""
+def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
+    """The column of a target: one of the data, or, of ``observed(y)``, whether y is: that is never missing.
+
+    ``dropout(y)`` has no value outside of the risk set: there its model learns nothing, and nothing is imputed.
+    """
     if name in incomplete.columns:
         return incomplete.columns[name]
-    seen = ~incomplete.columns[str(indicated(name))].missing
-    return Column(name=name, kind="yes/no", values=seen.astype(np.float64))
+    seen = (~incomplete.columns[str(indicated(name))].missing).astype(np.float64)
+    if name.startswith("dropout("):
+        assert time is not None
+        seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
+    return Column(name=name, kind="yes/no", values=seen)
 
 
 def limits_of(
@@ -230,8 +239,8 @@ def systematic(
     return (none, empty, belongs) if len(empty) else (none, None, None)
 
 
-def _notes(conditional: Conditional, target: Target, incomplete: Incomplete) -> list[Event]:
-    notes, column = [], column_of(target.name, incomplete)
+def _notes(conditional: Conditional, target: Target, column: Column) -> list[Event]:
+    notes = []
     if conditional.family == "auto":
         why = str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))

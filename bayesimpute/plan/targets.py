@@ -7,11 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.subject_visits import Visits
 from bayesimpute.families import Family, Parameter, Rows, Values
 from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters
+from bayesimpute.plan.options import Time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +266,8 @@ class DerivedColumn:
         A target: where it is not imputed, the column is `neutral`.
     neutral : float
         What says nothing.
+    visits : Visits or None
+        Of what reads other visits of a subject, which they are.
     held : ndarray, shape (row,), or None
         Values that it has whatever the others are, NaN where they follow from these: means of clusters that are known
         from other data.
@@ -276,6 +280,7 @@ class DerivedColumn:
     units: frozenset[str] | None = None
     only: str | None = None
     neutral: float = 0.0
+    visits: Visits | None = None
     held: np.ndarray | None = None
 
 
@@ -300,6 +305,8 @@ class Resolved:
         Whether a sweep is a Gibbs sampler of one joint model.
     assumptions : tuple of Assumption
         The numbers with which shifts are written; each is a derived column, too.
+    time : Time or None
+        How rows follow each other.
     afterwards : Resolved or None
         The same with those adjustments, too, that the chains know nothing of; None: there are none.
     """
@@ -311,6 +318,7 @@ class Resolved:
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joint: bool = False
     assumptions: tuple[Assumption, ...] = ()
+    time: Time | None = None
     afterwards: "Resolved | None" = None
 
     @cached_property

@@ -69,8 +69,8 @@ def assumed(resolved: Resolved, incomplete: Incomplete, seed: int, imputation: i
 
 
 def used_inside(resolved: Resolved) -> bool:
-    """Whether a shift of which the chains know is made of assumptions with a prior."""
+    """Whether a shift of which the chains know, or a formula, is made of assumptions with a prior."""
     names = {a.name for a in drawn(resolved)}
     needs: dict[str, Any] = {d.name: d.expression.needs for d in resolved.derived}
-    read = frozenset().union(*(t.adjusting for t in resolved.targets))
+    read = frozenset().union(*(t.columns for t in resolved.targets))
     return bool(names & set(who_reads.closure(read, needs)))

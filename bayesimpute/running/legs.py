@@ -19,6 +19,7 @@ import numpy as np
 from bayesimpute.base.one_thread import one_thread
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.design import SYSTEMATIC
+from bayesimpute.plan.fixed import assumed_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.assumed import SWEEPS, assumed, middles, used_inside
@@ -68,8 +69,13 @@ class Job:
 
 
 def _without_values(plan: Plan) -> Plan:
-    """The plan whatever the values of its assumptions: its models are described and compiled once for all of them."""
-    return replace(plan, assumptions=tuple(replace(a, value=0.0, prior=None) for a in plan.assumptions))
+    """The plan whatever the values of its assumptions: its models are described and compiled once for all of them.
+
+    But those at which coefficients are fixed: what offsets say of a variable counts when its model is described.
+    """
+    held = assumed_in(plan.models)
+    kept = (a if a.name in held else replace(a, value=0.0, prior=None) for a in plan.assumptions)
+    return replace(plan, assumptions=tuple(kept))
 
 
 def _digest(content: Any) -> str:

@@ -109,7 +109,7 @@ class NewRows:
     def _means(self, completed: Completed) -> Iterator[tuple[str, np.ndarray]]:
         """What cluster means were in the run's dataset, at the rows of known clusters."""
         for column in self.resolved.derived:
-            for _, key in list(column.expression.cluster_means)[:1]:
+            for key in sorted(column.expression.keys)[:1]:
                 yield column.name, of_known(completed.values[column.name], self.run.incomplete, self.incomplete, key)
 
     def _cells(self, completed: Completed) -> Iterator[tuple[str, "Held"]]:

@@ -33,7 +33,7 @@ def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterato
     record = result.record
     resolved = record.resolved.afterwards or record.resolved
     groups = Groups.of(tuple(by), Variables(result))
-    for target in (t for t in resolved.targets if (t.adjusting or t.family.selection is not None) and t.impute.any()):
+    for target in (t for t in resolved.targets if t.mnar and t.impute.any()):
         cells, before = _cells(result, target.name), None if reference is None else _cells(reference, target.name)
         shifted = _shifted(result, resolved, target)
         for label in groups.labels:
@@ -64,7 +64,8 @@ def _shifted(result: Result, resolved: Resolved, target: Target) -> np.ndarray:
         values = Completed(record.incomplete, resolved.holding(held), cells).values
         column = {d.name: d.neutral for d in resolved.derived}
         moved = [values[name][target.missing_rows] != column[name] for name in target.adjusting]
-        selected = target.family.selection is not None  # its values are drawn given that they were not selected
+        # all values are drawn given that they were not selected, or times the model of their being observed
+        selected = target.family.selection is not None or target.watched
         found.append(np.any([np.full(len(target.missing_rows), selected), *moved], axis=0))
     return np.array(found)
 

@@ -3,10 +3,10 @@
 **Applied.** A shift that no other variable's imputations follow changes the imputed values alone: parameters and random
 numbers stay, nothing is refitted (:mod:`bayesimpute.result.shifted`).
 
-**Run again.** Where others follow it, the chains go on from where the run ended, with the shift of the point: first
-:data:`SETTLING` sweeps an imputation, always from the same state, never from a neighbour's, and by the same random
-numbers, so that points are comparable and their order means nothing. Where the models are others (a fixed correlation
-for a free one), chains start anew, with the settings and the seed of the run.
+**Run again.** Where others follow it, or a coefficient is fixed at it, the chains go on from where the run ended, with
+the assumptions of the point: first :data:`SETTLING` sweeps an imputation, always from the same state, never from a
+neighbour's, and by the same random numbers, so that points are comparable and their order means nothing. Where the
+models are others (a fixed correlation for a free one), chains start anew, with the settings and the seed of the run.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from typing import Literal
 
 from bayesimpute.estimating.estimands import without_selection
 from bayesimpute.plan.axes import at
+from bayesimpute.plan.fixed import assumed_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import run
 from bayesimpute.result.result import Result
@@ -84,7 +85,8 @@ class Points:
     def how(self, point: Mapping[str, float]) -> How:
         """The same without making it."""
         plan = at(self.models, point)
-        if _models(plan) == _models(self.start.plan) and not self._shifts.followed:
+        inside = bool(self._shifts.followed or assumed_in(plan.models) & set(point))
+        if _models(plan) == _models(self.start.plan) and not inside:
             return "applied"
         return "rerun" if self.refit else "needs a refit"
 

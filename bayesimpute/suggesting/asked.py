@@ -60,7 +60,7 @@ class Asked:
         """The cluster keys of random effects and cluster means."""
         formulas = (self.formula, *self.others)
         found = [group.factor for f in formulas for group in f.groups]
-        return tuple(dict.fromkeys([*found, *sorted(key for f in formulas for _, key in f.cluster_means)]))
+        return tuple(dict.fromkeys([*found, *sorted(key for f in formulas for key in f.keys)]))
 
     @property
     def needs(self) -> frozenset[str]:

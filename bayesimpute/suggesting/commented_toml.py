@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from bayesimpute.base.priors import Prior
 from bayesimpute.families import Family, options
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
@@ -55,7 +56,8 @@ def _conditional(model: Conditional) -> list[str]:
     lines += [f"level = {text(model.level)}"] if model.level is not None else []
     only = set(model.formulas) == {"mu"}
     lines += [f"{'formula' if only else f'formulas.{k}'} = {text(v)}" for k, v in model.formulas.items()]
-    return [*lines, *(f"priors.{text(k)} = {text(str(v))}" for k, v in model.priors.items())]
+    priors = {k: _value(str(v) if isinstance(v, Prior) else v) for k, v in model.priors.items()}
+    return [*lines, *(f"priors.{text(k)} = {v}" for k, v in priors.items())]
 
 
 def _analysis(analysis: Analysis) -> list[str]:

@@ -261,7 +261,7 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
         "proper",
     ),
     "prior misnamed in Python": (plan(conditional(priors={"a": Prior.of("Nrmal", 0)})), '."a"', "unknown", "proper"),
-    "prior a number": (plan(conditional(priors={"a": 3})), 'conditional[y].priors."a"', "not a text", "Normal("),
+    "prior a list": (plan(conditional(priors={"a": [3]})), 'conditional[y].priors."a"', "not a text", "Normal("),
     "prior of nothing": (plan(conditional(priors={"aa": "Normal(0, 1)"})), '."aa"', "no such parameter", '"a"?'),
     "prior of a single effect's correlation": (
         plan(conditional("y ~ a + (1 | school)", priors={"school_corr": "LKJ(2)"})),

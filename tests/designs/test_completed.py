@@ -158,3 +158,13 @@ def test_chains_start_apart(space: Workspace) -> None:
     # a uniform shift of +-1 sd has an sd of .58: 50 of them are not within half of that
     assert np.std(starts) > 0.3 * known.std()
     assert len(set(starts)) == 50
+
+
+def test_a_cluster_is_systematic_where_nothing_of_it_is_observed() -> None:
+    data = frame()
+    data.loc[data["school"].isin(["b", "e"]), "y"] = np.nan
+    derived = [Derived(name="others", expression="1 - systematic(y, school)")]
+    done = made(workspace(data, "sex ~ systematic(y, school) + others", derived=derived))
+    expected = data["school"].isin(["b", "e"]).to_numpy(dtype=float)
+    np.testing.assert_array_equal(done.values["systematic(y, school)"], expected)
+    np.testing.assert_array_equal(done.values["others"], 1 - expected)

@@ -9,6 +9,7 @@ from scipy.special import logit
 
 import bayesimpute as bi
 from bayesimpute.designs.graph import build
+from bayesimpute.families import Bernoulli
 from bayesimpute.plan.options import Derived, Run
 from bayesimpute.samplers import ConditionalModel, Gibbs
 from bayesimpute.samplers.prior import prior_draw
@@ -46,7 +47,7 @@ def test_a_number_with_an_offset_is_the_rest_imputed_and_the_offset_added(sample
         ("y ~ x + offset(z) + (1 | school)", {"sigma": "d"}, True),
         ("y ~ x + offset(z) + (1 | school)", {"family": "student_t"}, True),
         ("y ~ x + (1 | school)", {"sigma": "d + offset(log(x + 20))"}, False),
-        ("b ~ x + offset(z) + (1 | school)", {}, False),
+        ("b ~ x + offset(z) + (1 | school)", {}, True),
         ("y ~ x + offset(z) + (1 | school)", {"family": "heckman_gaussian", "selection": "x + d"}, True),
         ("y ~ x + (1 | school)", {"family": "heckman_gaussian", "selection": "x + d + offset(z)"}, False),
         ("b ~ x + offset(z)", {"family": "heckman_probit", "selection": "x + d"}, False),
@@ -125,3 +126,26 @@ def test_an_analysis_says_that_it_has_none() -> None:
     plan = bi.Plan.of(["y ~ x"], analyses=(bi.Analysis(name="a", formula="y ~ x + offset(z)"),))
     (problem,) = [p for p in bi.check(plan, frame().drop(columns="b")) if p.severity == "error"]
     assert "offset()" in problem.finding and problem.path == "analysis[a].formula"
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_yes_no_models_with_an_offset_are_those_with_another_coefficient(link: str) -> None:
+    """b ~ N(0.9, 0.5^2) is what 0.7 z + b' z with b' ~ N(0.2, 0.5^2) is."""
+    data = frame().drop(columns="y")
+    data["z"] -= data["z"][data["b"].notna()].mean()
+    means = []
+    for formula, middle in (("b ~ z + (1 | school)", 0.9), ("b ~ z + offset(0.7 * z) + (1 | school)", 0.2)):
+        priors = {"z": f"Normal({middle}, 0.5)", "Intercept": "Normal(0, 1)"}
+        space = workspace(data, conditional(formula, family=Bernoulli(link=link), priors=priors))
+        _, design = only(space)
+        item = ConditionalModel(design, graph_data(space))
+        posterior, rng = Gibbs().compile(item), np.random.default_rng(4)
+        state = posterior.init(item.data, rng)
+        _, chain = posterior.explore(state, item.data, rng, 6000)
+        parts = chain.reshape(40, 150, -1)
+        means.append((parts.mean(axis=(0, 1)), parts.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(40)))
+    (one, error), (other, more) = means
+    at = list(design.names).index("z")
+    other[at] += 0.7
+    assert (np.abs(one - other) < 4 * np.hypot(error, more)).all()
+    assert error[at] < 0.05

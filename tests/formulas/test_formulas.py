@@ -165,6 +165,8 @@ def test_columns_with_brackets_are_told_to_stand_in_backticks(source):
         ('C(x, Treatment("it\'s"))', "quotation mark"),
         ("cluster_mean(x, g + h)", "not a cluster key"),
         ("observed(x + 1)", "not a column"),
+        ("systematic(x + 1, g)", "not a column"),
+        ("systematic(x, g + 1)", "not a cluster key"),
         ("I(a < b < c)", "more than two"),
         ("I(a & b)", "derived variable"),
         ("I((x + 1) * 2) + I(x + 1 * 2)", "both called"),
@@ -615,6 +617,25 @@ def test_expressions_get_cluster_means_and_indicators_from_the_caller():
     np.testing.assert_array_equal(evaluate_expression(expression, {**data, "h": data["g"]}, extra), 1 - np.arange(4.0))
     with pytest.raises(FormulaError, match="cannot be computed here"):
         evaluate_expression("cluster_mean(x, g)", data)
+
+
+def test_systematic_is_of_a_column_and_a_key():
+    seen = []
+
+    def systematic(name, key):
+        seen.append((name, key))
+        return np.arange(2.0)
+
+    expression = parse_expression("2 * systematic(`a b`, g:h)")
+    assert expression.systematic == {("a b", "g:h")} and expression.keys == {"g:h"} and expression.masks == {"a b"}
+    assert (expression.needs, expression.observed) == ({"g", "h"}, frozenset())
+    data = {"a b": np.ones(2), "g": np.ones(2), "h": np.ones(2)}
+    np.testing.assert_array_equal(evaluate_expression(expression, data, {"systematic": systematic}), [0, 2])
+    matrix = build("0 + systematic(`a b`, g:h)", pd.DataFrame(data), {"systematic": systematic})
+    np.testing.assert_array_equal(matrix.evaluate(pd.DataFrame(data)), [[0], [1]])
+    assert set(seen) == {("a b", "g:h")}
+    formula = parse("z ~ x + systematic(y, g)")
+    assert formula.needs == {"x", "g"} and formula.names == {"x", "y", "g"} and formula.keys == {"g"}
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,10 @@ PROBLEMS: dict[str, tuple[str, str, str, str]] = {
         "sigma is 0, not above zero",
         "proper",
     ),
-    "prior a number": (
-        '[[conditional]]\nformula = "y ~ x"\npriors.x = 2',
+    "prior a list": (
+        '[[conditional]]\nformula = "y ~ x"\npriors.x = [2]',
         "conditional[y].priors.x",
-        "2 is not",
+        "[2] is not",
         "quotes",
     ),
     "derived": ('[[derived]]\nname = "d"', "derived[d].expression", "a text is needed", "expression ="),

@@ -53,9 +53,9 @@ def test_calls_that_look_beyond_the_row_become_columns() -> None:
 
 def test_every_parameter_has_its_formula() -> None:
     made = Conditional(target="y", formulas={"mu": "y ~ x", "sigma": "cluster_mean(x, school)"})
-    formulas, calls = read_formulas(made, f"conditional[{made.target}]")
-    assert set(formulas) == {"mu", "sigma"}
-    assert calls == {"cluster_mean(x, school)"}
+    found = read_formulas(made, f"conditional[{made.target}]", (), incomplete())
+    assert set(found.formulas) == {"mu", "sigma"} and not found.events
+    assert found.calls == {"cluster_mean(x, school)"}
 
 
 def test_the_columns_that_a_plan_needs() -> None:

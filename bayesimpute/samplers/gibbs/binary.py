@@ -4,8 +4,9 @@
 * probit: weight 1, response a normal truncated at zero (:mod:`bayesimpute.numerics.truncated_normals`).
 
 The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
-kept: between two visits the data may have changed. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before
-them there may be moves along the model's own likelihood (``binary_moves.py``).
+kept: between two visits the data may have changed. What is added to the linear predictor row by row, an offset, is
+taken off them again. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before them there may be moves along
+the model's own likelihood (``binary_moves.py``).
 """
 
 import math
@@ -24,7 +25,7 @@ from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
-from bayesimpute.samplers.gibbs.predictors import Codes, mixed, parts, shifted
+from bayesimpute.samplers.gibbs.predictors import Codes, mixed, parts
 from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.states import Arrays, Moved, from_arrays, to_arrays
 from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
@@ -52,7 +53,7 @@ def draw_probit(rng, eta, y, response):
 
 
 @compiled
-def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, rows, columns, products):
+def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, rows, columns, products, added):
     """Sweeps.
 
     Parameters
@@ -67,6 +68,8 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
         Whether there are moves along the model's own likelihood.
     products : Products
         Of the rows, as they are.
+    added : ndarray, shape (row,) or (0,)
+        What is added to the linear predictor; nothing where it is empty.
     """
     state, lengths = copied(state), lengths.copy()
     n = columns.y.size
@@ -76,6 +79,8 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     steps = directions(state[3], state[4], groups)
     for _ in range(sweeps):
         eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
+        for i in range(added.size):
+            eta[i] += added[i]
         if moving:
             for i in range(n):
                 signed[i] = sign[i] * eta[i]
@@ -87,9 +92,13 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
                 eta[i] = sign[i] * signed[i]
         if link == LOGIT:
             draw_logit(rng, eta, columns.y, root, response)
+            for i in range(added.size):
+                response[i] -= added[i] * root[i]
             known = weighted_products(root, response, columns, lay, rows)
         else:
             draw_probit(rng, eta, columns.y, response)
+            for i in range(added.size):
+                response[i] -= added[i]
             known = responding(products, response, columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, known, np.zeros((0, 0)))
     return state, u, lengths, count
@@ -105,11 +114,12 @@ class Augmented:
     rows: Rows
     columns: Columns
     products: Products
+    added: np.ndarray
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         link = np.int64(LINKS.index(self.link))
-        model = link, self.moving, self.lay, self.rows, self.columns, self.products
+        model = link, self.moving, self.lay, self.rows, self.columns, self.products, self.added
         learnt = arrays["lengths"], float(arrays["lengths_count"])
         state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
         return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}, 1.0
@@ -123,10 +133,10 @@ class Binary(MixedEngine):
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Yes/no targets with one of the links; the target takes no offset away."""
+        """Yes/no targets with one of the links."""
         family = design.family.fitted_as
         known = isinstance(family, Bernoulli) and family.link in LINKS and mixed(design, "mu")
-        return known and not parts(design)["mu"].predictor.offset and not shifted(design)
+        return known and not parts(design)["mu"].predictor.offset
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Binary":
@@ -135,12 +145,14 @@ class Binary(MixedEngine):
         return cls(mu, *mu.layout(None, codes, n), mu.predictor.parameter.link)
 
     def on(self, data: Data, y: np.ndarray) -> Augmented:
-        """The model on data."""
+        """The model on data; what the target comes without is added to the linear predictor of a yes or no."""
+        given = data["y_data"]
+        added, y = (np.empty(0), y) if y is given else (given - y, given)
         columns = Columns(*self.mu.matrices(data), y)
         products = cross_products(*columns, self.lay, self.rows)
         ones = float(y.sum())
         moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
-        return Augmented(self.link, moving, self.lay, self.rows, columns, products)
+        return Augmented(self.link, moving, self.lay, self.rows, columns, products, added)
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
