@@ -36,7 +36,7 @@ def test_missing_at_random_does_not(name: str) -> None:
 
 
 SPREAD = 0.15
-"""Above the standard deviation of a replicate's difference in the coefficient of the arm, whose bias is -.5 at random."""
+"""Above the standard deviation of a replicate in the coefficient of the arm, whose bias at random is -.5."""
 QUICK = ("normal, chained", "normal, together")
 
 
