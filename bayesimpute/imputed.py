@@ -388,7 +388,22 @@ class MultiplyImputed(Result):
         """
         if analysis is None:
             analysis, options = self._own_analysis(options)
-        return self.analyse(analysis, **options).pool(conf_level=conf_level, dfcom=dfcom)
+        found = self.analyse(analysis, **options)
+        pooled = found.pool(conf_level=conf_level, dfcom=dfcom)
+        said = self._prior_share(found, pooled, lambda other: other.analyse(analysis, **options))
+        return pooled if said is None else replace(pooled, messages=(*pooled.messages, said))
+
+    def _prior_share(
+        self, found: "Analyses", pooled: "Pooled", again: "Callable[[MultiplyImputed], Analyses]"
+    ) -> str | None:
+        """What priors of assumptions make of the variance, where that can be told without going on."""
+        from bayesimpute.sensitivity import prior_share
+
+        names = prior_share.drawn(self.plan)
+        middle = prior_share.applied(self) if names and not found.failures else None
+        if middle is None:
+            return None
+        return prior_share.told(prior_share.of_terms(found, again(MultiplyImputed.over(middle)), pooled), names)
 
     def _own_analysis(self, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The formula of the plan's one analysis, with its options under those that are given."""

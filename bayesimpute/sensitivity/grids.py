@@ -19,7 +19,7 @@ from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Se
 from bayesimpute.plan.axes import Grid, grid_of
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
-from bayesimpute.sensitivity import assumed_shifts
+from bayesimpute.sensitivity import assumed_shifts, prior_share
 from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
@@ -377,7 +377,18 @@ class _Work:
         hows = {self.points.how(point) for point in self.grid.points}
         if "needs a refit" in hows:
             yield f"{name}: some points need a refit; give refit=True"
+        if said := self._share():
+            yield f"{name}: {said}"
         yield from self._slope()
+
+    def _share(self) -> str | None:
+        """What the priors of assumptions that are not varied make of the variance, where the axes begin."""
+        names = prior_share.drawn(self.points.plan, (axis.name for axis in self.grid.axes))
+        point = self.grid.origin or self.grid.points[0]
+        if not names:
+            return None
+        found = prior_share.rows(self.points, point, self.what, term=self.request.term, workers=self.workers)
+        return prior_share.told(found or [], names)
 
     def _slope(self) -> Iterable[str]:
         """For the quick reader: the slope at missing at random, and the shift that is worth one standard error."""

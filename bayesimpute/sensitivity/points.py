@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Literal
 
 from bayesimpute.estimating.estimands import without_selection
+from bayesimpute.plan.adjusted import middle
 from bayesimpute.plan.axes import at
 from bayesimpute.plan.fixed import assumed_in
 from bayesimpute.plan.plan import Plan
@@ -82,6 +83,22 @@ class Points:
             self.made[key] = self._at(point)
         return self.made[key]
 
+    def at_means(self, point: Mapping[str, float]) -> Result | None:
+        """The run at a point where assumptions with a prior are at its mean; None where it may not be made.
+
+        With the draws and random numbers of the run at the point: chains that go on leave for their imputations as
+        they do there, under a prior without spread.
+        """
+        how, plan = self.how(point), at(self.models, point)
+        if how == "needs a refit":
+            return None
+        means = {a.name: middle(a) for a in plan.assumptions if a.prior is not None}
+        if how == "applied":
+            return Result.of(self._shifts.record(self._shifts.cells({**means, **point}), at(plan, means)))
+        narrow = (replace(a, prior=_narrow(means[a.name])) if a.name in means else a for a in plan.assumptions)
+        plan = replace(plan, assumptions=tuple(narrow))
+        return self._further(plan) if _models(plan) == _models(self.start.plan) else self._fresh(plan)
+
     def how(self, point: Mapping[str, float]) -> How:
         """The same without making it."""
         plan = at(self.models, point)
@@ -113,6 +130,11 @@ class Points:
         schedule = self.result.record.schedule
         plan = plan.with_run(m=schedule.m, warmup=schedule.base, sweeps=schedule.sweeps)
         return run.impute(self.result.incomplete, plan, seed=self.seed, workers=self.workers, progress=False)
+
+
+def _narrow(mean: float) -> str:
+    """A prior that has a mean and no spread to speak of."""
+    return f"Normal({mean!r}, {1e-12 * max(1.0, abs(mean))!r})"
 
 
 def _models(plan: Plan) -> Plan:

@@ -14,6 +14,7 @@ from test_adjusted import data, delta, plan
 import bayesimpute as bi
 from bayesimpute.base.priors import Prior
 from bayesimpute.result.result import Result
+from bayesimpute.running import legs
 from bayesimpute.running.assumed import assumed
 from bayesimpute.running.kernel import Bench, begin
 from bayesimpute.running.workspace import Described, Workspace
@@ -176,3 +177,32 @@ def test_quantiles_and_means_of_priors(text: str, mean: float | None) -> None:
         assert prior.mean == pytest.approx(mean)
     else:
         assert not np.isfinite(prior.mean)
+
+
+def visited_before() -> tuple[np.ndarray, np.ndarray]:
+    """Draws of an assumption, and means of x, which is visited before y and so follows the draw of an earlier sweep."""
+    frame = holes(x=True)
+    both = (frame["y"].isna() & frame["x"].isna()).to_numpy()
+    shift = delta("y", "d", where="1 - observed(x)")
+    wide = run(CHAINED[::-1], frame, shift, assumptions=[believed(prior="Uniform(-200, 200)")], m=8)
+    assert [step.name for step in wide.record.resolved.steps] == ["x", "y"]
+    return np.array([v[0] for v in in_each(wide, "d")]), np.array([f["x"][both].mean() for f in wide])
+
+
+def test_a_draw_is_held_through_the_sweeps_of_its_imputation() -> None:
+    assert stats.spearmanr(*visited_before()).statistic > 0.9
+
+
+def test_a_draw_anew_in_every_sweep_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last sweep has the imputation's own draw, as it should, and those that lead to it have others."""
+    right = legs._imputation
+
+    def wrong(job: Any, bench: Any, state: Any, k: int, now: Any, saw: Any) -> Any:
+        cells = state.cells
+        for other in (1000 * (k + 1), 1000 * (k + 1) + 1, k):
+            cells, now = right(job, bench, replace(state, cells=cells), other, now, saw)
+        return cells, now
+
+    monkeypatch.setattr(legs, "SWEEPS", 1)
+    monkeypatch.setattr(legs, "_imputation", wrong)
+    assert stats.spearmanr(*visited_before()).statistic < 0.9
