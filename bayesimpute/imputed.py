@@ -473,7 +473,7 @@ class MultiplyImputed(Result):
         adjustments: "Sequence[Adjustment]" = (),
         base: str = "",
         tip: str = "interval",
-        null: float = 0.0,
+        null: float | None = None,
         conf_level: float = 0.95,
         by: str | Sequence[str] | None = None,
         refit: bool = True,
@@ -504,8 +504,8 @@ class MultiplyImputed(Result):
             "mar": without selection equations; by default the plan as it is.
         tip : {"interval", "estimate"}
             What tips: that the interval excludes `null`, or on which side of it the estimate is.
-        null : float
-            The value that means nothing.
+        null : float, optional
+            The value that means nothing: by default 0 of coefficients; without it means and shares do not tip.
         conf_level : float
             Level of the intervals.
         by : str or sequence of str, optional

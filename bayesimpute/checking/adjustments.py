@@ -170,6 +170,9 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
         notes.add(path, finding, 'use scale = "predictor", or family = "bernoulli" and this adjustment')
     elif adjustment.scale in ("value", "ratio") and binary:
         notes.add(path, f'"{reading.target}" is yes or no: a shifted value would be neither', 'use scale = "logit"')
+    elif adjustment.scale == "ratio" and isinstance(adjustment.shift, int | float) and adjustment.shift <= 0:
+        finding = f"{adjustment.shift:g} is no factor of a value"
+        notes.add(f"{shifted.path}.shift", finding, "give a number above 0, where 1 is missing at random")
     elif adjustment.scale == "ratio" and read.plan.substantive:
         finding = "in a plan with a [[substantive]] model values are drawn given the models that read them"
         notes.add(path, f"{finding}, which a factor would distort", 'use scale = "value" or "predictor"')

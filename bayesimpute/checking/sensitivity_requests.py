@@ -28,7 +28,7 @@ def alone(read: Read) -> list[Problem]:
             if given not in choices:
                 remedy = did_you_mean(str(given), choices, f"use {listed(f'"{c}"' for c in choices)}")
                 notes.add(f"{path}.{part}", f"{given!r} is not known", remedy)
-        if isinstance(s.null, bool) or not isinstance(s.null, int | float):
+        if s.null is not None and (isinstance(s.null, bool) or not isinstance(s.null, int | float)):
             notes.add(f"{path}.null", f"{s.null!r} is not a number", "write null = 0")
         try:
             grid_of(s.over, plan)

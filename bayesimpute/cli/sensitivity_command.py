@@ -22,6 +22,10 @@ def sensitivity(arguments: argparse.Namespace) -> int:
     out = None if arguments.out is None else Path(arguments.out)
     if out is not None and (problems := writable([out], force=arguments.force, known=JSON)):
         raise FileError(problems)
+    if arguments.plot is not None:
+        from bayesimpute.plotting.plots import make_folder
+
+        make_folder(Path(arguments.plot))
     over = dict(_pair(text, "=", "--over", "delta=-5:5:1") for text in arguments.over or ()) or None
     imputed = finished(arguments.file)
     found = imputed.sensitivity(
@@ -57,6 +61,8 @@ def read(path: str) -> Sensitivities:
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise one(FileError, path, "there is no such file", "give what bayesimpute sensitivity --out made") from error
     except (OSError, ValueError, RecursionError) as error:
         remedy = "give what bayesimpute sensitivity --out made"
         raise one(FileError, path, "it cannot be read as JSON", remedy) from error

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesimpute.base.arguments import typed_after
-from bayesimpute.base.errors import InputError, one
+from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.inspection.arviz_groups import HEURISTIC, arviz_groups
@@ -78,6 +78,10 @@ def compare_models(runs: Mapping[str, Result], *, target: str, by: str | None = 
     """
     if len(runs) < 2:
         raise one(InputError, "runs", f"there is {counted(len(runs), 'run')}", "give at least two, by name")
+    for name, run in runs.items():
+        if target not in run.targets:
+            remedy = did_you_mean(target, run.targets, f"models are of {listed(run.targets)}")
+            raise one(InputError, "target", f'"{target}" has no model in the run "{name}"', remedy)
     trees = {
         name: arviz_groups(run, target, ("posterior", "observed_data", "log_likelihood")) for name, run in runs.items()
     }

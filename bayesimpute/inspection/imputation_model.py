@@ -138,6 +138,8 @@ class ImputationModel:
         """
         import pymc as pm
 
+        if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+            raise one(InputError, "draws", f"{draws!r} is not a number of draws", "give a whole number from 1")
         slashed = sorted({name for name in (self.target, *self.design.names) if "/" in name})
         if slashed:
             finding = f"trees of xarray take no slash in a name, such as {listed(slashed, 3)}"

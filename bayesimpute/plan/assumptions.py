@@ -116,8 +116,8 @@ class Sensitivity:
         "mar": without selection equations; by default the plan as it is.
     tip : {"interval", "estimate"}
         What tips: that the interval excludes `null`, or on which side of it the estimate is.
-    null : float
-        The value that means nothing.
+    null : float or None
+        The value that means nothing: 0 of coefficients; of means and shares there is none, unless it is said.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Sensitivity:
     term: str | None = setting(None, "the term that matters, or an expression of b[…]")
     base: str = setting("", "mar: without selection equations")
     tip: str = setting("interval", "interval or estimate: what tips (interval)")
-    null: float = setting(0.0, "the value that means nothing (0)")
+    null: float | None = setting(None, "the value that means nothing (of coefficients 0)")
 
     def __hash__(self) -> int:
         return hash((self.name, self.of, self.term))

@@ -103,7 +103,7 @@ def _values(path: str, given: Any, problems: list[Problem]) -> tuple[float, ...]
         numbers = []
     if numbers and all(map(math.isfinite, numbers)):
         return tuple(sorted(set(numbers)))
-    finding = f"{given!r} is neither a list of numbers nor a range"
+    finding = f"{given!r} is neither a list of numbers nor a range that goes up, in at most {MOST} steps"
     problems.append(Problem(path=path, finding=finding, remedy='write [0, 1, 2] or "-5:10:0.5" (start:stop:step)'))
     return ()
 

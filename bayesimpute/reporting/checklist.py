@@ -34,7 +34,7 @@ def _about_data(imputed: "Result") -> list[str]:
 
 
 def _assumptions(resolved: "Resolved") -> list[str]:
-    random = [t.name for t in resolved.targets if not t.mnar]
+    random = [t.name for t in resolved.targets if not t.mnar and t.impute.any()]
     selected = [t.name for t in resolved.targets if t.family.selection is not None]
     points = []
     if random:

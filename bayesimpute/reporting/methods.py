@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bayesimpute.base.arguments import typed_after
-from bayesimpute.base.errors import BayesimputeError
+from bayesimpute.base.errors import BayesimputeError, InputError, one
 from bayesimpute.base.tables import events
 from bayesimpute.diagnosis.diagnosis import diagnose
 from bayesimpute.pooling import Analyses, Pooled
@@ -59,11 +59,15 @@ def report(
         If an analysis cannot be pooled.
     """
     from bayesimpute.result.result import require_run
+    from bayesimpute.sensitivity.grids import identity
 
     require_run(imputed, "report on")
     if not imputed.record.finished:
         finding = "this run was stopped before all its datasets were completed"
         raise BayesimputeError(f"report: {finding}; go on with bayesimpute.resume")
+    if sensitivities is not None and sensitivities.run != identity(imputed):
+        finding = "these sensitivity analyses are of another run"
+        raise one(InputError, "sensitivities", finding, "compute them anew from this one")
     given = {} if analyses is None else analyses
     pooled = pooled_of(given, imputed.m)
     resolved = imputed.record.resolved

@@ -17,6 +17,7 @@ from bayesimpute.base.tables import records, short, shown
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.axes import Grid, grid_of
+from bayesimpute.plan.options import AnalysisOptions, Estimand, settings
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.sensitivity import assumed_shifts, prior_share
@@ -56,6 +57,8 @@ class Sensitivities:
         What the reader should know.
     beliefs : mapping of str to ndarray, shape (draw, axis)
         By name draws from the priors of what is varied, where all of it has some.
+    run : mapping
+        Of which run: its ``seed, m, rows, targets``.
     """
 
     table: pd.DataFrame
@@ -66,6 +69,7 @@ class Sensitivities:
     conf_level: float
     messages: tuple[str, ...] = ()
     beliefs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
 
     def about(self, name: str) -> "Sensitivities":
         """One of several."""
@@ -105,6 +109,7 @@ class Sensitivities:
             "tips": records(self.tips),
             "assumed": records(self.assumed),
             "messages": list(self.messages),
+            "run": dict(self.run),
         }
 
     @classmethod
@@ -127,6 +132,7 @@ class Sensitivities:
                 origins={name: dict(origin) for name, origin in found["origins"].items()},
                 conf_level=float(found["conf_level"]),
                 messages=tuple(found["messages"]),
+                run=dict(found["run"]),
             )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             finding = "these are no sensitivity analyses that bayesimpute wrote"
@@ -162,7 +168,7 @@ def sensitivity(
     adjustments: Sequence[Adjustment] = (),
     base: str = "",
     tip: str = "interval",
-    null: float = 0.0,
+    null: float | None = None,
     conf_level: float = 0.95,
     by: str | Sequence[str] | None = None,
     refit: bool = True,
@@ -177,6 +183,7 @@ def sensitivity(
         finding = "it was stopped before its end" if not result.record.finished else "it has one completed dataset"
         raise one(InputError, "run", finding, "go on with bayesimpute.resume, or impute with a larger m")
     _choices(base, tip, null, conf_level)
+    _options(options)
     groups = (by,) if isinstance(by, str) else tuple(by or ())
     _groups(groups, result)
     wanted = _requests(result, of, term=term, over=over, base=base, tip=tip, null=null)
@@ -195,7 +202,22 @@ def sensitivity(
         )
         work = _Work(replace(request, name=request.name or name), what, points, conf_level, groups, workers or 1)
         found.append(work.done(progress))
-    return _joined(found, conf_level)
+    return _joined(found, conf_level, identity(result))
+
+
+def identity(result: Result) -> dict[str, Any]:
+    """What tells a run from others: its seed, size and targets."""
+    return {"seed": result.seed, "m": result.m, "rows": len(result.incomplete.frame), "targets": list(result.targets)}
+
+
+def _options(given: Mapping[str, Any]) -> None:
+    """Stop where an option is none of a formula's."""
+    known = [*(f.name for f in settings(AnalysisOptions)), "adjustments", "over", "term", "base", "tip", "null", "by"]
+    wrong = [name for name in given if name not in known]
+    if wrong:
+        finding = "there is no such argument"
+        found = {name: did_you_mean(name, known, "leave it out") for name in wrong}
+        raise InputError([Problem(path=name, finding=finding, remedy=remedy) for name, remedy in found.items()])
 
 
 def _groups(by: Sequence[Any], result: Result) -> None:
@@ -218,8 +240,11 @@ def _requests(result: Result, of: Any, **settings: Any) -> list[tuple[Sensitivit
     if settings["over"] is None:
         found = list(own.values()) if of is None else [own[of]] if isinstance(of, str) and of in own else []
         if not found:
-            finding = f"it is not said what is varied, and the plan has {listed(own) or 'no [[sensitivity]]'}"
-            raise one(InputError, "over", finding, 'write over={"delta": "-5:5:1"}')
+            if own and isinstance(of, str):
+                remedy = did_you_mean(of, own, f"they are {listed(own)}")
+                raise one(InputError, "name", f'the plan has no sensitivity analysis "{of}"', remedy)
+            finding = "it is not said what is varied, and the plan has no [[sensitivity]]"
+            raise one(InputError, "over", finding, 'say it by over={"delta": "-5:5:1"}, or --over delta=-5:5:1')
         return [(s, s.of) for s in found]
     over = dict(settings.pop("over") or {})
     return [(Sensitivity(name="", of="", over=over, **settings), of)]
@@ -240,7 +265,7 @@ def _choices(base: Any, tip: Any, null: Any, level: Any) -> None:
         if given not in known:
             remedy = did_you_mean(str(given), known, f"use {listed(f'"{k}"' for k in known)}")
             problems.append(Problem(path=path, finding=f"{given!r} is not known", remedy=remedy))
-    if isinstance(null, bool) or not isinstance(null, int | float) or not np.isfinite(null):
+    if null is not None and (isinstance(null, bool) or not isinstance(null, int | float) or not np.isfinite(null)):
         problems.append(Problem(path="null", finding=f"{null!r} is not a number", remedy="give 0"))
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
         problems.append(Problem(path="conf_level", finding=f"{level!r} is not between 0 and 1", remedy="give 0.95"))
@@ -303,7 +328,15 @@ class _Work:
             gap = (np.nan, np.nan) if other is None else line.difference(other)
             yield {**first, **line.label, "how": how, **line.figures(), **dict(zip(DIFFERENCE, gap, strict=True))}
 
+    @property
+    def null(self) -> float | None:
+        """The value that means nothing: of a mean or a share there is none, unless it is said."""
+        own = self.request.null
+        return 0.0 if own is None and not isinstance(self.what, Estimand) else own
+
     def _tips(self) -> Iterable[dict[str, Any]]:
+        if self.null is None:
+            return
         holds, message = self._holds()
         if len(self.grid.axes) == 2 and np.isfinite(holds):
             names = " x ".join(axis.name for axis in self.grid.axes)
@@ -314,11 +347,11 @@ class _Work:
 
     def _holds(self) -> tuple[float, str]:
         """The prior probability that the conclusion holds, where the plan has priors of all that is varied."""
-        start = self.grid.origin
+        start, null = self.grid.origin, self.null
         origin = None if start is None else self.lines(start)
-        if origin is None or (line := chosen(origin)) is None:
+        if null is None or origin is None or (line := chosen(origin)) is None:
             return np.nan, ""
-        held = margin(line.answer, self.request.tip, self.request.null)
+        held = margin(line.answer, self.request.tip, null)
 
         def at(point: Mapping[str, float]) -> float:
             found = self.lines(point)
@@ -329,7 +362,8 @@ class _Work:
 
     def _one_way(self) -> Iterable[dict[str, Any]]:
         axis, start = self.grid.axes[0], self.grid.origin
-        if len(self.grid.axes) != 1 or start is None:
+        null = self.null
+        if len(self.grid.axes) != 1 or start is None or null is None:
             return
         origin = self.lines(start)
         if origin is None or (first := chosen(origin)) is None:
@@ -340,7 +374,7 @@ class _Work:
             return None if found is None else chosen(found)
 
         cheap = self.points.how({axis.name: axis.values[0]}) == "applied"
-        for tip in tips(axis, at, criterion=self.request.tip, null=self.request.null, cheap=cheap):
+        for tip in tips(axis, at, criterion=self.request.tip, null=null, cheap=cheap):
             yield {
                 "name": self.request.name,
                 "term": first.label.get("term", ""),
@@ -421,11 +455,20 @@ class _Done:
     beliefs: np.ndarray | None
 
 
-def _joined(found: Sequence[_Done], level: float) -> Sensitivities:
+def _joined(found: Sequence[_Done], level: float, run: Mapping[str, Any]) -> Sensitivities:
+    axes = list(dict.fromkeys(axis.name for each in found for axis in each.grid.axes))
+
+    def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """Axes first, also those that not all analyses have."""
+        frame: Any = pd.DataFrame(rows)
+        first = [name for name in ("name", *axes) if name in frame]
+        return frame[[*first, *(name for name in frame if name not in first)]]
+
     return Sensitivities(
-        table=pd.DataFrame([row for each in found for row in each.table]),
+        table=table([row for each in found for row in each.table]),
         tips=pd.DataFrame([row for each in found for row in each.tips]),
-        assumed=pd.DataFrame([row for each in found for row in each.assumed]),
+        assumed=table([row for each in found for row in each.assumed]),
+        run=run,
         axes={each.request.name: tuple(axis.name for axis in each.grid.axes) for each in found},
         origins={each.request.name: each.grid.origin for each in found if each.grid.origin is not None},
         conf_level=level,
