@@ -64,5 +64,6 @@ def _use(use: Use, read: Read, data: Incomplete, notes: Notes) -> None:
     inside = {name for key in use.keys if key in data.columns for name in key.split(":")}
     _unknown(use.path, (use.names | keys) - data.columns.keys() - read.derived.keys() - inside, known, notes)
     for name in sorted(((keys | use.masks) & read.derived.keys()) - data.columns.keys()):
-        what = "a cluster key" if name in keys else "in a call that reads what is observed"
+        call = "in observed()" if name in use.observed else "in a call that reads what is observed"
+        what = "a cluster key" if name in keys else call
         notes.add(use.path, f'the derived variable "{name}" cannot be {what}', "use a column of the data")

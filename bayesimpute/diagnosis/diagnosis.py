@@ -215,11 +215,11 @@ def _parameters(imputed: "Result", draws: int) -> dict[tuple[str, str], np.ndarr
 
 def _imputed(imputed: "Result", draws: int) -> dict[tuple[str, str], np.ndarray]:
     """The summaries of each target's imputed values, (chain, draw)."""
-    complete = _complete(imputed) | {t.name for t in imputed.record.resolved.targets if not t.impute.any()}
+    complete = _complete(imputed)
     return {
         (v.attrs["target"], v.attrs["statistic"]): v.values[:, :draws]
         for v in imputed.tree["chains"].to_dataset().values()
-        if v.attrs["target"] not in complete
+        if v.attrs["target"] not in complete and not v.attrs["target"].startswith(("observed(", "dropout("))
     }
 
 
