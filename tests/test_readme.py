@@ -72,7 +72,8 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    whole, compatible, selection, delta = blocks("toml")
+    whole, compatible, selection, delta, dropping = blocks("toml")
+    assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
     assert not check(varied, load_dataset("popmis")) and varied.sensitivities[0].of == varied.analyses[0].name
     assert Plan.from_toml(whole).conditionals[0].target == "popular"
