@@ -11,10 +11,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bayesimpute.checking import check
-from bayesimpute.data.public_data import load_dataset
 from bayesimpute.plan.plan import Plan
 
 pytestmark = pytest.mark.long(20)
@@ -75,7 +76,10 @@ def test_the_plan_is_one() -> None:
     whole, compatible, selection, delta, dropping = blocks("toml")
     assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
-    assert not check(varied, load_dataset("popmis")) and varied.sensitivities[0].of == varied.analyses[0].name
+    rng = np.random.default_rng(1)
+    columns = {"school": np.repeat(np.arange(20), 15), "sex": rng.integers(0, 2, 300), "texp": rng.normal(size=300)}
+    frame = pd.DataFrame({**columns, "popular": np.where(rng.random(300) < 0.3, np.nan, rng.normal(size=300))})
+    assert not check(varied, frame) and varied.sensitivities[0].of == varied.analyses[0].name
     assert Plan.from_toml(whole).conditionals[0].target == "popular"
     read = Plan.from_toml(compatible)
     assert [c.target for c in read.models] == ["popular", "sex", "extrav", "mark"] and len(read.substantive) == 1

@@ -64,7 +64,10 @@ def test_every_distribution_of_coefficients_and_deviations_was_among_them() -> N
         for flag in (True, False):
             design = centred(only(described(item))[1], flag)
             met |= {prior.name for vector in vectors(design).values() for prior in vector.priors}
-    assert met == set(DISTRIBUTIONS) - {"LKJ"}
+    of_tau = {
+        name for name in DISTRIBUTIONS if name.startswith("Kendall")
+    }  # tests/base/test_priors.py and samplers/test_gibbs_selection.py have these
+    assert met == set(DISTRIBUTIONS) - {"LKJ"} - of_tau
     assert set(LOGPDF) == {d.through.base if (d := DISTRIBUTIONS[name]).through else name for name in met}
 
 
