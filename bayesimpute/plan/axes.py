@@ -165,12 +165,22 @@ def at(plan: Plan, point: Mapping[str, float]) -> Plan:
     if paths:
         document: Any = as_document(plan)
         for path, value in paths.items():
-            document = set_path(document, path, repr(float(value)))
+            document = _held(set_path(document, path, repr(float(value))))
         found, problems = read_document(document)
         if problems:
             raise PlanError(problems)
         plan = Plan(**found)
     return replace(plan, assumptions=assumptions)
+
+
+def _held(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without priors and formulas of a dependence that is held at a value."""
+    for section in ("conditional", "substantive"):
+        for model in document.get(section, []):
+            if any(name in model for name in DEPENDENCE):
+                for part in ("priors", "formulas"):
+                    model[part] = {k: v for k, v in model.get(part, {}).items() if k not in DEPENDENCE}
+    return document
 
 
 def _fixed(assumption: Assumption, point: Mapping[str, float]) -> Assumption:

@@ -225,7 +225,14 @@ def test_numbers_of_the_plan_are_axes_too_and_the_plan_says_what_to_do() -> None
 def test_without_selection_equations_it_starts_from_the_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The paths of a plan: rho of a selection model, whose 0 is missing at random."""
     plan = bi.Plan.of(
-        [bi.Conditional(target="y", family="heckman_gaussian", formulas={"mu": "y ~ arm", "selection": "arm + x"})]
+        [
+            bi.Conditional(
+                target="y",
+                family="heckman_gaussian",
+                formulas={"mu": "y ~ arm", "selection": "arm + x"},
+                priors={"rho": "Uniform(-1, 1)"},  # of what is held there is none
+            )
+        ]
     )
     made = bi.impute(
         trial()[["y", "arm", "x"]], plan.with_run(**SETTINGS | {"sampler": "prior"}), seed=2, progress=False
