@@ -752,7 +752,7 @@ def test_the_demonstration_ends_with_commands_that_work(
     monkeypatch.setattr(demo, "WORKERS", 1)
     monkeypatch.setattr(demo, "PEOPLE", 800)
     code, out, _ = run("demo", "--out", "my demo", "--seed", 2, "--no-progress")
-    assert code == 3 and "have not converged" in out
+    assert code == 3 and "have nearly converged" in out  # draws from the prior are stationary, and few
     answers = ("truth", "complete data", "tested only", "imputed as MAR", "selection model")
     assert all(f"\n{answer} " in out for answer in answers)
     assert "hiv (heckman_probit): not identified" in out
