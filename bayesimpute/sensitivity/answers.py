@@ -83,6 +83,9 @@ def asked(of: Any, plan: Plan, options: Mapping[str, Any]) -> tuple[str, Asked]:
     InputError
         If there is nothing of that name, or several and none is named.
     """
+    if options and not (isinstance(of, str) and "~" in of):
+        finding = f"{listed(options)} {'goes' if len(options) == 1 else 'go'} with a formula"
+        raise one(InputError, next(iter(options)), finding, "leave it out, or write the formula itself")
     known: dict[str, Any] = {**{e.name: e for e in plan.estimands}, **{a.name: a for a in plan.analyses}}
     if of is None:
         if len(known) != 1:

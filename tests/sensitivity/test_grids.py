@@ -273,6 +273,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "tip": (lambda: vary(plain(), over={"d": [1]}, tip="p"), "tip: 'p' is not known"),
     "null": (lambda: vary(plain(), over={"d": [1]}, null=float("inf")), "null: inf is not a number"),
     "level": (lambda: vary(plain(), over={"d": [1]}, conf_level=95), "conf_level: 95 is not between"),
+    "option of no formula": (
+        lambda: vary(plain(), lambda frame: frame, over={"d": [1]}, adjustments=[shift("d")], family="gaussian"),
+        "family: family goes with a formula",
+    ),
     "adjustment": (lambda: vary(plain(), over={"d": [1]}, adjustments=[shift("d", "x")]), "adjustment[x].target"),
     "too late": (lambda: plain().adjusted(shift(1, propagate=True)), "the run is over"),
     "complete": (lambda: plain().adjusted(shift(1, "x")), "adjustment[x].target"),
