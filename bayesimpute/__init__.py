@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from bayesimpute.reporting import cite, report
     from bayesimpute.running.chosen_samplers import sampling
     from bayesimpute.sensitivity import Identification, identification
-    from bayesimpute.sensitivity.grids import Sensitivities
+    from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion, suggest
 
     load = MultiplyImputed.load
@@ -159,7 +159,7 @@ _HOMES = {
         "Identification",
         "identification",
     ),
-    "sensitivity.grids": ("Sensitivities",),
+    "sensitivity.sensitivities": ("Sensitivities",),
     "suggesting": (
         "Suggestion",
         "suggest",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.pooling import Analyses, Pooled
-    from bayesimpute.sensitivity.grids import Sensitivities
+    from bayesimpute.sensitivity.sensitivities import Sensitivities
 
 
 @typed_after

@@ -11,7 +11,7 @@ from bayesimpute.base.saving import atomic
 from bayesimpute.cli.inputs import given_settings, writable
 from bayesimpute.cli.saved_runs import finished, warn_of_chains
 from bayesimpute.plan.assumptions import Adjustment, Sensitivity
-from bayesimpute.sensitivity.grids import Sensitivities
+from bayesimpute.sensitivity.sensitivities import Sensitivities
 
 JSON = {".json": "JSON"}
 """The ending of what ``--out`` writes and ``report --with`` reads."""

@@ -18,7 +18,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.plotting.figures import house_style, new_figure, write_figure
 from bayesimpute.plotting.forest import MARKERS
 from bayesimpute.plotting.plots import CHAIN_COLOURS, IMPUTED, OBSERVED, file_names, make_folder, require_free
-from bayesimpute.sensitivity.grids import DIFFERENCE, FIGURES, Sensitivities
+from bayesimpute.sensitivity.sensitivities import DIFFERENCE, FIGURES, Sensitivities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

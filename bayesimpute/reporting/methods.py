@@ -18,7 +18,7 @@ from bayesimpute.reporting.wording import bullets
 
 if TYPE_CHECKING:
     from bayesimpute.result.result import Result
-    from bayesimpute.sensitivity.grids import Sensitivities
+    from bayesimpute.sensitivity.sensitivities import Sensitivities
 
 
 @typed_after
