@@ -12,10 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import betaln, gammaln, log_expit, xlog1py, xlogy
 
+from bayesimpute.base import cutpoints
+
 Role = Literal["location", "scale", "rate", "shape", "lower", "upper", "log location"]
 OF_TAU = 3
 """Added to the kind of a prior of a correlation (``ridge``) that is one of Kendall's tau."""
-Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit"]
+Support = Literal["real", "positive", "unit", "interval", "correlation", "signed unit", "ordered"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Distribution:
     support : Support
         Where it lives.
     draw : callable
-        From a generator, a number of draws and the parameters to independent draws.
-    law : callable
+        From a generator, a number of draws and the parameters to independent draws; of "ordered" numbers, to one draw
+        of so many together.
+    law : callable or None
         From the module ``scipy.stats`` and the parameters to the distribution there, for quantiles and the mean; of one
-        that is `through` another, that of the other.
+        that is `through` another, that of the other. None of numbers together.
     density : callable or None
-        Log density from values and the parameters; None where another entry gives it (``whole``, ``fisher``).
+        Log density from values and the parameters; None where another entry gives it (``whole``, ``fisher``). Of
+        "ordered" numbers from (..., number), shape (...).
+    symbolic : callable or None
+        Of "ordered" numbers, their log density from a tensor (number,) and the parameters; None: PyMC has it.
     fisher : callable or None
         Log density of z = artanh(r) from z and the parameters where r is distributed so; of priors of a correlation.
     whole : callable or None
@@ -75,8 +81,9 @@ class Distribution:
     parameters: Mapping[str, Role]
     support: Support
     draw: Callable[..., np.ndarray]
-    law: Callable[..., Any]
+    law: Callable[..., Any] | None = None
     density: Callable[..., np.ndarray] | None = None
+    symbolic: Callable[..., Any] | None = None
     fisher: Callable[..., np.ndarray] | None = None
     whole: Callable[..., tuple[str, tuple[float, ...]]] | None = None
     through: Through | None = None
@@ -319,10 +326,28 @@ _ORDINARY: Mapping[str, Distribution] = {
     ),
 }
 
+
+def _of_shares(link: cutpoints.DirichletShares) -> Distribution:
+    return Distribution(
+        parameters={"alpha": "shape"},
+        support="ordered",
+        draw=link.draw,
+        density=link.density,
+        symbolic=link.symbolic,
+    )
+
+
+_TOGETHER: Mapping[str, Distribution] = {
+    "DirichletLogit": _of_shares(cutpoints.LOGIT),
+    "DirichletProbit": _of_shares(cutpoints.PROBIT),
+}
+"""Of the cutpoints of an ordered variable: the labels' shares at the centre of the predictors are Dirichlet."""
+
 KENDALL = "Kendall"
 """Before the name of a distribution of Kendall's tau, it names that of the correlation of a bivariate normal."""
 DISTRIBUTIONS: Mapping[str, Distribution] = {
     **_ORDINARY,
+    **_TOGETHER,
     **{f"{KENDALL}{name}": _of_tau(_ORDINARY[name]) for name in ("Uniform", "ScaledBeta", "FisherNormal")},
 }
 

@@ -112,7 +112,9 @@ class Prior:
         if space == "unit":
             return low >= 0 and high <= 1
         if space == "ordered":
-            return self.support == "real"
+            return self.support in ("real", "ordered")
+        if self.support == "ordered":
+            return False
         if space == "real":
             return self.support in ("real", "interval")
         # a prior on (0, 1) would not follow a change of units
@@ -172,13 +174,14 @@ class Prior:
         return None if whole is None else Prior(*whole(*self.args))
 
     def draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Independent draws, shape (size,)."""
+        """Independent draws, shape (size,); of ascending numbers one draw of so many together."""
         return self.distribution.draw(rng, size, *self.args)
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The values below which a share `u` of it lies, of any shape."""
         from scipy import stats
 
+        assert self.distribution.law is not None, self
         through, found = self.distribution.through, self.distribution.law(stats, *self.args).ppf(u)
         return np.asarray(found if through is None else through.map(found), dtype=float)
 
@@ -187,12 +190,14 @@ class Prior:
         """Its mean; not finite where there is none."""
         from scipy import integrate, stats
 
+        if self.distribution.law is None:
+            return math.nan
         if self.distribution.through is None:
             return float(self.distribution.law(stats, *self.args).mean())
         return float(integrate.quad(lambda u: float(self.quantile(np.asarray(u))), 0, 1)[0])
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
-        """The log density at some values, of any shape."""
+        """The log density at some values, of any shape; of ascending numbers together at vectors (..., number)."""
         if (whole := self.symmetric()) is not None:
             return np.log(2) + whole.log_density(x)
         assert self.distribution.density is not None, self

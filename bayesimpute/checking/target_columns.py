@@ -153,7 +153,7 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     if fitting:
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}, or leave it out")
         return
-    merge = "drop the labels that do not occur" if present == 2 else "merge them into two, or leave it out"
+    merge = "drop the labels that do not occur" if present == 2 else "merge them into fewer, or leave it out"
     notes.add(reading.path, finding, f"{merge}; there are {families}")
 
 

@@ -88,6 +88,7 @@ class Automatic:
                 sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
             elif any(about):
                 sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
+            sigma = sigma if term == "Intercept" else p.slopes * sigma
             priors += [Prior.of("Normal", a, b).by("bambi") for a, b in zip(mu, sigma, strict=True)]
         return priors
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.base.distributions import Distribution
+from bayesimpute.base.distributions import DISTRIBUTIONS, Distribution
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import SYSTEMATIC, Design, by_parameter
 from bayesimpute.designs.parts import Block, Predictor, pairs, places
@@ -118,7 +118,9 @@ class Vector:
         ]
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """A draw from the prior: of ordered ones, which have one prior, independent draws in order."""
+        """A draw from the prior: of ordered ones, unless theirs is of all together, independent draws in order."""
+        if self.ordered and self.priors[0].support == "ordered":
+            return self.priors[0].draw(rng, len(self.priors))
         values = np.array([prior.draw(rng, 1)[0] for prior in self.priors])
         return np.sort(values) if self.ordered else values
 
@@ -197,13 +199,39 @@ def _symbolic(vector: Vector) -> Any:
             for key in slot.priors[0].base.parameters
         }
         more = {"transform": ordered, "initval": np.arange(len(at), dtype=float)} if slot.ordered else {}
-        value, through = getattr(pm, kind)(slot.name, **arguments, shape=len(at), **more), slot.distribution.through
+        value, through = variable(kind, slot.name, arguments, shape=len(at), **more), slot.distribution.through
         made.append(value if through is None else through.symbolic(value))
         order += at
     if len(made) == 1:
         return made[0]
     joined: Any = pt.concatenate(made)
     return joined[np.argsort(order)]
+
+
+def variable(kind: str, name: str, arguments: Mapping[str, Any], **more: Any) -> Any:
+    """A free variable of the model on the stack: PyMC's of that name, or one of numbers that have a density together.
+
+    `arguments` are the distribution's, of numbers together repeated for each.
+    """
+    import pymc as pm
+
+    known = DISTRIBUTIONS[kind]
+    density, draw = known.symbolic, known.draw
+    if density is None:
+        return getattr(pm, kind)(name, **arguments, **more)
+
+    def logp(value: Any, *args: Any) -> Any:
+        return density(value, *(a[0] for a in args))
+
+    def random(*args: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
+        first = [a.reshape(-1, a.shape[-1])[0, 0] for a in args]
+        length = args[0].shape[-1]
+        if not size:
+            return draw(rng, length, *first)
+        return np.stack([draw(rng, length, *first) for _ in range(int(np.prod(size)))]).reshape(*size, length)
+
+    signature = f"{','.join(['(n)'] * len(arguments))}->(n)"
+    return pm.CustomDist(name, *arguments.values(), logp=logp, random=random, signature=signature, **more)
 
 
 def _predictor(p: Predictor, value: Any, holders: Mapping[str, Any]) -> Any:

@@ -1,15 +1,17 @@
 """The conditional models' families, one file each; :data:`FAMILIES` is the one registry.
 
 How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
-yes/no variable (also 0/1 numbers and categories with two labels). Where values are missing for reasons that go with the
-values themselves, ``heckman_gaussian`` and ``heckman_probit``, the same outcomes with a second formula that says who is
-observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
+yes/no variable (also 0/1 numbers and categories with two labels), ``ordinal`` for ordered categories and numbers of a
+few values whose order counts and not their distances, ``categorical`` for labels in no order. Where values are missing
+for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``, the same outcomes with a
+second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
 """
 
 from collections.abc import Mapping
 
 from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
+from bayesimpute.families.categorical import Categorical
 from bayesimpute.families.family import (
     Context,
     Dependence,
@@ -27,6 +29,7 @@ from bayesimpute.families.family import (
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
+from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.values import VALUES, Binary, Real, Support, Values
 
@@ -34,6 +37,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "gaussian": Gaussian,
     "student_t": StudentT,
     "bernoulli": Bernoulli,
+    "ordinal": Ordinal,
+    "categorical": Categorical,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -59,6 +64,7 @@ __all__ = [
     "VALUES",
     "Bernoulli",
     "Binary",
+    "Categorical",
     "Context",
     "Dependence",
     "Donors",
@@ -67,6 +73,7 @@ __all__ = [
     "HeckmanGaussian",
     "HeckmanProbit",
     "Known",
+    "Ordinal",
     "Parameter",
     "Real",
     "Rows",

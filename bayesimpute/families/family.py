@@ -64,6 +64,9 @@ class Parameter:
     intercept : float or None
         Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
         intercept's normal. None: its formula has no intercept, for a parameter that is `against` it is in its place.
+    slopes : float
+        Of the automatic priors of the other coefficients, by how much their standard deviations are those of the
+        general rule: less than 1 of labels that each have a predictor, of which only differences matter.
     effects : float
         The same of the half-normals of its group-specific effects' standard deviations; locations have half-t priors.
     against : str or None
@@ -79,6 +82,7 @@ class Parameter:
     support: Literal["real", "positive", "unit", "signed unit", "ordered"] = "real"
     labels: tuple[str, ...] = ()
     intercept: float | None = 1.0
+    slopes: float = 1.0
     effects: float = 1.0
     against: str | None = None
 
@@ -262,6 +266,8 @@ class Family(ABC):
     """Whether the target is centred and scaled for the sampler; only for location-scale families."""
     bambi: ClassVar[str]
     """bambi's family with the automatic priors that apply."""
+    in_bambi: ClassVar[bool] = True
+    """Whether bambi's is this very family: else a model of it is none of bambi's."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
     limits: ClassVar[tuple[str, ...]] = ()

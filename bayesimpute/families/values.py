@@ -16,6 +16,7 @@ from typing import ClassVar, Self, final
 import numpy as np
 from scipy.special import expit, logit
 
+from bayesimpute.data.column_remarks import between_numbers
 from bayesimpute.data.columns import Column
 
 SINGLE = frozenset({"float32", "Float32", "float[pyarrow]"})
@@ -32,24 +33,38 @@ class Support:
         Its ends; whole numbers include them, an interval does not.
     whole : bool
         Whether there are only whole numbers in it.
+    only : tuple of float
+        Its values, ascending, where it has no others between its ends; empty: all.
     """
 
     low: float = -np.inf
     high: float = np.inf
     whole: bool = False
+    only: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, points: tuple[float, ...]) -> Self:
+        """These values and no others."""
+        return cls(low=points[0], high=points[-1], whole=all(p == round(p) for p in points), only=points)
 
     @property
     def points(self) -> np.ndarray | None:
         """All values in ascending order, shape (value,); None if there is no end of them."""
+        if self.only:
+            return np.array(self.only)
         return np.arange(self.low, self.high + 1) if self.whole and np.isfinite(self.high - self.low) else None
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Bool, of the shape of the values; NaN is nowhere."""
+        if self.only:
+            return np.isin(values, self.only)
         if self.whole:
             return (values >= self.low) & (values <= self.high) & (values == np.round(values))
         return (values > self.low) & (values < self.high)
 
     def __str__(self) -> str:
+        if self.only:
+            return f"{len(self.only)} values from {self.low:g} to {self.high:g}"
         return f"{'whole ' * self.whole}numbers from {self.low:g} to {self.high:g}"
 
 
@@ -229,5 +244,129 @@ class Real(Values):
         return y
 
 
-VALUES: Mapping[str, type[Values]] = {"binary": Binary, "number": Real}
+MOST_LABELS = 30
+"""Labels beyond which texts are free text or identifiers, and values of a number that may count as labels."""
+FEW = range(3, 8)
+"""Of whole numbers that are taken as ordered labels unless the plan says otherwise."""
+LEAST_EACH = 10
+"""How often each of them is observed then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Values):
+    """One of some labels, each of which is observed: codes of a category, or the numbers themselves.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Of a category, those that nobody has included; a number has none.
+    points : tuple of float
+        Codes or numbers that are observed, ascending: no others are imputed.
+    """
+
+    labels: tuple[str, ...] = ()
+    points: tuple[float, ...] = (0.0, 1.0)
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        labels = tuple(map(str, column.labels)) if column.kind == "category" else ()
+        return cls(labels=labels, points=tuple(map(float, distinct(column))))
+
+    @property
+    def shown_labels(self) -> tuple[str, ...]:
+        """What the points are called."""
+        return tuple(self.labels[int(p)] if self.labels else f"{p:g}" for p in self.points)
+
+    @property
+    def support(self) -> Support:
+        return Support.of(self.points)
+
+    @property
+    def dtype(self) -> np.dtype:
+        if self.support.whole:
+            return np.result_type(
+                np.min_scalar_type(int(self.points[0])), np.min_scalar_type(int(self.points[-1])), np.int8
+            )
+        return np.dtype(np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        points = np.array(self.points)
+        shares = (known[:, None] == points).mean(axis=0)
+        logs = np.log(np.maximum(shares, 0.5 / len(known))) + rng.uniform(-spread, spread, len(points)) * (spread > 0)
+        below = np.cumsum(np.exp(logs - logs.max()) if spread else shares)
+        return points[np.searchsorted(below[:-1], rng.random(size) * below[-1], side="right")]
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        codes = np.searchsorted(self.points, y).astype(float)
+        return (codes - codes.mean()) / (codes.std() or 1.0)
+
+
+def distinct(column: Column) -> np.ndarray:
+    """The observed values, ascending."""
+    return np.unique(column.values[~column.missing])
+
+
+def _few(column: Column) -> bool:
+    """Whether a column may have labels: a category, or a number of few values."""
+    if column.kind == "category":
+        return 2 <= len(distinct(column)) <= MOST_LABELS
+    return column.kind == "number" and 2 <= len(distinct(column)) <= MOST_LABELS
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Ordered(Labelled):
+    """Ordered labels, or a number of few values whose order counts and not their distances."""
+
+    name: ClassVar[str] = "ordered"
+    words: ClassVar[str] = "an ordered variable"
+    unlike: ClassVar[str] = f" of one value or more than {MOST_LABELS}"
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        return _few(column)
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        if not _few(column):
+            return None
+        if column.kind == "category":
+            return "it is an ordered category" if "ordered" in column.dtype and len(distinct(column)) > 2 else None
+        values, counts = np.unique(column.values[~column.missing], return_counts=True)
+        few = len(values) in FEW and counts.min() >= LEAST_EACH and bool((values == np.round(values)).all())
+        return f"it has {len(values)} whole numbers" if few else None
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return _mean_and_sd(cells)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Categories(Labelled):
+    """Labels in no order."""
+
+    name: ClassVar[str] = "categories"
+    words: ClassVar[str] = "a variable of several labels"
+    unlike: ClassVar[str] = f" of one value or more than {MOST_LABELS}"
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        return _few(column)
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return (
+            f"it is a category of {len(distinct(column))} labels"
+            if column.kind == "category" and _few(column) and between_numbers(column) is None
+            else None
+        )
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return {
+            f"share of {label}": float((cells == point).mean()) if cells.size else np.nan
+            for label, point in zip(self.shown_labels, self.points, strict=True)
+        }
+
+
+VALUES: Mapping[str, type[Values]] = {"binary": Binary, "ordered": Ordered, "categories": Categories, "number": Real}
 """In the order in which they are asked whether they suit a column."""

@@ -34,7 +34,7 @@ def log_priors(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.
     Returns
     -------
     dict of str to ndarray, shape (chain, draw)
-        Of the correlations of a block together by the name of the first.
+        Of the correlations of a block, and of cutpoints that have a prior together, by the name of the first.
     """
     found: dict[str, np.ndarray] = {}
     for p in design.predictors:
@@ -53,7 +53,11 @@ def _of_predictor(design: Design, p: Predictor, draws: Mapping[str, np.ndarray])
     if p.parameter.against is not None:
         other = design.predictor(p.parameter.against)
         shift = other.at_zero(_centred(other, draws))
-    found = {}
+    found: dict[str, np.ndarray] = {}
+    first = number_priors(design, p)[0]
+    if first.support == "ordered":
+        values = np.stack([draws[name] + shift for name in p.names], axis=-1)
+        return {p.names[0]: first.log_density(values)}
     for name, prior in zip(p.names, number_priors(design, p), strict=True):
         x = draws[name] + shift
         if p.parameter.support == "signed unit":

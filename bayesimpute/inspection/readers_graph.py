@@ -20,6 +20,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, by_parameter
+from bayesimpute.designs.graph import variable
 from bayesimpute.designs.parameter_names import prefixed
 from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs, places
 from bayesimpute.families import Rows
@@ -300,6 +301,6 @@ def free(name: str, priors: Sequence[Prior], dims: tuple[str, ...], *, ordered: 
     if ordered:
         more |= {"transform": ascending, "initval": np.arange(len(priors), dtype=float)}
     if through is None:
-        return getattr(pm, base.name)(name, **arguments, **more)
-    raw = getattr(pm, base.name)(f"{name}_{base.name.lower()}", **arguments, **more)
+        return variable(base.name, name, arguments, **more)
+    raw = variable(base.name, f"{name}_{base.name.lower()}", arguments, **more)
     return pm.Deterministic(name, through.symbolic(raw), dims=dims or None)

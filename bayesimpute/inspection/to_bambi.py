@@ -65,6 +65,8 @@ def _beyond(design: Design) -> Iterator[str]:
     """What of a design bambi does not have."""
     if design.family.selection is not None:
         yield "selection models"
+    elif not design.family.in_bambi:
+        yield f"family {design.family.name} with these parameters"
     if any(b.width > 1 for b in design.blocks):
         yield "correlated effects: its (1 + x | g) are independent"
     if any("[" in name for b in design.blocks for name in b.names):

@@ -79,7 +79,7 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
     if same:
         return f"the missingness of {same[0]} itself: it belongs into a selection model"
     if not scene.imputable(name) and (mode == "compatible" or column.missing.any()):
-        return "a category with more than two labels, for which there is no family yet"
+        return "a category of too many labels, for which there is no family"
     return ""
 
 
@@ -172,6 +172,6 @@ def problems(scene: Scene, names: Iterable[str], mode: str) -> list[Problem]:
             finding = f'"{name}" is in the analysis already'
             found.append(Problem(path="auxiliary", finding=finding, remedy="leave it out of the auxiliary variables"))
         elif why := unusable(scene, name, mode):
-            remedy = 'merge its labels into two, or use mode "fcs"' if "no family" in why else "leave it out"
+            remedy = 'merge its labels into fewer, or use mode "fcs"' if "no family" in why else "leave it out"
             found.append(Problem(path="auxiliary", finding=f'"{name}" cannot help: it is {why}', remedy=remedy))
     return found

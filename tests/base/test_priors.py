@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import expit, ndtr
 
 from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.errors import FormulaError
@@ -30,6 +31,8 @@ EXAMPLES = {
     "KendallFisherNormal": (0.3, 0.5),
     "Beta": (2.0, 3.0),
     "LKJ": (2.0,),
+    "DirichletLogit": (0.7,),
+    "DirichletProbit": (0.7,),
 }
 SCIPY = {
     "Normal": lambda m, s: stats.norm(m, s),
@@ -142,7 +145,8 @@ def test_any_text_is_a_prior_or_a_formula_error(text: str) -> None:
 
 
 OF_TAU = {"KendallUniform", "KendallScaledBeta", "KendallFisherNormal"}
-UNITLESS = ("Beta", "LKJ", "ScaledBeta", "FisherNormal", *sorted(OF_TAU))
+SHARES = {"DirichletLogit": expit, "DirichletProbit": ndtr}
+UNITLESS = ("Beta", "LKJ", "ScaledBeta", "FisherNormal", *sorted(OF_TAU), *SHARES)
 
 
 @pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in UNITLESS])
@@ -185,7 +189,7 @@ def test_positive_distributions_draw_nothing_negative(name: str) -> None:
     ("space", "fitting"),
     [
         ("real", {"Normal", "StudentT", "Cauchy", "Laplace", "Uniform"}),
-        ("ordered", {"Normal", "StudentT", "Cauchy", "Laplace"}),
+        ("ordered", {"Normal", "StudentT", "Cauchy", "Laplace", *SHARES}),
         (
             "positive",
             {
@@ -230,3 +234,33 @@ def test_a_prior_of_kendalls_tau_is_one_of_the_correlation(name: str) -> None:
     assert stats.kendalltau(*stats.multivariate_normal([0, 0], [[1, draws[0]], [draws[0], 1]]).rvs(4000, 2).T)[
         0
     ] == pytest.approx(2 / np.pi * np.arcsin(draws[0]), abs=0.05)
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_below_cutpoints_are_dirichlet(name: str) -> None:
+    """Draws, the density of arrays and that of tensors: all are of shares that are Dirichlet(0.7, 0.7, 0.7)."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    prior, cdf = Prior.of(name, 0.7), SHARES[name]
+    rng = np.random.default_rng(5)
+    draws = np.array([prior.draw(rng, 2) for _ in range(4000)])
+    shares = np.diff(cdf(draws), axis=1, prepend=0.0, append=1.0)
+    for k in range(3):  # each share of a Dirichlet is Beta(alpha, rest)
+        assert stats.kstest(shares[:, k], stats.beta(0.7, 1.4).cdf).pvalue > 1e-4
+    at = np.array([[-0.4, 0.9], [-3.0, -2.5], [1.0, 4.0]])
+    p = np.diff(cdf(at), axis=1, prepend=0.0, append=1.0)
+    slope = {"DirichletLogit": stats.logistic.logpdf, "DirichletProbit": stats.norm.logpdf}[name](at).sum(axis=1)
+    exact = np.array([stats.dirichlet([0.7] * 3).logpdf(row) for row in p]) + slope
+    np.testing.assert_allclose(prior.log_density(at), exact, rtol=1e-10)
+    c = pt.vector("c", dtype="float64")
+    density = prior.distribution.symbolic
+    assert density is not None
+    compute = pytensor.function([c], density(c, 0.7), mode="FAST_COMPILE")
+    np.testing.assert_allclose([float(compute(row)) for row in at], exact, rtol=1e-9)
+    assert np.isfinite([float(compute(np.array(far))) for far in ([-40.0, -39.0], [300.0, 700.0])]).all()
+
+
+def test_cutpoints_of_rare_labels_are_drawn_in_order_and_finite() -> None:
+    draws = np.array([Prior.of("DirichletLogit", 0.05).draw(np.random.default_rng(s), 4) for s in range(200)])
+    assert (np.diff(draws, axis=1) >= 0).all() and np.isfinite(draws).mean() > 0.9

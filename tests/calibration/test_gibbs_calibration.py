@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
-from bayesimpute.families import Bernoulli
+from bayesimpute.families import FAMILIES, Bernoulli, Ordinal
 from bayesimpute.samplers.gibbs import Gibbs, binary, effects, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -73,6 +73,32 @@ STRUCTURES = STRUCTURES | {
     ),
     "student_t, single-level": Structure(right="x", family="student_t", priors=PRIORS | SPREAD | NU),
 }
+SHARES = {"Intercept": "Normal(0, 1)"}
+LABELS = {"x": "Normal(0, 1)", "1|g_sigma": "HalfNormal(1.5)"}
+STRUCTURES = STRUCTURES | {
+    "ordinal": Structure(
+        right="x + (1 + x | g)", family="ordinal", priors=LABELS | SLOPES | {"cutpoints": "DirichletLogit(2)"}
+    ),
+    "ordinal, single-level": Structure(
+        right="x", family="ordinal", priors={"x": "Normal(0, 1)", "cutpoints": "Normal(0, 2)"}
+    ),
+    "ordinal probit, crossed": Structure(
+        right="x + (1 | g) + (1 + x | h)",
+        family=Ordinal(link="probit"),
+        priors=LABELS | CROSSED | {"cutpoints": "DirichletProbit(1)"},
+    ),
+    "ordinal probit, deviations near zero": Structure(
+        right="(1 | g)",
+        family=Ordinal(link="probit"),
+        priors={"1|g_sigma": "HalfNormal(0.1)", "cutpoints": "Normal(0.5, 1)"},
+    ),
+    "categorical": Structure(right="x + (1 | g)", family="categorical", priors=LABELS | SHARES),
+    "categorical, slopes": Structure(right="x + (1 + x | g)", family="categorical", priors=LABELS | SHARES | SLOPES),
+    "categorical, crossed": Structure(
+        right="x + (1 | g) + (1 | h)", family="categorical", priors=LABELS | SHARES | CROSSED
+    ),
+    "categorical, single-level": Structure(right="x", family="categorical", priors={"x": "Normal(0, 1)"} | SHARES),
+}
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
@@ -80,23 +106,26 @@ ERRORS = 4.5
 BATCHES = 40
 
 
-def tiny_clusters(seed: int = 8, *, binary: bool = False) -> pd.DataFrame:
+def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
     """Twenty-four clusters of one to three units, some without an observed value, and eleven of another key."""
     rng = np.random.default_rng(seed)
     sizes = np.tile([1, 2, 3], 8)
     g = np.repeat(np.arange(len(sizes)), sizes)
     n = len(g)
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
-    if binary:
+    if values == "binary":
         frame["y"] = (frame["y"] > 0).astype(float)
+    elif values != "number":
+        frame["y"] = np.digitize(frame["y"], [-1.5, 0, 1] if values == "ordered" else [-0.7, 1]).astype(float)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
     return frame
 
 
 @cache
 def bed(name: str) -> Bed:
-    binary = "bernoulli" in str(STRUCTURES[name].family).lower()
-    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(binary=binary))
+    family = STRUCTURES[name].family
+    values = (FAMILIES[family] if isinstance(family, str) else family).values.name
+    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(values=values))
 
 
 @pytest.mark.parametrize("name", ["random slopes"])
@@ -164,8 +193,9 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
-    more = [np.ravel(draw[name]) for name in ("sigma", "nu") if name in draw]
-    values = np.tanh(np.concatenate([draw["mu"], *more, *of_blocks, y[:3] / made.design.scale]))
+    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "cutpoints") if name in draw]
+    common = [draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name == "mu"]
+    values = np.tanh(np.concatenate([*common, *more, *of_blocks, y[:3] / made.design.scale]))
     return np.concatenate([values, values**2, values[0] * values[1:]])
 
 
@@ -191,7 +221,7 @@ def worst(chain: np.ndarray, truth: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["random slopes", "crossed", "logit", "probit", "student_t"])
+@pytest.mark.parametrize("name", ["random slopes", "crossed", "logit", "probit", "student_t", "ordinal"])
 def test_parameters_and_data_in_turn_keep_the_prior(name: str) -> None:
     slow = 4 if name == "crossed" else 1  # the two keys' intercepts move against each other
     assert geweke(name, steps=slow * STEPS) < ERRORS

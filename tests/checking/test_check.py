@@ -340,8 +340,8 @@ DATA_ERRORS: dict[str, tuple[pd.DataFrame, Plan, str, str, str]] = {
     "date target": (_with(y=_gaps(FRAME["day"])), plan(), "conditional[y]", '"y" is a date', "numbers"),
     "ISO target": (_with(y=_gaps(FRAME["iso"])), plan(), "conditional[y]", '"y" is a date', "numbers"),
     "mixed target": (_with(y=_gaps(FRAME["odd"])), plan(), "conditional[y]", "different types", "all its values"),
-    "three labels": (
-        _with(y=_gaps(FRAME["c"])),
+    "too many labels": (
+        _with(y=_gaps("label " + FRAME["row"].astype(str))),
         plan(),
         "conditional[y]",
         "no family imputes these",

@@ -280,7 +280,6 @@ def test_columns_outside_of_the_analysis_are_named_with_their_reasons(school: pd
         "pupil (an identifier: every row has a value of its own)",
         "constant (a constant)",
         "public (a function of size)",
-        "group (a category with more than two labels",
         "asked (the missingness of popular itself: it belongs into a selection model)",
     ):
         assert reason in told
@@ -601,9 +600,9 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
     "constant": ("popular ~ sex + constant", {}, "analysis", '"constant" does not vary', "leave it out"),
     "few clusters": ("popular ~ sex + (sex * texp | asked)", {}, "analysis", "4 random effects", "fewer random"),
     "one row": ("popular ~ sex + (1 | pupil)", {}, "analysis", "every cluster has one row", "use a key"),
-    "category": ("popular ~ colour", {}, "analysis", "a category with 3 labels, and no family", "merge"),
+    "category": ("popular ~ word", {}, "analysis", "labels, and no family", "merge"),
     "coded": ("popular ~ C(code)", {}, "analysis", "C(code) makes a category", "as a number"),
-    "category outcome": ("colour ~ sex", {}, "analysis", "category with 3 labels", "merge them into two"),
+    "category outcome": ("word ~ sex", {}, "analysis", "labels, and no family", "merge them into fewer"),
     "circle": (["popular ~ sex", "sex ~ popular"], {}, "analysis", "in a circle", "a plan for each"),
     "family": (Conditional.of("popular ~ sex", family="gausian"), {}, "analysis.family", "no family", "gaussian"),
     "analysis family": (Analysis(name="a", formula="texp ~ sex", family="poisson"), {}, "analysis.family", "po", "fcs"),
@@ -638,7 +637,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
     "auxiliary": ("popular ~ sex", {"auxiliary": ["abilty"]}, "auxiliary", 'no column "abilty"', '"ability"?'),
     "auxiliary used": ("popular ~ sex", {"auxiliary": "sex"}, "auxiliary", "in the analysis already", "leave it out"),
     "auxiliary flat": ("popular ~ sex", {"auxiliary": ["constant"]}, "auxiliary", "a constant", "leave it out"),
-    "auxiliary labels": ("popular ~ sex", {"auxiliary": ["group"]}, "auxiliary", "more than two labels", '"fcs"'),
+    "auxiliary labels": ("popular ~ sex", {"auxiliary": ["word"]}, "auxiliary", "too many labels", '"fcs"'),
     "auxiliary type": ("popular ~ sex", {"auxiliary": 3}, "auxiliary", "3 is not a list of columns", "write"),
     "clusters": ("popular ~ sex", {"clusters": ["schol"]}, "clusters", 'no column "schol"', '"school"?'),
     "clusters type": ("popular ~ sex", {"clusters": 3}, "clusters", "3 is not a list of columns", "write"),
@@ -650,8 +649,9 @@ def test_bad_input_is_one_clear_error(case: str, school: pd.DataFrame) -> None:
     analysis, options, path, finding, remedy = REFUSED[case]
     rng = np.random.default_rng(5)
     colour = np.where(rng.random(len(school)) < 0.1, None, school["group"])
-    code = np.where(rng.random(len(school)) < 0.1, np.nan, school["pupil"] % 4)
-    frame = school.assign(nothing=np.nan, colour=colour, code=code)
+    code = np.where(rng.random(len(school)) < 0.1, np.nan, school["pupil"] % 12)
+    word = np.where(rng.random(len(school)) < 0.1, None, "word " + (school["pupil"] // 8).astype(str))
+    frame = school.assign(nothing=np.nan, colour=colour, code=code, word=word)
     with pytest.raises(InputError) as caught:
         suggest(analysis, frame, **options)
     found = [p for p in caught.value.problems if finding in p.finding]

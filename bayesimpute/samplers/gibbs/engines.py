@@ -14,7 +14,9 @@ from bayesimpute.designs.design import Design, Draw
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
+from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.one_sigma import Plain
+from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
@@ -82,6 +84,8 @@ ENGINES: Mapping[str, type[Engine]] = {
     "one sigma": Plain,
     "formula for sigma": Scaled,
     "yes or no": Binary,
+    "ordered labels": Cumulative,
+    "labels": Labels,
     "heavy tails": Heavy,
     "selection": TwoEquations,
 }

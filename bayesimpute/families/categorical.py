@@ -1,0 +1,109 @@
+"""Labels in no order: a softmax of one linear predictor for each label.
+
+The predictors say something by their differences only: log P(y = b) / P(y = a) = mu_b - mu_a. All labels have one, none
+is a reference, so that priors are the same for whichever differences are looked at; with a reference label, those of
+the differences from it would be. What the data leave open, one number that is added to all, the priors close.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.data.columns import Column
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound
+from bayesimpute.families.shares import DEVIATIONS, SPREADS
+from bayesimpute.families.values import Categories, Values
+
+MOST_TOGETHER = 6
+"""Labels up to which group-specific effects are correlated across labels: 18 would have 153 correlations."""
+EACH = 1 / np.sqrt(2)
+"""Of a standard deviation of differences, that of each of two."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Categorical(Family):
+    """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each observed label.
+
+    Group-specific effects of up to six labels have one covariance matrix for each cluster key (Hartzel, Agresti &
+    Caffo 2001, Statistical Modelling 1:81); of more labels they are independent.
+    """
+
+    name: ClassVar[str] = "categorical"
+    values: ClassVar[type[Values]] = Categories
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "gaussian"
+    in_bambi: ClassVar[bool] = False
+
+    points: tuple[float, ...] = bound((0.0, 1.0))
+    labels: tuple[str, ...] = bound(("0", "1"))
+
+    def bind(self, column: Column) -> "Categorical":
+        values = Categories.of(column)
+        return replace(self, points=values.points, labels=values.shown_labels)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter(name="mu", link="identity", labels=self.labels, effects=EACH * DEVIATIONS["logit"], slopes=EACH),
+        )
+
+    @property
+    def together(self) -> tuple[frozenset[str], ...]:
+        (mu,) = self.parameters
+        return (frozenset(map(mu.key, mu.labels)),) if len(self.labels) <= MOST_TOGETHER else ()
+
+    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+        (mu,) = self.parameters
+        counts = (y[:, None] == np.array(self.points)).sum(axis=0)
+        logs = np.log(counts + 1 / len(counts))
+        place = [mu.key(label) for label in self.labels].index(key)
+        return Prior.of("Normal", float((logs - logs.mean())[place]), EACH * SPREADS["logit"])
+
+    def codes(self, y: np.ndarray) -> np.ndarray:
+        """The places of values among the labels, int, shape (row,)."""
+        return np.minimum(np.searchsorted(self.points, y), len(self.points) - 1)
+
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        math: Any = pt
+        points = np.array(self.points)
+
+        def logp(value: Any, eta: Any) -> Any:
+            code = (value[:, None] > points[:-1][None, :]).sum(axis=1)
+            chosen = math.eq(math.arange(len(points))[None, :], code[:, None])
+            return (chosen * eta).sum(axis=1) - math.logsumexp(eta, axis=1)
+
+        def random(eta: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
+            del size
+            return points[_drawn(rng, softmax(eta, axis=-1))]
+
+        return pm.CustomDist.dist(eta["mu"], logp=logp, random=random, signature="(k)->()", class_name="Categorical")
+
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
+        found = log_softmax(theta["mu"], axis=1)[np.arange(len(y)), self.codes(y)]
+        return np.where(np.isin(y, self.points), found, -np.inf)
+
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        del y
+        p = softmax(theta["mu"], axis=1)
+        return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
+
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        return np.array(self.points)[_drawn(rng, softmax(theta["mu"], axis=1))]
+
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        shares, points = softmax(theta["mu"], axis=1), np.array(self.points)
+        return shares @ points, np.maximum(shares @ points**2 - (shares @ points) ** 2, 0.0)
+
+
+def _drawn(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
+    """Places among the labels, shape (...,), by shares (..., label)."""
+    below = np.cumsum(shares, axis=-1)[..., :-1]
+    return (rng.random((*below.shape[:-1], 1)) > below).sum(axis=-1)

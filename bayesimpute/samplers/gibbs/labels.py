@@ -1,0 +1,361 @@
+"""Targets of labels in no order: a yes/no model for each label against the rest, and what labels have together.
+
+A sweep takes each label's coefficients and effects in turn, given the other labels' linear predictors
+(``label_moves.py``). Effects that labels have together, with one covariance Sigma over labels and columns, have given
+the other labels' effects a normal law with a mean in each cluster and a covariance that is Sigma's Schur complement:
+that is the prior of a label's own, whose mean is added to its log-odds. Then come Sigma, given the effects, and each
+deviation together with its effects, which helps where deviations are small; the two forms are interwoven (Yu & Meng
+2011, J. Comput. Graph. Stat. 20:531).
+
+What all labels' predictors have in common says nothing of the data: it is drawn from the priors, exactly, given the
+differences. So chains forget it at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from bayesimpute.designs.design import Design
+from bayesimpute.designs.graph import cholesky
+from bayesimpute.designs.parts import Block, pairs, places
+from bayesimpute.families import Categorical
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.label_moves import move_size, move_together, others, run_label
+from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
+from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
+from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
+from bayesimpute.samplers.sampler import Data
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """One label's predictor before it sees data, with its own part of each block."""
+
+    part: Part
+    lay: Layout
+    rows: Rows
+
+    @property
+    def blocks(self) -> list[Block]:
+        """In the order of the layout."""
+        return self.part.blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Effects that labels have together: the whole block, its layout, and its place among each label's blocks."""
+
+    block: Block
+    lay: Layout
+    place: int
+    inner: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """A model on its data."""
+
+    labels: tuple[Label, ...]
+    together: tuple[Together, ...]
+    columns: tuple[Columns, ...]
+    products: Products
+
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
+        """Sweeps."""
+        state = {name: np.array(values) for name, values in arrays.items()}
+        eta = np.column_stack([self._eta(k, state) for k in range(len(self.labels))])
+        for _ in range(sweeps):
+            for k in range(len(self.labels)):
+                self._move_label(rng, k, state, eta, tune)
+            for whole in self.together:
+                self._move_covariance(rng, whole, state, tune)
+                self._move_sizes(rng, whole, state, eta)
+            self._move_common(rng, state, eta)
+        return state, 1.0
+
+    def _eta(self, k: int, state: Mapping[str, np.ndarray]) -> np.ndarray:
+        label, columns = self.labels[k], self.columns[k]
+        if not self.together:
+            b = outer_effects(state["theta"][k], label.lay, state["z"][k])
+            return predicted(columns, b, state["u"][k], label.lay, label.rows)
+        eta = columns.x @ state["z"][k, : label.lay.coefficients]
+        for whole in self.together:
+            eta += self._of_effects(whole, k, state[whole.block.key])
+        return eta
+
+    def _of_effects(self, whole: Together, k: int, effects: np.ndarray) -> np.ndarray:
+        """What effects (cluster, label times effect) are of a label's predictor, shape (row,)."""
+        return (self._matrix(whole, k) * effects[self._clusters(whole), own(whole, k)]).sum(axis=1)
+
+    def _matrix(self, whole: Together, k: int) -> np.ndarray:
+        label, columns = self.labels[k], self.columns[k]
+        widths = [b.width for b in (label.part.inner if whole.inner else label.part.outer)]
+        at = whole.place if whole.inner else whole.place - len(label.part.inner)
+        low = sum(widths[:at])
+        return (columns.z if whole.inner else columns.w)[:, low : low + widths[at]]
+
+    def _clusters(self, whole: Together) -> np.ndarray:
+        label = self.labels[0]
+        if whole.inner:
+            return label.rows.codes
+        at = whole.place - len(label.part.inner)
+        return (label.rows.columns[:, at] - label.lay.offsets[whole.place]) // label.lay.widths[whole.place]
+
+    def _move_label(
+        self, rng: np.random.Generator, k: int, state: dict[str, np.ndarray], eta: np.ndarray, tune: bool
+    ) -> None:
+        label, columns = self.labels[k], self.columns[k]
+        added, means = -others(eta, np.int64(k)), {}
+        for whole in self.together:
+            means[whole.block.key] = self._given_others(whole, k, state)
+            mean = means[whole.block.key]
+            added += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
+        own_state = tuple(state[name][k].copy() for name in NAMES[:4])
+        moved, u, lengths, count, own_eta = run_label(
+            rng,
+            (*own_state, float(state["count"][k])),
+            state["u"][k],
+            state["lengths"][k],
+            float(state["lengths_count"][k]),
+            tune,
+            not self.together,
+            label.lay,
+            label.rows,
+            columns,
+            self.products,
+            added,
+        )
+        for name, value in zip(NAMES, moved, strict=True):
+            state[name][k] = value
+        state["u"][k], state["lengths"][k], state["lengths_count"][k] = u, lengths, count
+        eta[:, k] = own_eta
+        if not self.together:
+            return
+        b = outer_effects(moved[0], label.lay, moved[1])
+        for whole in self.together:
+            effects, mean = state[whole.block.key], means[whole.block.key]
+            effects[:, own(whole, k)] = mean + self._own_effects(whole, label, b, u)
+            eta[:, k] += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
+
+    def _own_effects(self, whole: Together, label: Label, b: np.ndarray, u: np.ndarray) -> np.ndarray:
+        width, low = label.lay.widths[whole.place], label.lay.offsets[whole.place]
+        if whole.inner:
+            return u[:, low : low + width]
+        return b[low : low + whole.block.size * width].reshape(whole.block.size, width)
+
+    def _given_others(self, whole: Together, k: int, state: dict[str, np.ndarray]) -> np.ndarray:
+        """A label's effects given the others': their means (cluster, effect); the covariance goes into its theta."""
+        effects, root = state[whole.block.key], root_of(whole, state)
+        mine = np.arange(whole.block.width)[own(whole, k)]
+        rest = np.setdiff1d(np.arange(whole.block.width), mine)
+        covariance = root @ root.T
+        slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
+        mean = effects[:, rest] @ slopes
+        left = covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
+        label = self.labels[k]
+        first, width = label.lay.firsts[whole.place], label.lay.widths[whole.place]
+        state["theta"][k, first : first + width * (width + 1) // 2] = packed(left)
+        low, deviations = label.lay.offsets[whole.place], effects[:, own(whole, k)] - mean
+        if whole.inner:
+            state["u"][k, :, low : low + width] = deviations
+        else:
+            normals = np.linalg.solve(np.linalg.cholesky(left), deviations.T).T
+            state["z"][k, low : low + normals.size] = normals.ravel()
+        return mean
+
+    def _move_covariance(
+        self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], tune: bool
+    ) -> None:
+        effects, key = state[whole.block.key], whole.block.key
+        theta, mean, covariance = (state[f"{key}_{name}"] for name in ("theta", "mean", "covariance"))
+        count = float(state[f"{key}_count"])
+        uu = effects.T @ effects
+        state[f"{key}_count"] = np.asarray(
+            move_together(rng, theta, mean, covariance, count, tune, whole.lay, uu, self.products)
+        )
+
+    def _move_sizes(
+        self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], eta: np.ndarray
+    ) -> None:
+        """Each deviation together with its effects."""
+        effects, theta = state[whole.block.key], state[f"{whole.block.key}_theta"]
+        for k, columns in enumerate(self.columns):
+            rest, sign = others(eta, np.int64(k)), 2.0 * columns.y - 1.0
+            matrix, clusters = self._matrix(whole, k), self._clusters(whole)
+            for a, e in enumerate(range(*own(whole, k).indices(whole.block.width))):
+                term, at = matrix[:, a] * effects[clusters, e], 1 + e
+                prior = int(whole.lay.kinds[at]), float(whole.lay.args[at, 0]), float(whole.lay.args[at, 1])
+                mine = np.ascontiguousarray(eta[:, k])
+                t = move_size(rng, mine, rest, term, sign, *prior, float(theta[at]))
+                theta[at] += t
+                effects[:, e] *= np.exp(t)
+                eta[:, k] += np.expm1(t) * term
+
+    def _move_common(self, rng: np.random.Generator, state: dict[str, np.ndarray], eta: np.ndarray) -> None:
+        """What all labels' coefficients and effects have in common, from its law given their differences."""
+        lay = self.labels[0].lay
+        p = lay.coefficients
+        of_priors = [(each.lay.mean[:p], each.lay.precision[:p]) for each in self.labels]
+        means, precisions = np.swapaxes(np.array(of_priors), 0, 1)
+        values, total = state["z"][:, :p], precisions.sum(axis=0)
+        centre = (precisions * (means - values)).sum(axis=0) / total
+        shift = centre + rng.standard_normal(p) / np.sqrt(total)
+        state["z"][:, :p] += shift
+        eta += (self.columns[0].x @ shift)[:, None]
+        for whole in self.together:
+            root, width = root_of(whole, state), whole.block.width // len(self.labels)
+            every = np.tile(np.eye(width), (len(self.labels), 1))
+            at = np.linalg.solve(root, every)
+            precision = at.T @ at
+            normals = np.linalg.solve(root, state[whole.block.key].T)
+            factor = np.linalg.cholesky(precision)
+            centre = -np.linalg.solve(precision, at.T @ normals)
+            moved = centre + np.linalg.solve(factor.T, rng.standard_normal(centre.shape))
+            state[whole.block.key] += (every @ moved).T
+            for k in range(len(self.labels)):
+                eta[:, k] += (self._matrix(whole, k) * moved.T[self._clusters(whole)]).sum(axis=1)
+
+
+def own(whole: Together, k: int) -> slice:
+    """The places of a label's effects in a block of all labels."""
+    return places(whole.block)[k][1]
+
+
+def root_of(whole: Together, state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The factor of the covariance of effects that labels have together."""
+    theta, width = state[f"{whole.block.key}_theta"], whole.block.width
+    sd, partial = np.exp(theta[1 : width + 1]), np.tanh(theta[width + 1 :])
+    return sd[:, None] * (cholesky(partial, width) if width > 1 else np.ones((1, 1)))
+
+
+def packed(covariance: np.ndarray) -> np.ndarray:
+    """Log deviations and artanh of the partial correlations of a covariance matrix, in the order of a layout."""
+    sd = np.sqrt(np.diag(covariance))
+    root = np.linalg.cholesky(covariance / np.outer(sd, sd))
+    left, partial = np.ones(len(sd)), {}
+    for j in range(len(sd)):
+        for i in range(j + 1, len(sd)):
+            partial[j, i] = root[i, j] / np.sqrt(left[i])
+            left[i] -= root[i, j] ** 2
+    return np.concatenate([np.log(sd), np.arctanh([partial[pair] for pair in pairs(len(sd))])])
+
+
+def part_of(block: Block, design: Design, k: int) -> Block | None:
+    """A block's part of one label's predictor, as a block of its own; None if it has none."""
+    key = design.predictors[k].key
+    at = next((place for predictor, place in places(block) if predictor == key), None)
+    if at is None:
+        return None
+    return replace(
+        block,
+        parts=tuple(part for part in block.parts if part[0] == key),
+        names=block.names[at],
+        centre=block.centre[at],
+        scale=block.scale[at],
+        units=block.units[at],
+        priors=block.priors[at],
+    )
+
+
+def parts_of(design: Design, k: int) -> list[Block]:
+    """Of all blocks."""
+    return [b for b in (part_of(each, design, k) for each in design.blocks) if b is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The layouts of all labels, of equal shapes, and of what they have together."""
+
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z"))
+    family: Categorical
+    labels: tuple[Label, ...]
+    together: tuple[Together, ...]
+
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Softmax models; effects of a cluster key are of all labels together, or of each by itself."""
+        if not isinstance(design.family.fitted_as, Categorical) or shifted(design):
+            return False
+        whole, alone = len(design.predictors), {len(b.parts) for b in design.blocks}
+        priors = [prior for p in design.predictors for prior in p.priors]
+        return (
+            alone in (set(), {1}, {whole})
+            and few(ordered(parts_of(design, 0))[1])
+            and all(prior.name == "Normal" for prior in priors)
+            and all(known(prior) for b in design.blocks for prior in b.priors)
+            and not any(p.offset for p in design.predictors)
+        )
+
+    @classmethod
+    def of(cls, design: Design, codes: Codes, n: int) -> "Labels":
+        """From the clusters of the fitted rows."""
+        family = design.family.fitted_as
+        assert isinstance(family, Categorical)
+        joint = [b for b in design.blocks if len(b.parts) > 1]
+        labels = []
+        for k, p in enumerate(design.predictors):
+            part = Part(p, *ordered(parts_of(design, k)))
+            lay, rows = part.layout(None, codes, n)
+            if joint:  # deviations are those of all labels, and this layout holds what follows from them
+                lay = lay._replace(groups=np.full_like(lay.groups, FIXED))
+            labels.append(Label(part, lay, rows))
+        keys, inner = [b.key for b in labels[0].blocks], len(labels[0].part.inner)
+        together = []
+        for b in joint:
+            lay, _ = layout([], None, [], [b], codes, n)
+            together.append(Together(b, lay, keys.index(b.key), keys.index(b.key) < inner))
+        return cls(family, tuple(labels), tuple(together))
+
+    def on(self, data: Data, y: np.ndarray) -> Softmax:
+        """The model on data."""
+        codes, rows = self.family.codes(y), len(y)
+        x = data[f"X_{self.labels[0].part.predictor.parameter.name}"]
+        columns = []
+        for k, label in enumerate(self.labels):
+            z, w = (self._beside(blocks, data, k, rows) for blocks in (label.part.inner, label.part.outer))
+            columns.append(Columns(x, z, w, (codes == k).astype(float)))
+        products = cross_products(*columns[0], self.labels[0].lay, self.labels[0].rows)
+        return Softmax(self.labels, self.together, tuple(columns), products)
+
+    def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
+        wholes = {each.block.key: each for each in self.together}
+        matrices = [data[f"X_{b.key}"] for b in blocks]
+        matrices = [m[:, own(wholes[b.key], k)] if b.key in wholes else m for b, m in zip(blocks, matrices)]
+        return np.ascontiguousarray(np.hstack([np.zeros((rows, 0)), *matrices]))
+
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A dispersed one."""
+        each = [self._begun(label, rng) for label in self.labels]
+        found = {name: np.array([state[name] for state in each]) for name in each[0]}
+        for whole in self.together:
+            theta, *learnt = fresh(starts([whole.block], 0.0, rng), np.zeros(0))
+            key, names = whole.block.key, (f"{whole.block.key}_{name}" for name in ("z", "mean", "covariance", "count"))
+            found |= {f"{key}_theta": theta, key: np.zeros((whole.block.size, whole.block.width))}
+            found |= {name: np.asarray(value) for name, value in zip(names, learnt, strict=True)}
+        return found
+
+    def _begun(self, label: Label, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        lay = label.lay
+        begun = to_arrays(fresh(starts(label.blocks, 0.0, rng), lay.mean))
+        lengths = {"lengths": np.ones(lay.coefficients), "lengths_count": np.asarray(1.0)}
+        return begun | lengths | {"u": np.zeros((lay.clusters, lay.width))}
+
+    def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The vectors as the graph has them."""
+        found: dict[str, np.ndarray] = {}
+        for k, label in enumerate(self.labels):
+            theta, z, u = (arrays[name][k] for name in ("theta", "z", "u"))
+            found[label.part.predictor.key] = z[: label.lay.coefficients]
+            if not self.together:
+                b = outer_effects(theta, label.lay, z)
+                found |= block_values(label.blocks, label.lay, theta, b, u)
+        for whole in self.together:
+            key, width, theta = whole.block.key, whole.block.width, arrays[f"{whole.block.key}_theta"]
+            found |= {f"{key}_sd": np.exp(theta[1 : width + 1]), key: arrays[key]}
+            found |= {f"{key}_partial": (1 + np.tanh(theta[width + 1 :])) / 2}
+        return found
