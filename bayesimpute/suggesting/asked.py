@@ -165,9 +165,9 @@ def _coded(asked: Asked, data: Incomplete) -> list[Problem]:
 
 
 def _number(column: Column) -> bool:
-    """Whether a column can be imputed, but not from a family of few values."""
-    found = [FAMILIES[name].values.of(column) for name in accepting(column)]
-    return bool(found) and all(values.support.points is None for values in found)
+    """Whether a column can be imputed, but not from the family of few values that "auto" stands for."""
+    values = auto(column).values
+    return values.accepts(column) and values.of(column).support.points is None
 
 
 def _circles(asked: Iterable[Asked]) -> list[Problem]:
