@@ -258,7 +258,7 @@ POSITIVE = st.floats(0.1, 1e6)
 @st.composite
 def priors(draw: st.DrawFn) -> Prior:
     name = draw(st.sampled_from(sorted(DISTRIBUTIONS)))
-    if name == "Uniform":
+    if name.endswith("Uniform"):
         lower = draw(st.floats(-1e6, 1e6))
         return Prior.of(name, lower, lower + draw(st.floats(1, 9)))
     return Prior.of(name, *(draw(POSITIVE) for _ in DISTRIBUTIONS[name].parameters))
