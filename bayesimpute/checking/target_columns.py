@@ -39,6 +39,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         for role, use in reading.side.items():
             _side(use, role, reading, read, data, notes)
         _limits(reading, data, notes)
+        _misfits(reading, data, notes)
     for definition in read.derived.values():
         _kinds(definition.use, data, notes)
         _unimputed(definition.use, definition.name, definition.use.values, read, data, notes)
@@ -191,6 +192,21 @@ def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
         where = f"{counted(int(crossed.sum()), 'row')}, {first_row(data.frame, crossed)}"
         finding = f'"{names[0]}" is above "{names[1]}" in {where}'
         notes.add(f"{reading.path}.side", finding, "mend the data: no value lies between them")
+
+
+def _misfits(reading: Reading, data: Incomplete, notes: Notes) -> None:
+    """Side columns that cannot be what the family takes them for."""
+    names = {role: name for role, use in reading.side.items() for name in use.values}
+    family, column = reading.family, data.columns.get(reading.target)
+    numbers = all(name in data.columns and data.columns[name].kind in ("number", "yes/no") for name in names.values())
+    if family is None or column is None or not numbers or not family.values.accepts(column):
+        return
+    side = {role: data.columns[name].values for role, name in names.items()}
+    for found in family.misfits(column.values, side):
+        what = f'"{names[found.role]}"' if found.role in names else found.role
+        path = f"{reading.path}.side.{found.role}" if found.role in names else f"{reading.path}.{found.role}"
+        where = f"{counted(int(found.rows.sum()), 'row')}, {first_row(data.frame, found.rows)}"
+        notes.add(path, f"{what} {found.finding} in {where}", found.remedy)
 
 
 def _splines(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

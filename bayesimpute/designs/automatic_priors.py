@@ -103,7 +103,9 @@ class Automatic:
         y = self.y[self.step.place(label)]
         if self.target.family.selection is not None:
             y = np.concatenate([y, np.full(len(self.frames[Rows.ALL]) - len(y), np.nan)])
-        found, formula = self.target.family.intercept_prior(p.key(label), y), self.target.formulas.get(p.name)
+        side = {role: self.frames[Rows.OBSERVED][name].to_numpy(dtype=float) for role, name in self.target.side.items()}
+        more = (side,) if side else ()
+        found, formula = self.target.family.intercept_prior(p.key(label), y, *more), self.target.formulas.get(p.name)
         if found is None or formula is None or not formula.offsets:
             return found
         offsets = self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float)

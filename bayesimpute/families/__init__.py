@@ -2,22 +2,34 @@
 
 How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
 yes/no variable (also 0/1 numbers and categories with two labels), ``ordinal`` for ordered categories and numbers of a
-few values whose order counts and not their distances, ``categorical`` for labels in no order. Where values are missing
-for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``, the same outcomes with a
-second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
+few values whose order counts and not their distances, ``categorical`` for labels in no order.
+
+Counts: ``negative_binomial`` (what ``"auto"`` takes where 0 is the most frequent value and makes up a fifth or more),
+``poisson`` where they vary no more than their mean. Where years, areas or populations differ, the side column
+``exposure`` has them. More zeros than these have: ``zero_inflated_poisson``, ``zero_inflated_negative_binomial`` where
+some units cannot have any and others happen to have none; ``hurdle_poisson``, ``hurdle_negative_binomial`` where having
+any is one thing and how many another. ``binomial`` for successes out of a known number of ``trials``. Large counts that
+are roughly symmetric are numbers: ``gaussian``.
+
+Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
+the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
+says how to add one.
 """
 
 from collections.abc import Mapping
 
 from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
+from bayesimpute.families.binomial import Binomial
 from bayesimpute.families.categorical import Categorical
+from bayesimpute.families.counting import Counting
 from bayesimpute.families.family import (
     Context,
     Dependence,
     Donors,
     Family,
     Known,
+    Misfit,
     Parameter,
     Rows,
     Selection,
@@ -29,9 +41,16 @@ from bayesimpute.families.family import (
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
+from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
+from bayesimpute.families.hurdle_poisson import HurdlePoisson
+from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.student_t import StudentT
-from bayesimpute.families.values import VALUES, Binary, Real, Support, Values
+from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
+from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values
+from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
+from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
 FAMILIES: Mapping[str, type[Family]] = {
     "gaussian": Gaussian,
@@ -39,6 +58,13 @@ FAMILIES: Mapping[str, type[Family]] = {
     "bernoulli": Bernoulli,
     "ordinal": Ordinal,
     "categorical": Categorical,
+    "negative_binomial": NegativeBinomial,
+    "poisson": Poisson,
+    "zero_inflated_poisson": ZeroInflatedPoisson,
+    "zero_inflated_negative_binomial": ZeroInflatedNegativeBinomial,
+    "hurdle_poisson": HurdlePoisson,
+    "hurdle_negative_binomial": HurdleNegativeBinomial,
+    "binomial": Binomial,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -64,25 +90,39 @@ __all__ = [
     "VALUES",
     "Bernoulli",
     "Binary",
+    "Binomial",
     "Categorical",
     "Context",
+    "Counting",
+    "Counts",
     "Dependence",
     "Donors",
     "Family",
     "Gaussian",
     "HeckmanGaussian",
     "HeckmanProbit",
+    "Hurdle",
+    "HurdleNegativeBinomial",
+    "HurdlePoisson",
     "Known",
+    "Misfit",
+    "NegativeBinomial",
     "Ordinal",
     "Parameter",
+    "Poisson",
     "Real",
     "Rows",
     "Selection",
     "Side",
     "StudentT",
+    "Successes",
     "Support",
     "Theta",
+    "TwoParts",
     "Values",
+    "ZeroInflated",
+    "ZeroInflatedNegativeBinomial",
+    "ZeroInflatedPoisson",
     "accepting",
     "auto",
     "bound",

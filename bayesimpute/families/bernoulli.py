@@ -30,7 +30,7 @@ class Bernoulli(Family):
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter(name="mu", link=self.link, support="unit", effects=DEVIATIONS.get(self.link, 1.0)),)
 
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+    def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         return about_share(y.sum(), len(y), self.link) if key == "mu" else None
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:

@@ -57,7 +57,7 @@ class Categorical(Family):
         (mu,) = self.parameters
         return (frozenset(map(mu.key, mu.labels)),) if len(self.labels) <= MOST_TOGETHER else ()
 
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+    def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         (mu,) = self.parameters
         counts = (y[:, None] == np.array(self.points)).sum(axis=0)
         logs = np.log(counts + 1 / len(counts))

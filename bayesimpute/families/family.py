@@ -85,6 +85,7 @@ class Parameter:
     slopes: float = 1.0
     effects: float = 1.0
     against: str | None = None
+    like: str | None = None
 
     def key(self, label: str | None) -> str:
         """The name of a linear predictor: the parameter's own, or ``mu[0]``, ``mu[1]``, ... where each label has one.
@@ -255,6 +256,19 @@ class Conflict:
     remedy: str
 
 
+@dataclass(frozen=True, eq=False)
+class Misfit:
+    """Side columns that cannot be: of which role, in which rows of the data (bool), what is wrong and what to do.
+
+    The finding goes on after the name of the column.
+    """
+
+    role: str
+    rows: np.ndarray
+    finding: str
+    remedy: str
+
+
 class Family(ABC):
     """The distribution of an incomplete variable given per-row parameters; subclasses are frozen dataclasses."""
 
@@ -316,7 +330,17 @@ class Family(ABC):
         """
         return self
 
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+    def misfits(self, y: np.ndarray, side: Side) -> tuple[Misfit, ...]:
+        """What is wrong with the side columns beside the target, NaN where either is missing, each (row,)."""
+        del y, side
+        return ()
+
+    def within(self, cells: np.ndarray, side: Side) -> np.ndarray:
+        """A chain's first fill, (cell,), where the side columns leave it possible."""
+        del side
+        return cells
+
+    def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         """The automatic prior that says how frequent values are, of what `key` names; None: by the general rule.
 
         Parameters
@@ -326,8 +350,10 @@ class Family(ABC):
             on the scale of its link. Of a parameter without a formula: the prior is that parameter's.
         y : ndarray, shape (row,)
             Values of the target on its own scale; NaN stands for a unit that was not selected.
+        side : mapping of str to ndarray, shape (row,)
+            The side columns that the plan names, by role.
         """
-        del key, y
+        del key, y, side
         return None
 
     @property

@@ -20,6 +20,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families.copula import Copula
 from bayesimpute.families.copulas import COPULAS, NORMAL
 from bayesimpute.families.family import (
+    NO_SIDE,
     NOWHERE,
     TAU,
     Conflict,
@@ -153,7 +154,7 @@ class Selecting(Family):
         """The dependence in the graph on its link, Fisher's z: its linear predictor, or the fixed value."""
         return eta[self.errors.parameter.name] if self.held is None else float(np.arctanh(self.held))
 
-    def intercept_prior(self, key: str, y: np.ndarray) -> Prior | None:
+    def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         selected = ~np.isnan(y)
         if key == SELECTION.name:
             return about_share(selected.sum(), len(y), "probit")

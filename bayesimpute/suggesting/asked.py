@@ -18,7 +18,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import FAMILIES, Bernoulli, accepting
+from bayesimpute.families import FAMILIES, Bernoulli, auto
 from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.terms import bare, coded, common_terms, random_terms, written
 from bayesimpute.plan.conditional import Conditional

@@ -13,7 +13,7 @@ import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import FAMILIES, HeckmanGaussian, HeckmanProbit
+from bayesimpute.families import FAMILIES, Binomial, HeckmanGaussian, HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
@@ -31,6 +31,19 @@ MODELS = {
     "logit": conditional("b ~ x * z + c:x + c + (1 + x | g)"),
     "cluster means": conditional("y ~ x * cluster_mean(x, g) + (1 + x | g)"),
     "selection": conditional("y ~ x * z + (1 + x | g)", family=HeckmanGaussian(), selection="x * z + w + (1 + x | g)"),
+    "counts": conditional("k ~ x * z + (1 + x | g)", family="poisson"),
+    "varying counts": Conditional(
+        target="k",
+        family="negative_binomial",
+        formulas={"mu": "k ~ x * z + (1 + x | g)", "alpha": "x + (1 | g)"},
+        side={"exposure": "w"},
+    ),
+    **{
+        family: conditional("k ~ x * z + (1 + x | g)", family=family)
+        for family in FAMILIES
+        if family.startswith(("zero", "hurdle"))
+    },
+    "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }
 
@@ -42,15 +55,16 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
     data["c"] = pd.Categorical(rng.choice(["p", "q", "r"], n))
     data["y"] = data["x"] + rng.normal(0, 1, 24)[g] + rng.normal(0, 1, n)
     data["b"] = (data["y"] > 0).astype(float)
+    data["w"] = np.exp(data["w"])
     made = pd.DataFrame(data)
     made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
+    made["k"] = np.maximum(np.round(made["y"]), 0)
     made = made.assign(**{name: made[name] + by for name, by in shifts.items()})
     return made.assign(**{name: made[name] * unit for name, unit in units.items()})
 
 
 def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndarray], Placement]:
-    other = {"y": "b", "b": "y"}[item.target]
-    space = workspace(frame(*moved).drop(columns=other), item)
+    space = workspace(frame(*moved).drop(columns=[name for name in "ybk" if name != item.target]), item)
     return only(space)[1], graph_data(space), placed(space)
 
 
@@ -95,7 +109,8 @@ def test_imputed_values_and_what_is_told_of_slopes_are_the_same() -> None:
     run = Run(m=2, chains=1, warmup=5, sweeps=20)
     plan = Plan.of([conditional("y ~ x * z + (1 + x | g)")], run=run)
     one, other = (
-        bi.impute(frame(shifts).drop(columns="b"), plan, seed=1, progress=False) for shifts in ({}, {"x": 1000.0})
+        bi.impute(frame(shifts).drop(columns=["b", "k"]), plan, seed=1, progress=False)
+        for shifts in ({}, {"x": 1000.0})
     )
     np.testing.assert_allclose(one.completed(1)["y"], other.completed(1)["y"], rtol=1e-6)
     told, moved = (made.draws("y") for made in (one, other))
@@ -116,7 +131,7 @@ def test_a_covariate_is_imputed_at_its_own_place(compatible: bool) -> None:
     covariate = conditional("x ~ z + (1 | g)" if compatible else "x ~ z + y + (1 | g)")
     made = []
     for by in (0.0, 100.0):
-        holes = frame({"x": by}).drop(columns=["b", "c", "w"])
+        holes = frame({"x": by}).drop(columns=["b", "k", "c", "w"])
         holes.loc[::4, "x"] = np.nan
         models = {"substantive": (outcome,)} if compatible else {}
         plan = Plan.of([covariate] if compatible else [covariate, outcome], **models)

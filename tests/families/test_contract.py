@@ -5,7 +5,7 @@ to its own error, draws to four Monte Carlo errors.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import partial, reduce
 from itertools import pairwise, product
 from operator import add
@@ -21,6 +21,7 @@ from bayesimpute.data.columns import Column, encode
 from bayesimpute.families import (
     FAMILIES,
     Bernoulli,
+    Binomial,
     Family,
     Gaussian,
     Rows,
@@ -45,6 +46,13 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "ordinal logit": lambda y, t: between(expit, y, t),
     "ordinal probit": lambda y, t: between(ndtr, y, t),
     "categorical": lambda y, t: (t["mu"] - logsumexp(t["mu"], axis=1, keepdims=True))[np.arange(len(y)), y.astype(int)],
+    "poisson": lambda y, t: stats.poisson(t["mu"]).logpmf(y),
+    "negative_binomial": lambda y, t: overdispersed(t).logpmf(y),
+    "zero_inflated_poisson": lambda y, t: inflated(stats.poisson(t["mu"]), y, t),
+    "zero_inflated_negative_binomial": lambda y, t: inflated(overdispersed(t), y, t),
+    "hurdle_poisson": lambda y, t: beyond_hurdle(stats.poisson(t["mu"]), y, t),
+    "hurdle_negative_binomial": lambda y, t: beyond_hurdle(overdispersed(t), y, t),
+    "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
         np.isnan(y),
         stats.norm.logcdf(-t["selection"]),
@@ -76,6 +84,25 @@ def between(cdf: Callable[[np.ndarray], np.ndarray], y: np.ndarray, t: Theta) ->
     """Log probabilities of places between cutpoints."""
     below = cdf(np.atleast_2d(t["cutpoints"]) - np.asarray(t["mu"])[:, None])
     return np.log(np.diff(below, axis=1, prepend=0.0, append=1.0)[np.arange(len(y)), y.astype(int)])
+
+
+TRIALS = 12
+"""Of binomial counts."""
+
+
+def overdispersed(t: Theta) -> Any:
+    """A negative binomial by its mean and shape."""
+    return stats.nbinom(t["alpha"], t["alpha"] / (t["alpha"] + t["mu"]))
+
+
+def inflated(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
+    """A count that is zero with some probability anyway."""
+    return np.log(t["zero"] * (y == 0) + (1 - t["zero"]) * law.pmf(y))
+
+
+def beyond_hurdle(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
+    """A count that is zero with some probability, and else not."""
+    return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law.logpmf(y) - np.log(law.sf(0)))
 
 
 def rectangle(h: np.ndarray, k: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -136,7 +163,12 @@ def column_of(family: Family | type[Family]) -> Column:
     return next((column for column in mine if family.values.suits(column)), mine[0])
 
 
-ALL = [family.bind(column_of(family)) for cls in FAMILIES.values() for family in variants(cls)]
+def counting_out_of_some(family: Family) -> Family:
+    """Of one trial a binomial count is a yes or no."""
+    return replace(family, trials=TRIALS) if isinstance(family, Binomial) else family
+
+
+ALL = [counting_out_of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
 VALUES = {
     "identity": (-1.5, 0.0, 2.0),
     "log": (0.3, 1.0, 2.5),
@@ -152,6 +184,8 @@ each_family = pytest.mark.parametrize("family", ALL, ids=str)
 
 def support_of(family: Family) -> Support:
     """Where its values lie, of the first column that it accepts."""
+    if isinstance(family, Binomial):
+        return Support(low=0, high=family.trials, whole=True)
     return family.values.of(column_of(family)).support
 
 
@@ -162,7 +196,7 @@ def thetas(family: Family) -> list[dict[str, Any]]:
     """
     grid = []
     for p in family.parameters:
-        shape = p.unit == "none" and p.link == "log"
+        shape = p.unit == "none" and p.link == "log" and p.name != "mu"
         values = (9.0, 30.0) if shape else VALUES[p.link]
         taken = values[::2] if family.selection else values
         grid.append([(p.name, v + np.arange(len(p.labels)) if p.labels else v) for v in taken])
@@ -306,8 +340,8 @@ def test_draws_of_the_distribution_have_its_density(family: Family) -> None:
     value = pt.vector("value", dtype="float64")
     one = {name: each if name in labelled else each[:1] for name, each in eta.items()}
     logp = pytensor.function([value], pm.logp(family.distribution(one), value), mode="FAST_COMPILE")
-    points = support_of(family).points
-    if points is not None:
+    if support_of(family).whole or support_of(family).points is not None:
+        points = np.arange(0.0, 2 + 3 * y.max()) if support_of(family).points is None else support_of(family).points
         weights = np.exp(logp(points))
     else:
         centre, spread = np.median(y), np.subtract(*np.quantile(y, [0.9, 0.1]))
@@ -325,7 +359,7 @@ def test_the_graph_has_the_same_density(family: Family) -> None:
     theta = {name: np.array([t[name] for t, _ in grid]) for name in grid[0][0]}
     y = np.array([y for _, y in grid])
     logp, _ = graph_logp(family, linked(family, theta), y)
-    rough = isinstance(family, Bernoulli) and family.link == "probit"
+    rough = isinstance(family, Bernoulli | Binomial) and family.link == "probit"
     np.testing.assert_allclose(logp, family.logp(y, theta), rtol=4 * SINGLE if rough else 1e-9)
 
 

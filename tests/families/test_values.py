@@ -78,7 +78,8 @@ def test_they_suit_nothing_that_they_do_not_accept(kind: type[Values]) -> None:
 @each_kind
 def test_a_start_lies_in_the_support_and_fits_into_the_type_of_cells(kind: type[Values]) -> None:
     values, rng = example(kind), np.random.default_rng(1)
-    known = np.tile(values.support.points if values.support.points is not None else [1.0, 2.5, 4.0], 5)
+    plain = [0.0, 1.0, 7.0] if values.support.whole else [1.0, 2.5, 4.0]
+    known = np.tile(values.support.points if values.support.points is not None else plain, 5)
     for spread in (0.0, 1.0):
         cells = values.start(rng, known, size=40, spread=spread)
         assert cells.shape == (40,) and cells.dtype == np.float64
