@@ -9,17 +9,18 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.exponential import quick_exp
 from bayesimpute.samplers.gibbs.binary import draw_logit
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT, log_logit
+from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
-from bayesimpute.samplers.gibbs.densities import log_prior, workspace
-from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.densities import block_root, prior
+from bayesimpute.samplers.gibbs.effects import cholesky, outer_effects, solve_lower
 from bayesimpute.samplers.gibbs.predictor_rows import predicted
-from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, move_group, run
+from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 
-STEP = 0.25
-"""Of a log deviation that is moved with its effects, as a deviation of what it may move by."""
+FARTHEST, LARGE = 300.0, 1e150
+"""A log odds counts as at most so much; odds are multiplied up to here before a logarithm is taken."""
 
 
 @compiled
@@ -83,43 +84,157 @@ def run_label(rng, state, u, lengths, count, tune, free, lay, rows, columns, pro
 
 
 @compiled
-def move_together(rng, theta, mean, covariance, count, tune, lay, uu, products):
-    """Deviations and partial correlations of effects that labels have together, given the effects, in place.
+def move_together(rng, theta, mean, covariance, count, tune, lay, uu, contrast):
+    """Deviations and partial correlations of effects that labels have together, given their differences, in place.
 
-    `uu` is U'U of the effects, shape (label times effect, label times effect); of `products` nothing is used.
+    What the effects of all labels have in common is integrated out: data say nothing of it, so that given it as well
+    the part of the covariance that only priors know would hardly move.
+
+    Parameters
+    ----------
+    theta, mean, covariance, count
+        Of the block, and what was learnt of it.
+    uu : ndarray, shape (difference, difference)
+        D'D of the differences D between the labels' effects, cluster by cluster.
+    contrast : ndarray, shape (difference, effect)
+        What makes differences of the effects of a cluster.
+
+    Returns
+    -------
+    count : float
     """
     steps = directions(covariance, count, lay.groups)
-    none, nothing = np.zeros(0), np.zeros((0, 0))
-    move_group(rng, theta, steps, np.int64(2), np.int64(0), lay, products, 0.0, nothing, workspace(0), uu, none)
+    start, now = np.empty(theta.size), of_differences(theta, lay, uu, contrast)
+    for k in range(theta.size):
+        if lay.groups[k] != 1:
+            continue
+        start[:] = theta
+        level = now - rng.standard_exponential()
+        low = -WIDTH * rng.random()
+        high = low + WIDTH
+        for _ in range(SHRINKAGES):
+            t = low + (high - low) * rng.random()
+            for m in range(k, theta.size):
+                theta[m] = start[m] + t * steps[m, k]
+            value = of_differences(theta, lay, uu, contrast)
+            if value > level:
+                now = value
+                break
+            if t < 0:
+                low = t
+            else:
+                high = t
+        else:
+            theta[:] = start
     return learn(theta, count, mean, covariance) if tune else count
 
 
 @compiled
-def move_size(rng, eta, rest, term, sign, kind, first, second, log_sd):
-    """A log deviation with its effects, which are `term` of a label's predictor; returns how far it is moved.
-
-    `eta` (row,) is the label's predictor, `rest` what it stands against; both stay.
-    """
-    n = eta.size
-    space = np.empty(n)
-    level = size_value(eta, rest, term, sign, 0.0, kind, first, second, log_sd, space) - rng.standard_exponential()
-    low = -WIDTH * STEP * rng.random()
-    high = low + WIDTH * STEP
-    for _ in range(SHRINKAGES):
-        t = low + (high - low) * rng.random()
-        if size_value(eta, rest, term, sign, t, kind, first, second, log_sd, space) > level:
-            return t
-        if t < 0:
-            low = t
-        else:
-            high = t
-    return 0.0
+def of_differences(theta, lay, uu, contrast):
+    """Their log density times the prior, up to a constant."""
+    root = block_root(theta, lay, np.int64(0))
+    n, width = contrast.shape
+    part, square = np.zeros((n, width)), np.zeros((n, n))
+    for i in range(n):
+        for k in range(width):
+            if contrast[i, k] != 0:
+                for m in range(width):
+                    part[i, m] += contrast[i, k] * root[k, m]
+        for j in range(i + 1):
+            for m in range(width):
+                square[i, j] += part[i, m] * part[j, m]
+            square[j, i] = square[i, j]
+    for i in range(n):
+        if not square[i, i] > 0:
+            return -np.inf
+    cholesky(square, np.zeros(n))
+    total, column = prior(theta, lay, np.int64(1)), np.empty(n)
+    half = np.empty((n, n))  # R^-T times D'D, by columns
+    for i in range(n):
+        if not square[i, i] > 0:
+            return -np.inf
+        total -= lay.sizes[0] * math.log(square[i, i])
+        column[:] = uu[:, i]
+        solve_lower(square, column)
+        half[:, i] = column
+    for i in range(n):  # the diagonal of R^-T D'D R^-1
+        column[:] = half[i]
+        solve_lower(square, column)
+        total -= 0.5 * column[i]
+    return total
 
 
 @compiled
-def size_value(eta, rest, term, sign, t, kind, first, second, log_sd, space):
-    """The log posterior along it; `space` is space."""
-    by = math.exp(t) - 1.0
-    for i in range(eta.size):
-        space[i] = sign[i] * (eta[i] - rest[i] + by * term[i])
-    return log_logit(space) + log_prior(kind, first, second, log_sd + t)
+def move_roots(rng, theta, mean, covariance, count, lay, rest, matrix, clusters, normals, codes):
+    """The same given the effects' standard normals, along the likelihood, in place.
+
+    Parameters
+    ----------
+    rest : ndarray, shape (row, label)
+        The linear predictors without these effects.
+    matrix : ndarray, shape (row, effect of a label)
+        Their columns.
+    clusters, codes : ndarray of int, shape (row,)
+    normals : ndarray, shape (cluster, label times effect)
+
+    Returns
+    -------
+    effects : ndarray, shape (cluster, label times effect)
+    """
+    steps = directions(covariance, count, lay.groups)
+    start, now = np.empty(theta.size), of_roots(theta, lay, rest, matrix, clusters, normals, codes)
+    for k in range(theta.size):
+        if lay.groups[k] != 1:
+            continue
+        start[:] = theta
+        level = now - rng.standard_exponential()
+        low = -WIDTH * rng.random()
+        high = low + WIDTH
+        for _ in range(SHRINKAGES):
+            t = low + (high - low) * rng.random()
+            for m in range(k, theta.size):
+                theta[m] = start[m] + t * steps[m, k]
+            value = of_roots(theta, lay, rest, matrix, clusters, normals, codes)
+            if value > level:
+                now = value
+                break
+            if t < 0:
+                low = t
+            else:
+                high = t
+        else:
+            theta[:] = start
+    return rooted(theta, lay, normals)
+
+
+@compiled
+def rooted(theta, lay, normals):
+    """Effects from their standard normals."""
+    root, out = block_root(theta, lay, np.int64(0)), np.zeros(normals.shape)
+    for j in range(normals.shape[0]):
+        for e in range(normals.shape[1]):
+            for m in range(e + 1):
+                out[j, e] += root[e, m] * normals[j, m]
+    return out
+
+
+@compiled
+def of_roots(theta, lay, rest, matrix, clusters, normals, codes):
+    """The log likelihood and the prior of the block."""
+    effects, labels, width = rooted(theta, lay, normals), rest.shape[1], matrix.shape[1]
+    total, eta, product = prior(theta, lay, np.int64(1)), np.empty(labels), 1.0
+    for i in range(rest.shape[0]):
+        j = clusters[i]
+        for k in range(labels):
+            eta[k] = rest[i, k]
+            for a in range(width):
+                eta[k] += matrix[i, a] * effects[j, k * width + a]
+        odds = 1.0  # of anything, against the label that is observed: its share is 1 / odds
+        for k in range(labels):
+            if k != codes[i]:
+                odds += quick_exp(min(eta[k] - eta[codes[i]], FARTHEST))
+        product *= odds
+        if product > LARGE:
+            total -= math.log(product)
+            product = 1.0
+    return total - math.log(product)

@@ -3,12 +3,11 @@
 A sweep takes each label's coefficients and effects in turn, given the other labels' linear predictors
 (``label_moves.py``). Effects that labels have together, with one covariance Sigma over labels and columns, have given
 the other labels' effects a normal law with a mean in each cluster and a covariance that is Sigma's Schur complement:
-that is the prior of a label's own, whose mean is added to its log-odds. Then come Sigma, given the effects, and each
-deviation together with its effects, which helps where deviations are small; the two forms are interwoven (Yu & Meng
-2011, J. Comput. Graph. Stat. 20:531).
+that is the prior of a label's own, whose mean is added to its log-odds. Then comes Sigma, given the effects and given
+their standard normals (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531), and what priors alone know of it.
 
-What all labels' predictors have in common says nothing of the data: it is drawn from the priors, exactly, given the
-differences. So chains forget it at once.
+Of what all labels' predictors have in common the data say nothing: it is drawn from the priors, exactly, given the
+differences, and Sigma is moved with it integrated out. So chains forget it at once.
 """
 
 from collections.abc import Mapping
@@ -18,16 +17,16 @@ from typing import ClassVar
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.designs.graph import cholesky
-from bayesimpute.designs.parts import Block, pairs, places
+from bayesimpute.designs.parts import Block, places
 from bayesimpute.families import Categorical
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.label_moves import move_size, move_together, others, run_label
+from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
+from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, packed
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
@@ -47,16 +46,6 @@ class Label:
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
-    """Effects that labels have together: the whole block, its layout, and its place among each label's blocks."""
-
-    block: Block
-    lay: Layout
-    place: int
-    inner: bool
-
-
-@dataclass(frozen=True, eq=False)
 class Softmax:
     """A model on its data."""
 
@@ -64,6 +53,7 @@ class Softmax:
     together: tuple[Together, ...]
     columns: tuple[Columns, ...]
     products: Products
+    codes: np.ndarray
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
@@ -74,7 +64,9 @@ class Softmax:
                 self._move_label(rng, k, state, eta, tune)
             for whole in self.together:
                 self._move_covariance(rng, whole, state, tune)
-                self._move_sizes(rng, whole, state, eta)
+                move_unknown(rng, whole, state)
+                self._move_common_effects(rng, whole, state, eta)
+                self._move_roots(rng, whole, state, eta)
             self._move_common(rng, state, eta)
         return state, 1.0
 
@@ -90,7 +82,7 @@ class Softmax:
 
     def _of_effects(self, whole: Together, k: int, effects: np.ndarray) -> np.ndarray:
         """What effects (cluster, label times effect) are of a label's predictor, shape (row,)."""
-        return (self._matrix(whole, k) * effects[self._clusters(whole), own(whole, k)]).sum(axis=1)
+        return (self._matrix(whole, k) * effects[self._clusters(whole), whole.own(k)]).sum(axis=1)
 
     def _matrix(self, whole: Together, k: int) -> np.ndarray:
         label, columns = self.labels[k], self.columns[k]
@@ -139,7 +131,7 @@ class Softmax:
         b = outer_effects(moved[0], label.lay, moved[1])
         for whole in self.together:
             effects, mean = state[whole.block.key], means[whole.block.key]
-            effects[:, own(whole, k)] = mean + self._own_effects(whole, label, b, u)
+            effects[:, whole.own(k)] = mean + self._own_effects(whole, label, b, u)
             eta[:, k] += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
 
     def _own_effects(self, whole: Together, label: Label, b: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -150,8 +142,8 @@ class Softmax:
 
     def _given_others(self, whole: Together, k: int, state: dict[str, np.ndarray]) -> np.ndarray:
         """A label's effects given the others': their means (cluster, effect); the covariance goes into its theta."""
-        effects, root = state[whole.block.key], root_of(whole, state)
-        mine = np.arange(whole.block.width)[own(whole, k)]
+        effects, root = state[whole.block.key], whole.root(state)
+        mine = np.arange(whole.block.width)[whole.own(k)]
         rest = np.setdiff1d(np.arange(whole.block.width), mine)
         covariance = root @ root.T
         slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
@@ -160,7 +152,7 @@ class Softmax:
         label = self.labels[k]
         first, width = label.lay.firsts[whole.place], label.lay.widths[whole.place]
         state["theta"][k, first : first + width * (width + 1) // 2] = packed(left)
-        low, deviations = label.lay.offsets[whole.place], effects[:, own(whole, k)] - mean
+        low, deviations = label.lay.offsets[whole.place], effects[:, whole.own(k)] - mean
         if whole.inner:
             state["u"][k, :, low : low + width] = deviations
         else:
@@ -171,78 +163,55 @@ class Softmax:
     def _move_covariance(
         self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], tune: bool
     ) -> None:
-        effects, key = state[whole.block.key], whole.block.key
+        key, contrast = whole.block.key, whole.contrast
+        differences = state[key] @ contrast.T
         theta, mean, covariance = (state[f"{key}_{name}"] for name in ("theta", "mean", "covariance"))
         count = float(state[f"{key}_count"])
-        uu = effects.T @ effects
-        state[f"{key}_count"] = np.asarray(
-            move_together(rng, theta, mean, covariance, count, tune, whole.lay, uu, self.products)
-        )
+        uu = differences.T @ differences
+        moved = move_together(rng, theta, mean, covariance, count, tune, whole.lay, uu, contrast)
+        state[f"{key}_count"] = np.asarray(moved)
 
-    def _move_sizes(
+    def _move_roots(
         self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], eta: np.ndarray
     ) -> None:
-        """Each deviation together with its effects."""
-        effects, theta = state[whole.block.key], state[f"{whole.block.key}_theta"]
-        for k, columns in enumerate(self.columns):
-            rest, sign = others(eta, np.int64(k)), 2.0 * columns.y - 1.0
-            matrix, clusters = self._matrix(whole, k), self._clusters(whole)
-            for a, e in enumerate(range(*own(whole, k).indices(whole.block.width))):
-                term, at = matrix[:, a] * effects[clusters, e], 1 + e
-                prior = int(whole.lay.kinds[at]), float(whole.lay.args[at, 0]), float(whole.lay.args[at, 1])
-                mine = np.ascontiguousarray(eta[:, k])
-                t = move_size(rng, mine, rest, term, sign, *prior, float(theta[at]))
-                theta[at] += t
-                effects[:, e] *= np.exp(t)
-                eta[:, k] += np.expm1(t) * term
+        """Sigma given the effects' standard normals."""
+        key, clusters, matrix = whole.block.key, self._clusters(whole), self._matrix(whole, 0)
+        theta, mean, covariance = (state[f"{key}_{name}"] for name in ("theta", "mean", "covariance"))
+        rest = eta - self._of_all(whole, state[key])
+        normals = state[key] @ np.linalg.inv(whole.root(state)).T
+        count = float(state[f"{key}_count"])
+        given = whole.lay, rest, matrix, clusters, np.ascontiguousarray(normals), self.codes
+        state[key] = move_roots(rng, theta, mean, covariance, count, *given)
+        eta[:] = rest + self._of_all(whole, state[key])
+
+    def _of_all(self, whole: Together, effects: np.ndarray) -> np.ndarray:
+        """What effects are of all labels' predictors, shape (row, label)."""
+        by_label = effects[self._clusters(whole)].reshape(len(self.codes), whole.labels, whole.each)
+        return (by_label * self._matrix(whole, 0)[:, None, :]).sum(axis=2)
 
     def _move_common(self, rng: np.random.Generator, state: dict[str, np.ndarray], eta: np.ndarray) -> None:
-        """What all labels' coefficients and effects have in common, from its law given their differences."""
-        lay = self.labels[0].lay
-        p = lay.coefficients
+        """What all labels' coefficients have in common, from its law given their differences."""
+        p = self.labels[0].lay.coefficients
         of_priors = [(each.lay.mean[:p], each.lay.precision[:p]) for each in self.labels]
         means, precisions = np.swapaxes(np.array(of_priors), 0, 1)
-        values, total = state["z"][:, :p], precisions.sum(axis=0)
-        centre = (precisions * (means - values)).sum(axis=0) / total
+        total = precisions.sum(axis=0)
+        centre = (precisions * (means - state["z"][:, :p])).sum(axis=0) / total
         shift = centre + rng.standard_normal(p) / np.sqrt(total)
         state["z"][:, :p] += shift
         eta += (self.columns[0].x @ shift)[:, None]
-        for whole in self.together:
-            root, width = root_of(whole, state), whole.block.width // len(self.labels)
-            every = np.tile(np.eye(width), (len(self.labels), 1))
-            at = np.linalg.solve(root, every)
-            precision = at.T @ at
-            normals = np.linalg.solve(root, state[whole.block.key].T)
-            factor = np.linalg.cholesky(precision)
-            centre = -np.linalg.solve(precision, at.T @ normals)
-            moved = centre + np.linalg.solve(factor.T, rng.standard_normal(centre.shape))
-            state[whole.block.key] += (every @ moved).T
-            for k in range(len(self.labels)):
-                eta[:, k] += (self._matrix(whole, k) * moved.T[self._clusters(whole)]).sum(axis=1)
 
-
-def own(whole: Together, k: int) -> slice:
-    """The places of a label's effects in a block of all labels."""
-    return places(whole.block)[k][1]
-
-
-def root_of(whole: Together, state: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The factor of the covariance of effects that labels have together."""
-    theta, width = state[f"{whole.block.key}_theta"], whole.block.width
-    sd, partial = np.exp(theta[1 : width + 1]), np.tanh(theta[width + 1 :])
-    return sd[:, None] * (cholesky(partial, width) if width > 1 else np.ones((1, 1)))
-
-
-def packed(covariance: np.ndarray) -> np.ndarray:
-    """Log deviations and artanh of the partial correlations of a covariance matrix, in the order of a layout."""
-    sd = np.sqrt(np.diag(covariance))
-    root = np.linalg.cholesky(covariance / np.outer(sd, sd))
-    left, partial = np.ones(len(sd)), {}
-    for j in range(len(sd)):
-        for i in range(j + 1, len(sd)):
-            partial[j, i] = root[i, j] / np.sqrt(left[i])
-            left[i] -= root[i, j] ** 2
-    return np.concatenate([np.log(sd), np.arctanh([partial[pair] for pair in pairs(len(sd))])])
+    def _move_common_effects(
+        self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], eta: np.ndarray
+    ) -> None:
+        """The same of their effects in each cluster."""
+        effects, root = state[whole.block.key], whole.root(state)
+        every = whole.common
+        at = np.linalg.solve(root, every)
+        precision = at.T @ at
+        centre = -np.linalg.solve(precision, at.T @ np.linalg.solve(root, effects.T))
+        moved = centre + np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(centre.shape))
+        effects += (every @ moved).T
+        eta += (self._matrix(whole, 0) * moved.T[self._clusters(whole)]).sum(axis=1)[:, None]
 
 
 def part_of(block: Block, design: Design, k: int) -> Block | None:
@@ -308,7 +277,9 @@ class Labels:
         together = []
         for b in joint:
             lay, _ = layout([], None, [], [b], codes, n)
-            together.append(Together(b, lay, keys.index(b.key), keys.index(b.key) < inner))
+            medians = [float(np.median(prior.draw(np.random.default_rng(0), 1001))) for prior in b.priors]
+            place = keys.index(b.key)
+            together.append(Together(b, len(labels), lay, place, place < inner, float(np.mean(np.square(medians)))))
         return cls(family, tuple(labels), tuple(together))
 
     def on(self, data: Data, y: np.ndarray) -> Softmax:
@@ -320,12 +291,12 @@ class Labels:
             z, w = (self._beside(blocks, data, k, rows) for blocks in (label.part.inner, label.part.outer))
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
         products = cross_products(*columns[0], self.labels[0].lay, self.labels[0].rows)
-        return Softmax(self.labels, self.together, tuple(columns), products)
+        return Softmax(self.labels, self.together, tuple(columns), products, codes)
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
         wholes = {each.block.key: each for each in self.together}
         matrices = [data[f"X_{b.key}"] for b in blocks]
-        matrices = [m[:, own(wholes[b.key], k)] if b.key in wholes else m for b, m in zip(blocks, matrices)]
+        matrices = [m[:, wholes[b.key].own(k)] if b.key in wholes else m for b, m in zip(blocks, matrices)]
         return np.ascontiguousarray(np.hstack([np.zeros((rows, 0)), *matrices]))
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:

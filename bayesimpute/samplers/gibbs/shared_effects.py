@@ -1,0 +1,159 @@
+"""Effects that labels have together: one covariance for each cluster key, over all labels and columns.
+
+Labels matter by the differences of their predictors only. With E = 1 (x) I, which adds the same to all labels, the law
+of the differences is the same for Sigma and for Sigma + A E' + E A' with any A: a part of Sigma is known to the priors
+alone. Slices along Sigma's parameters hardly move it where many clusters know the rest, so it has a move of its own.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesimpute.designs.graph import cholesky
+from bayesimpute.designs.parts import Block, pairs, places
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.densities import log_prior
+from bayesimpute.samplers.gibbs.layout import Layout
+from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
+
+REACH = 4.0
+"""Width of the first interval of a move along A, in variances by the priors' medians."""
+
+SINGULAR = 1e-12
+"""Of a variance what others leave of it, below which a matrix counts as none."""
+ROUNDS = 2
+"""Moves along as many directions as A has numbers, in a sweep."""
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Effects that labels have together.
+
+    Parameters
+    ----------
+    block : Block
+        Of all labels.
+    labels : int
+        Their number.
+    lay : Layout
+        The block's alone.
+    place : int
+        Its place among each label's own blocks.
+    inner : bool
+        Whether it is of the key whose effects are integrated out.
+    variance : float
+        What the priors take for a variance of an effect.
+    """
+
+    block: Block
+    labels: int
+    lay: Layout
+    place: int
+    inner: bool
+    variance: float
+
+    @property
+    def each(self) -> int:
+        """Effects of a label in a cluster."""
+        return self.block.width // self.labels
+
+    def own(self, k: int) -> slice:
+        """The places of a label's effects."""
+        return places(self.block)[k][1]
+
+    @property
+    def contrast(self) -> np.ndarray:
+        """What makes differences from the first label's of the effects of a cluster, shape (difference, effect)."""
+        first = np.tile(-np.eye(self.each), (self.labels - 1, 1))
+        return np.hstack([first, np.eye((self.labels - 1) * self.each)])
+
+    @property
+    def common(self) -> np.ndarray:
+        """E, shape (effect, effect of a label)."""
+        return np.tile(np.eye(self.each), (self.labels, 1))
+
+    def root(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The factor of Sigma."""
+        theta, width = state[f"{self.block.key}_theta"], self.block.width
+        sd, partial = np.exp(theta[1 : width + 1]), np.tanh(theta[width + 1 :])
+        return sd[:, None] * (cholesky(partial, width) if width > 1 else np.ones((1, 1)))
+
+
+def packed(covariance: np.ndarray) -> np.ndarray:
+    """Log deviations and artanh of the partial correlations of a covariance matrix, in the order of a layout."""
+    sd = np.sqrt(np.diag(covariance))
+    root = np.linalg.cholesky(covariance / np.outer(sd, sd))
+    left, partial = np.ones(len(sd)), {}
+    for j in range(len(sd)):
+        for i in range(j + 1, len(sd)):
+            partial[j, i] = root[i, j] / np.sqrt(left[i])
+            left[i] -= root[i, j] ** 2
+    return np.concatenate([np.log(sd), np.arctanh([partial[pair] for pair in pairs(len(sd))])])
+
+
+@compiled
+def log_density(covariance, shape, kinds, args, root):
+    """The log prior of Sigma as a matrix, up to a constant; minus infinity if it is none. Its factor goes into `root`.
+
+    With Sigma = diag(s) R diag(s) of width w, d Sigma = 2^w prod s^w ds dR, and R is LKJ(shape).
+    """
+    width, total = covariance.shape[0], 0.0
+    for i in range(width):
+        for j in range(i + 1):
+            value = covariance[i, j]
+            for k in range(j):
+                value -= root[i, k] * root[j, k]
+            if i > j:
+                root[i, j] = value / root[j, j]
+            elif value > SINGULAR * covariance[i, i]:
+                root[i, i] = math.sqrt(value)
+            else:
+                return -np.inf
+        log_sd = 0.5 * math.log(covariance[i, i])
+        total += 2.0 * (shape - 1.0) * (math.log(root[i, i]) - log_sd) - (width + 1) * log_sd
+        total += log_prior(kinds[1 + i], args[1 + i, 0], args[1 + i, 1], log_sd)
+    return total
+
+
+@compiled
+def move_along(rng, covariance, shape, kinds, args, each, moves, width):
+    """Sigma along A E' + E A' for random A, in place; `width` is that of the first interval."""
+    n = covariance.shape[0]
+    moved, root, a, direction = np.empty((n, n)), np.zeros((n, n)), np.empty((n, each)), np.empty((n, n))
+    now = log_density(covariance, shape, kinds, args, root)
+    for _ in range(moves):
+        for i in range(n):
+            for k in range(each):
+                a[i, k] = rng.standard_normal()
+        for i in range(n):
+            for j in range(n):
+                direction[i, j] = a[i, j % each] + a[j, i % each]
+        level = now - rng.standard_exponential()
+        low = -width * rng.random()
+        high = low + width
+        for _ in range(SHRINKAGES):
+            t = low + (high - low) * rng.random()
+            for i in range(n):
+                for j in range(n):
+                    moved[i, j] = covariance[i, j] + t * direction[i, j]
+            value = log_density(moved, shape, kinds, args, root)
+            if value > level:
+                now = value
+                covariance[:] = moved
+                break
+            if t < 0:
+                low = t
+            else:
+                high = t
+
+
+def move_unknown(rng: np.random.Generator, whole: Together, state: Mapping[str, np.ndarray]) -> None:
+    """The part of Sigma that only the priors know, in place: slices of the prior."""
+    root, lay = whole.root(state), whole.lay
+    covariance = root @ root.T
+    (shape,) = whole.block.correlations.args
+    moves = ROUNDS * whole.block.width * whole.each
+    move_along(rng, covariance, shape, lay.kinds, lay.args, whole.each, moves, REACH * whole.variance)
+    state[f"{whole.block.key}_theta"][1:] = packed(covariance)
