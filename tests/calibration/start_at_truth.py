@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.parts import Block
+from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.densities import inner_root
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.layout import Layout
@@ -44,6 +45,8 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         sigma, nu = (_log(prior, rng) for prior in engine.tail)
         return linear(engine.lay, blocks, sigma, rng) | {"nu_theta": np.array([nu])}
     made = linear(engine.lay, blocks, 0.0, rng)
+    if isinstance(engine, Counts) and engine.alpha is not None:
+        made |= {"alpha_theta": np.array([_log(engine.alpha, rng)])}
     if isinstance(engine, Scaled):
         own = engine.sigma
         gamma = [prior.draw(rng, 1)[0] for prior in own.predictor.priors]

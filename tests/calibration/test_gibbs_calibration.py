@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
-from bayesimpute.families import Bernoulli
+from bayesimpute.base.priors import Prior
+from bayesimpute.families import Bernoulli, Binomial
 from bayesimpute.samplers.gibbs import Gibbs, binary, effects, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -73,6 +74,26 @@ STRUCTURES = STRUCTURES | {
     ),
     "student_t, single-level": Structure(right="x", family="student_t", priors=PRIORS | SPREAD | NU),
 }
+COUNTS = PRIORS | {"1|g_sigma": "HalfNormal(0.7)"}
+FEW = {"x|g_sigma": "HalfNormal(0.5)", "g_corr": "LKJ(2)"}
+STRUCTURES = STRUCTURES | {
+    "poisson": Structure(right="x + (1 + x | g)", family="poisson", priors=COUNTS | FEW),
+    "poisson, rare": Structure(right="x + (1 | g)", family="poisson", priors=COUNTS | {"Intercept": "Normal(-3, 1)"}),
+    "poisson, large": Structure(
+        right="x + (1 | g) + (1 | h)", family="poisson", priors=COUNTS | CROSSED | {"Intercept": "Normal(6, 0.5)"}
+    ),
+    "poisson, single-level": Structure(right="x", family="poisson", priors=PRIORS),
+    "negative binomial": Structure(
+        right="x + (1 | g) + (1 + x | h)",
+        family="negative_binomial",
+        priors=COUNTS | CROSSED | {"x|h_sigma": "HalfNormal(0.5)", "h_corr": "LKJ(2)", "alpha": "Gamma(4, 2)"},
+    ),
+    "negative binomial, any alpha": Structure(
+        right="x + (1 + x || g)", family="negative_binomial", priors=COUNTS | {"x|g_sigma": "HalfNormal(0.1)"}
+    ),
+    "binomial": Structure(right="x + (1 + x | g)", family=Binomial(trials=7), priors=BINARY | SLOPES),
+}
+COUNTED = ("poisson", "negative", "binomial")
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
@@ -80,7 +101,7 @@ ERRORS = 4.5
 BATCHES = 40
 
 
-def tiny_clusters(seed: int = 8, *, binary: bool = False) -> pd.DataFrame:
+def tiny_clusters(seed: int = 8, *, binary: bool = False, counts: bool = False) -> pd.DataFrame:
     """Twenty-four clusters of one to three units, some without an observed value, and eleven of another key."""
     rng = np.random.default_rng(seed)
     sizes = np.tile([1, 2, 3], 8)
@@ -89,6 +110,8 @@ def tiny_clusters(seed: int = 8, *, binary: bool = False) -> pd.DataFrame:
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
     if binary:
         frame["y"] = (frame["y"] > 0).astype(float)
+    if counts:
+        frame["y"] = np.minimum(np.floor(np.abs(frame["y"])), 7)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
     return frame
 
@@ -96,7 +119,8 @@ def tiny_clusters(seed: int = 8, *, binary: bool = False) -> pd.DataFrame:
 @cache
 def bed(name: str) -> Bed:
     binary = "bernoulli" in str(STRUCTURES[name].family).lower()
-    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(binary=binary))
+    frame = tiny_clusters(binary=binary, counts=name.startswith(COUNTED))
+    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=frame)
 
 
 @pytest.mark.parametrize("name", ["random slopes"])
@@ -164,7 +188,7 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
-    more = [np.ravel(draw[name]) for name in ("sigma", "nu") if name in draw]
+    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha") if name in draw]
     values = np.tanh(np.concatenate([draw["mu"], *more, *of_blocks, y[:3] / made.design.scale]))
     return np.concatenate([values, values**2, values[0] * values[1:]])
 
@@ -233,6 +257,11 @@ def with_wide_nu_prior(posterior: Any) -> None:
     posterior.engine = replace(posterior.engine, args=posterior.engine.args * np.array([[1.0, 1.0], [1.0, 0.1]]))
 
 
+def with_wide_alpha_prior(posterior: Any) -> None:
+    """Four times as wide."""
+    posterior.engine = replace(posterior.engine, alpha=Prior.of("Gamma", 4, 0.5))
+
+
 def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
     """Sweeps of a logit model with other weights, from the same kernels."""
 
@@ -274,6 +303,11 @@ def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: 
     return arrays, 1.0
 
 
+def shifted_too_far(fitted: Any, *arguments: Any) -> Any:
+    """Effects make up twice for what a coefficient does."""
+    return replace(fitted, shifts=fitted.shifts._replace(ds=2 * fitted.shifts.ds)).step(*arguments)
+
+
 @dataclass
 class Tampered:
     """An engine whose fitted models make their steps in another way."""
@@ -313,6 +347,14 @@ LATENT_MUTANTS = {
     "logit, stale latent variables": ("logit", Mutant(on=without_effects)),
     "probit, no prior of coefficients": ("probit", Mutant(posterior=without_coefficients_prior)),
     "probit, stale latent variables": ("probit", Mutant(on=without_effects)),
+    "poisson, wide priors of deviations": ("poisson", Mutant(posterior=without_prior)),
+    "poisson, random numbers used again": ("poisson", Mutant(same_numbers=True)),
+    "poisson, shifts twice as far": ("poisson", Mutant(on=shifted_too_far)),
+    "negative binomial, no prior of coefficients": (
+        "negative binomial",
+        Mutant(posterior=without_coefficients_prior),
+    ),
+    "negative binomial, wide prior of alpha": ("negative binomial", Mutant(posterior=with_wide_alpha_prior)),
     "student_t, wide prior of nu": ("student_t", Mutant(posterior=with_wide_nu_prior)),
     "student_t, stale latent variables": ("student_t", Mutant(on=without_effects)),
     "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),

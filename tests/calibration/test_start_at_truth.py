@@ -28,7 +28,7 @@ def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
 
 def parts(made: Any, draw: Mapping[str, Any]) -> np.ndarray:
     """Parameters, and effects of the first and the last clusters."""
-    names = [name for name in ("mu", "selection", "rho", "sigma", "nu") if name in draw]
+    names = [name for name in ("mu", "selection", "rho", "sigma", "nu", "alpha") if name in draw]
     blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.blocks for part in ("_sd", "_corr")]
     effects = [np.ravel(np.asarray(draw[b.key])[[0, 1, -1]]) for b in made.design.blocks]
     return np.concatenate([*(np.ravel(draw[name]) for name in names), *blocks, *effects])
@@ -74,7 +74,17 @@ def selecting_trial(name: str) -> Trial:
     return Trial(posterior=Gibbs().compile(ConditionalModel(made.design, data)), simulate=simulate)
 
 
-QUICK = ("random slopes", "crossed", "sigma by two keys", "logit", "logit, rare", "probit", "student_t, crossed")
+QUICK = (
+    "random slopes",
+    "crossed",
+    "sigma by two keys",
+    "logit",
+    "logit, rare",
+    "probit",
+    "student_t, crossed",
+    "poisson",
+    "negative binomial",
+)
 QUICKLY_SELECTED = ("gaussian", "probit, correlations near one", "gaussian, held", "probit, held")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.predictors import Codes
@@ -83,6 +84,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "formula for sigma": Scaled,
     "yes or no": Binary,
     "heavy tails": Heavy,
+    "counts": Counts,
     "selection": TwoEquations,
 }
 
