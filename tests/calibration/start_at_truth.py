@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.designs.graph import Vector
 from bayesimpute.designs.parts import Block
+from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.densities import inner_root
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
+from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.layout import Layout
 from bayesimpute.samplers.gibbs.one_sigma import Plain
+from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.sampler import SamplerState
@@ -37,19 +41,39 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         if "rho" in predictors:
             errors["zeta"] = np.array(np.arctanh(predictors["rho"].priors[0].draw(rng, 1)[0]))
         return linear(engine.frame.lay, engine.frame.blocks, 0.0, rng) | errors
+    if isinstance(engine, Labels):
+        return of_labels(engine, rng)
     blocks = engine.mu.blocks
+    if isinstance(engine, Cumulative):
+        made = linear(engine.lay, blocks, 0.0, rng)
+        made["z"][0] = 0.0
+        one = Vector(name="cutpoints", priors=engine.priors, ordered=True).draw(rng)
+        return made | {"cutpoints": one}
     if isinstance(engine, Plain):
         return linear(engine.lay, blocks, _log(engine.sigma_prior, rng), rng)
     if isinstance(engine, Heavy):
         sigma, nu = (_log(prior, rng) for prior in engine.tail)
         return linear(engine.lay, blocks, sigma, rng) | {"nu_theta": np.array([nu])}
     made = linear(engine.lay, blocks, 0.0, rng)
+    if isinstance(engine, Counts) and engine.alpha is not None:
+        made |= {"alpha_theta": np.array([_log(engine.alpha, rng)])}
     if isinstance(engine, Scaled):
         own = engine.sigma
         gamma = [prior.draw(rng, 1)[0] for prior in own.predictor.priors]
         normals = rng.standard_normal(sum(b.size * b.width for b in own.blocks))
         theta = deviations(engine.scale_lay, own.blocks, 0.0, rng)
         made |= {"sigma_theta": theta, "sigma_z": np.concatenate([gamma, normals])}
+    return made
+
+
+def of_labels(engine: Labels, rng: np.random.Generator) -> Arrays:
+    """Of all labels; effects that they have together stand by themselves."""
+    each = [linear(label.lay, label.blocks, 0.0, rng) for label in engine.labels]
+    made = {name: np.array([state[name] for state in each]) for name in each[0]}
+    for whole in engine.together:
+        key, theta = whole.block.key, deviations(whole.lay, [whole.block], 0.0, rng)
+        normals = rng.standard_normal((whole.block.size, whole.block.width))
+        made |= {f"{key}_theta": theta, key: normals @ whole.root({f"{key}_theta": theta}).T}
     return made
 
 

@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
-from bayesimpute.families import FAMILIES, Bernoulli, Ordinal
-from bayesimpute.samplers.gibbs import Gibbs, binary, effects, predictor_rows, states
+from bayesimpute.base.priors import Prior
+from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Ordinal
+from bayesimpute.samplers.gibbs import Gibbs, binary, effects, labels, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
 from bayesimpute.samplers.prior import prior_draw
@@ -99,11 +100,33 @@ STRUCTURES = STRUCTURES | {
     ),
     "categorical, single-level": Structure(right="x", family="categorical", priors={"x": "Normal(0, 1)"} | SHARES),
 }
+COUNTS = PRIORS | {"1|g_sigma": "HalfNormal(0.7)"}
+FEW = {"x|g_sigma": "HalfNormal(0.5)", "g_corr": "LKJ(2)"}
+STRUCTURES = STRUCTURES | {
+    "poisson": Structure(right="x + (1 + x | g)", family="poisson", priors=COUNTS | FEW),
+    "poisson, rare": Structure(right="x + (1 | g)", family="poisson", priors=COUNTS | {"Intercept": "Normal(-3, 1)"}),
+    "poisson, large": Structure(
+        right="x + (1 | g) + (1 | h)", family="poisson", priors=COUNTS | CROSSED | {"Intercept": "Normal(6, 0.5)"}
+    ),
+    "poisson, single-level": Structure(right="x", family="poisson", priors=PRIORS),
+    "negative binomial": Structure(
+        right="x + (1 | g) + (1 + x | h)",
+        family="negative_binomial",
+        priors=COUNTS | CROSSED | {"x|h_sigma": "HalfNormal(0.5)", "h_corr": "LKJ(2)", "alpha": "Gamma(4, 2)"},
+    ),
+    "negative binomial, any alpha": Structure(
+        right="x + (1 + x || g)", family="negative_binomial", priors=COUNTS | {"x|g_sigma": "HalfNormal(0.1)"}
+    ),
+    "binomial": Structure(right="x + (1 + x | g)", family=Binomial(trials=7), priors=BINARY | SLOPES),
+}
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
 ERRORS = 4.5
 BATCHES = 40
+
+
+DIGITS = {"ordered": (-1.5, 0, 1), "categories": (-0.7, 1)}
 
 
 def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
@@ -115,8 +138,10 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
     if values == "binary":
         frame["y"] = (frame["y"] > 0).astype(float)
+    elif values in DIGITS:
+        frame["y"] = np.digitize(frame["y"], DIGITS[values]).astype(float)
     elif values != "number":
-        frame["y"] = np.digitize(frame["y"], [-1.5, 0, 1] if values == "ordered" else [-0.7, 1]).astype(float)
+        frame["y"] = np.minimum(np.floor(np.abs(frame["y"])), 7)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
     return frame
 
@@ -193,7 +218,7 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
-    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "cutpoints") if name in draw]
+    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha", "cutpoints") if name in draw]
     common = [draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name == "mu"]
     values = np.tanh(np.concatenate([*common, *more, *of_blocks, y[:3] / made.design.scale]))
     return np.concatenate([values, values**2, values[0] * values[1:]])
@@ -263,6 +288,11 @@ def with_wide_nu_prior(posterior: Any) -> None:
     posterior.engine = replace(posterior.engine, args=posterior.engine.args * np.array([[1.0, 1.0], [1.0, 0.1]]))
 
 
+def with_wide_alpha_prior(posterior: Any) -> None:
+    """Four times as wide."""
+    posterior.engine = replace(posterior.engine, alpha=Prior.of("Gamma", 4, 0.5))
+
+
 def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
     """Sweeps of a logit model with other weights, from the same kernels."""
 
@@ -304,6 +334,11 @@ def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: 
     return arrays, 1.0
 
 
+def shifted_too_far(fitted: Any, *arguments: Any) -> Any:
+    """Effects make up twice for what a coefficient does."""
+    return replace(fitted, shifts=fitted.shifts._replace(ds=2 * fitted.shifts.ds)).step(*arguments)
+
+
 @dataclass
 class Tampered:
     """An engine whose fitted models make their steps in another way."""
@@ -317,6 +352,26 @@ class Tampered:
     def on(self, data: Any, y: np.ndarray) -> Any:
         fitted = self.engine.on(data, y)
         return SimpleNamespace(step=lambda *args: self.how(fitted, *args))
+
+
+def cutpoints_that_stay(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
+    """Cutpoints are drawn, and what was before is kept."""
+    moved, taken = fitted.step(rng, arrays, sweeps, tune)
+    return {**moved, "cutpoints": arrays["cutpoints"]}, taken
+
+
+def other_labels_forgotten(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
+    """A label against the rest as if these had no predictors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labels, "others", lambda eta, k: np.full(len(eta), np.log(eta.shape[1] - 1)))
+        return fitted.step(rng, arrays, sweeps, tune)
+
+
+def effects_apart(posterior: Any) -> None:
+    """Labels' effects as good as independent."""
+    wholes = [replace(w, lay=w.lay._replace(args=np.where(w.lay.kinds[:, None] == 0, 1e4, w.lay.args)))
+              for w in posterior.engine.together]  # fmt: skip
+    posterior.engine = replace(posterior.engine, together=tuple(wholes))
 
 
 MUTANTS = {
@@ -336,6 +391,11 @@ def test_mistakes_are_seen(mutant: Mutant) -> None:
 
 
 LATENT_MUTANTS = {
+    "ordinal, cutpoints that stay": ("ordinal", Mutant(on=cutpoints_that_stay)),
+    "ordinal, wide priors of deviations": ("ordinal", Mutant(posterior=without_prior)),
+    "ordinal, stale latent variables": ("ordinal", Mutant(on=without_effects)),
+    "categorical, other labels forgotten": ("categorical", Mutant(on=other_labels_forgotten)),
+    "categorical, effects apart": ("categorical", Mutant(posterior=effects_apart)),
     "logit, wide priors of deviations": ("logit", Mutant(posterior=without_prior)),
     "logit, random numbers used again": ("logit", Mutant(same_numbers=True)),
     "logit, weights at zero": ("logit", Mutant(on=rows_by(weights_at_zero))),
@@ -343,6 +403,14 @@ LATENT_MUTANTS = {
     "logit, stale latent variables": ("logit", Mutant(on=without_effects)),
     "probit, no prior of coefficients": ("probit", Mutant(posterior=without_coefficients_prior)),
     "probit, stale latent variables": ("probit", Mutant(on=without_effects)),
+    "poisson, wide priors of deviations": ("poisson", Mutant(posterior=without_prior)),
+    "poisson, random numbers used again": ("poisson", Mutant(same_numbers=True)),
+    "poisson, shifts twice as far": ("poisson", Mutant(on=shifted_too_far)),
+    "negative binomial, no prior of coefficients": (
+        "negative binomial",
+        Mutant(posterior=without_coefficients_prior),
+    ),
+    "negative binomial, wide prior of alpha": ("negative binomial", Mutant(posterior=with_wide_alpha_prior)),
     "student_t, wide prior of nu": ("student_t", Mutant(posterior=with_wide_nu_prior)),
     "student_t, stale latent variables": ("student_t", Mutant(on=without_effects)),
     "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),

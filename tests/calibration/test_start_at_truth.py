@@ -19,6 +19,10 @@ from bayesimpute.samplers.gibbs import Gibbs
 pytestmark = pytest.mark.long(30)
 
 
+MUS = tuple(f"mu[{k}]" for k in range(3))
+"""Of labels."""
+
+
 def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
     """Bounded functions of the state and of both: values, squares, products with one another and with the data."""
     values, of_data = np.tanh(values), np.tanh(of_data)
@@ -28,7 +32,7 @@ def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
 
 def parts(made: Any, draw: Mapping[str, Any]) -> np.ndarray:
     """Parameters, and effects of the first and the last clusters."""
-    names = [name for name in ("mu", "selection", "rho", "sigma", "nu") if name in draw]
+    names = [name for name in ("mu", "selection", "rho", "sigma", "nu", "alpha", "cutpoints", *MUS) if name in draw]
     blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.blocks for part in ("_sd", "_corr")]
     effects = [np.ravel(np.asarray(draw[b.key])[[0, 1, -1]]) for b in made.design.blocks]
     return np.concatenate([*(np.ravel(draw[name]) for name in names), *blocks, *effects])
@@ -74,7 +78,19 @@ def selecting_trial(name: str) -> Trial:
     return Trial(posterior=Gibbs().compile(ConditionalModel(made.design, data)), simulate=simulate)
 
 
-QUICK = ("random slopes", "crossed", "sigma by two keys", "logit", "logit, rare", "probit", "student_t, crossed")
+QUICK = (
+    "random slopes",
+    "crossed",
+    "sigma by two keys",
+    "logit",
+    "logit, rare",
+    "probit",
+    "student_t, crossed",
+    "poisson",
+    "negative binomial",
+    "ordinal",
+    "categorical",
+)
 QUICKLY_SELECTED = ("gaussian", "probit, correlations near one", "gaussian, held", "probit, held")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.one_sigma import Plain
@@ -87,6 +88,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "ordered labels": Cumulative,
     "labels": Labels,
     "heavy tails": Heavy,
+    "counts": Counts,
     "selection": TwoEquations,
 }
 

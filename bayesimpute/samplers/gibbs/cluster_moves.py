@@ -1,0 +1,160 @@
+"""Effects cluster by cluster, given everything else: independence Metropolis around each cluster's own mode.
+
+Given the coefficients and the other blocks, clusters of a block are independent. In standard normals h (effects L h, so
+that deviations near zero do no harm) a cluster has the log density sum_i log f(y_i | eta_i) - h'h / 2, concave for the
+counts here. From a guess that the counts alone give, a few steps of Fisher scoring lead to its mode; a t-distributed
+proposal there, with the information as precision, is accepted by Metropolis and Hastings. It does not depend on where
+the effects stand, and its tails are heavier than the density's, which are at most normal: so nothing is stuck. Steps
+that have not yet converged cost acceptance, never exactness.
+"""
+
+import math
+
+import numpy as np
+
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.count_likelihoods import derivatives, first_guess, row_likelihood
+from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
+
+SCORING = 3
+"""Steps of Fisher scoring after the first guess."""
+FARTHEST = 2.0
+"""The largest step of an effect."""
+FREEDOM = 8.0
+"""Degrees of freedom of the proposals."""
+
+
+@compiled
+def members_of(f, lay, rows):
+    """The cluster of each row in block f."""
+    if f < lay.inner:
+        return rows.codes.astype(np.int64)
+    return (rows.columns[:, f - lay.inner] - lay.offsets[f]) // lay.widths[f]
+
+
+@compiled
+def add_effects(out, by, of, z, h, factor):
+    """Add `by` times the effects L h to the rows' predictors, in place."""
+    q, u = factor.shape[0], np.zeros(h.shape)
+    for j in range(h.shape[0]):
+        for a in range(q):
+            for c in range(a + 1):
+                u[j, a] += factor[a, c] * h[j, c]
+    for i in range(out.size):
+        for a in range(q):
+            out[i] += by * z[i, a] * u[of[i], a]
+
+
+@compiled
+def informed(guess, kind, base, at, of, z, y, trials, shape, pull, information):
+    """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
+
+    With `guess` those of the working responses that the counts alone give.
+    """
+    q = z.shape[1]
+    pull[:] = 0.0
+    information[:] = 0.0
+    for i in range(base.size):
+        j = of[i]
+        if guess:
+            target, weight = first_guess(kind, y[i], trials[i], shape)
+            score = weight * (target - base[i])
+        else:
+            eta = base[i]
+            for a in range(q):
+                eta += z[i, a] * at[j, a]
+            score, weight = derivatives(kind, eta, y[i], trials[i], shape)
+        for a in range(q):
+            by = z[i, a]
+            pull[j, a] += by * score
+            for c in range(a + 1):
+                information[j, a, c] += by * weight * z[i, c]
+
+
+@compiled
+def rooted(factor, information, out):
+    """The upper factor of I + L'(Z'W Z) L."""
+    q = factor.shape[0]
+    for a in range(q):
+        for b in range(a, q):
+            value = 1.0 if a == b else 0.0
+            for k in range(a, q):
+                for c in range(b, q):
+                    value += factor[k, a] * factor[c, b] * (information[k, c] if k >= c else information[c, k])
+            out[a, b] = value
+    cholesky(out, np.ones(q))
+
+
+@compiled
+def modes(kind, base, of, z, y, trials, shape, factor, clusters):
+    """Where each cluster's proposal is, shape (cluster, effect), and the upper factors of its precision."""
+    q = factor.shape[0]
+    point, at, step = np.zeros((clusters, q)), np.zeros((clusters, q)), np.empty(q)
+    pull, information, roots = np.empty((clusters, q)), np.empty((clusters, q, q)), np.empty((clusters, q, q))
+    for t in range(SCORING + 1):
+        informed(t == 0, kind, base, at, of, z, y, trials, shape, pull, information)
+        for j in range(clusters):
+            rooted(factor, information[j], roots[j])
+            for a in range(q):
+                step[a] = -point[j, a]
+                for k in range(a, q):
+                    step[a] += factor[k, a] * pull[j, k]
+            solve_lower(roots[j], step)
+            solve_upper(roots[j], step)
+            longest = 0.0
+            for a in range(q):
+                longest = max(longest, abs(step[a]))
+            by = min(1.0, FARTHEST / longest) if t > 0 and longest > 0 else 1.0
+            for a in range(q):
+                point[j, a] += by * step[a]
+            for a in range(q):
+                at[j, a] = 0.0
+                for c in range(a + 1):
+                    at[j, a] += factor[a, c] * point[j, c]
+    return point, roots
+
+
+@compiled
+def log_t(h, point, root):
+    """Log density of a proposal, up to a constant."""
+    q, total = h.size, 0.0
+    for a in range(q):
+        value = 0.0
+        for b in range(a, q):
+            value += root[a, b] * (h[b] - point[b])
+        total += value * value
+    return -0.5 * (FREEDOM + q) * math.log1p(total / FREEDOM)
+
+
+@compiled
+def move_clusters(rng, kind, of, z, h, eta, y, trials, shape, factor):
+    """One step of all clusters of a block; standard normals and predictors in place. Returns the share of accepted."""
+    clusters, q = h.shape
+    base, proposed = eta.copy(), np.empty((clusters, q))
+    add_effects(base, -1.0, of, z, h, factor)
+    point, roots = modes(kind, base, of, z, y, trials, shape, factor, clusters)
+    ratio, noise = np.empty(clusters), np.empty(q)
+    for j in range(clusters):
+        for a in range(q):
+            noise[a] = rng.standard_normal()
+        by = math.sqrt(FREEDOM / (2.0 * rng.standard_gamma(0.5 * FREEDOM)))
+        solve_upper(roots[j], noise)
+        ratio[j] = 0.0
+        for a in range(q):
+            proposed[j, a] = point[j, a] + by * noise[a]
+            ratio[j] += 0.5 * (h[j, a] ** 2 - proposed[j, a] ** 2)
+        ratio[j] += log_t(h[j], point[j], roots[j]) - log_t(proposed[j], point[j], roots[j])
+    moved = base.copy()
+    add_effects(moved, 1.0, of, z, proposed, factor)
+    for i in range(eta.size):
+        new = row_likelihood(kind, moved[i], y[i], trials[i], shape)
+        ratio[of[i]] += new - row_likelihood(kind, eta[i], y[i], trials[i], shape)
+    taken = np.empty(clusters, dtype=np.bool_)
+    for j in range(clusters):
+        taken[j] = -rng.standard_exponential() < ratio[j]
+        if taken[j]:
+            h[j] = proposed[j]
+    for i in range(eta.size):
+        if taken[of[i]]:
+            eta[i] = moved[i]
+    return taken.mean() if clusters > 0 else 1.0

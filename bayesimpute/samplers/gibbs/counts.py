@@ -1,0 +1,248 @@
+"""Counts: sweeps along their own likelihood, without latent variables.
+
+Pólya-Gamma weights of a negative binomial cost as many draws as y + alpha, and Poisson counts have none; data
+augmentation is slow where counts are rare, or large. So these models have moves on the likelihood itself, which cost a
+few passes over the rows whatever the counts are:
+
+1. effects, block by block and cluster by cluster, by Metropolis around the clusters' modes (``cluster_moves.py``);
+2. coefficients and deviations where predictors, or effects, stay as they are (``centring_moves.py``);
+3. coefficients given the effects: slices along lines that are nearly independent for them (the columns of R^-1 with
+   R'R = X'WX + prior precision, W from the counts alone), of learnt lengths;
+4. deviations and partial correlations given standard normals, and log alpha of a negative binomial: slices of the
+   likelihood (``count_moves.py``).
+
+All of it is exact. A binomial with a logit link is moved in the same way.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.designs.design import Design
+from bayesimpute.families import Binomial, NegativeBinomial, Poisson
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.binary_moves import (
+    block_groups,
+    by_entries,
+    inner_effects,
+    lines,
+    standard_normals,
+)
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.centring_moves import draw_centred, move_given_effects, replaceable
+from bayesimpute.samplers.gibbs.cluster_moves import members_of, move_clusters
+from bayesimpute.samplers.gibbs.count_likelihoods import BINOMIAL, NEGATIVE_BINOMIAL, POISSON
+from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
+from bayesimpute.samplers.gibbs.densities import block_root
+from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
+from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
+from bayesimpute.samplers.gibbs.predictors import Codes, mixed, parts
+from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, start, to_arrays
+from bayesimpute.samplers.gibbs.sweeps import copied, directions, learn
+from bayesimpute.samplers.gibbs.working_rows import weighted_products
+from bayesimpute.samplers.sampler import Data
+
+
+class Shifts(NamedTuple):
+    """How coefficients can be made up for by effects: D of one block after the other, and which, (block, column)."""
+
+    ds: np.ndarray
+    good: np.ndarray
+
+
+@compiled
+def shifts(columns, lay, rows):
+    """Of all blocks."""
+    p, total = columns.x.shape[1], 0
+    for f in range(lay.widths.size):
+        total += lay.sizes[f] * lay.widths[f] * p
+    out, good, begin = np.empty(total), np.zeros((lay.widths.size, p), dtype=np.bool_), 0
+    for f in range(lay.widths.size):
+        of, z = members_of(f, lay, rows), block_columns(f, columns, lay)
+        d, mine = replaceable(columns.x, z, of, lay.sizes[f])
+        out[begin : begin + d.size] = d.ravel()
+        begin += d.size
+        good[f] = mine
+    return Shifts(out, good)
+
+
+@compiled
+def shifts_of(f, every, lay):
+    """D of block f, shape (cluster, effect, column), and the places of the columns."""
+    p, begin = every.good.shape[1], 0
+    for g in range(f):
+        begin += lay.sizes[g] * lay.widths[g] * p
+    size = lay.sizes[f] * lay.widths[f] * p
+    return every.ds[begin : begin + size].reshape((lay.sizes[f], lay.widths[f], p)), np.flatnonzero(every.good[f])
+
+
+@compiled
+def block_columns(f, columns, lay):
+    """The columns of block f, shape (row, effect)."""
+    first = np.int64(0)
+    for g in range(lay.inner if f >= lay.inner else 0, f):
+        first += lay.widths[g]
+    matrix = columns.z if f < lay.inner else columns.w
+    return np.ascontiguousarray(matrix[:, first : first + lay.widths[f]])
+
+
+@compiled
+def normals_of(f, z, inner, lay):
+    """The standard normals of block f, shape (cluster, effect), a copy."""
+    q, low = lay.widths[f], lay.offsets[f]
+    if f < lay.inner:
+        return inner[:, low : low + q].copy()
+    return z[low : low + q * lay.sizes[f]].copy().reshape((lay.sizes[f], q))
+
+
+@compiled
+def put_normals(f, h, z, inner, lay):
+    """Put them back, in place."""
+    q, low = lay.widths[f], lay.offsets[f]
+    if f < lay.inner:
+        inner[:, low : low + q] = h
+    else:
+        z[low : low + q * lay.sizes[f]] = h.ravel()
+
+
+@compiled
+def move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every):
+    """Effects of block f and what moves with them, then its deviations; all in place. The share of accepted effects."""
+    h, of, own = normals_of(f, z, inner, lay), members_of(f, lay, rows), block_columns(f, columns, lay)
+    factor = block_root(theta, lay, f)
+    accepted = move_clusters(rng, counted.kind, of, own, h, eta, columns.y, counted.trials, shape, factor)
+    d, ks = shifts_of(f, every, lay)
+    draw_centred(rng, z, h, d, ks, factor, lay)
+    move_given_effects(rng, theta, h, steps, f, lay)
+    put_normals(f, h, z, inner, lay)
+    first = np.int64(0)
+    for g in range(lay.inner if f >= lay.inner else 0, f):
+        first += lay.widths[g]
+    entries = by_entries(f, first, z, inner, np.ones(eta.size), columns, lay, rows)
+    move_deviations(rng, counted, shape, theta, steps, f, entries, eta, columns.y, lay)
+    return accepted
+
+
+@compiled
+def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, columns, counted, along, every):
+    """Sweeps.
+
+    Parameters
+    ----------
+    state, tail : tuple of (theta, z, mean, covariance, count)
+        As in :func:`~bayesimpute.samplers.gibbs.sweeps.run`; of log alpha.
+    u : ndarray, shape (cluster, effect)
+        Inner effects.
+    lengths, count : ndarray, float
+        What was learnt of moves along the columns of `along`.
+    every : Shifts
+        :func:`shifts`.
+    """
+    theta, z, mean, covariance, known = copied(state)
+    at, none, tail_mean, tail_covariance, tail_known = copied(tail)
+    lengths, shape = lengths.copy(), at[0]
+    steps = directions(covariance, known, block_groups(lay))
+    width = directions(tail_covariance, tail_known, np.zeros(1, dtype=np.int64))[0, 0]
+    inner, taken = standard_normals(theta, lay, u), 0.0
+    for _ in range(sweeps):
+        eta = predicted(columns, outer_effects(theta, lay, z), inner_effects(theta, lay, inner), lay, rows)
+        for i in range(eta.size):
+            eta[i] += counted.added[i]
+        for f in range(lay.widths.size):
+            model = counted, columns, lay, rows, every
+            taken += move_block_of(rng, f, theta, z, inner, shape, eta, steps, *model) / (sweeps * lay.widths.size)
+        count += 1.0 if tune else 0.0
+        move_lines(rng, counted, shape, z, eta, along, lengths, count if tune else 0.0, columns, lay)
+        if counted.kind == NEGATIVE_BINOMIAL:
+            shape = move_shape(rng, shape, width, eta, columns.y, counted)
+        at[0] = shape
+        if tune:
+            known = learn(theta, known, mean, covariance)
+            tail_known = learn(at, tail_known, tail_mean, tail_covariance)
+    u = inner_effects(theta, lay, inner)
+    moved = (at, none, tail_mean, tail_covariance, tail_known)
+    return (theta, z, mean, covariance, known), moved, u, lengths, count, taken if lay.widths.size else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """A model on its data."""
+
+    lay: Layout
+    rows: Rows
+    columns: Columns
+    counted: Counted
+    along: np.ndarray
+    shifts: Shifts
+
+    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
+        """Sweeps."""
+        model = self.lay, self.rows, self.columns, self.counted, self.along, self.shifts
+        states = from_arrays(arrays), from_arrays(arrays, "alpha_")
+        learnt = arrays["lengths"], float(arrays["lengths_count"])
+        state, tail, u, *learnt, taken = run_counts(rng, *states, arrays["u"], *learnt, sweeps, tune, *model)
+        moves = {"lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        return to_arrays(state) | to_arrays(tail, "alpha_") | {"u": u} | moves, float(taken)
+
+
+KINDS = {Poisson: POISSON, NegativeBinomial: NEGATIVE_BINOMIAL, Binomial: BINOMIAL}
+FLAT = Prior.of("LogNormal", 0, 1)
+"""Stands where there is no alpha."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counts(MixedEngine):
+    """The layout of a model; log sigma, theta's first place, is 0 and stays."""
+
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta"))
+    family: Poisson | NegativeBinomial | Binomial
+    alpha: Prior | None
+
+    @staticmethod
+    def takes(design: Design) -> bool:
+        """Counts with a log link, one alpha where there is one; successes with a logit link."""
+        family = design.family.fitted_as
+        known = isinstance(family, Poisson | NegativeBinomial) or (
+            isinstance(family, Binomial) and family.link == "logit"
+        )
+        return known and mixed(design, "mu") and not parts(design)["mu"].predictor.offset
+
+    @classmethod
+    def of(cls, design: Design, codes: Codes, n: int) -> "Counts":
+        """From the clusters of the fitted rows."""
+        found, family = parts(design), design.family.fitted_as
+        assert isinstance(family, Poisson | NegativeBinomial | Binomial)
+        alpha = found["alpha"].predictor.priors[0] if "alpha" in found else None
+        return cls(found["mu"], *found["mu"].layout(None, codes, n), family, alpha)
+
+    def on(self, data: Data, y: np.ndarray) -> Counting:
+        """The model on data; what the target comes without is added to the linear predictor of a count."""
+        given = np.asarray(data["y_data"], dtype=float)
+        added, trials = given - y, np.zeros(len(given))
+        if isinstance(self.family, Binomial):
+            trials = trials + np.asarray(data.get("side_trials", self.family.trials))
+        elif "side_exposure" in data:
+            added = added + np.log(data["side_exposure"])
+        kind, lay = np.int64(KINDS[type(self.family)]), self.lay
+        columns = Columns(*self.mu.matrices(data), given)
+        values, times = np.unique(given, return_counts=True)
+        prior, *args = coded(self.alpha or FLAT)
+        counted = Counted(kind, trials, added, values, times.astype(float), np.int64(prior), np.array(args))
+        weighted = weighted_products(row_roots(kind, given, trials), given, columns, lay, self.rows)
+        along = lines(4 * weighted.xx, lay)
+        return Counting(lay, self.rows, columns, counted, along, shifts(columns, lay, self.rows))
+
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A dispersed one."""
+        lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
+        tail = to_arrays(fresh(np.array([start(self.alpha or FLAT, rng)]), np.zeros(0)), "alpha_")
+        return self.begun(0.0, rng) | lengths | tail
+
+    def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The vectors as the graph has them."""
+        alpha = {} if self.alpha is None else {"alpha": np.exp(arrays["alpha_theta"])}
+        return super().values(arrays) | alpha
