@@ -354,10 +354,9 @@ class Tampered:
         return SimpleNamespace(step=lambda *args: self.how(fitted, *args))
 
 
-def cutpoints_that_stay(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
-    """Cutpoints are drawn, and what was before is kept."""
-    moved, taken = fitted.step(rng, arrays, sweeps, tune)
-    return {**moved, "cutpoints": arrays["cutpoints"]}, taken
+def narrow_cutpoints(posterior: Any) -> None:
+    """Shares of labels as good as equal."""
+    posterior.engine = replace(posterior.engine, priors=(Prior.of("DirichletLogit", 20.0),) * 3)
 
 
 def other_labels_forgotten(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
@@ -391,7 +390,7 @@ def test_mistakes_are_seen(mutant: Mutant) -> None:
 
 
 LATENT_MUTANTS = {
-    "ordinal, cutpoints that stay": ("ordinal", Mutant(on=cutpoints_that_stay)),
+    "ordinal, narrow prior of cutpoints": ("ordinal", Mutant(posterior=narrow_cutpoints)),
     "ordinal, wide priors of deviations": ("ordinal", Mutant(posterior=without_prior)),
     "ordinal, stale latent variables": ("ordinal", Mutant(on=without_effects)),
     "categorical, other labels forgotten": ("categorical", Mutant(on=other_labels_forgotten)),

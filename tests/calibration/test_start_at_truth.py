@@ -122,7 +122,7 @@ def test_many_sweeps_of_selection_models_do_not_change_it(name: str) -> None:
 
 
 MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS
-SMALL = [name for name in MUTANTS if name.endswith(("noise", "again", "prior of coefficients"))]
+SMALL = [n for n in MUTANTS if n.endswith(("noise", "again", "prior of coefficients", "forgotten"))]
 """Mistakes that move a mean by less than a tenth of its standard deviation."""
 
 
