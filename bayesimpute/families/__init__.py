@@ -11,6 +11,9 @@ some units cannot have any and others happen to have none; ``hurdle_poisson``, `
 any is one thing and how many another. ``binomial`` for successes out of a known number of ``trials``. Large counts that
 are roughly symmetric are numbers: ``gaussian``.
 
+Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
+are never what ``"auto"`` takes.
+
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
 the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
 says how to add one.
@@ -20,6 +23,7 @@ from collections.abc import Mapping
 
 from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
+from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
 from bayesimpute.families.categorical import Categorical
 from bayesimpute.families.counting import Counting
@@ -38,11 +42,13 @@ from bayesimpute.families.family import (
     bound,
     options,
 )
+from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
+from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
@@ -65,6 +71,9 @@ FAMILIES: Mapping[str, type[Family]] = {
     "hurdle_poisson": HurdlePoisson,
     "hurdle_negative_binomial": HurdleNegativeBinomial,
     "binomial": Binomial,
+    "lognormal": LogNormal,
+    "gamma": Gamma,
+    "beta": Beta,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -89,6 +98,7 @@ __all__ = [
     "FAMILIES",
     "VALUES",
     "Bernoulli",
+    "Beta",
     "Binary",
     "Binomial",
     "Categorical",
@@ -98,6 +108,7 @@ __all__ = [
     "Dependence",
     "Donors",
     "Family",
+    "Gamma",
     "Gaussian",
     "HeckmanGaussian",
     "HeckmanProbit",
@@ -105,6 +116,7 @@ __all__ = [
     "HurdleNegativeBinomial",
     "HurdlePoisson",
     "Known",
+    "LogNormal",
     "Misfit",
     "NegativeBinomial",
     "Ordinal",

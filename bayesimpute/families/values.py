@@ -441,12 +441,85 @@ class Successes(Whole):
         return (y > 0).astype(int)  # bambi's priors of a yes or no do not depend on it
 
 
+@dataclass(frozen=True, kw_only=True)
+class Between(Values):
+    """Numbers between two ends that are none of them; chains start from what a link makes of them."""
+
+    low: ClassVar[float]
+    high: ClassVar[float]
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        known = column.values[~column.missing]
+        inside = len(known) and (known > cls.low).all() and (known < cls.high).all()
+        return bool(column.kind == "number" and inside)
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        del column
+        return cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=self.low, high=self.high)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return _mean_and_sd(cells)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Positive(Between):
+    """Numbers above zero."""
+
+    name: ClassVar[str] = "positive"
+    words: ClassVar[str] = "a positive number"
+    unlike: ClassVar[str] = " that is not above zero everywhere"
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = np.inf
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        return rng.choice(known, size) * np.exp(rng.uniform(-spread, spread) * np.log(known).std())
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return np.log(y)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Proportion(Between):
+    """Numbers between 0 and 1, both excluded."""
+
+    name: ClassVar[str] = "proportion"
+    words: ClassVar[str] = "a proportion (between 0 and 1, both excluded)"
+    unlike: ClassVar[str] = " with values that are not between 0 and 1"
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = 1.0
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        found = rng.choice(known, size)
+        return expit(logit(found) + rng.uniform(-spread, spread) * logit(known).std()) if spread else found
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return logit(y)
+
+
 VALUES: Mapping[str, type[Values]] = {
     "binary": Binary,
     "ordered": Ordered,
     "categories": Categories,
     "counts": Counts,
     "successes": Successes,
+    "proportion": Proportion,
+    "positive": Positive,
     "number": Real,
 }
 """In the order in which they are asked whether they suit a column."""

@@ -52,6 +52,9 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "zero_inflated_negative_binomial": lambda y, t: inflated(overdispersed(t), y, t),
     "hurdle_poisson": lambda y, t: beyond_hurdle(stats.poisson(t["mu"]), y, t),
     "hurdle_negative_binomial": lambda y, t: beyond_hurdle(overdispersed(t), y, t),
+    "lognormal": lambda y, t: stats.lognorm(t["sigma"], 0, np.exp(t["mu"])).logpdf(y),
+    "gamma": lambda y, t: stats.gamma(t["alpha"], 0, t["mu"] / t["alpha"]).logpdf(y),
+    "beta": lambda y, t: stats.beta(t["mu"] * t["kappa"], (1 - t["mu"]) * t["kappa"]).logpdf(y),
     "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
         np.isnan(y),
@@ -177,6 +180,8 @@ VALUES = {
     "fisher": (-0.9, 0.0, 0.6),
 }
 SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
+SHAPES = {("lognormal", "sigma"): (0.1, 0.25), ("gamma", "mu"): (0.3, 2.5), ("beta", "kappa"): (60.0, 200.0)}
+"""Positive numbers without a unit with which there are eight moments, and densities without poles."""
 FAR = 40.0
 """Standard deviations beyond which no whole number has a probability that counts."""
 each_family = pytest.mark.parametrize("family", ALL, ids=str)
@@ -189,6 +194,12 @@ def support_of(family: Family) -> Support:
     return family.values.of(column_of(family)).support
 
 
+def ends_of(family: Family) -> tuple[float, float]:
+    """Of its values."""
+    support = support_of(family)
+    return support.low, support.high
+
+
 def thetas(family: Family) -> list[dict[str, Any]]:
     """Combinations of parameters on the response scale, vectors of those with labels.
 
@@ -197,7 +208,7 @@ def thetas(family: Family) -> list[dict[str, Any]]:
     grid = []
     for p in family.parameters:
         shape = p.unit == "none" and p.link == "log" and p.name != "mu"
-        values = (9.0, 30.0) if shape else VALUES[p.link]
+        values = SHAPES.get((family.name, p.name), (9.0, 30.0)) if shape else VALUES[p.link]
         taken = values[::2] if family.selection else values
         grid.append([(p.name, v + np.arange(len(p.labels)) if p.labels else v) for v in taken])
     return [dict(values) for values in product(*grid)]
@@ -345,7 +356,8 @@ def test_draws_of_the_distribution_have_its_density(family: Family) -> None:
         weights = np.exp(logp(points))
     else:
         centre, spread = np.median(y), np.subtract(*np.quantile(y, [0.9, 0.1]))
-        points = np.linspace(centre - 60 * spread, centre + 60 * spread, 200_001)
+        low, high = (np.clip(centre + by * spread, *ends_of(family)) for by in (-60, 60))
+        points = np.linspace(low, high, 200_001)[1:-1]
         weights = np.exp(logp(points)) * (points[1] - points[0])
     assert weights.sum() == pytest.approx(1.0, abs=1e-4)
     for function in (np.tanh, np.cos):

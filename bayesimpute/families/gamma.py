@@ -1,0 +1,70 @@
+"""Positive numbers with a constant coefficient of variation: costs, times, whose tail is lighter than a lognormal's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import gammaln
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.values import Positive, Values
+
+SPREAD = 2.5
+"""Standard deviation of the automatic prior of the intercept, about the log of the observed mean."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Gamma(Family):
+    """y ~ Gamma with mean mu and shape alpha, its coefficient of variation being alpha^-1/2; formulas are for logs."""
+
+    name: ClassVar[str] = "gamma"
+    values: ClassVar[type[Values]] = Positive
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "gaussian"
+    in_bambi: ClassVar[bool] = False
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter(name="mu", link="log", support="positive"),
+            Parameter(name="alpha", link="log", support="positive", prior=Prior.of("HalfCauchy", 1).by("bambi")),
+        )
+
+    def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
+        return Prior.of("Normal", float(np.log(y.mean())), SPREAD) if key == "mu" else None
+
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        math: Any = pt
+
+        def logp(value: Any, mu: Any, shape: Any) -> Any:  # of logarithms: a rate would overflow
+            alpha = math.exp(shape)
+            ratio = math.log(value) - mu
+            return alpha * (shape + ratio - math.exp(ratio)) - math.log(value) - math.gammaln(alpha)
+
+        def random(mu: np.ndarray, shape: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
+            return rng.gamma(np.exp(shape), np.exp(mu - shape), size)
+
+        return pm.CustomDist.dist(eta["mu"], eta["alpha"], logp=logp, random=random, class_name="GammaOfLogs")
+
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
+        inside, alpha = np.where(y > 0, y, 1.0), theta["alpha"]
+        ratio = np.log(inside) - np.log(theta["mu"])
+        found = alpha * (np.log(alpha) + ratio - np.exp(ratio)) - np.log(inside) - gammaln(alpha)
+        return np.where(y > 0, found, -np.inf)
+
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        del y
+        return np.broadcast_to(np.asarray(theta["alpha"], dtype=float), np.shape(theta["mu"]))
+
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        drawn = rng.gamma(theta["alpha"], theta["mu"] / theta["alpha"], np.shape(theta["mu"]))
+        return np.maximum(drawn, np.finfo(float).tiny)  # a small shape underflows to 0, which is no value
+
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        return theta["mu"], theta["mu"] ** 2 / theta["alpha"]

@@ -1,0 +1,54 @@
+"""Positive numbers whose logarithms are normal: incomes, durations, concentrations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from bayesimpute.base.priors import Prior
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.values import Positive, Values
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class LogNormal(Family):
+    """log y ~ Normal(mu, sigma); a formula for ``sigma`` is for its logarithm."""
+
+    name: ClassVar[str] = "lognormal"
+    values: ClassVar[type[Values]] = Positive
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "gaussian"
+    in_bambi: ClassVar[bool] = False
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        sigma = Prior.of("HalfStudentT", 4, 1).by("bambi")
+        return (
+            Parameter(name="mu", link="identity"),
+            Parameter(name="sigma", link="log", support="positive", prior=sigma),
+        )
+
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+
+        return pm.LogNormal.dist(mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]))
+
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
+        inside = np.where(y > 0, y, 1.0)
+        z = (np.log(inside) - theta["mu"]) / theta["sigma"]
+        found = -0.5 * z**2 - np.log(theta["sigma"]) - np.log(inside) - 0.5 * np.log(2 * np.pi)
+        return np.where(y > 0, found, -np.inf)
+
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        del y
+        return np.broadcast_to(np.asarray(theta["sigma"]) ** -2.0, np.shape(theta["mu"]))
+
+    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        return np.exp(theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"])))
+
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        square = np.asarray(theta["sigma"]) ** 2
+        mean = np.exp(theta["mu"] + square / 2)
+        return mean, mean**2 * np.expm1(square)
