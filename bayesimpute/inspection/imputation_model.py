@@ -225,9 +225,7 @@ def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | No
         remedy = f"the variables with a model are {listed(steps)}"
         if target is None:
             raise one(InputError, "target", "the plan has several models", f"say which; {remedy}")
-        complete = target in space.incomplete.columns
-        why = "is imputed by no model: it is complete, deduced, or not in the plan" if complete else "is no variable"
-        raise one(InputError, "target", f'"{target}" {why}', did_you_mean(target, steps, remedy))
+        raise one(InputError, "target", _why_none(space, target), did_you_mean(target, steps, remedy))
     step = steps[target]
     bench = Bench(space, cells)
     placement = space.placements[step.name]
@@ -241,6 +239,20 @@ def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | No
         formulas=step.lead.formulas,
         frame=_frame(bench.completed, step.lead, space.incomplete),
     )
+
+
+def _why_none(space: Workspace, target: str) -> str:
+    """Why a target has no model."""
+    plan, columns = space.plan, space.incomplete.columns
+    if target in {d.name for d in plan.derived}:
+        return f'"{target}" is computed from other variables, not imputed by a model'
+    if target not in columns:
+        return f'"{target}" is no variable'
+    if not columns[target].missing.any():
+        return f'"{target}" is complete, so that no model imputes it'
+    if target in {c.target for c in plan.conditionals}:
+        return f'"{target}" has no model: its missing values are known from other members of their clusters'
+    return f'"{target}" is not in the plan'
 
 
 def _labels(incomplete: Incomplete, target: Target, placement: Placement) -> Labels:

@@ -285,6 +285,18 @@ def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]
     assert made.posterior("y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
+def test_where_every_observed_unit_has_an_imputed_predictor_none_is_left_out() -> None:
+    frame = school_frame().drop(columns="b")
+    frame["x"] = frame["x"].where(frame["y"].isna())
+    made = bi.impute(frame, ["y ~ x + w", "x ~ w"], seed=3, keep="y", **SMALL)
+    with pytest.raises(bi.InputError, match=r'no observed value of "y" whose predictors are all observed.*units="all"'):
+        made.posterior("y", ["log_likelihood"])
+    with pytest.raises(bi.InputError, match='no model in the run "a"'):
+        bi.compare_models({"a": made, "b": made}, target="w")
+    with pytest.raises(bi.InputError, match="whose predictors are all observed"):
+        bi.compare_models({"a": made, "b": made}, target="y")
+
+
 def test_bad_requests_say_what_to_do() -> None:
     made = chained()
     with pytest.raises(bi.InputError, match=r'keep=\["y"\]'):

@@ -46,15 +46,24 @@ def column_mean(made: bi.MultiplyImputed, k: int) -> float:
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("x", "complete, deduced, or not in the plan"),
+        ("x", "is complete, so that no model imputes it"),
+        ("v", "known from other members of their clusters"),
+        ("double", "is computed from other variables"),
+        ("u", "is not in the plan"),
         ("z", "is no variable"),
         (None, "several models"),
         ("yy", 'did you mean "y"'),
     ],
 )
 def test_a_target_without_a_model_is_told(target: str | None, says: str) -> None:
+    """It is complete, deduced, derived, not in the plan, or nothing at all."""
+    frame = school_frame()
+    frame = frame.assign(v=frame["school"] % 3 + 0.5, u=1.0)
+    frame.loc[0, ["u", "v"]] = np.nan
+    derived = (bi.Derived(name="double", expression="2 * y"),)
+    plan = bi.Plan.of([*BOTH.conditionals, "v ~ cluster_mean(x, school)"], derived=derived)
     with pytest.raises(InputError, match=says):
-        bi.model(BOTH, school_frame(), target=target)
+        bi.model(plan, frame, target=target)
 
 
 def test_what_is_wrong_with_the_plan_is_told_first() -> None:
@@ -237,6 +246,19 @@ def test_a_model_that_bambi_made_of_other_data_has_names_of_other_columns_and_la
     given = {"c": bambi.Prior("Normal", mu=[0, 1], sigma=2)}
     with pytest.raises(bi.PlanError, match=r'priors."c\[s\]": the model has no such parameter; did you mean "c\[r\]"'):
         bi.model(bi.Plan.of(made_with_bambi("y ~ c", other, priors=given)), mine)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "says"),
+    [
+        ("y ~ hsgp(x, m=5, c=1.5)", {}, 'function "hsgp" is not allowed'),
+        ("y ~ twice(x)", {"extra_namespace": {"twice": lambda x: 2 * x}}, 'function "twice" is not allowed'),
+    ],
+)
+def test_a_term_that_only_bambi_knows_is_told(text: str, more: Mapping[str, Any], says: str) -> None:
+    mine = complete(school_frame(), "b")
+    with pytest.raises(bi.PlanError, match=says):
+        bi.model(bi.Plan.of(made_with_bambi(text, mine, **more)), mine)
 
 
 def test_automatic_priors_are_those_of_the_data_that_are_imputed() -> None:
