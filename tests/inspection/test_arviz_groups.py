@@ -285,6 +285,22 @@ def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]
     assert made.posterior("y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
+@pytest.mark.filterwarnings("ignore")  # draws of a prior have weights with heavy tails
+def test_a_selection_model_is_compared_by_what_was_observed_given_that_it_was() -> None:
+    frame, near = school_frame().drop(columns="b"), {name: prior for name, prior in NEAR.items() if name != "x"}
+    more = {"seed": 3, "keep": "y", **SMALL, "sweeps": 60}
+    mar = conditional("y ~ x + (1 | school)", priors=near)
+    mnar = replace(mar, family="heckman_gaussian", formulas={**mar.formulas, "selection": "x + w"})
+    runs = {name: bi.impute(frame, item, **more) for name, item in {"mar": mar, "mnar": mnar}.items()}
+    found = bi.compare_models(runs, target="y").table.loc[""]
+    assert found["units"].tolist() == [96, 96]
+    from arviz_stats.loo import loo
+
+    for name, run in runs.items():
+        tree = run.posterior("y", ["posterior", "log_likelihood"])
+        assert found.loc[name, "elpd"] == pytest.approx(loo(tree, var_name="y").elpd)
+
+
 def test_where_every_observed_unit_has_an_imputed_predictor_none_is_left_out() -> None:
     frame = school_frame().drop(columns="b")
     frame["x"] = frame["x"].where(frame["y"].isna())

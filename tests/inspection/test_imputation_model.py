@@ -229,6 +229,8 @@ def test_all_that_cannot_be_taken_over_is_told_at_once() -> None:
         bi.Plan.of(bad)
     text = str(caught.value)
     assert all(part in text for part in ("Flat()", "effects are normal", "center_predictors", "slope"))
+    with pytest.raises(bi.PlanError, match="potentials, which are not taken over"):
+        bi.Plan.of(made_with_bambi(potentials=[("x", lambda x: -(x**2))]))
     with pytest.raises(bi.PlanError, match="dropna=True"):
         bi.Plan.of(made_with_bambi("x ~ c", dropna=False))
     with pytest.raises(bi.PlanError, match='"gamma" is not here'):
@@ -286,24 +288,3 @@ def test_priors_of_one_model_are_changed_and_nothing_else() -> None:
         BOTH.with_priors("z", x="Normal(0, 1)")
     with pytest.raises(InputError, match="unknown prior"):
         BOTH.with_priors("y", x="Gauss(0, 1)")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["gaussian", "heckman_gaussian"])
-def test_sampling_the_model_reproduces_a_run(family: str) -> None:
-    """Where the predictors are complete a run is ordinary MCMC of the same model."""
-    import pymc as pm
-
-    more = {"selection": "x + w"} if family == "heckman_gaussian" else {}
-    item = conditional("y ~ x + (1 | school)", family=family, **more)
-    frame = complete(school_frame(), "b")
-    made = bi.impute(frame, item, seed=1, m=4, sweeps=2000, sampler="gibbs", progress=False)
-    with made.model("y").pymc:
-        theirs = pm.sample(1000, tune=1000, chains=4, cores=1, random_seed=2, progressbar=False)
-    ours = made.posterior("y").posterior
-    from arviz_stats import ess
-
-    for name in ("Intercept", "x", "1|school_sigma", "sigma"):
-        a, b = ours[name], theirs["posterior"][name]
-        error = np.sqrt(sum(float(v.var()) / float(ess(v.values.reshape(4, -1))) for v in (a, b)))
-        assert abs(float(a.mean() - b.mean())) < 4 * error, name
