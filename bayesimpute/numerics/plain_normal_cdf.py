@@ -14,6 +14,8 @@ import numpy as np
 
 NODES = 112
 """Of the Gauss-Legendre rule: log Phi_2 is right to 1e-8 for arguments within 6 and |rho| <= .999, down to e^-100."""
+FEW, NEAR, REACH, LOST = 24, 2.29, 5.0, 1e-5
+"""So few nodes do if no row is far: Fisher's z and arguments up to so much, and that part of Phi(h) Phi(k) left."""
 FAR = 8.5
 """Minus Fisher's z of the correlation below which what is left of the integral has a closed form."""
 NEAREST = 18.0
@@ -37,9 +39,10 @@ def log_ndtr(x: Any) -> Any:
 def log_quadrant(h: Any, k: Any, z: Any, sign: Any = 1.0) -> Any:
     """Log P(X <= h, Y <= k) of standard bivariate normals, (row,).
 
-    From correlation -1, where it is max(0, Phi(h) - Phi(-k)), by Plackett's identity over Fisher's z of the correlation
-    (``bivariate_normal.py`` has the integrand): a sum of positive terms. With g the integrand and rho = tanh z the
-    slopes are phi(h) Phi((k - rho h) / sqrt(1 - rho^2)) / Phi_2, the same with h and k exchanged, and g(z) / Phi_2.
+    By Plackett's identity over Fisher's z of the correlation (``bivariate_normal.py`` has the integrand): from
+    independence, Phi(h) Phi(k), or if that loses digits in any row, from correlation -1, where it is max(0, Phi(h) -
+    Phi(-k)), by positive terms only. With g the integrand and rho = tanh z the slopes are
+    phi(h) Phi((k - rho h) / sqrt(1 - rho^2)) / Phi_2, the same with h and k exchanged, and g(z) / Phi_2.
 
     Parameters
     ----------
@@ -78,6 +81,27 @@ def _log_ndtr(x: Any) -> Any:
 
 
 def _log_quadrant(h: Any, k: Any, z: Any, sign: Any) -> Any:
+    from pytensor.conditional import ifelse
+
+    pt = _tensors()
+    alone = _survival(-h) * _survival(-k)
+    p = alone + _from_independence(h, k, z, sign)
+    within = (abs(h) <= REACH) & (abs(k) <= REACH) & (abs(z) <= NEAR) & (p >= LOST * alone)
+    return ifelse(within.all(), pt.log(pt.maximum(p, TINY)), _from_the_end(h, k, z, sign))
+
+
+def _from_independence(h: Any, k: Any, z: Any, sign: Any) -> Any:
+    """The integral up to z, whose terms are of one sign."""
+    pt = _tensors()
+    at, weights = np.polynomial.legendre.leggauss(FEW)
+    length = z[:, None] if z.ndim else z
+    v = length * (at + 1) / 2
+    cosh, products = pt.cosh(v), 2 * sign * h * k
+    terms = weights * length / cosh * pt.exp((pt.tanh(v) * products[:, None] - (h**2 + k**2)[:, None]) * cosh**2 / 2)
+    return sign * terms.sum(axis=-1) / (4 * math.pi)
+
+
+def _from_the_end(h: Any, k: Any, z: Any, sign: Any) -> Any:
     pt = _tensors()
     a, b = _rates(h, k)
     end = pt.maximum(sign * z, -FAR)

@@ -17,7 +17,7 @@ import bayesimpute as bi
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-SETTINGS = {"draws": 1000, "tune": 1000, "chains": 4}
+SETTINGS = {"draws": 750, "tune": 500, "chains": 4}
 
 
 def of_pymc(model: Any) -> xr.Dataset:
@@ -46,7 +46,7 @@ ELSEWHERE: Mapping[str, Callable[[Any], xr.Dataset]] = {"pymc": of_pymc, "nutpie
 
 def survey() -> tuple[pd.DataFrame, bi.Conditional]:
     """As the case of HIV: who asks goes with consent only."""
-    frame = bi.simulate_hiv_survey(seed=3, n=600, regions=4, interviewers=20).incomplete
+    frame = bi.simulate_hiv_survey(seed=3, n=400, regions=4, interviewers=20).incomplete
     formulas = {"mu": "hiv ~ age + C(region)", "selection": "hivconsent ~ age + C(region) + (1 | interviewer)"}
     return frame, bi.Conditional(target="hiv", family="heckman_probit", formulas=formulas)
 

@@ -24,6 +24,22 @@ def test_log_phi_keeps_its_digits_in_the_tails() -> None:
     np.testing.assert_allclose(computed(plain_normal_cdf.log_ndtr(pt.constant(x))), normal_cdf.log_ndtr(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize("rho", [-0.97, -0.5, 0.0, 0.9])
+def test_log_phi_2_is_right_where_no_row_is_far(rho: float) -> None:
+    """There it is from independence, of rows that lose few digits."""
+    import pytensor.tensor as pt
+
+    rng = np.random.default_rng(3)
+    h, k = rng.uniform(-5, 5, (2, 2000))
+    sign = rng.choice([-1.0, 1.0], 2000)
+    exact = normal_cdf.log_quadrant(h, k, sign * rho)[0]
+    kept = exact - normal_cdf.log_ndtr(h) - normal_cdf.log_ndtr(k) > np.log(1.01 * plain_normal_cdf.LOST)
+    assert kept.mean() > 0.75
+    for z in (np.arctanh(rho), np.full(kept.sum(), np.arctanh(rho))):
+        found = computed(plain_normal_cdf.log_quadrant(*map(pt.constant, (h[kept], k[kept], z, sign[kept]))))
+        np.testing.assert_allclose(found, exact[kept], atol=1e-8, rtol=0)
+
+
 @pytest.mark.parametrize("rho", [-0.999, -0.9, -0.5, 0.0, 0.8, 0.99, 0.999])
 def test_log_phi_2_is_right_within_six(rho: float) -> None:
     """Also about h = -k, where at correlation -1 it has a kink; with one z for all rows, and with one for each."""
