@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SEED = 0
 """Of the start fill on which a model is shown before a run."""
+MANY_CLUSTERS = 20
+"""With so many the standard deviation of their effects is told well enough that it is not 0."""
 
 
 @typed
@@ -79,7 +81,7 @@ class ImputationModel:
         :mod:`bayesimpute.inspection.readers_graph` says how variables are called. Sample it with ``pm.sample``, nutpie
         or what else takes PyMC's models; where the predictors are complete its posterior is that of a run.
         """
-        return readers_graph(self.design, self.data, self.labels)
+        return readers_graph(without_funnels(self.design), self.data, self.labels)
 
     def graph(self, *, kind: Literal["mermaid", "graphviz"] = "mermaid") -> Any:
         """The model as a picture.
@@ -160,6 +162,17 @@ class ImputationModel:
     def __repr__(self) -> str:
         law, units = self.design.family.name, counted(len(self.labels.units), "unit")
         return f"<ImputationModel of {self.target}: {law}, {counted(len(self.design.names), 'parameter')}, {units}>"
+
+
+def without_funnels(design: Design) -> Design:
+    """The same model with the effects of few clusters as standard normals times their standard deviations.
+
+    That few leave it open whether these are 0, where the other form has a funnel (Papaspiliopoulos, Roberts & Sköld
+    2007): our own samplers know what to do there, samplers elsewhere do not.
+    """
+    return replace(
+        design, blocks=tuple(replace(b, centred=b.centred and b.size >= MANY_CLUSTERS) for b in design.blocks)
+    )
 
 
 @contextmanager

@@ -89,6 +89,16 @@ def test_the_table_says_whose_priors_they_are_and_where_they_hold() -> None:
     assert list(means) == ["Intercept", "d[yes]", "1|school_sigma", "correlations of 1|school, x|school"]
 
 
+@pytest.mark.parametrize(("clusters", "form"), [(6, "1|school_offset"), (24, "1|school")])
+def test_effects_of_few_clusters_are_standard_normals_times_their_spread(clusters: int, form: str) -> None:
+    """However much each of them tells of its own."""
+    frame = school_frame(240, clusters).drop(columns="b")
+    rng = np.random.default_rng(1)
+    y = frame["y"] + 50 * rng.normal(size=clusters)[frame["school"]]
+    mine = bi.model("y ~ x + (1 | school)", frame.assign(y=y))
+    assert mine.design.blocks[0].centred and form in {rv.name for rv in mine.pymc.free_RVs}
+
+
 def test_a_rare_outcome_has_our_prior_of_its_share() -> None:
     table = bi.model("b ~ x", complete(school_frame(), "y")).priors.set_index("parameter")
     assert table.loc["Intercept", "source"] == "bayesimpute" and table.loc["x", "source"] == "bambi"
@@ -148,7 +158,7 @@ def test_bambis_model_is_the_same_model(item: bi.Conditional) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = mine.bambi()
-        theirs.noncentered = not all(b.centred for b in mine.design.blocks)
+        theirs.noncentered = any(name.endswith("_offset") for name in mine.pymc.named_vars)
         theirs.build()
     graph = theirs.backend.model
     logp, ours = pymc_logp(graph), pymc_logp(mine.pymc)
