@@ -68,8 +68,9 @@ class NormalCopula(Copula):
         from bayesimpute.numerics import plain_normal_cdf
         from bayesimpute.numerics.normal_cdf import log_quadrant_op
 
-        quadrant = plain_normal_cdf.log_quadrant if plain else log_quadrant_op
-        return quadrant(sign * m, s, sign * pt.tanh(z))
+        if plain:
+            return plain_normal_cdf.log_quadrant(sign * m, s, z, sign)
+        return log_quadrant_op(sign * m, s, sign * pt.tanh(z))
 
     def draw(self, rng: np.random.Generator, s: np.ndarray, d: Any, *, selected: bool) -> np.ndarray:
         side = -1 if selected else 1

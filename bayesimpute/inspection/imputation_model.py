@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SEED = 0
 """Of the start fill on which a model is shown before a run."""
+MANY_CLUSTERS = 20
+"""With so many the standard deviation of their effects is told well enough that it is not 0."""
 
 
 @typed
@@ -79,7 +81,7 @@ class ImputationModel:
         :mod:`bayesimpute.inspection.readers_graph` says how variables are called. Sample it with ``pm.sample``, nutpie
         or what else takes PyMC's models; where the predictors are complete its posterior is that of a run.
         """
-        return readers_graph(self.design, self.data, self.labels)
+        return readers_graph(without_funnels(self.design), self.data, self.labels)
 
     def graph(self, *, kind: Literal["mermaid", "graphviz"] = "mermaid") -> Any:
         """The model as a picture.
@@ -162,6 +164,17 @@ class ImputationModel:
         return f"<ImputationModel of {self.target}: {law}, {counted(len(self.design.names), 'parameter')}, {units}>"
 
 
+def without_funnels(design: Design) -> Design:
+    """The same model with the effects of few clusters as standard normals times their standard deviations.
+
+    That few leave it open whether these are 0, where the other form has a funnel (Papaspiliopoulos, Roberts & Sköld
+    2007): our own samplers know what to do there, samplers elsewhere do not.
+    """
+    return replace(
+        design, blocks=tuple(replace(b, centred=b.centred and b.size >= MANY_CLUSTERS) for b in design.blocks)
+    )
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """PyMC does not say what it draws, and nothing is compiled in C++, meanwhile."""
@@ -225,9 +238,7 @@ def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | No
         remedy = f"the variables with a model are {listed(steps)}"
         if target is None:
             raise one(InputError, "target", "the plan has several models", f"say which; {remedy}")
-        complete = target in space.incomplete.columns
-        why = "is imputed by no model: it is complete, deduced, or not in the plan" if complete else "is no variable"
-        raise one(InputError, "target", f'"{target}" {why}', did_you_mean(target, steps, remedy))
+        raise one(InputError, "target", _why_none(space, target), did_you_mean(target, steps, remedy))
     step = steps[target]
     bench = Bench(space, cells)
     placement = space.placements[step.name]
@@ -241,6 +252,20 @@ def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | No
         formulas=step.lead.formulas,
         frame=_frame(bench.completed, step.lead, space.incomplete),
     )
+
+
+def _why_none(space: Workspace, target: str) -> str:
+    """Why a target has no model."""
+    plan, columns = space.plan, space.incomplete.columns
+    if target in {d.name for d in plan.derived}:
+        return f'"{target}" is computed from other variables, not imputed by a model'
+    if target not in columns:
+        return f'"{target}" is no variable'
+    if not columns[target].missing.any():
+        return f'"{target}" is complete, so that no model imputes it'
+    if target in {c.target for c in plan.conditionals}:
+        return f'"{target}" has no model: its missing values are known from other members of their clusters'
+    return f'"{target}" is not in the plan'
 
 
 def _labels(incomplete: Incomplete, target: Target, placement: Placement) -> Labels:

@@ -16,7 +16,7 @@ from scipy import integrate, stats
 import bayesimpute as bi
 from bayesimpute.designs.design import SYSTEMATIC, Design
 from bayesimpute.inspection import cluster_likelihood
-from bayesimpute.inspection.arviz_groups import GROUPS, _Source
+from bayesimpute.inspection.arviz_groups import _Source
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
 from bayesimpute.inspection.visits import Visits
 from bayesimpute.plan.conditional import Conditional
@@ -285,6 +285,34 @@ def test_adjusted_values_have_no_likelihood(scale: Literal["predictor", "value"]
     assert made.posterior("y", ["posterior_predictive"])["posterior_predictive"]["y"].sizes["__obs__"] == 96
 
 
+@pytest.mark.filterwarnings("ignore")  # draws of a prior have weights with heavy tails
+def test_a_selection_model_is_compared_by_what_was_observed_given_that_it_was() -> None:
+    frame, near = school_frame().drop(columns="b"), {name: prior for name, prior in NEAR.items() if name != "x"}
+    more = {"seed": 3, "keep": "y", **SMALL, "sweeps": 60}
+    mar = conditional("y ~ x + (1 | school)", priors=near)
+    mnar = replace(mar, family="heckman_gaussian", formulas={**mar.formulas, "selection": "x + w"})
+    runs = {name: bi.impute(frame, item, **more) for name, item in {"mar": mar, "mnar": mnar}.items()}
+    found = bi.compare_models(runs, target="y").table.loc[""]
+    assert found["units"].tolist() == [96, 96]
+    from arviz_stats.loo import loo
+
+    for name, run in runs.items():
+        tree = run.posterior("y", ["posterior", "log_likelihood"])
+        assert found.loc[name, "elpd"] == pytest.approx(loo(tree, var_name="y").elpd)
+
+
+def test_where_every_observed_unit_has_an_imputed_predictor_none_is_left_out() -> None:
+    frame = school_frame().drop(columns="b")
+    frame["x"] = frame["x"].where(frame["y"].isna())
+    made = bi.impute(frame, ["y ~ x + w", "x ~ w"], seed=3, keep="y", **SMALL)
+    with pytest.raises(bi.InputError, match=r'no observed value of "y" whose predictors are all observed.*units="all"'):
+        made.posterior("y", ["log_likelihood"])
+    with pytest.raises(bi.InputError, match='no model in the run "a"'):
+        bi.compare_models({"a": made, "b": made}, target="w")
+    with pytest.raises(bi.InputError, match="whose predictors are all observed"):
+        bi.compare_models({"a": made, "b": made}, target="y")
+
+
 def test_bad_requests_say_what_to_do() -> None:
     made = chained()
     with pytest.raises(bi.InputError, match=r'keep=\["y"\]'):
@@ -309,38 +337,6 @@ NEAR = {
     "sigma": "Gamma(800, 80)",
     "1|school_sigma": "Gamma(50, 10)",
 }
-CHANCE = {"Intercept": "Normal(0, 0.1)", "x": "Normal(0, 0.01)", "1|school_sigma": "Gamma(50, 60)"}
-CHOSEN = {"selection": "w + (1 | school)"}
-EVERY: Mapping[str, Conditional] = {
-    "gaussian": conditional("y ~ x + (1 | school)", priors=NEAR),
-    "student_t": conditional("y ~ x + (1 | school)", family="student_t", priors=NEAR),
-    "bernoulli": conditional("b ~ x + (1 | school)", priors=CHANCE),
-    "heckman_gaussian": conditional("y ~ x + (1 | school)", family="heckman_gaussian", priors=NEAR, **CHOSEN),
-    "heckman_probit": conditional("b ~ x + (1 | school)", family="heckman_probit", priors=CHANCE, **CHOSEN),
-}
-
-
-@pytest.mark.parametrize("doubt", [False, True])
-@pytest.mark.parametrize("name", EVERY)
-@pytest.mark.filterwarnings("ignore")
-def test_arviz_takes_every_group(name: str, doubt: bool) -> None:
-    """Parameters are drawn from a prior near the truth, so that nothing is compiled."""
-    import arviz as az
-
-    item, more = EVERY[name], {**SMALL, "sweeps": 60}
-    target = item.target
-    made = bi.impute(frame_for(item, doubt=doubt), item, seed=1, keep=target, **more)
-    tree = made.posterior(target, [g for g in GROUPS if not g.startswith("prior")])
-    assert len(az.summary(tree)) >= 3
-    assert np.isfinite(az.loo(tree, var_name=target).elpd)
-    some = ["Intercept", "1|school_sigma"]
-    found = az.psense_summary(tree, var_names=some, prior_var_names=some, likelihood_var_names=[target])
-    assert np.isfinite(found[["prior", "likelihood"]].to_numpy(dtype=float)).all()
-    az.plot_ppc_dist(tree, var_names=[target], backend="none")
-    if target == "b":
-        az.plot_ppc_pava(tree, var_names=[target], backend="none")
-    else:
-        az.plot_loo_pit(tree, var_names=[target], backend="none")
 
 
 def test_two_imputation_models_are_compared_on_the_same_units() -> None:

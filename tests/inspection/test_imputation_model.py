@@ -46,15 +46,24 @@ def column_mean(made: bi.MultiplyImputed, k: int) -> float:
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("x", "complete, deduced, or not in the plan"),
+        ("x", "is complete, so that no model imputes it"),
+        ("v", "known from other members of their clusters"),
+        ("double", "is computed from other variables"),
+        ("u", "is not in the plan"),
         ("z", "is no variable"),
         (None, "several models"),
         ("yy", 'did you mean "y"'),
     ],
 )
 def test_a_target_without_a_model_is_told(target: str | None, says: str) -> None:
+    """It is complete, deduced, derived, not in the plan, or nothing at all."""
+    frame = school_frame()
+    frame = frame.assign(v=frame["school"] % 3 + 0.5, u=1.0)
+    frame.loc[0, ["u", "v"]] = np.nan
+    derived = (bi.Derived(name="double", expression="2 * y"),)
+    plan = bi.Plan.of([*BOTH.conditionals, "v ~ cluster_mean(x, school)"], derived=derived)
     with pytest.raises(InputError, match=says):
-        bi.model(BOTH, school_frame(), target=target)
+        bi.model(plan, frame, target=target)
 
 
 def test_what_is_wrong_with_the_plan_is_told_first() -> None:
@@ -78,6 +87,16 @@ def test_the_table_says_whose_priors_they_are_and_where_they_hold() -> None:
     assert table.loc["x:d[yes]", "prior"] == "Cauchy(alpha=0, beta=2)"
     means = table.index[table["at"] == "means of the columns"]
     assert list(means) == ["Intercept", "d[yes]", "1|school_sigma", "correlations of 1|school, x|school"]
+
+
+@pytest.mark.parametrize(("clusters", "form"), [(6, "1|school_offset"), (24, "1|school")])
+def test_effects_of_few_clusters_are_standard_normals_times_their_spread(clusters: int, form: str) -> None:
+    """However much each of them tells of its own."""
+    frame = school_frame(240, clusters).drop(columns="b")
+    rng = np.random.default_rng(1)
+    y = frame["y"] + 50 * rng.normal(size=clusters)[frame["school"]]
+    mine = bi.model("y ~ x + (1 | school)", frame.assign(y=y))
+    assert mine.design.blocks[0].centred and form in {rv.name for rv in mine.pymc.free_RVs}
 
 
 def test_a_rare_outcome_has_our_prior_of_its_share() -> None:
@@ -139,7 +158,7 @@ def test_bambis_model_is_the_same_model(item: bi.Conditional) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = mine.bambi()
-        theirs.noncentered = not all(b.centred for b in mine.design.blocks)
+        theirs.noncentered = any(name.endswith("_offset") for name in mine.pymc.named_vars)
         theirs.build()
     graph = theirs.backend.model
     logp, ours = pymc_logp(graph), pymc_logp(mine.pymc)
@@ -220,6 +239,8 @@ def test_all_that_cannot_be_taken_over_is_told_at_once() -> None:
         bi.Plan.of(bad)
     text = str(caught.value)
     assert all(part in text for part in ("Flat()", "effects are normal", "center_predictors", "slope"))
+    with pytest.raises(bi.PlanError, match="potentials, which are not taken over"):
+        bi.Plan.of(made_with_bambi(potentials=[("x", lambda x: -(x**2))]))
     with pytest.raises(bi.PlanError, match="dropna=True"):
         bi.Plan.of(made_with_bambi("x ~ c", dropna=False))
     with pytest.raises(bi.PlanError, match='"gamma" is not here'):
@@ -237,6 +258,19 @@ def test_a_model_that_bambi_made_of_other_data_has_names_of_other_columns_and_la
     given = {"c": bambi.Prior("Normal", mu=[0, 1], sigma=2)}
     with pytest.raises(bi.PlanError, match=r'priors."c\[s\]": the model has no such parameter; did you mean "c\[r\]"'):
         bi.model(bi.Plan.of(made_with_bambi("y ~ c", other, priors=given)), mine)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "says"),
+    [
+        ("y ~ hsgp(x, m=5, c=1.5)", {}, 'function "hsgp" is not allowed'),
+        ("y ~ twice(x)", {"extra_namespace": {"twice": lambda x: 2 * x}}, 'function "twice" is not allowed'),
+    ],
+)
+def test_a_term_that_only_bambi_knows_is_told(text: str, more: Mapping[str, Any], says: str) -> None:
+    mine = complete(school_frame(), "b")
+    with pytest.raises(bi.PlanError, match=says):
+        bi.model(bi.Plan.of(made_with_bambi(text, mine, **more)), mine)
 
 
 def test_automatic_priors_are_those_of_the_data_that_are_imputed() -> None:
@@ -264,24 +298,3 @@ def test_priors_of_one_model_are_changed_and_nothing_else() -> None:
         BOTH.with_priors("z", x="Normal(0, 1)")
     with pytest.raises(InputError, match="unknown prior"):
         BOTH.with_priors("y", x="Gauss(0, 1)")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["gaussian", "heckman_gaussian"])
-def test_sampling_the_model_reproduces_a_run(family: str) -> None:
-    """Where the predictors are complete a run is ordinary MCMC of the same model."""
-    import pymc as pm
-
-    more = {"selection": "x + w"} if family == "heckman_gaussian" else {}
-    item = conditional("y ~ x + (1 | school)", family=family, **more)
-    frame = complete(school_frame(), "b")
-    made = bi.impute(frame, item, seed=1, m=4, sweeps=2000, sampler="gibbs", progress=False)
-    with made.model("y").pymc:
-        theirs = pm.sample(1000, tune=1000, chains=4, cores=1, random_seed=2, progressbar=False)
-    ours = made.posterior("y").posterior
-    from arviz_stats import ess
-
-    for name in ("Intercept", "x", "1|school_sigma", "sigma"):
-        a, b = ours[name], theirs["posterior"][name]
-        error = np.sqrt(sum(float(v.var()) / float(ess(v.values.reshape(4, -1))) for v in (a, b)))
-        assert abs(float(a.mean() - b.mean())) < 4 * error, name
