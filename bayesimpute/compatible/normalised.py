@@ -37,6 +37,13 @@ Density = Callable[[np.ndarray], np.ndarray]
 """Of values of some cells to a log density for each, both of shape (cell,)."""
 
 
+AWAY = 40.0
+"""Standard deviations of the variable's own model, to each side, that are summed over."""
+MOST_VALUES = 5000
+LEFT = -25.0
+"""Log share of the last value below which nothing is left."""
+
+
 def settled(
     target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
 ) -> Compatible:
@@ -86,7 +93,12 @@ def value_densities(
             return how.target.family.logp(tried, theta, side)[moving] + others(tried, k)[at]
 
         here = cells[moving]
-        total = _integral(density, here, width[moving]) if points is None else _sum(density, here, points)
+        if points is not None:
+            total = _sum(density, here, points)
+        elif how.target.values.support.whole:
+            total = _whole(density, here, width[moving], how.target.values.support.low)
+        else:
+            total = _integral(density, here, width[moving])
         found[moving] = density(here) - total
     return found
 
@@ -106,6 +118,18 @@ def _normal(scenario: Scenario, cells: np.ndarray, mean: np.ndarray, sd: np.ndar
 
 def _sum(density: Density, here: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.logaddexp.reduce([density(np.full(len(here), point)) for point in points], axis=0)
+
+
+def _whole(density: Density, here: np.ndarray, width: np.ndarray, least: float) -> np.ndarray:
+    """The log of the sum over whole numbers, (cell,), so far to both sides that nothing is left, or NaN."""
+    low = np.maximum(np.floor(here - AWAY * width), least)
+    size = int(np.max(np.ceil(here + AWAY * width) - low, initial=0.0)) + 1
+    if size > MOST_VALUES:
+        return np.full(len(here), np.nan)
+    terms = np.array([density(low + k) for k in range(size)])
+    total = np.logaddexp.reduce(terms, axis=0)
+    ends = np.maximum(terms[-1], np.where(low > least, terms[0], -np.inf))
+    return np.where(ends - total < LEFT, total, np.nan)
 
 
 def _integral(density: Density, here: np.ndarray, width: np.ndarray) -> np.ndarray:
