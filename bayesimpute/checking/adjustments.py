@@ -18,7 +18,7 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Binary
+from bayesimpute.families import Binary, Whole
 from bayesimpute.formulas import quote
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.fixed import assumed_in
@@ -170,6 +170,9 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
         notes.add(path, finding, 'use scale = "predictor", or family = "bernoulli" and this adjustment')
     elif adjustment.scale in ("value", "ratio") and binary:
         notes.add(path, f'"{reading.target}" is yes or no: a shifted value would be neither', 'use scale = "logit"')
+    elif adjustment.scale in ("value", "ratio") and issubclass(family.values, Whole) and not _whole(adjustment.shift):
+        finding = f'"{reading.target}" is {family.values.words}, which {adjustment.shift} would not leave it'
+        notes.add(f"{shifted.path}.shift", finding, 'give a whole number from 0 on, or use scale = "predictor"')
     elif adjustment.scale == "ratio" and isinstance(adjustment.shift, int | float) and adjustment.shift <= 0:
         finding = f"{adjustment.shift:g} is no factor of a value"
         notes.add(f"{shifted.path}.shift", finding, "give a number above 0, where 1 is missing at random")
@@ -190,6 +193,11 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     elif adjustment.label not in labels:
         remedy = did_you_mean(adjustment.label, labels, f"its labels are {listed(labels)}")
         notes.add(f"{shifted.path}.label", f'"{adjustment.label}" is not a label of "{reading.target}"', remedy)
+
+
+def _whole(shift: object) -> bool:
+    """Whether counts stay counts with it: of a text nobody knows before the run."""
+    return isinstance(shift, int | float) and shift >= 0 and float(shift).is_integer()
 
 
 def _unaware(shifted: Shifted, y: Reading, read: Read, data: Incomplete) -> Iterator[Problem]:

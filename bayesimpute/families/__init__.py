@@ -54,7 +54,7 @@ from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
-from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values
+from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values, Whole
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -132,6 +132,7 @@ __all__ = [
     "Theta",
     "TwoParts",
     "Values",
+    "Whole",
     "ZeroInflated",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",
