@@ -24,6 +24,9 @@ LOGIT = conditional("b ~ sex + texp + (1 + sex | g)", family="bernoulli")
 RARE = conditional("d ~ sex + texp + (1 | g)", family="bernoulli")
 PROBIT = conditional("b ~ sex + texp + (1 + sex | g)", family=Bernoulli(link="probit"))
 STUDENT = conditional("y ~ sex + texp + (1 + sex | g)", family="student_t")
+POISSON = conditional("k ~ sex + texp + (1 | g)", family="poisson")
+NEGATIVE_BINOMIAL = conditional("k ~ sex + texp + (1 | g)", family="negative_binomial")
+RARE_COUNTS = conditional("r ~ sex + texp + (1 | g)", family="poisson")
 CASES = {
     "popmis, gibbs": ("popmis", SLOPE, "gibbs", 1000),
     "popmis, nuts": ("popmis", SLOPE, "nuts", 500),
@@ -43,6 +46,14 @@ CASES = {
     "popmis, probit, nuts": ("popmis", PROBIT, "nuts", 200),
     "popmis, student_t, gibbs": ("popmis", STUDENT, "gibbs", 1000),
     "popmis, student_t, nuts": ("popmis", STUDENT, "nuts", 200),
+    "popmis, poisson, gibbs": ("popmis", POISSON, "gibbs", 1000),
+    "popmis, poisson, nuts": ("popmis", POISSON, "nuts", 200),
+    "popmis, negative_binomial, gibbs": ("popmis", NEGATIVE_BINOMIAL, "gibbs", 1000),
+    "popmis, negative_binomial, nuts": ("popmis", NEGATIVE_BINOMIAL, "nuts", 200),
+    "popmis, rare, poisson, gibbs": ("popmis", RARE_COUNTS, "gibbs", 1000),
+    "popmis, rare, poisson, nuts": ("popmis", RARE_COUNTS, "nuts", 200),
+    "large, poisson, gibbs": ("large", POISSON, "gibbs", 150),
+    "large, negative_binomial, gibbs": ("large", NEGATIVE_BINOMIAL, "gibbs", 150),
     "large, logit, gibbs": ("large", LOGIT, "gibbs", 150),
     "large, rare, logit, gibbs": ("large", RARE, "gibbs", 150),
     "large, probit, gibbs": ("large", PROBIT, "gibbs", 150),
@@ -53,7 +64,7 @@ CASES = {
 def model(size: str, item: Conditional) -> ConditionalModel:
     """Pupils in classes, a fifth of the popularities missing, a random slope of sex.
 
-    ``b`` is yes for the more popular, ``d`` for about one in a hundred.
+    ``b`` is yes for the more popular, ``d`` for about one in a hundred; ``k`` are counts, ``r`` rare ones.
     """
     n, clusters = SIZES[size]
     rng = np.random.default_rng(1)
@@ -63,6 +74,8 @@ def model(size: str, item: Conditional) -> ConditionalModel:
     y = 3 + 1.2 * sex + 0.05 * texp + u[g, 0] + u[g, 1] * sex + 0.65 * rng.normal(size=n)
     noise = rng.logistic(size=n)
     values = {"y": y, "b": (y - 4.3 + noise > 0).astype(float), "d": (y - 9.8 + noise > 0).astype(float)}
+    varying = rng.gamma(2, 0.5, n)
+    values |= {name: rng.poisson(np.exp(by + 0.4 * y) * varying).astype(float) for name, by in (("k", -1), ("r", -6))}
     target = values[item.target]
     target[rng.random(n) < 0.2] = np.nan
     space = workspace(pd.DataFrame({"g": g, "sex": sex, "texp": texp, item.target: target}), item)

@@ -334,9 +334,9 @@ def without_effects(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: 
     return arrays, 1.0
 
 
-def shifted_too_far(fitted: Any, *arguments: Any) -> Any:
-    """Effects make up twice for what a coefficient does."""
-    return replace(fitted, shifts=fitted.shifts._replace(ds=2 * fitted.shifts.ds)).step(*arguments)
+def exposed_otherwise(fitted: Any, *arguments: Any) -> Any:
+    """Counts of a third more exposure than they had."""
+    return replace(fitted, counted=fitted.counted._replace(added=fitted.counted.added + 0.3)).step(*arguments)
 
 
 @dataclass
@@ -404,7 +404,7 @@ LATENT_MUTANTS = {
     "probit, stale latent variables": ("probit", Mutant(on=without_effects)),
     "poisson, wide priors of deviations": ("poisson", Mutant(posterior=without_prior)),
     "poisson, random numbers used again": ("poisson", Mutant(same_numbers=True)),
-    "poisson, shifts twice as far": ("poisson", Mutant(on=shifted_too_far)),
+    "poisson, another exposure": ("poisson", Mutant(on=exposed_otherwise)),
     "negative binomial, no prior of coefficients": (
         "negative binomial",
         Mutant(posterior=without_coefficients_prior),

@@ -29,6 +29,9 @@ sweep has its predictor, all at a cost of O(rows). Two things that are slow give
 them: sigma and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare
 (``binary_moves.py``). Selection models are two such models given their latent variables (``selection``).
 
+Counts have no latent variables: all of their moves are along the likelihood itself, with Metropolis' correction for the
+effects of each cluster (``counts.py``), at a cost of some passes over the rows, whatever the size of the counts.
+
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by
 its own file: after a change of what it calls in another file, delete the cached ``*.nbi``. Kernels call each other by
