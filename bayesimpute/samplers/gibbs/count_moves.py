@@ -31,12 +31,12 @@ class Counted(NamedTuple):
         The prior of alpha.
     """
 
-    kind: int
+    kind: int | np.int64
     trials: np.ndarray
     added: np.ndarray
     values: np.ndarray
     times: np.ndarray
-    prior_kind: int
+    prior_kind: int | np.int64
     prior_args: np.ndarray
 
 
