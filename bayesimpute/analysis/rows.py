@@ -4,7 +4,7 @@ Whatever an engine fits starts here, so that bad data have one message, whatever
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -109,6 +109,21 @@ def problem(
         few = counted(len(x), "complete row")
         raise AnalysisError(f"{formula.excerpt}: {few} cannot carry {len(names)} coefficients; drop predictors")
     return Problem(formula=formula, y=y, levels=levels, names=names, x=x, design=design, messages=messages + note)
+
+
+def with_outcome(known: Problem, outcome: pd.Series, kind: str) -> Problem:
+    """The same rows and design with another outcome, which is as :func:`problem` takes it, observed in every row.
+
+    Raises
+    ------
+    AnalysisError
+        What is wrong with the outcome.
+    """
+    y, levels, note = _outcome(encode(outcome, str(outcome.name), copy=False), kind)
+    kept = known.messages[: len(known.messages) - len(note)]
+    made = replace(known, y=y, levels=levels, messages=kept + note)
+    made.__dict__["random"] = known.random
+    return made
 
 
 def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:

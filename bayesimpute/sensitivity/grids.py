@@ -18,7 +18,7 @@ from bayesimpute.plan.options import AnalysisOptions, Estimand, settings
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.sensitivity import assumed_shifts, prior_share
-from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
+from bayesimpute.sensitivity.answers import Answering, Asked, Line, asked, checked, chosen
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
 from bayesimpute.sensitivity.sensitivities import DIFFERENCE, Sensitivities
@@ -153,16 +153,14 @@ class _Work:
     def __post_init__(self) -> None:
         self.grid: Grid = grid_of(self.request.over, self.points.plan)
         self._lines: dict[tuple[tuple[str, float], ...], list[Line] | None] = {}
+        self._answering = Answering(self.what, self.request.term, self.level, self.workers)
 
     def lines(self, point: Mapping[str, float]) -> list[Line] | None:
         """The figures at a point; None where it needs a refit."""
         key = tuple(sorted(point.items()))
         if key not in self._lines:
             _, run = self.points.at(point)
-            term, workers = self.request.term, self.workers
-            self._lines[key] = (
-                None if run is None else lines(self.what, run, term=term, level=self.level, workers=workers)
-            )
+            self._lines[key] = None if run is None else self._answering.lines(run)
         return self._lines[key]
 
     def done(self, progress: bool) -> "_Done":
@@ -287,7 +285,7 @@ class _Work:
         point = self.grid.origin or self.grid.points[0]
         if not names:
             return None
-        found = prior_share.rows(self.points, point, self.what, term=self.request.term, workers=self.workers)
+        found = prior_share.rows(self.points, point, self._answering)
         return prior_share.told(found or [], names)
 
     def _slope(self) -> Iterable[str]:
