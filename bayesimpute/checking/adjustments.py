@@ -19,9 +19,9 @@ from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Binary
-from bayesimpute.formulas import quote
+from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan.assumptions import Assumption
-from bayesimpute.plan.fixed import assumed_in
+from bayesimpute.plan.fixed import assumed_in, known_values
 
 
 def alone(read: Read) -> list[Problem]:
@@ -57,6 +57,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         reading = next((r for r in read.conditionals if r.target == shifted.adjustment.target), None)
         _target(shifted, reading, read, data, notes)
         _shift(shifted, names, read, data, notes)
+        _condition(shifted, read, data, notes)
         if reading is not None and reading.target in data.columns:
             _scale(shifted, reading, read, data, notes)
             notes.problems += _unaware(shifted, reading, read, data)
@@ -153,6 +154,21 @@ def _shift(shifted: Shifted, names: list[str], read: Read, data: Incomplete, not
         if name not in models and np.isnan(filled(data, name)).any():
             finding = f'"{name}" has missing values and no model'
             notes.add(use.path, finding, "give it a conditional, or leave it out of the shift")
+
+
+def _condition(shifted: Shifted, read: Read, data: Incomplete, notes: Notes) -> None:
+    """A number that is no yes or no holds everywhere, which nobody meant who wrote ``where = "age"``."""
+    where = shifted.adjustment.where
+    if where is None:
+        return
+    expression = parse_expression(where, f"{shifted.path}.where")
+    derived = {name: d.expression for name, d in read.derived.items()}
+    if any(name not in data.columns and name not in derived for name in closure(expression.names, read)):
+        return  # assumptions, or what is told elsewhere
+    found = known_values(expression, derived, data)
+    if not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        finding = f"{where} is a number and no condition: it would hold wherever it is not 0"
+        notes.add(f"{shifted.path}.where", finding, f'compare it with something: where = "{where} > 0"')
 
 
 def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -67,7 +67,7 @@ class AnalysingAgain:
         """What differs between datasets of the columns that the model reads, (imputation, unit); None where that is
         too much, or where rows would be left out.
         """
-        names = {str(model.formula.response), *model.formula.names, *model.keys}
+        names = model.read
         completed = {v.attrs["name"]: v for v in result.tree["completed"].to_dataset().values()}
         whole = result.incomplete.columns
         if model.engine == "bambi" or result.m * len(result.incomplete.frame) * len(names) > MOST_CELLS:
@@ -87,7 +87,7 @@ class AnalysingAgain:
             self._known = dict(read), OtherOutcomes(model, result.in_pandas)
         known, again = self._known
         same = all(name == outcome or np.array_equal(values, known[name]) for name, values in read.items())
-        if not same or outcome in model.formula.names:
+        if not same or outcome in model.covariates:
             return None, []
         column = result.incomplete.columns.get(outcome) or Column(name=outcome, kind="number", values=read[outcome][0])
         given = result.incomplete.frame.get(outcome)
