@@ -1,5 +1,6 @@
 """Sensitivity analyses: the answer over a grid of assumptions, where it tips, and what the assumptions amount to."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,8 @@ import pandas as pd
 
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import listed
-from bayesimpute.base.progress import counted
-from bayesimpute.base.tables import short
+from bayesimpute.base.progress import counted, lasting
+from bayesimpute.base.tables import say, short
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.axes import Grid, grid_of
@@ -23,6 +24,9 @@ from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
 from bayesimpute.sensitivity.sensitivities import DIFFERENCE, Sensitivities
 from bayesimpute.sensitivity.tipping import Tip, margin, tips
+
+ANNOUNCED = 10.0
+"""Seconds from which runs that are to come are announced."""
 
 
 def sensitivity(
@@ -166,8 +170,12 @@ class _Work:
     def done(self, progress: bool) -> "_Done":
         origin = self.grid.origin
         every = [*self.grid.points] if origin is None else [origin, *(p for p in self.grid.points if p != origin)]
+        reruns, begun = [p for p in every if self.points.how(p) == "rerun"], time.monotonic()
         for point in counted(iter(every), total=len(every), show=progress, what="points"):
             self.lines(point)
+            if progress and len(reruns) > 2 and point in reruns[:2]:
+                self._forecast(len(reruns) - 2, time.monotonic() - begun, last=point is reruns[1])
+                begun = time.monotonic()
         reference = None if origin is None else self.lines(origin)
         table = [row for point in self.grid.points for row in self._rows(point, reference)]
         return _Done(
@@ -179,6 +187,12 @@ class _Work:
             messages=list(self._messages()),
             beliefs=believed(self.grid, self.points.plan.assumptions),
         )
+
+    def _forecast(self, rest: int, seconds: float, *, last: bool) -> None:
+        """How long the runs to come will take: as long as the second, for the first may have compiled."""
+        if last and rest * seconds > ANNOUNCED:
+            many = f"{rest} more point{'s' * (rest > 1)}"
+            say(f"{self.request.name}: {many} are run again, which will take about {lasting(rest * seconds)}")
 
     def _rows(self, point: Mapping[str, float], reference: list[Line] | None) -> Iterable[dict[str, Any]]:
         first = {"name": self.request.name, **point}

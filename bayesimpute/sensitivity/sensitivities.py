@@ -10,8 +10,8 @@ import xarray as xr
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, one
-from bayesimpute.base.phrases import listed
 from bayesimpute.base.paper_tables import Block, html, latex
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import records, short, shown
 
 FIGURES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "fmi", "mc_error")
@@ -107,7 +107,7 @@ class Sensitivities:
         tables = {part: getattr(self, part) for part in ("table", "tips", "assumed")}
         named: Any = {part: t.assign(name=name) if len(t) else t for part, t in tables.items()}
         parts: Any = ("axes", "origins", "beliefs")
-        mine: Any = {part: {name: v for v in getattr(self, part).values()} for part in parts}
+        mine: Any = {part: dict(zip([name], getattr(self, part).values())) for part in parts}
         said = tuple(f"{name}: {m.removeprefix(f'{own}: ')}" for m in self.messages)
         return replace(self, **named, **mine, messages=said)
 
