@@ -19,7 +19,9 @@ from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Binary
+from bayesimpute.families.family import options
 from bayesimpute.formulas import parse_expression, quote
+from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.fixed import assumed_in, known_values
 
@@ -97,9 +99,35 @@ def _values(a: Assumption, notes: Notes) -> None:
 def _used(a: Assumption, read: Read, notes: Notes) -> None:
     if a.name in assumed_in(reading.conditional for reading in read.conditionals):
         return
+    if a.name in held_options.named_in(read.plan.models):
+        _held(a, read, notes)
+        return
     if len(read.shifts) == len(read.plan.adjustments) and not any(a.name in s.expression.names for s in read.shifts):
         remedy = f'write it into a shift: shift = "{a.name}", or fix a coefficient at it: priors.y = "{a.name}"'
         notes.add(f"assumption[{a.name}]", "no adjustment reads it, and no coefficient is fixed at it", remedy)
+
+
+def _held(a: Assumption, read: Read, notes: Notes) -> None:
+    """An assumption that an option of a family is held at, such as a correlation; its value is looked at there."""
+    if a.prior is None:
+        return
+    path, models = f"assumption[{a.name}]", [m for m in read.plan.models if a.name in held_options.named(m).values()]
+    if a.by is not None:
+        notes.add(f"{path}.by", "an option of a family is one number for all clusters", "leave it out")
+    if read.plan.substantive:
+        finding = "in a plan with a [[substantive]] model a dependence is held at one value"
+        notes.add(f"{path}.prior", finding, "give a value, and vary it: over." + a.name)
+    try:
+        low, high = Prior.parse(a.prior).quantile(np.array([1e-9, 1 - 1e-9]))
+    except FormulaError:
+        return  # which is told of the prior itself
+    for model in models:
+        limits = {f.name: f.metadata["between"] for f in options(model.family) if "between" in f.metadata}
+        for option in (o for o, name in held_options.named(model).items() if name == a.name):
+            lower, upper = limits[option]
+            if not lower < low < high < upper:
+                finding = f"{a.prior} is also of what is no {option} of {model.target}, {lower:g} to {upper:g}"
+                notes.add(f"{path}.prior", finding, "give Uniform(-0.8, 0), ScaledBeta or FisherNormal")
 
 
 def _correlations(assumptions: list[Assumption], notes: Notes) -> None:
