@@ -1,4 +1,4 @@
-"""A dependence that an assumption says: its value, an axis of sensitivity analyses, or a prior that the data never see."""
+"""A dependence that an assumption says: its value, an axis of sensitivity analyses, or a prior cut from the data."""
 
 from functools import cache
 from typing import Any
