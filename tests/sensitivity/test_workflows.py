@@ -264,6 +264,12 @@ def test_6_diggle_and_kenward_with_dropout() -> None:
     gaps = found.assumed.set_index("psi")["missing_minus_observed"]
     assert gaps[0.9] > gaps[0] + 0.3
     assert made.pool().terms["estimate"].notna().all()
+    # a shift instead, on the run without the model of dropout
+    shift = bi.Adjustment(target="y", shift="d", where="since_dropout(y) > 0")
+    instead = made.sensitivity("last", over={"d": [0, 1]}, adjustments=[shift], base="mar", progress=False)
+    assert set(instead.table["how"]) == {"applied"}
+    both = bi.Sensitivities.together({"dropout": found, "delta": instead})
+    assert list(both.axes) == ["dropout", "delta"]
 
 
 STUDIES = """
