@@ -192,7 +192,8 @@ def condition(where: str, frame: pd.DataFrame) -> np.ndarray:
         raise AnalysisError(f"where: {listed(hints)}")
     rows = frame.loc[:, sorted(expression.names)]
     columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
-    found = evaluate_expression(expression, _design_frame(rows, columns), {})
+    series: Any = _design_frame(rows, columns)
+    found = evaluate_expression(expression, series, {})
     if not np.isin(found[~np.isnan(found)], (0, 1)).all():
         raise AnalysisError(f'where: {where} is a number and no condition; compare it with something: "{where} > 0"')
     return found == 1

@@ -6,6 +6,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -122,7 +123,8 @@ def _held(a: Assumption, read: Read, notes: Notes) -> None:
     except FormulaError:
         return  # which is told of the prior itself
     for model in models:
-        limits = {f.name: f.metadata["between"] for f in options(model.family) if "between" in f.metadata}
+        family: Any = model.family
+        limits = {f.name: f.metadata["between"] for f in options(family) if "between" in f.metadata}
         for option in (o for o, name in held_options.named(model).items() if name == a.name):
             lower, upper = limits[option]
             if not lower < low < high < upper:

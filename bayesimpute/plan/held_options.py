@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bayesimpute.families.family import Family, options
+from bayesimpute.families.family import Family, changed, options
 from bayesimpute.plan.adjusted import middle
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
@@ -39,7 +39,7 @@ def settled(model: Conditional, assumptions: Iterable[Any]) -> Conditional:
 def at(model: Conditional, values: Mapping[str, float]) -> Conditional:
     """A model whose options are these values of assumptions, by name, as far as they are there."""
     changes = {option: values[name] for option, name in named(model).items() if name in values}
-    return replace(model, family=replace(model.family, **changes)) if changes else model
+    return replace(model, family=changed(model.family, **changes)) if changes else model
 
 
 def told(models: Iterable[Conditional], assumptions: Iterable[Assumption]) -> list[Event]:

@@ -17,6 +17,7 @@ from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import is_large
+from bayesimpute.families.family import changed
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Step
@@ -113,14 +114,14 @@ class Workspace:
             return self
         made, resolved = copy(self), self.resolved
         targets = (
-            replace(t, family=replace(t.family, **options[t.name])) if t.name in options else t
+            replace(t, family=changed(t.family, **options[t.name])) if t.name in options else t
             for t in resolved.targets
         )
         made.resolved = replace(resolved, targets=tuple(targets))
         made.placements = dict(self.placements)
         for name, changes in options.items():
             placement = self.placements[name]
-            design = replace(placement.design, family=replace(placement.design.family, **changes))
+            design = replace(placement.design, family=changed(placement.design.family, **changes))
             made.placements[name] = replace(placement, design=design)
         made.posteriors = {name: p for name, p in self.posteriors.items() if name not in options}
         made.samplers = {name: s for name, s in self.samplers.items() if name not in options}

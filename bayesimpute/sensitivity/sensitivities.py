@@ -91,15 +91,25 @@ class Sensitivities:
             finding = what if found else "there are none"
             raise one(InputError, "found", finding, 'give {"delta": one.about("name"), "rho": other}')
         named = [each._called(name) for name, each in found.items()]
-        tables = {
-            part: pd.concat([t for each in named if len(t := getattr(each, part))] or [getattr(named[0], part)])
-            for part in ("table", "tips", "assumed")
-        }
+
+        def table(part: str) -> pd.DataFrame:
+            """Those of all, below each other."""
+            each = [getattr(one, part) for one in named]
+            found: Any = pd.concat([t for t in each if len(t)] or each[:1])
+            return found.reset_index(drop=True)
+
         parts: Any = ("axes", "origins", "beliefs")
         mine = {part: {k: v for each in named for k, v in getattr(each, part).items()} for part in parts}
         said = tuple(dict.fromkeys(message for each in named for message in each.messages))
-        tables = {part: table.reset_index(drop=True) for part, table in tables.items()}
-        return cls(**tables, **mine, conf_level=levels.pop(), messages=said, run=named[0].run)
+        return cls(
+            table=table("table"),
+            tips=table("tips"),
+            assumed=table("assumed"),
+            conf_level=levels.pop(),
+            messages=said,
+            run=named[0].run,
+            **mine,
+        )
 
     def _called(self, name: str) -> "Sensitivities":
         """The one analysis under another name."""
