@@ -19,8 +19,8 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Binary
 from bayesimpute.families.family import options
+from bayesimpute.families.values import Binary, Categories, Ordered, Real
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption
@@ -207,10 +207,13 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     if family is None:
         return
     binary, mu, path = family.values is Binary, family.parameters[0], f"{shifted.path}.scale"
-    if adjustment.scale == "logit" and not binary:
-        notes.add(
-            path, f'"{reading.target}" is not yes or no: it has no log-odds', 'use scale = "predictor" or "value"'
-        )
+    each = family.values is Categories
+    if adjustment.scale == "logit" and not (binary or each):
+        higher = ": + is towards higher labels" if family.values is Ordered else ' or "value"'
+        notes.add(path, f'"{reading.target}" is not yes or no: it has no log-odds', f'use scale = "predictor"{higher}')
+    elif adjustment.scale in ("value", "ratio") and not issubclass(family.values, Real | Binary):
+        finding = f'"{reading.target}" is {family.values.words}: a shifted value would be none'
+        notes.add(path, finding, 'use scale = "predictor"')
     elif adjustment.scale == "logit" and family.selection is not None:
         finding = f"{family.name} draws it given who was selected: there is no one log-odds to shift"
         notes.add(path, finding, 'use scale = "predictor", or family = "bernoulli" and this adjustment')
@@ -227,15 +230,27 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
         notes.add(path, finding, 'use scale = "predictor", or link = "logit"')
     elif adjustment.scale in ("predictor", "value") and not family.density:
         notes.add(path, f"{family.name} has no predictor", "use another family")
+    labels = list(map(str, family.bind(column).parameters[0].labels if each else column.labels))
+    if each:
+        _of_one_label(shifted, labels, read, notes)
     if adjustment.label is None:
         return
-    labels = list(map(str, column.labels))
-    if not binary or not labels:
+    if not (binary or each) or not labels:
         finding = f'"{reading.target}" has no labels, of which one could be shifted'
         notes.add(f"{shifted.path}.label", finding, "leave label out")
     elif adjustment.label not in labels:
         remedy = did_you_mean(adjustment.label, labels, f"its labels are {listed(labels)}")
         notes.add(f"{shifted.path}.label", f'"{adjustment.label}" is not a label of "{reading.target}"', remedy)
+
+
+def _of_one_label(shifted: Shifted, labels: list[str], read: Read, notes: Notes) -> None:
+    """One shift of all labels in no order would move none of them."""
+    if shifted.adjustment.label is None:
+        finding = "its labels have no order, and a shift of all of them is none"
+        notes.add(f"{shifted.path}.label", finding, f"say whose odds are shifted: one of {listed(labels)}")
+    elif read.plan.substantive:
+        finding = "in a plan with a [[substantive]] model one label's odds are not shifted"
+        notes.add(f"{shifted.path}.label", finding, "leave out the [[substantive]] models, or propagate = false")
 
 
 def _unaware(shifted: Shifted, y: Reading, read: Read, data: Incomplete) -> Iterator[Problem]:

@@ -161,7 +161,7 @@ class Shifts:
     def _additive(self, target: Target) -> bool:
         """Whether its values are its predictor plus noise, or all adjustments come after the draw."""
         was = self.was.target(target.name)
-        drawn = any((target.shift, target.odds, was.shift, was.odds))
+        drawn = any((target.shift, target.odds, target.label_shifts, was.shift, was.odds, was.label_shifts))
         mu = target.family.parameters[0]
         plain = mu.unit == "location" and mu.link == "identity" and target.limits is None and target.family.density
         plain = plain and not self.whole.factors and not (target.odds or was.odds)
