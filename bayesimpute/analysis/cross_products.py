@@ -200,13 +200,14 @@ class Matrices:
         beta, residual, scale = self.residual(y)
         dense = np.column_stack([self.q_x * np.sqrt(n), residual / scale])
         (clusters, q), z = self.z
+        width = sum(count * effects for (count, effects), _ in self.others) + dense.shape[1]
         rest = sparse.hstack([*(matrix for _, matrix in self.others), sparse.csr_array(dense)], format="csr")
         inner = (z.T @ z).tocoo()
         blocks = np.zeros((clusters, q, q))
         blocks[inner.coords[0] // q, inner.coords[0] % q, inner.coords[1] % q] = inner.data
         return CrossProducts(
             inner=blocks,
-            across=(z.T @ rest).toarray().reshape(clusters, q, rest.shape[1]),
+            across=(z.T @ rest).toarray().reshape(clusters, q, width),
             rest=(rest.T @ rest).toarray(),
             others=tuple(shape for shape, _ in self.others),
             r_x=self.r_x / np.sqrt(n),
