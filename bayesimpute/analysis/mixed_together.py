@@ -7,8 +7,9 @@ dataset's search is Newton's from the θ of its first outcome. So a fit depends 
 its outcome, and on no other fit.
 
 What does not end at a minimum within the parameters, but at a standard deviation near zero, is searched for as any
-other fit (:func:`.mixed.minimum`). There is one grouping factor; of several the
-first factor's effects would have to be eliminated for each dataset by itself.
+other fit (:func:`.mixed.minimum`); where there is one standard deviation, a look at all sizes tells whether it is
+zero. There is one grouping factor; of several the first factor's effects would have to be eliminated for each dataset
+by itself.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ STEP = 1e-4
 LONGEST = 0.5
 """Change of θ in one step."""
 STEPS = 20
+WIDTHS = (100 * SINGULAR, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
+"""Relative standard deviations at which a criterion is looked at, the first being the smallest that is not zero."""
 AT_ONCE = 2_000_000
 """Cross-products of clusters that are held in one array."""
 
@@ -77,8 +80,12 @@ def _together(problems: Sequence[MixedProblem], starts: Sequence[np.ndarray]) ->
     one = problems[0]
     if len(one.factors) > 1:
         return [Fit(problem, minimum(problem)[0]) for problem in problems]
-    theta, found = newton(Criteria.of(problems), np.array(starts))
+    criteria = Criteria.of(problems)
+    theta, found = newton(criteria, np.array(starts))
     found &= np.abs(theta[:, one.diagonal]).min(axis=1) >= 100 * SINGULAR
+    if theta.shape[1] == 1 and not found.all():
+        nothing = without_variance(criteria) & ~found
+        theta[nothing], found = 0.0, found | nothing
     return [Fit(p, t if good else minimum(p)[0]) for p, t, good in zip(problems, theta, found, strict=True)]
 
 
@@ -166,6 +173,18 @@ def newton(criteria: Criteria, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
         theta = np.where(descends[:, None], theta + step, theta)
         value = np.where(descends, now, value)
     return best, done
+
+
+@np.errstate(all="ignore")
+def without_variance(criteria: Criteria) -> np.ndarray:
+    """Of one effect a cluster: whether the criterion is smallest at a variance of zero, bool, shape (problem,).
+
+    It depends on θ² alone. Zero is the minimum where the criterion is larger at all of :data:`WIDTHS`.
+    """
+    problems = len(criteria.inner)
+    at_zero = criteria(np.zeros((problems, 1)))
+    beyond = np.array([criteria(np.full((problems, 1), width)) for width in WIDTHS])
+    return np.isfinite(at_zero) & (beyond > at_zero).all(axis=0)
 
 
 def _derivatives(criteria: Criteria, theta: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

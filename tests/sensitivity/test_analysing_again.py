@@ -78,6 +78,21 @@ def test_estimates_are_those_of_fits_made_anew(case: str, monkeypatch: pytest.Mo
     assert len(set(asked)) == 1 and len(asked) == 3
 
 
+def test_a_variance_of_zero_is_seen_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    formula, _ = ANALYSES["no variance between"]
+    again = AnalysingAgain(formula, Analysis(name="a", formula=formula), 1)
+    again.of(shifted(0.0))
+    searched: list[Any] = []
+    search = mixed_together.minimum
+    monkeypatch.setattr(mixed_together, "minimum", lambda problem: searched.append(problem) or search(problem))
+    found = again.of(shifted(-3.0)).estimates
+    anew = analyses_of(shifted(-3.0).in_pandas, formula, chains=2, total=4).estimates
+    at_zero = ["singular fit" in " ".join(each.messages) for each in anew]
+    assert any(at_zero) and len(searched) <= len(at_zero) - sum(at_zero)
+    for a, b in zip(found, anew, strict=True):
+        np.testing.assert_allclose(a.estimates, b.estimates, rtol=SETTLED)
+
+
 def test_a_fit_does_not_depend_on_which_others_came_before() -> None:
     formula = ANALYSES["slopes"][0]
     one, other = (AnalysingAgain(formula, Analysis(name="a", formula=formula), 1) for _ in range(2))
