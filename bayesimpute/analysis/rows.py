@@ -165,7 +165,7 @@ def _complete_rows(
     complete = ~missing.any(axis=1).to_numpy()
     rows, places = used.loc[complete], places[complete]
     if not len(rows):
-        if not len(used):
+        if where is not None and not len(used):
             raise AnalysisError(f"where: {where} holds in no row; look at the values in the data")
         message = (
             f"{formula.excerpt}: no row is complete in its variables ({lacking or 'the data are empty'}); impute them"

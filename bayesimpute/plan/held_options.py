@@ -51,7 +51,9 @@ def told(models: Iterable[Conditional], assumptions: Iterable[Assumption]) -> li
 
 
 def readable(assumption: Assumption) -> bool:
-    """Whether an assumption has a value or a mean; what is wrong with it is told elsewhere."""
+    """Whether an assumption has a name, and a value or a mean; what is wrong with it is told elsewhere."""
+    if not isinstance(assumption.name, str):
+        return False
     try:
         middle(assumption)
     except (ValueError, TypeError):

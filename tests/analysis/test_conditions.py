@@ -68,3 +68,10 @@ def test_a_plan_says_which_rows(tmp_path: Any) -> None:
     np.testing.assert_allclose(found, expected)
     (problem,) = [p for p in bi.check(bi.Plan.from_toml(text + 'where = "vist == 7"\n'), data) if "vist" in str(p)]
     assert problem.path == "analysis[last].where"
+
+
+def test_rows_where_it_holds_that_are_incomplete_are_told_as_that() -> None:
+    data = frame()
+    data.loc[data["visit"] == 7, "x"] = np.nan
+    with pytest.raises(bi.AnalysisError, match="no row is complete"):
+        fit("y ~ x", data, where="visit == 7")
