@@ -20,7 +20,7 @@ from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families.family import options
-from bayesimpute.families.values import Binary, Categories, Ordered, Real
+from bayesimpute.families.values import Binary, Categories, Ordered, Positive, Real, Values
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption
@@ -211,7 +211,7 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     if adjustment.scale == "logit" and not (binary or each):
         higher = ": + is towards higher labels" if family.values is Ordered else ' or "value"'
         notes.add(path, f'"{reading.target}" is not yes or no: it has no log-odds', f'use scale = "predictor"{higher}')
-    elif adjustment.scale in ("value", "ratio") and not issubclass(family.values, Real | Binary):
+    elif adjustment.scale in ("value", "ratio") and not _stays(adjustment.scale, family.values):
         finding = f'"{reading.target}" is {family.values.words}: a shifted value would be none'
         notes.add(path, finding, 'use scale = "predictor"')
     elif adjustment.scale == "logit" and family.selection is not None:
@@ -241,6 +241,11 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     elif adjustment.label not in labels:
         remedy = did_you_mean(adjustment.label, labels, f"its labels are {listed(labels)}")
         notes.add(f"{shifted.path}.label", f'"{adjustment.label}" is not a label of "{reading.target}"', remedy)
+
+
+def _stays(scale: str, values: type[Values]) -> bool:
+    """Whether values stay what they are on a scale; of yes/no values more is said elsewhere."""
+    return issubclass(values, Real | Binary) or (scale == "ratio" and issubclass(values, Positive))
 
 
 def _of_one_label(shifted: Shifted, labels: list[str], read: Read, notes: Notes) -> None:
