@@ -156,6 +156,13 @@ GOALS = (
         rivals=_visit_rivals("popncr", "mice whole", "jomo whole"),
     ),
     Goal(
+        work="curve",
+        label="sensitivity over 50 shifts with tips, m = 100, n = 2,000, linear mixed analysis",
+        limit=20,
+        unit="s",
+        find=lambda work: work["wall"],
+    ),
+    Goal(
         work="brandsma",
         label="brandsma, visit (mean of 3 targets)",
         limit=1.2,

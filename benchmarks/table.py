@@ -47,6 +47,11 @@ def whole_popncr(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
     return whole.time_popncr()
 
 
+def curve(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
+    """A sensitivity analysis over many shifts."""
+    return whole.time_curve()
+
+
 def million(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
     """The whole process on generated data."""
     return whole.time_rows(asked.rows, asked.workers, binary=with_binary("million", asked, notes))
@@ -71,6 +76,7 @@ RUNS: Mapping[str, Callable[[argparse.Namespace, list[str]], dict[str, Any]]] = 
     **{name: small(name) for name in works.SMALL},
     "large": large,
     "whole-popncr": whole_popncr,
+    "curve": curve,
     "million": million,
     "growth": growth,
 }

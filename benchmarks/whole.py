@@ -12,7 +12,10 @@ and all that the run holds beside it (its own columns, designs, chains, and the 
 frame's bytes, ``frame.memory_usage(index=False).sum()``. It includes what any run loads and compiles after the imports,
 which does not grow with the data: the same figure of a run of :data:`TINY` rows, told beside it in bytes.
 
+``curve``: a sensitivity analysis of a linear mixed model, m = 100 datasets of 2,000 rows over 50 shifts.
+
     python benchmarks/whole.py popncr
+    python benchmarks/whole.py curve
     python benchmarks/whole.py rows --rows 1000000 --workers 2
 
 prints one run's figures as JSON.
@@ -32,6 +35,7 @@ HERE = Path(__file__).resolve()
 SCHEME = {"m": 5, "chains": 5, "warmup": 4, "sweeps": 1}
 """mice's: m chains of five iterations, the last of which is kept."""
 REPEATS = 3
+SHIFTS = 50
 SEED = 1
 TINY = 400
 """Rows of the run that tells what of the memory is not the data's."""
@@ -63,6 +67,34 @@ def time_rows(rows: int, workers: int, *, binary: bool = True) -> dict[str, Any]
     tiny = measured(str(HERE), "rows", "--rows", str(TINY), *options)
     found = measured(str(HERE), "rows", "--rows", str(rows), *options)
     return {**found, "fixed_bytes": tiny["peak_bytes"] - tiny["base_bytes"] if tiny["peak_bytes"] else None}
+
+
+def time_curve() -> dict[str, Any]:
+    """A sensitivity analysis, without the run that it is of."""
+    found = measured(str(HERE), "curve")
+    return {"wall": found["curve_wall"], "cpu": found["curve_cpu"]}
+
+
+def run_curve() -> dict[str, Any]:
+    """A curve of an arm's effect over :data:`SHIFTS` shifts, and where it tips, in this process."""
+    import numpy as np
+    import pandas as pd
+
+    import bayesimpute
+
+    rng, n, clusters = np.random.default_rng(SEED), 2_000, 100
+    g, arm, x = np.repeat(np.arange(clusters), n // clusters), np.tile([0.0, 1.0], n // 2), rng.normal(size=n)
+    y = 1 + 0.5 * arm + 0.4 * x + rng.normal(0, 0.5, clusters)[g] + rng.normal(size=n)
+    frame = pd.DataFrame({"y": np.where(rng.random(n) < 0.3, np.nan, y), "arm": arm, "x": x, "g": g})
+    formula = "y ~ arm + x + (1 | g)"
+    plan = bayesimpute.Plan.of([formula]).with_run(m=100, chains=2, warmup=30, sweeps=50, sampler="gibbs")
+    imputed = bayesimpute.impute(frame, plan, seed=SEED, progress=False)
+    shift = bayesimpute.Adjustment(target="y", shift="d * arm")
+    wall, cpu = time.perf_counter(), time.process_time()
+    over = {"d": np.linspace(-3, 2, SHIFTS)}
+    found = imputed.sensitivity(formula, term="arm", over=over, adjustments=[shift], progress=False)
+    tip = float(found.tips["tip"].iloc[0])
+    return {"curve_wall": time.perf_counter() - wall, "curve_cpu": time.process_time() - cpu, "tip": tip}
 
 
 def run_popncr() -> dict[str, Any]:
@@ -144,12 +176,15 @@ def samplers(imputed: Any) -> dict[str, str]:
 def main() -> None:
     """One run, its figures printed as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("work", choices=("popncr", "rows"))
+    parser.add_argument("work", choices=("popncr", "curve", "rows"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-binary", action="store_true", help="leave the binary variable complete")
     asked = parser.parse_args()
-    found = run_popncr() if asked.work == "popncr" else run_rows(asked.rows, asked.workers, binary=not asked.no_binary)
+    if asked.work == "rows":
+        found = run_rows(asked.rows, asked.workers, binary=not asked.no_binary)
+    else:
+        found = {"popncr": run_popncr, "curve": run_curve}[asked.work]()
     print(json.dumps(found))
 
 

@@ -9,8 +9,8 @@ arrays of a formula and a frame. Then one file fits each sort of model: ``linear
 ``generalised_mixed.py`` (with ``generalised_estimates.py``, and ``integrated_likelihood.py`` for its likelihood
 anywhere), ``categories.py``, ``bayes.py`` (with ``complete_outcome.py`` and ``from_draws.py``). ``own_functions.py``
 takes what a user's own function returns, ``fitting.py`` goes through the datasets, ``derived_quantities.py`` makes
-functions of coefficients, and
-``likelihood.py`` is for tests of models against each other.
+functions of coefficients, ``likelihood.py`` is for tests of models against each other, and ``other_outcomes.py`` (with
+``mixed_together.py``) fits a model again where only the outcomes have changed.
 """
 
 from bayesimpute.analysis.fitters import FITTERS, model_of

@@ -47,7 +47,7 @@ class Observed:
         BayesimputeError
             What is wrong with the data, in the same words whatever the engine.
         """
-        made = problem(model.formula, frame, outcome=FITTERS[model.family].outcome)
+        made = problem(model.formula, frame, outcome=FITTERS[model.family].outcome, where=model.where)
         outcome, coded = str(model.formula.response), made.design.frame
         labels = {n: coded[n].array for n in coded if isinstance(coded[n].dtype, pd.CategoricalDtype)}
         rows = made.design.rows.reset_index(drop=True).assign(**{**labels, outcome: made.y})

@@ -6,7 +6,7 @@ of the factor with most of them are eliminated cluster by cluster, those of furt
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -139,43 +139,98 @@ def in_order(random: Sequence[Effects]) -> tuple[str, ...]:
     return tuple(sorted(size, key=lambda factor: -size[factor]))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrices:
+    """The rows of a mixed linear model without its outcome: what outcomes are held against.
+
+    Parameters
+    ----------
+    x, q_x, r_x : ndarray, shapes (unit, p), (unit, p) and (p, p)
+        X, and its orthonormal and triangular factors.
+    z : ((int, int), sparse array)
+        Numbers of clusters and effects of the first factor, and its orthonormalised Z, (unit, clusters · effects).
+    others : sequence of the same
+        Of the other factors.
+    """
+
+    x: np.ndarray
+    q_x: np.ndarray
+    r_x: np.ndarray
+    z: tuple[tuple[int, int], Any]
+    others: Sequence[tuple[tuple[int, int], Any]]
+
+    @classmethod
+    def of(cls, x: np.ndarray, terms: Sequence[tuple[RandomTerm, Effects]]) -> "Matrices":
+        """From arrays, as for :func:`cross_products`."""
+        q_x, r_x = np.linalg.qr(x)
+        factors = in_order([effects for _, effects in terms])
+        first, *others = [_factor_matrix([pair for pair in terms if pair[0].group == factor]) for factor in factors]
+        (clusters, q), _ = first
+        width = sum(c * w for (c, w), _ in others) + x.shape[1] + 1
+        if clusters * q * width + width**2 > MOST_CELLS:
+            message = (
+                "too many clusters in more than one grouping factor for this fitter; pass a function that fits the "
+                "model"
+            )
+            raise AnalysisError(message)
+        return cls(x=x, q_x=q_x, r_x=r_x, z=first, others=others)
+
+    def residual(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Of an outcome: the least-squares coefficients (p,), the residuals (unit,) and their root mean square.
+
+        Raises
+        ------
+        AnalysisError
+            If there are no residuals to speak of.
+        """
+        beta = np.linalg.solve(self.r_x, self.q_x.T @ y)
+        residual = y - self.x @ beta
+        residual -= self.q_x @ (self.q_x.T @ residual)
+        scale = float(np.sqrt(np.mean(residual**2)))
+        if scale <= 1e-9 * float(np.sqrt(np.mean(y**2))):
+            message = "the fixed effects explain the outcome entirely: there is no variance left for a mixed model"
+            raise AnalysisError(message)
+        return beta, residual, scale
+
+    def with_outcome(self, y: np.ndarray) -> CrossProducts:
+        """All cross-products."""
+        from scipy import sparse
+
+        n = len(self.x)
+        beta, residual, scale = self.residual(y)
+        dense = np.column_stack([self.q_x * np.sqrt(n), residual / scale])
+        (clusters, q), z = self.z
+        width = sum(count * effects for (count, effects), _ in self.others) + dense.shape[1]
+        rest = sparse.hstack([*(matrix for _, matrix in self.others), sparse.csr_array(dense)], format="csr")
+        inner = (z.T @ z).tocoo()
+        blocks = np.zeros((clusters, q, q))
+        blocks[inner.coords[0] // q, inner.coords[0] % q, inner.coords[1] % q] = inner.data
+        return CrossProducts(
+            inner=blocks,
+            across=(z.T @ rest).toarray().reshape(clusters, q, width),
+            rest=(rest.T @ rest).toarray(),
+            others=tuple(shape for shape, _ in self.others),
+            r_x=self.r_x / np.sqrt(n),
+            beta=beta,
+            scale=scale,
+            spread=np.atleast_2d(np.cov(self.x, rowvar=False)),
+        )
+
+    def other_outcome(self, known: CrossProducts, y: np.ndarray) -> CrossProducts:
+        """The cross-products with another outcome, from those that are there: only its own are made."""
+        beta, residual, scale = self.residual(y)
+        (clusters, q), z = self.z
+        y = residual / scale
+        across, rest = known.across.copy(), known.rest.copy()
+        across[..., -1] = (z.T @ y).reshape(clusters, q)
+        beside = [*(matrix.T @ y for _, matrix in self.others), np.sqrt(len(y)) * (self.q_x.T @ y), [y @ y]]
+        rest[-1] = rest[:, -1] = np.concatenate(beside)
+        return replace(known, across=across, rest=rest, beta=beta, scale=scale)
+
+
 def cross_products(y: np.ndarray, x: np.ndarray, terms: Sequence[tuple[RandomTerm, Effects]]) -> CrossProducts:
     """Reduce the rows; the errors are those of :func:`.mixed.solve`."""
-    from scipy import sparse
-
-    n, p = x.shape
-    q_x, r_x = np.linalg.qr(x)
-    beta = np.linalg.solve(r_x, q_x.T @ y)
-    residual = y - x @ beta
-    residual -= q_x @ (q_x.T @ residual)
-    scale = float(np.sqrt(np.mean(residual**2)))
-    if scale <= 1e-9 * float(np.sqrt(np.mean(y**2))):
-        message = "the fixed effects explain the outcome entirely: there is no variance left for a mixed model"
-        raise AnalysisError(message)
-    factors = in_order([effects for _, effects in terms])
-    first, *others = [_factor_matrix([pair for pair in terms if pair[0].group == factor]) for factor in factors]
-    dense = np.column_stack([q_x * np.sqrt(n), residual / scale])
-    (clusters, q), z = first
-    width = sum(c * w for (c, w), _ in others) + p + 1
-    if clusters * q * width + width**2 > MOST_CELLS:
-        message = (
-            "too many clusters in more than one grouping factor for this fitter; pass a function that fits the model"
-        )
-        raise AnalysisError(message)
-    rest = sparse.hstack([*(matrix for _, matrix in others), sparse.csr_array(dense)], format="csr")
-    inner = (z.T @ z).tocoo()
-    blocks = np.zeros((clusters, q, q))
-    blocks[inner.coords[0] // q, inner.coords[0] % q, inner.coords[1] % q] = inner.data
-    return CrossProducts(
-        inner=blocks,
-        across=(z.T @ rest).toarray().reshape(clusters, q, width),
-        rest=(rest.T @ rest).toarray(),
-        others=tuple(shape for shape, _ in others),
-        r_x=r_x / np.sqrt(n),
-        beta=beta,
-        scale=scale,
-        spread=np.atleast_2d(np.cov(x, rowvar=False)),
-    )
+    return Matrices.of(x, terms).with_outcome(y)
 
 
 def _factor_matrix(terms: Sequence[tuple[RandomTerm, Effects]]) -> tuple[tuple[int, int], Any]:

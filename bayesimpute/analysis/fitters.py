@@ -17,8 +17,10 @@ from bayesimpute.analysis.linear import fit_linear
 from bayesimpute.analysis.model import Model
 from bayesimpute.analysis.regression import fit_bernoulli, fit_gamma, fit_poisson
 from bayesimpute.base.arguments import misfits
-from bayesimpute.base.errors import AnalysisError, did_you_mean
-from bayesimpute.formulas import Formula, parse
+from bayesimpute.base.errors import AnalysisError, FormulaError, did_you_mean
+from bayesimpute.formulas import Formula, parse, parse_expression
+from bayesimpute.formulas.functions import GIVEN
+from bayesimpute.formulas.syntax import Call, walk
 from bayesimpute.plan.options import AnalysisOptions
 
 ENGINES = ("statsmodels", "glmm", "bambi")
@@ -151,6 +153,7 @@ def _complaints(model: Model) -> Iterator[Complaint]:
         yield "formula", "offset() stands in the models of imputation only", "analyse a rate, or a difference"
     yield from _choices(model)
     yield from _clusters(model)
+    yield from _where(model)
     formula, fitter = model.formula, FITTERS[model.family]
     if formula.groups and not fitter.mixed and model.engine == "statsmodels":
         remedy = (
@@ -213,6 +216,20 @@ def _clusters(model: Model) -> Iterator[Complaint]:
         yield "covariance", f'with working="{model.working}" it is always cluster-robust', "leave it out"
     if model.cluster is not None and model.covariance != "cluster" and model.working is None:
         yield "cluster", 'it goes with covariance="cluster" or with a working correlation', "add one of them"
+
+
+def _where(model: Model) -> Iterator[Complaint]:
+    if model.where is None:
+        return
+    try:
+        expression = parse_expression(model.where, "where")
+    except FormulaError as error:
+        for problem in error.problems:
+            yield "where", problem.finding, problem.remedy
+        return
+    if any(isinstance(node, Call) and node.function in GIVEN for node in walk(expression.tree)):
+        finding = f"{model.where} looks beyond the row"
+        yield "where", finding, "make a column of it: [[derived]]"
 
 
 def _by_glmm(model: Model) -> Iterator[Complaint]:

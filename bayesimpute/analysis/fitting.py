@@ -89,6 +89,8 @@ def fit(formula: str, frame: AnyFrame, **options: Any) -> Estimate:
         Complete-data degrees of freedom of a mixed model's fixed effects; Satterthwaite's for linear ones.
     effects : {"coefficients", "marginal"}
         "marginal": average marginal effects instead of the coefficients of bernoulli, poisson and gamma models.
+    where : str, optional
+        A condition, as ``"visit == 7"`` or ``"(age >= 18) * (sex == 'f')"``: the rows in which it is true are analysed.
 
     Returns
     -------
@@ -120,7 +122,8 @@ def one_fit(model: Model, frame: pd.DataFrame) -> Estimate:
 def arrays(model: Model, frame: pd.DataFrame) -> Problem:
     """What a model is fitted to."""
     fitter = FITTERS[model.family]
-    return problem(model.formula, frame, outcome=fitter.outcome, intercept=fitter.intercept, keys=model.keys)
+    settings = {"intercept": fitter.intercept, "keys": model.keys, "where": model.where}
+    return problem(model.formula, frame, outcome=fitter.outcome, **settings)
 
 
 @typed_after

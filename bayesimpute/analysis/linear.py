@@ -43,16 +43,11 @@ def _mixed(problem: Problem, model: "Model") -> Estimate:
     reduced, theta, messages = solve(problem.y, problem.x, problem.random, reml=model.reml)
     curvature = Curvature(reduced, theta)
     estimates, covariance, _ = curvature.fitted
-    dfcom: float | np.ndarray = inf
-    if model.df == "satterthwaite":
-        dfcom = satterthwaite(curvature)
-    elif model.df == "between-within":
-        dfcom = between_within(problem)
     return Estimate(
         terms=problem.names,
         estimates=estimates,
         covariance=covariance,
-        dfcom=dfcom,
+        dfcom=complete_df(problem, model, curvature),
         df_note=_note(problem, model),
         variance_components=variance_components(reduced, theta),
         quantities=quantities(curvature),
@@ -60,6 +55,13 @@ def _mixed(problem: Problem, model: "Model") -> Estimate:
         n_obs=problem.n,
         messages=problem.messages + messages,
     )
+
+
+def complete_df(problem: Problem, model: "Model", curvature: Curvature) -> float | np.ndarray:
+    """Complete-data degrees of freedom of a mixed model's coefficients, of all or of each."""
+    if model.df == "satterthwaite":
+        return satterthwaite(curvature)
+    return between_within(problem) if model.df == "between-within" else inf
 
 
 def _note(problem: Problem, model: "Model") -> str:

@@ -13,7 +13,7 @@ It cannot take this fitter's place. It has no independent effects of one factor,
 slopes beside the fixed effects; it fails where an outcome's mean is some 1e8 times its standard deviation;
 and it gives the criterion at its maximum alone, where the standard errors of variances, correlations, ICC and R²
 (``variance_components.py``), the posterior at the boundary (``variance_posterior.py``) and D3 (``likelihood.py``) need
-it anywhere. What it could replace is the search, :func:`_maximise`, for some structures; two searches would be more to
+it anywhere. What it could replace is the search, :func:`minimum`, for some structures; two searches would be more to
 keep, not less.
 
 :func:`solve` takes arrays; ``linear.py`` makes them from a formula and a frame, ``variance_components.py`` says what
@@ -70,7 +70,7 @@ def solve(
     """
     _check_random(len(y), random)
     problem = MixedProblem.of(y=y, x=x, random=random, reml=reml)
-    theta, converged = _maximise(problem)
+    theta, converged = minimum(problem)
     return problem, theta, _judge(problem, theta, converged)
 
 
@@ -119,15 +119,7 @@ class MixedProblem:
     def of(cls, *, y: np.ndarray, x: np.ndarray, random: Sequence[RandomTerm], reml: bool) -> "MixedProblem":
         """From arrays, as for :func:`solve`."""
         n, p = x.shape
-        effects = tuple(
-            Effects(
-                group=term.group,
-                names=term.names,
-                clusters=int(term.codes.max()) + 1,
-                basis=np.linalg.qr(term.z, mode="r") / np.sqrt(n),
-            )
-            for term in random
-        )
+        effects = effects_of(random, n)
         reduced = cross_products(y, x, list(zip(random, effects, strict=True)))
         return cls(n=n, p=p, random=effects, reml=reml, reduced=reduced)
 
@@ -222,7 +214,20 @@ class MixedProblem:
         return beta, sigma2 * back @ back.T, sigma2
 
 
-def _maximise(problem: MixedProblem) -> tuple[np.ndarray, bool]:
+def effects_of(random: Sequence[RandomTerm], n: int) -> tuple[Effects, ...]:
+    """The random effects of n rows without their data."""
+    return tuple(
+        Effects(
+            group=term.group,
+            names=term.names,
+            clusters=int(term.codes.max()) + 1,
+            basis=np.linalg.qr(term.z, mode="r") / np.sqrt(n),
+        )
+        for term in random
+    )
+
+
+def minimum(problem: MixedProblem) -> tuple[np.ndarray, bool]:
     """θ of the smallest deviance, and whether it is a minimum.
 
     θ is not bounded: the deviance does not depend on the sign of a column of Λ, and a bound at zero makes false minima

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from bayesimpute.formulas import Formula
+from bayesimpute.formulas import Formula, parse_expression
 from bayesimpute.plan.options import AnalysisOptions
 
 
@@ -21,3 +21,14 @@ class Model(AnalysisOptions):
     def keys(self) -> tuple[str, ...]:
         """The columns of the covariance's clusters."""
         return () if self.cluster is None else tuple(self.cluster.split(":"))
+
+    @property
+    def covariates(self) -> frozenset[str]:
+        """The columns that it is made of beside the outcome, clusters and the condition's among them."""
+        where = frozenset[str]() if self.where is None else parse_expression(self.where, "where").names
+        return self.formula.names.union(self.keys, where)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """All columns that it is made of."""
+        return self.covariates | {str(self.formula.response)}

@@ -4,7 +4,7 @@ Whatever an engine fits starts here, so that bad data have one message, whatever
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,7 @@ from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.cluster_keys import no_names
 from bayesimpute.data.columns import Column, encode, unwieldy
 from bayesimpute.designs.cluster_means import cluster_mean, unit_rows
-from bayesimpute.formulas import Formula, Matrix, build
+from bayesimpute.formulas import Formula, Matrix, build, evaluate_expression, parse_expression
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +41,8 @@ class Problem:
         The rows themselves.
     messages : tuple of str
         What the reader of the result should know.
+    places : ndarray of int, shape (row,)
+        Where the rows stand in the dataset.
     """
 
     formula: Formula
@@ -50,6 +52,7 @@ class Problem:
     x: np.ndarray
     design: "Design"
     messages: tuple[str, ...]
+    places: np.ndarray
 
     @property
     def n(self) -> int:
@@ -72,7 +75,13 @@ class Problem:
 
 
 def problem(
-    formula: Formula, frame: pd.DataFrame, *, outcome: str = "number", intercept: bool = True, keys: Sequence[str] = ()
+    formula: Formula,
+    frame: pd.DataFrame,
+    *,
+    outcome: str = "number",
+    intercept: bool = True,
+    keys: Sequence[str] = (),
+    where: str | None = None,
 ) -> Problem:
     """Make the arrays of an analysis.
 
@@ -88,13 +97,15 @@ def problem(
         Whether the design matrix keeps its intercept; thresholds take its place.
     keys : sequence of str
         Further columns that are needed: the clusters of a covariance.
+    where : str, optional
+        The condition that holds in the rows that count.
 
     Raises
     ------
     AnalysisError
         What is wrong with the data.
     """
-    rows, messages = _complete_rows(formula, frame, keys)
+    rows, places, messages = _complete_rows(formula, frame, keys, where)
     columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
     _check_kinds(formula, rows, columns, keys)
     _check_sizes(formula, columns)
@@ -108,11 +119,33 @@ def problem(
     if len(x) <= len(names):
         few = counted(len(x), "complete row")
         raise AnalysisError(f"{formula.excerpt}: {few} cannot carry {len(names)} coefficients; drop predictors")
-    return Problem(formula=formula, y=y, levels=levels, names=names, x=x, design=design, messages=messages + note)
+    texts = messages + note
+    return Problem(formula=formula, y=y, levels=levels, names=names, x=x, design=design, messages=texts, places=places)
 
 
-def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The formula's variables in the rows where all of them are observed, and what was left out."""
+def with_outcome(known: Problem, outcome: pd.Series, kind: str) -> Problem:
+    """The same rows and design with another outcome, which is as :func:`problem` takes it, observed in these rows.
+
+    `outcome` is of all rows of the dataset.
+
+    Raises
+    ------
+    AnalysisError
+        What is wrong with the outcome.
+    """
+    y, levels, note = _outcome(encode(outcome.iloc[known.places], str(outcome.name), copy=False), kind)
+    kept = known.messages[: len(known.messages) - len(note)]
+    made = replace(known, y=y, levels=levels, messages=kept + note)
+    made.__dict__["random"] = known.random
+    return made
+
+
+def _complete_rows(
+    formula: Formula, frame: pd.DataFrame, keys: Sequence[str], where: str | None
+) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
+    """The formula's variables in the rows that count and where all of them are observed, which rows these are, and what
+    was left out.
+    """
     if not isinstance(frame, pd.DataFrame) or not frame.columns.is_unique:
         message = "a dataset must be a pandas DataFrame whose columns have different names"
         raise AnalysisError(message)
@@ -125,17 +158,45 @@ def _complete_rows(formula: Formula, frame: pd.DataFrame, keys: Sequence[str]) -
         )
         message = f"{formula.excerpt}: {listed(found)}"
         raise AnalysisError(message)
-    used = frame.loc[:, names]
+    places = np.arange(len(frame)) if where is None else np.flatnonzero(condition(where, frame))
+    used = frame.loc[:, names].iloc[places]
     missing = used.isna()
     lacking = listed(used.columns[missing.any()])
-    rows = used.loc[~missing.any(axis=1)]
+    complete = ~missing.any(axis=1).to_numpy()
+    rows, places = used.loc[complete], places[complete]
     if not len(rows):
+        if where is not None and not len(used):
+            raise AnalysisError(f"where: {where} holds in no row; look at the values in the data")
         message = (
             f"{formula.excerpt}: no row is complete in its variables ({lacking or 'the data are empty'}); impute them"
         )
         raise AnalysisError(message)
     left = len(used) - len(rows)
-    return rows, (f"{counted(left, 'row')} with missing values in {lacking} left out",) if left else ()
+    return rows, places, (f"{counted(left, 'row')} with missing values in {lacking} left out",) if left else ()
+
+
+def condition(where: str, frame: pd.DataFrame) -> np.ndarray:
+    """In which rows of a dataset a condition is true, bool, shape (unit,); it is not where something in it is missing.
+
+    Raises
+    ------
+    AnalysisError
+        If it reads an unknown column, or is a number and no condition.
+    FormulaError
+        If it cannot be read.
+    """
+    expression = parse_expression(where, "where")
+    unknown = [name for name in sorted(expression.names) if name not in frame.columns]
+    if unknown:
+        hints = (f'there is no column "{n}"; {did_you_mean(n, frame.columns, "check its name")}' for n in unknown)
+        raise AnalysisError(f"where: {listed(hints)}")
+    rows = frame.loc[:, sorted(expression.names)]
+    columns = {str(name): encode(series, str(name)) for name, series in rows.items()}
+    series: Any = _design_frame(rows, columns)
+    found = evaluate_expression(expression, series, {})
+    if not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        raise AnalysisError(f'where: {where} is a number and no condition; compare it with something: "{where} > 0"')
+    return found == 1
 
 
 def _check_kinds(formula: Formula, rows: pd.DataFrame, columns: Mapping[str, Column], more: Sequence[str]) -> None:

@@ -101,7 +101,8 @@ def _normal(x: Any) -> Any:
 def _log_expit_of(x: Any) -> Any:
     import pytensor.tensor as pt
 
-    return -pt.softplus(-x)
+    math: Any = pt
+    return -math.softplus(-x)
 
 
 def _log_ndtr_of(x: Any) -> Any:

@@ -21,6 +21,7 @@ def one_thread() -> Iterator[None]:
 
     with _LIMITING:
         if not _LIMITS:
+            _by_any_thread()
             _LIMITS.append(threadpool_limits(1))
         _LIMITS.append(None)
     try:
@@ -29,4 +30,19 @@ def one_thread() -> Iterator[None]:
         with _LIMITING:
             _LIMITS.pop()
             if len(_LIMITS) == 1:
+                _by_any_thread()
                 _LIMITS.pop().restore_original_limits()
+
+
+def _by_any_thread() -> None:
+    """Let this thread set and lift the limit.
+
+    From its version 3.8 threadpoolctl obeys the thread that first set a limit of OpenBLAS, and silently ignores all
+    others as long as that lives: here it may be a worker's, and the locks above keep threads apart.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    for library in ThreadpoolController().lib_controllers:
+        forget = getattr(type(library), "clear_controlling_thread", None)
+        if forget is not None:
+            forget(force=True)

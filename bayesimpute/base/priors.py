@@ -9,7 +9,8 @@ What each distribution is, :mod:`bayesimpute.base.distributions` says; there one
 import ast
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -179,21 +180,18 @@ class Prior:
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The values below which a share `u` of it lies, of any shape."""
-        from scipy import stats
-
-        assert self.distribution.law is not None, self
-        through, found = self.distribution.through, self.distribution.law(stats, *self.args).ppf(u)
+        through, found = self.distribution.through, _law(self.name, self.args).ppf(u)
         return np.asarray(found if through is None else through.map(found), dtype=float)
 
     @property
     def mean(self) -> float:
         """Its mean; not finite where there is none."""
-        from scipy import integrate, stats
+        from scipy import integrate
 
         if self.distribution.law is None:
             return math.nan
         if self.distribution.through is None:
-            return float(self.distribution.law(stats, *self.args).mean())
+            return float(_law(self.name, self.args).mean())
         return float(integrate.quad(lambda u: float(self.quantile(np.asarray(u))), 0, 1)[0])
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
@@ -214,6 +212,16 @@ class Prior:
         args = [float(v) if isinstance(v, np.number) else v for v in self.args]
         inner = [f"{k}={v!r}" for k, v in zip(names, args, strict=True)] if known else list(map(repr, args))
         return f"{self.name}({', '.join(inner)})"
+
+
+@lru_cache(maxsize=1024)
+def _law(name: str, args: tuple[float, ...]) -> Any:
+    """SciPy's distribution, which takes a millisecond to make."""
+    from scipy import stats
+
+    law = DISTRIBUTIONS[name].law
+    assert law is not None, name
+    return law(stats, *args)
 
 
 def _known() -> str:

@@ -6,6 +6,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,12 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Binary, Whole
-from bayesimpute.formulas import quote
+from bayesimpute.families.family import options
+from bayesimpute.families.values import Binary, Categories, Ordered, Positive, Real, Values, Whole
+from bayesimpute.formulas import parse_expression, quote
+from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption
-from bayesimpute.plan.fixed import assumed_in
+from bayesimpute.plan.fixed import assumed_in, known_values
 
 
 def alone(read: Read) -> list[Problem]:
@@ -57,6 +60,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         reading = next((r for r in read.conditionals if r.target == shifted.adjustment.target), None)
         _target(shifted, reading, read, data, notes)
         _shift(shifted, names, read, data, notes)
+        _condition(shifted, read, data, notes)
         if reading is not None and reading.target in data.columns:
             _scale(shifted, reading, read, data, notes)
             notes.problems += _unaware(shifted, reading, read, data)
@@ -96,9 +100,36 @@ def _values(a: Assumption, notes: Notes) -> None:
 def _used(a: Assumption, read: Read, notes: Notes) -> None:
     if a.name in assumed_in(reading.conditional for reading in read.conditionals):
         return
+    if a.name in held_options.named_in(read.plan.models):
+        _held(a, read, notes)
+        return
     if len(read.shifts) == len(read.plan.adjustments) and not any(a.name in s.expression.names for s in read.shifts):
         remedy = f'write it into a shift: shift = "{a.name}", or fix a coefficient at it: priors.y = "{a.name}"'
         notes.add(f"assumption[{a.name}]", "no adjustment reads it, and no coefficient is fixed at it", remedy)
+
+
+def _held(a: Assumption, read: Read, notes: Notes) -> None:
+    """An assumption that an option of a family is held at, such as a correlation; its value is looked at there."""
+    if a.prior is None:
+        return
+    path, models = f"assumption[{a.name}]", [m for m in read.plan.models if a.name in held_options.named(m).values()]
+    if a.by is not None:
+        notes.add(f"{path}.by", "an option of a family is one number for all clusters", "leave it out")
+    if read.plan.substantive:
+        finding = "in a plan with a [[substantive]] model a dependence is held at one value"
+        notes.add(f"{path}.prior", finding, "give a value, and vary it: over." + a.name)
+    try:
+        low, high = Prior.parse(a.prior).quantile(np.array([1e-9, 1 - 1e-9]))
+    except FormulaError:
+        return  # which is told of the prior itself
+    for model in models:
+        family: Any = model.family
+        limits = {f.name: f.metadata["between"] for f in options(family) if "between" in f.metadata}
+        for option in (o for o, name in held_options.named(model).items() if name == a.name):
+            lower, upper = limits[option]
+            if not lower < low < high < upper:
+                finding = f"{a.prior} is also of what is no {option} of {model.target}, {lower:g} to {upper:g}"
+                notes.add(f"{path}.prior", finding, "give Uniform(-0.8, 0), ScaledBeta or FisherNormal")
 
 
 def _correlations(assumptions: list[Assumption], notes: Notes) -> None:
@@ -155,16 +186,34 @@ def _shift(shifted: Shifted, names: list[str], read: Read, data: Incomplete, not
             notes.add(use.path, finding, "give it a conditional, or leave it out of the shift")
 
 
+def _condition(shifted: Shifted, read: Read, data: Incomplete, notes: Notes) -> None:
+    """A number that is no yes or no holds everywhere, which nobody meant who wrote ``where = "age"``."""
+    where = shifted.adjustment.where
+    if where is None:
+        return
+    expression = parse_expression(where, f"{shifted.path}.where")
+    derived = {name: d.expression for name, d in read.derived.items()}
+    if any(name not in data.columns and name not in derived for name in closure(expression.names, read)):
+        return  # assumptions, or what is told elsewhere
+    found = known_values(expression, derived, data)
+    if not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        finding = f"{where} is a number and no condition: it would hold wherever it is not 0"
+        notes.add(f"{shifted.path}.where", finding, f'compare it with something: where = "{where} > 0"')
+
+
 def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
     adjustment, column = shifted.adjustment, data.columns[reading.target]
     family = settled(reading, column)
     if family is None:
         return
     binary, mu, path = family.values is Binary, family.parameters[0], f"{shifted.path}.scale"
-    if adjustment.scale == "logit" and not binary:
-        notes.add(
-            path, f'"{reading.target}" is not yes or no: it has no log-odds', 'use scale = "predictor" or "value"'
-        )
+    each = family.values is Categories
+    if adjustment.scale == "logit" and not (binary or each):
+        higher = ": + is towards higher labels" if family.values is Ordered else ' or "value"'
+        notes.add(path, f'"{reading.target}" is not yes or no: it has no log-odds', f'use scale = "predictor"{higher}')
+    elif adjustment.scale in ("value", "ratio") and not _stays(adjustment.scale, family.values):
+        finding = f'"{reading.target}" is {family.values.words}: a shifted value would be none'
+        notes.add(path, finding, 'use scale = "predictor"')
     elif adjustment.scale == "logit" and family.selection is not None:
         finding = f"{family.name} draws it given who was selected: there is no one log-odds to shift"
         notes.add(path, finding, 'use scale = "predictor", or family = "bernoulli" and this adjustment')
@@ -184,10 +233,12 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
         notes.add(path, finding, 'use scale = "predictor", or link = "logit"')
     elif adjustment.scale in ("predictor", "value") and not family.density:
         notes.add(path, f"{family.name} has no predictor", "use another family")
+    labels = list(map(str, family.bind(column).parameters[0].labels if each else column.labels))
+    if each:
+        _of_one_label(shifted, labels, read, notes)
     if adjustment.label is None:
         return
-    labels = list(map(str, column.labels))
-    if not binary or not labels:
+    if not (binary or each) or not labels:
         finding = f'"{reading.target}" has no labels, of which one could be shifted'
         notes.add(f"{shifted.path}.label", finding, "leave label out")
     elif adjustment.label not in labels:
@@ -198,6 +249,21 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
 def _whole(shift: object) -> bool:
     """Whether counts stay counts with it: of a text nobody knows before the run."""
     return isinstance(shift, int | float) and shift >= 0 and float(shift).is_integer()
+
+
+def _stays(scale: str, values: type[Values]) -> bool:
+    """Whether values stay what they are on a scale; of yes/no values and of counts more is said elsewhere."""
+    return issubclass(values, Real | Binary | Whole) or (scale == "ratio" and issubclass(values, Positive))
+
+
+def _of_one_label(shifted: Shifted, labels: list[str], read: Read, notes: Notes) -> None:
+    """One shift of all labels in no order would move none of them."""
+    if shifted.adjustment.label is None:
+        finding = "its labels have no order, and a shift of all of them is none"
+        notes.add(f"{shifted.path}.label", finding, f"say whose odds are shifted: one of {listed(labels)}")
+    elif read.plan.substantive:
+        finding = "in a plan with a [[substantive]] model one label's odds are not shifted"
+        notes.add(f"{shifted.path}.label", finding, "leave out the [[substantive]] models, or propagate = false")
 
 
 def _unaware(shifted: Shifted, y: Reading, read: Read, data: Incomplete) -> Iterator[Problem]:

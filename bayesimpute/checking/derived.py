@@ -16,7 +16,8 @@ from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import evaluate_expression, parse_expression, quote
-from bayesimpute.formulas.syntax import Name, Operation, Text, read_expression, walk
+from bayesimpute.formulas.functions import OF_ALL_ROWS
+from bayesimpute.formulas.syntax import Call, Name, Operation, Text, read_expression, walk
 from bayesimpute.plan import who_reads
 
 
@@ -26,6 +27,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for definition in read.derived.values():
         _name(definition, read, data, notes)
         kinds(definition.use, str(definition.expression), read, data, notes)
+        _of_all_rows(definition, read, data, notes)
     _cycles(read, notes)
     for reading in read.conditionals:
         for use in (*reading.uses.values(), *reading.side.values()):
@@ -59,6 +61,18 @@ def _name(definition: Definition, read: Read, data: Incomplete, notes: Notes) ->
     elif column is not None and column.kind not in ("number", "yes/no"):
         finding = f'the column "{name}" is a {column.kind}, and an expression gives numbers'
         notes.add(path, finding, "give the derived variable another name")
+
+
+def _of_all_rows(definition: Definition, read: Read, data: Incomplete, notes: Notes) -> None:
+    """In compatible mode a value is drawn given what follows from it in some rows: all others would have to move."""
+    calls = {n.function for n in walk(definition.expression.tree) if isinstance(n, Call)} & {*OF_ALL_ROWS}
+    if not calls or not read.plan.substantive:
+        return
+    names = [n for n in sorted(closure(definition.use.values, read)) if n in data.columns]
+    gone = [f'"{n}"' for n in names if data.columns[n].missing.any()]
+    if gone:
+        finding = f"{listed(sorted(calls))} of {listed(gone)}, which is incomplete: every value would move all rows'"
+        notes.add(definition.path, finding, "compute it of complete columns, or leave out the [[substantive]] models")
 
 
 def _cycles(read: Read, notes: Notes) -> None:

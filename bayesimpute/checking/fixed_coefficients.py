@@ -4,9 +4,10 @@
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
-from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.derived import kinds
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
@@ -16,6 +17,7 @@ from bayesimpute.formulas.syntax import Name, Node, render
 from bayesimpute.formulas.terms import coded
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.fixed import Fixed, asked, coefficient, fixed
+from bayesimpute.plan.resolving import indicated
 
 
 def alone(read: Read) -> list[Problem]:
@@ -42,7 +44,22 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             use = replace(reading.uses[each.parameter], path=f'{reading.path}.priors."{each.name}"')
             kinds(use, render(each.product), read, data, notes)
             _coded_beside(each, reading, data, notes)
+        notes.problems += _untold(reading)
     return notes.problems
+
+
+def _untold(reading: Reading) -> Iterator[Problem]:
+    """How being observed depends on the value itself, where it is neither fixed nor believed to be something."""
+    name = indicated(reading.target)
+    mu = reading.formulas.get("mu")
+    if name is None or mu is None or coefficient("mu", name) in reading.conditional.priors or name not in mu.terms:
+        return
+    finding = (
+        f"how it depends on {name} itself is not told by the data but by the shape that {name}'s model gives to its "
+        "distribution (Kenward 1998)"
+    )
+    remedy = f'fix it, priors.{name} = 0.5 or at an [[assumption]], or say what is believed: "Normal(0, 0.5)"'
+    yield Problem(path=f"{reading.path}.priors", finding=finding, remedy=remedy, severity=Severity.WARNING)
 
 
 def _coefficients(reading: Reading, notes: Notes) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.phrases import SHOWN, listed
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.formulas import parse_expression
+from bayesimpute.plan.options import Analysis
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -22,6 +24,13 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         known = [*data.columns, *read.derived]
         unknown = {*formula.names, formula.response or ""} - set(known) - {""}
         _unknown(f"analysis[{name}].formula", unknown, known, notes)
+    for a in (a for a in read.plan.analyses if isinstance(a, Analysis) and isinstance(a.where, str)):
+        try:
+            names = parse_expression(a.where or "", "where").names
+        except FormulaError:
+            continue  # which is told of its options
+        known = [*data.columns, *read.derived]
+        _unknown(f"analysis[{a.name}].where", names - set(known), known, notes)
     return notes.problems
 
 

@@ -15,6 +15,7 @@ from bayesimpute.checking.uses import Use, expression_use, formula_use, side_use
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.formulas import Expression, Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import quote
+from bayesimpute.plan import held_options
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
 from bayesimpute.plan.conditional import Conditional
@@ -109,7 +110,8 @@ class Read:
 def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     """What of a plan can be understood, and what is wrong with it whatever the data are."""
     notes = Notes()
-    readings = [r for c in plan.models if (r := _conditional(c, plan.path(c), notes)) is not None]
+    models = [(plan.path(c), _settled(c, plan.assumptions)) for c in plan.models]
+    readings = [r for path, c in models if (r := _conditional(c, path, notes)) is not None]
     _doubled(readings, notes)
     derived: dict[str, Definition] = {}
     for d in plan.derived:
@@ -138,6 +140,11 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
         keys=tuple(dict.fromkeys(keys)),
     )
     return read, notes.problems
+
+
+def _settled(model: Any, assumptions: Any) -> Any:
+    """A model with numbers for the assumptions among its family's options."""
+    return held_options.settled(model, assumptions) if isinstance(model, Conditional) else model
 
 
 class Notes:

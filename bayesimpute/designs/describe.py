@@ -104,7 +104,8 @@ class _Describer:
         formula, mine = self.target.formulas.get(p.parameter.name), {"predictor": p.key, "unit": p.units.unit}
         if formula is not None and formula.offsets:
             yield Offset(key=f"{p.key}_offset", columns=formula.offset_columns, fitted=True, **mine)
-        shift = self.step.targets[self.step.place(p.label)].shift
+        target = self.step.targets[self.step.place(p.label)]
+        shift = target.shift if p.label is None or len(self.step.targets) > 1 else target.label_shifts.get(p.label)
         if p.parameter.name == "mu" and shift is not None:
             columns, fitted = (shift,), self.step.learns_imputed
             yield Offset(key=f"{p.key}_shift", columns=columns, fitted=fitted, **mine)

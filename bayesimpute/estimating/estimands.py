@@ -27,9 +27,14 @@ from bayesimpute.estimating.estimand_rows import cautions, grouped, rows
 from bayesimpute.estimating.grouped_run import counted, usable
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.formulas import parse
+from bayesimpute.plan.adjusted import expression_of
+from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.fixed import assumed_in
+from bayesimpute.plan.held_options import named_in
 from bayesimpute.plan.options import Estimand, takes
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.resolving import indicated
 from bayesimpute.result.result import Result, require_run
 
 __all__ = ["Estimates", "estimate", "without_selection"]
@@ -167,10 +172,28 @@ def estimate(
 def without_selection(plan: Plan) -> Plan:
     """The same plan with each selection family replaced by its ignorable twin, which takes values as MAR.
 
-    Formulas of parameters that the twin does not have go, and the priors that belong to them; so does what the
-    estimands compare. Everything else stays, so that two answers differ in the selection equations alone.
+    Formulas of parameters that the twin does not have go, and the priors that belong to them; so do models of
+    ``observed(y)`` and ``dropout(y)``, assumptions that nothing else reads, and what the estimands compare. Everything
+    else stays, so that two answers differ in the selection equations alone.
     """
-    return replace(plan.with_models(_ignoring), estimands=tuple(replace(e, compare="") for e in plan.estimands))
+    outcomes = tuple(m for m in plan.substantive if indicated(m.target) is None)
+    found = replace(plan, substantive=outcomes).with_models(_ignoring)
+    if found != plan:
+        read = _assumed(found)
+        gone = {a.name for a in plan.assumptions} & _assumed(plan) - read
+        kept = (a for a in plan.assumptions if a.name not in gone)
+        found = replace(found, assumptions=tuple(replace(a, correlation=_without(a, gone)) for a in kept))
+    return replace(found, estimands=tuple(replace(e, compare="") for e in plan.estimands))
+
+
+def _assumed(plan: Plan) -> frozenset[str]:
+    """What the models and adjustments of a plan read and may be assumptions."""
+    shifts = (expression_of(a).names for a in plan.adjustments)
+    return assumed_in(plan.models).union(named_in(plan.models), *shifts)
+
+
+def _without(assumption: Assumption, gone: set[str]) -> dict[str, float]:
+    return {name: r for name, r in assumption.correlation.items() if name not in gone}
 
 
 def _ignoring(conditional: Conditional) -> Conditional:

@@ -10,7 +10,7 @@ formulas, no data frames and no sampler.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -449,6 +449,11 @@ class Family(ABC):
 def bound(default: Any) -> Any:
     """A field that :meth:`Family.bind` sets: no option of plans."""
     return field(default=default, metadata={"bound": True})
+
+
+def changed(family: Any, **values: Any) -> Any:
+    """The same family with other values of its options."""
+    return replace(family, **values)
 
 
 def options(family: Family | type[Family]) -> tuple[Field[Any], ...]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesimpute.formulas.cumulative_hazard import nelson_aalen
+
 LARGEST_SETTING = 100
 """No degree, df or number of digits above this: such a number decides how much memory a formula takes."""
 
@@ -78,6 +80,9 @@ GIVEN = {
 TIMED = ("lag", "since_dropout", "dropout")
 """Those that read a column at other visits of the same subject."""
 
+OF_ALL_ROWS = ("nelson_aalen",)
+"""Those whose value in a row depends on all rows."""
+
 FUNCTIONS: dict[str, Function] = {
     "C": _coding(2, "contrast"),
     "T": _coding(2, "ref"),
@@ -109,6 +114,7 @@ FUNCTIONS: dict[str, Function] = {
     "minimum": _elementwise(np.minimum, 2),
     "maximum": _elementwise(np.maximum, 2),
     "where": _elementwise(_where, 3),
+    "nelson_aalen": Function(least=2, most=2, data=2, formula=False, apply=nelson_aalen),
     **ENCODINGS,
     **GIVEN,
 }

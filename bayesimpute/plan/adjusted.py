@@ -18,11 +18,13 @@ Several of one target and scale add up; ratios multiply. What does not propagate
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families.values import Categories
 from bayesimpute.formulas import Expression, parse_expression
 from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.plan import who_reads
@@ -114,15 +116,15 @@ def valued(resolved: Resolved, assumptions: Sequence[Assumption]) -> Resolved:
 
 def _with(resolved: Resolved, adjustments: Iterable[Adjustment], incomplete: Incomplete) -> Resolved:
     derived, targets = list(resolved.derived), {t.name: t for t in resolved.targets}
-    parts: dict[tuple[str, str], list[Expression]] = {}
+    parts: dict[tuple[str, str, str | None], list[Expression]] = {}
     for adjustment in adjustments:
         if adjustment.target in targets:  # else nothing of it is imputed from a model
             scale = _scale(adjustment, targets[adjustment.target])
-            labels = incomplete.columns[adjustment.target].labels
-            second = str(labels[1]) if len(labels) > 1 else None
-            parts.setdefault((adjustment.target, scale), []).append(expression_of(adjustment, second))
-    for (name, scale), expressions in parts.items():
-        column = f"{scale} shift of {name}"
+            label = _own_predictor(adjustment, targets[adjustment.target])
+            second = None if label is not None else _second(incomplete.columns[adjustment.target].labels)
+            parts.setdefault((adjustment.target, scale, label), []).append(expression_of(adjustment, second))
+    for (name, scale, label), expressions in parts.items():
+        column = f"{scale} shift of {name}" if label is None else f"{scale} shift of {name}, {label}"
         sign = "*" if scale == "ratio" else "+"
         text = (
             expressions[0].source if len(expressions) == 1 else f" {sign} ".join(f"({e.source})" for e in expressions)
@@ -133,8 +135,20 @@ def _with(resolved: Resolved, adjustments: Iterable[Adjustment], incomplete: Inc
         if name in who_reads.closure(shift.needs, {d.name: d.expression.needs for d in derived}):
             finding = f"the shift of {name} follows from {name} itself, and would move on from sweep to sweep"
             raise one(PlanError, f"adjustment[{name}].shift", finding, f"leave {name} out of it")
-        targets[name] = replace(targets[name], **{FIELDS[scale]: column})
+        shifts = {} if label is None else {"label_shifts": {**targets[name].label_shifts, label: column}}
+        targets[name] = replace(targets[name], **shifts or {FIELDS[scale]: column})
     return replace(resolved, derived=tuple(derived), targets=tuple(targets.values()))
+
+
+def _second(labels: Sequence[Any]) -> str | None:
+    """The label whose odds are those of yes."""
+    return str(labels[1]) if len(labels) > 1 else None
+
+
+def _own_predictor(adjustment: Adjustment, target: Target) -> str | None:
+    """The label of an adjustment where that has a linear predictor of its own, whose softmax makes it log-odds."""
+    labels = target.family.parameters[0].labels if isinstance(target.values, Categories) else ()
+    return adjustment.label if adjustment.label in labels else None
 
 
 def _together(expressions: Sequence[Expression], sign: str) -> Expression:
@@ -147,7 +161,8 @@ def _together(expressions: Sequence[Expression], sign: str) -> Expression:
 
 def _scale(adjustment: Adjustment, target: Target) -> str:
     """The scale; of log-odds that are the linear predictor, that."""
-    plain = adjustment.scale == "logit" and target.family.parameters[0].link == "logit"
+    own = _own_predictor(adjustment, target) is not None
+    plain = adjustment.scale == "logit" and (own or target.family.parameters[0].link == "logit")
     return "predictor" if plain else adjustment.scale
 
 

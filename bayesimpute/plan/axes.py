@@ -101,8 +101,21 @@ def _values(path: str, given: Any, problems: list[Problem]) -> tuple[float, ...]
         numbers = _range(given) if isinstance(given, str) else [float(v) for v in given]
     except (TypeError, ValueError, OverflowError):
         numbers = []
+    if (
+        not isinstance(given, str)
+        and numbers
+        and any(isinstance(v, bool) or type(v).__name__ == "bool_" for v in given)
+    ):
+        finding = f"{given!r} has yes or no in it, and an axis is of numbers"
+        problems.append(Problem(path=path, finding=finding, remedy="write [0, 1]"))
+        return ()
+    if len(set(numbers)) < len(numbers):
+        twice = sorted({v for v in numbers if numbers.count(v) > 1})
+        finding = f"{listed(f'{v:g}' for v in twice)} is there more than once"
+        problems.append(Problem(path=path, finding=finding, remedy="name each value once"))
+        return ()
     if numbers and all(map(math.isfinite, numbers)):
-        return tuple(sorted(set(numbers)))
+        return tuple(sorted(numbers))
     finding = f"{given!r} is neither a list of numbers nor a range that goes up, in at most {MOST} steps"
     problems.append(Problem(path=path, finding=finding, remedy='write [0, 1, 2] or "-5:10:0.5" (start:stop:step)'))
     return ()

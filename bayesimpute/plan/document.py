@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
@@ -333,9 +334,21 @@ class _Reader:
         name = table.get("family", "auto")
         cls = FAMILIES.get(name) if isinstance(name, str) else None
         options = _options(cls) if cls else ()
-        self.known(f"{path}.", table, sorted(own | set(options)))
+        others = {key: _with_option(key) for key in table if key not in own | set(options)}
+        for key, families in others.items():
+            if families:
+                which = "the family of the data" if name == "auto" else f'family "{name}"'
+                finding = f'unknown key "{key}": {which} has no such option'
+                remedy = f"it belongs to {listed(families)}; use one of {', '.join(sorted(own | set(options)))}"
+                self.add(f"{path}.{key}", finding, remedy)
+        self.known(f"{path}.", {k: v for k, v in table.items() if not others.get(k)}, sorted(own | set(options)))
         given = {k: v for k, v in table.items() if k in options and k not in own}
         return cls(**given) if cls and given else name
+
+
+def _with_option(key: str) -> list[str]:
+    """The families that have an option of this name."""
+    return [name for name, family in FAMILIES.items() if key in _options(family)]
 
 
 def _options(family: type[Family]) -> tuple[str, ...]:

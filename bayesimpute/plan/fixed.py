@@ -136,7 +136,7 @@ def middle(each: Fixed, formula: Formula, derived: Iterable[Derived], incomplete
     if () not in formula.trees:
         return 0.0
     expressions = {d.name: parse_expression(d.expression, f"derived[{d.name}].expression") for d in derived}
-    found = _known(parse_expression(render(each.product)), expressions, incomplete)
+    found = known_values(parse_expression(render(each.product)), expressions, incomplete)
     known = found[np.isfinite(found)]
     return float(f"{known.mean():.3g}") if known.size else 0.0
 
@@ -152,12 +152,12 @@ def told(target: str, all_fixed: Iterable[Fixed], middles: Mapping[str, float]) 
     return found
 
 
-def _known(expression: Expression, derived: Mapping[str, Expression], incomplete: Incomplete) -> np.ndarray:
+def known_values(expression: Expression, derived: Mapping[str, Expression], incomplete: Incomplete) -> np.ndarray:
     """An expression where everything in it is known, NaN elsewhere; for cluster means and lags stand the values."""
     columns = {}
     for name in expression.names:
         inside = name not in incomplete.columns and name in derived
-        columns[name] = _known(derived[name], derived, incomplete) if inside else incomplete.columns[name].values
+        columns[name] = known_values(derived[name], derived, incomplete) if inside else incomplete.columns[name].values
     seen = {name: (~column.missing).astype(float) for name, column in incomplete.columns.items()}
     extra = {
         "cluster_mean": lambda values, key: values,

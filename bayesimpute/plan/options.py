@@ -74,6 +74,7 @@ class AnalysisOptions:
     working: str | None = setting(None, "independence or exchangeable: generalised estimating equations")
     df: str = setting("infinite", "of mixed models: infinite, between-within or satterthwaite (infinite)")
     effects: str = setting("coefficients", "coefficients or marginal (coefficients)")
+    where: str | None = setting(None, "the rows that are analysed, such as visit == 7 (all)")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import Formula, parse, parse_expression, quote
 from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.formulas.syntax import Call, Name, read_expression
-from bayesimpute.plan import who_reads
+from bayesimpute.plan import held_options, who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
@@ -39,7 +39,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
             events += _deduce(incomplete, name, levels[name], filled)
-    for conditional in plan.models:
+    for conditional in (held_options.settled(model, plan.assumptions) for model in plan.models):
         name = conditional.target
         complete = not column_of(name, incomplete, plan.time).missing.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
@@ -61,6 +61,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         time=plan.time,
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
+    resolved = replace(resolved, events=(*resolved.events, *held_options.told(plan.models, plan.assumptions)))
 
     def settled(found: Resolved) -> Resolved:
         derived = with_visits(with_units(found.derived, levels.get), incomplete, found.time)

@@ -68,6 +68,8 @@ class Target:
         Derived columns that say nothing where the variable is not imputed (:mod:`bayesimpute.plan.adjusted`): one is
         added to the linear predictor of ``mu``, one to the log-odds of yes; the value that was drawn is multiplied by
         the last, and the one before it is added.
+    label_shifts : mapping of str to str
+        Of a variable whose labels have linear predictors of their own the columns that are added to those, by label.
     limits : tuple of (ndarray, ndarray), shape (unit,), or None
         The ends between which a value lies that is not observed, infinite where they are open; None: all are.
     together : str or None
@@ -96,6 +98,7 @@ class Target:
     conditional: Conditional
     path: str = ""
     shift: str | None = None
+    label_shifts: Mapping[str, str] = field(default_factory=dict)
     odds: str | None = None
     move: str | None = None
     ratio: str | None = None
@@ -170,7 +173,8 @@ class Target:
     @property
     def adjusting(self) -> frozenset[str]:
         """The columns of its adjustments."""
-        return self.moves.union(column for column in (self.shift, self.odds) if column is not None)
+        columns = (self.shift, self.odds, *self.label_shifts.values())
+        return self.moves.union(column for column in columns if column is not None)
 
     @property
     def moves(self) -> frozenset[str]:

@@ -161,7 +161,9 @@ def _together(found: Sensitivities, names: list[str]) -> "Figure":
             rows = _shared(found, name)
             colour = CHAIN_COLOURS[place % len(CHAIN_COLOURS)]
             _band(ax, rows, SHARED, colour, marker=MARKERS[place % len(MARKERS)], label=str(place))
-        ax.axhline(0, color="0.3", linestyle="--", linewidth=0.9)
+        terms: Any = found.table.get("term")
+        if terms is not None and terms.notna().any():  # of means and shares 0 means nothing
+            ax.axhline(0, color="0.3", linestyle="--", linewidth=0.9)
         ax.set(xlabel="missing minus observed, in the data's units", ylabel="estimate")
         legend = ax.legend(frameon=False)
         for text, name in zip(legend.get_texts(), names, strict=False):

@@ -154,7 +154,7 @@ def analyses_of(
 
 def _check_complete(model: Model, frame: pd.DataFrame) -> None:
     """What an analysis reads was complete or has been imputed: else it would be one of complete cases, in silence."""
-    names = sorted({str(model.formula.response), *model.formula.names, *model.keys} & set(frame.columns))
+    names = sorted(model.read & set(frame.columns))
     missing = frame.loc[:, names].isna().sum()
     lacking = [f'"{name}" ({int(count)} missing)' for name, count in zip(names, missing, strict=True) if count]
     if lacking:

@@ -14,11 +14,13 @@ import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.one_thread import one_thread
+from bayesimpute.base.phrases import listed
 from bayesimpute.checking import require
 from bayesimpute.designs.completed import Completed
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.adjusted import told, valued
 from bayesimpute.plan.assumptions import Adjustment, Assumption
+from bayesimpute.plan.held_options import named_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import reads, resolve
 from bayesimpute.plan.targets import Resolved, Target
@@ -159,7 +161,7 @@ class Shifts:
     def _additive(self, target: Target) -> bool:
         """Whether its values are its predictor plus noise, or all adjustments come after the draw."""
         was = self.was.target(target.name)
-        drawn = any((target.shift, target.odds, was.shift, was.odds))
+        drawn = any((target.shift, target.odds, target.label_shifts, was.shift, was.odds, was.label_shifts))
         mu = target.family.parameters[0]
         plain = mu.unit == "location" and mu.link == "identity" and target.limits is None and target.family.density
         plain = plain and not self.whole.factors and not (target.odds or was.odds)
@@ -184,6 +186,10 @@ class Shifts:
         return found
 
     def _again(self, given: Mapping[str, np.ndarray]) -> dict[int, Cells]:
+        drawn = {a.name for a in self.plan.assumptions if a.prior is not None} & named_in(self.plan.models)
+        if drawn:
+            finding = f"each imputation has its own {listed(sorted(drawn))}, under which values are not drawn again"
+            raise one(PlanError, "adjustment", finding, 'give the assumption a value, or the shift scale = "value"')
         made = {k: each for leg in self.before.legs for k, each in leg.made.items()}
         return {
             k: afterwards(self._space, made[k], self._original[k], {**self._own(self.whole, k), **given})

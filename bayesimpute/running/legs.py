@@ -20,6 +20,7 @@ from bayesimpute.base.one_thread import one_thread
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.design import SYSTEMATIC
 from bayesimpute.plan.fixed import assumed_in
+from bayesimpute.plan.held_options import named, named_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.assumed import SWEEPS, assumed, middles, used_inside
@@ -73,7 +74,7 @@ def _without_values(plan: Plan) -> Plan:
 
     But those at which coefficients are fixed: what offsets say of a variable counts when its model is described.
     """
-    held = assumed_in(plan.models)
+    held = assumed_in(plan.models) | named_in(plan.models)
     kept = (a if a.name in held else replace(a, value=0.0, prior=None) for a in plan.assumptions)
     return replace(plan, assumptions=tuple(kept))
 
@@ -184,17 +185,28 @@ def _imputation(
         return state.cells, now
     held = {**job.held, **assumed(resolved, job.incomplete, job.seed, k)}
     cells = state.cells
-    if used_inside(resolved):
-        side = Bench(bench.workspace, state.cells, held=held)
+    options = _options(job, k)
+    if options or used_inside(resolved):
+        side = Bench(bench.workspace.holding(options), state.cells, held=held)
+        with _COMPILING:
+            for step in side.workspace.resolved.steps:
+                side.workspace.posterior(step, side.data(step))
         for aside in range(1, SWEEPS + 1):
             before, visits = seen(side, state, saw), {}
-            for place, step in enumerate(resolved.steps):
+            for place, step in enumerate(side.workspace.resolved.steps):
                 state, visits[step.name] = visit(side, state, place, job.seed, tune=False, aside=aside)
             now = made(before, visits)
         cells = state.cells
     if resolved.afterwards is not None:
         cells = afterwards(_after(job), now, cells, held)
     return cells, now
+
+
+def _options(job: Job, k: int) -> dict[str, dict[str, float]]:
+    """By target the options of its family that are an imputation's own draws of assumptions."""
+    values = {name: float(column[0]) for name, column in assumed(job.resolved, job.incomplete, job.seed, k).items()}
+    found = {m.target: {o: values[name] for o, name in named(m).items() if name in values} for m in job.plan.models}
+    return {target: options for target, options in found.items() if options}
 
 
 def _after(job: Job) -> Workspace:

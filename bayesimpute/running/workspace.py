@@ -4,7 +4,8 @@ A :class:`Described` is shared by all chains; a :class:`Workspace` holds what on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import is_large
+from bayesimpute.families.family import changed
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Step
@@ -105,6 +107,25 @@ class Workspace:
         self.samplers: dict[str, str] = {}
         self.compilations = 0
         self._alone: dict[str, Compatible | None] = {}
+
+    def holding(self, options: Mapping[str, Mapping[str, float]]) -> "Workspace":
+        """The same where options of some targets' families have other values; only their samplers are made anew."""
+        if not options:
+            return self
+        made, resolved = copy(self), self.resolved
+        targets = (
+            replace(t, family=changed(t.family, **options[t.name])) if t.name in options else t
+            for t in resolved.targets
+        )
+        made.resolved = replace(resolved, targets=tuple(targets))
+        made.placements = dict(self.placements)
+        for name, changes in options.items():
+            placement = self.placements[name]
+            design = replace(placement.design, family=changed(placement.design.family, **changes))
+            made.placements[name] = replace(placement, design=design)
+        made.posteriors = {name: p for name, p in self.posteriors.items() if name not in options}
+        made.samplers = {name: s for name, s in self.samplers.items() if name not in options}
+        return made
 
     def alone(self, step: Step) -> Compatible | None:
         """How the density of each observed value of a step's variable is found that other models read, if it can be."""

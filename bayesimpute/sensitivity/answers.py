@@ -6,6 +6,7 @@ Monte Carlo errors: the same imputation at two points has the same parameters an
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import nan
 from typing import Any
 
@@ -22,6 +23,7 @@ from bayesimpute.plan.options import Analysis, Estimand
 from bayesimpute.plan.plan import Plan
 from bayesimpute.pooling import Analyses, analyses_of, rubin
 from bayesimpute.result.result import Result
+from bayesimpute.sensitivity.analysing_again import AnalysingAgain
 
 Asked = Analysis | Estimand | Callable[[Any], Any]
 
@@ -104,19 +106,40 @@ def asked(of: Any, plan: Plan, options: Mapping[str, Any]) -> tuple[str, Asked]:
     raise one(InputError, "of", f'the plan has no analysis or estimand "{of}"', remedy)
 
 
-def lines(what: Asked, result: Result, *, term: str | None, level: float, workers: int) -> list[Line]:
-    """The pooled figures of a run."""
-    if isinstance(what, Estimand):
-        return list(_of_groups(what, result, level))
-    return list(_of_terms(_fitted(what, result, workers), term, level))
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """What is asked of one run after another, on the same data.
 
+    Parameters
+    ----------
+    what : Analysis, Estimand or callable
+        The question.
+    term : str or None
+        The term that matters, or an expression.
+    level : float
+        Of the intervals.
+    workers : int
+        Processes that share the datasets.
+    """
 
-def _fitted(what: Any, result: Result, workers: int) -> Analyses:
-    chains = result.record.schedule.chains
-    options = {"chains": chains, "total": result.m, "workers": workers, "progress": False}
-    if isinstance(what, Analysis):
-        return analyses_of(result.in_pandas, what.formula, **what.options, **options)
-    return analyses_of(result, what, **options)
+    what: Asked
+    term: str | None
+    level: float
+    workers: int
+
+    @cached_property
+    def _again(self) -> AnalysingAgain:
+        assert isinstance(self.what, Analysis)
+        return AnalysingAgain(self.what.formula, self.what, self.workers)
+
+    def lines(self, result: Result) -> list[Line]:
+        """The pooled figures of a run."""
+        if isinstance(self.what, Estimand):
+            return list(_of_groups(self.what, result, self.level))
+        if isinstance(self.what, Analysis):
+            return list(_of_terms(self._again.of(result), self.term, self.level))
+        options = {"chains": result.record.schedule.chains, "total": result.m, "workers": self.workers}
+        return list(_of_terms(analyses_of(result, self.what, progress=False, **options), self.term, self.level))
 
 
 def _of_terms(found: Analyses, term: str | None, level: float) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """What an assumption amounts to in the data's units, which a reader can judge: how far it moves what is imputed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,22 @@ def rows(result: Result, reference: Result | None, by: Sequence[str]) -> Iterato
             inside = groups.rows(groups.place(label), 0)
             mine = inside[target.missing_rows]
             known = target.given[target.fit_rows[inside[target.fit_rows]]]
-            yield {
-                "target": target.name,
-                **dict(zip(by, label, strict=True)),
-                **_figures(cells[:, mine], None if before is None else before[:, mine], shifted[:, mine], known),
-            }
+            for name, of in _numbers(target):
+                then = None if before is None else of(before[:, mine])
+                figures = _figures(of(cells[:, mine]), then, shifted[:, mine], of(known))
+                yield {"target": name, **dict(zip(by, label, strict=True)), **figures}
+
+
+def _numbers(target: Target) -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """What the figures are of, with names: the values; of labels in no order, being each of those that are shifted."""
+    if not target.label_shifts:
+        return [(target.name, lambda values: values)]
+    values: Any = target.values
+    points = dict(zip(values.shown_labels, values.points, strict=True))
+    return [
+        (f"{target.name}[{label}]", partial(lambda point, values: (values == point).astype(float), points[label]))
+        for label in target.label_shifts
+    ]
 
 
 def _cells(result: Result, name: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Sensitivity analyses: the answer over a grid of assumptions, where it tips, and what the assumptions amount to."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +10,8 @@ import pandas as pd
 
 from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import listed
-from bayesimpute.base.progress import counted
-from bayesimpute.base.tables import short
+from bayesimpute.base.progress import counted, lasting
+from bayesimpute.base.tables import say, short
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.axes import Grid, grid_of
@@ -18,11 +19,14 @@ from bayesimpute.plan.options import AnalysisOptions, Estimand, settings
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.sensitivity import assumed_shifts, prior_share
-from bayesimpute.sensitivity.answers import Asked, Line, asked, checked, chosen, lines
+from bayesimpute.sensitivity.answers import Answering, Asked, Line, asked, checked, chosen
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
 from bayesimpute.sensitivity.sensitivities import DIFFERENCE, Sensitivities
 from bayesimpute.sensitivity.tipping import Tip, margin, tips
+
+ANNOUNCED = 10.0
+"""Seconds from which runs that are to come are announced."""
 
 
 def sensitivity(
@@ -153,23 +157,25 @@ class _Work:
     def __post_init__(self) -> None:
         self.grid: Grid = grid_of(self.request.over, self.points.plan)
         self._lines: dict[tuple[tuple[str, float], ...], list[Line] | None] = {}
+        self._answering = Answering(self.what, self.request.term, self.level, self.workers)
 
     def lines(self, point: Mapping[str, float]) -> list[Line] | None:
         """The figures at a point; None where it needs a refit."""
         key = tuple(sorted(point.items()))
         if key not in self._lines:
             _, run = self.points.at(point)
-            term, workers = self.request.term, self.workers
-            self._lines[key] = (
-                None if run is None else lines(self.what, run, term=term, level=self.level, workers=workers)
-            )
+            self._lines[key] = None if run is None else self._answering.lines(run)
         return self._lines[key]
 
     def done(self, progress: bool) -> "_Done":
         origin = self.grid.origin
         every = [*self.grid.points] if origin is None else [origin, *(p for p in self.grid.points if p != origin)]
+        reruns, begun = [p for p in every if self.points.how(p) == "rerun"], time.monotonic()
         for point in counted(iter(every), total=len(every), show=progress, what="points"):
             self.lines(point)
+            if progress and len(reruns) > 2 and point in reruns[:2]:
+                self._forecast(len(reruns) - 2, time.monotonic() - begun, last=point is reruns[1])
+                begun = time.monotonic()
         reference = None if origin is None else self.lines(origin)
         table = [row for point in self.grid.points for row in self._rows(point, reference)]
         return _Done(
@@ -181,6 +187,12 @@ class _Work:
             messages=list(self._messages()),
             beliefs=believed(self.grid, self.points.plan.assumptions),
         )
+
+    def _forecast(self, rest: int, seconds: float, *, last: bool) -> None:
+        """How long the runs to come will take: as long as the second, for the first may have compiled."""
+        if last and rest * seconds > ANNOUNCED:
+            many = f"{rest} more point{'s' * (rest > 1)}"
+            say(f"{self.request.name}: {many} are run again, which will take about {lasting(rest * seconds)}")
 
     def _rows(self, point: Mapping[str, float], reference: list[Line] | None) -> Iterable[dict[str, Any]]:
         first = {"name": self.request.name, **point}
@@ -287,7 +299,7 @@ class _Work:
         point = self.grid.origin or self.grid.points[0]
         if not names:
             return None
-        found = prior_share.rows(self.points, point, self.what, term=self.request.term, workers=self.workers)
+        found = prior_share.rows(self.points, point, self._answering)
         return prior_share.told(found or [], names)
 
     def _slope(self) -> Iterable[str]:

@@ -18,6 +18,7 @@ from bayesimpute.estimating.estimands import without_selection
 from bayesimpute.plan.adjusted import middle
 from bayesimpute.plan.axes import at
 from bayesimpute.plan.fixed import assumed_in
+from bayesimpute.plan.held_options import named_in
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import run
 from bayesimpute.result.result import Result
@@ -93,7 +94,10 @@ class Points:
         if how == "needs a refit":
             return None
         means = {a.name: middle(a) for a in plan.assumptions if a.prior is not None}
-        if how == "applied":
+        inside = bool(named_in(plan.models) & set(means))
+        if inside and not self.refit:
+            return None
+        if how == "applied" and not inside:
             return Result.of(self._shifts.record(self._shifts.cells({**means, **point}), at(plan, means)))
         narrow = (replace(a, prior=_narrow(means[a.name])) if a.name in means else a for a in plan.assumptions)
         plan = replace(plan, assumptions=tuple(narrow))
@@ -102,7 +106,7 @@ class Points:
     def how(self, point: Mapping[str, float]) -> How:
         """The same without making it."""
         plan = at(self.models, point)
-        inside = bool(self._shifts.followed or assumed_in(plan.models) & set(point))
+        inside = bool(self._shifts.followed or assumed_in(plan.models) & set(point) or self._anew(point))
         if _models(plan) == _models(self.start.plan) and not inside:
             return "applied"
         return "rerun" if self.refit else "needs a refit"
@@ -115,9 +119,13 @@ class Points:
         if how == "applied":
             cells = self._shifts.cells(point)
             return how, Result.of(self._shifts.record(cells, plan))
-        if _models(plan) == _models(self.start.plan):
+        if _models(plan) == _models(self.start.plan) and not self._anew(point):
             return how, self._further(plan)
         return how, self._fresh(plan)
+
+    def _anew(self, point: Mapping[str, float]) -> bool:
+        """Whether an option of a family is held at another value: its chains are others' from the start."""
+        return bool(named_in(self.models.models) & set(point))
 
     def _further(self, plan: Plan) -> Result:
         start = self.start

@@ -18,7 +18,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.plan.plan import Plan
 from bayesimpute.pooling import Analyses, Pooled
 from bayesimpute.result.result import Result, require_run
-from bayesimpute.sensitivity.answers import Asked, asked, checked, lines
+from bayesimpute.sensitivity.answers import Answering, asked, checked
 from bayesimpute.sensitivity.points import Points
 
 TOLD = 0.005
@@ -65,7 +65,7 @@ def prior_share(
     _, what = asked(of, plan, options)
     checked(what, result)
     points = Points(result=result, plan=plan, base="", refit=refit, seed=result.seed, workers=workers)
-    found = rows(points, {}, what, term=term, workers=workers or 1)
+    found = rows(points, {}, Answering(what, term, 0.95, workers or 1))
     if found is None:
         finding = "other variables follow the shifted values, and at the prior's mean chains would have to go on"
         raise one(InputError, "refit", finding, "give refit=True")
@@ -77,15 +77,13 @@ def drawn(plan: Plan, varied: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(a.name for a in plan.assumptions if a.prior is not None and a.name not in {*varied})
 
 
-def rows(
-    points: Points, point: Mapping[str, float], what: Asked, *, term: str | None, workers: int
-) -> list[dict[str, Any]] | None:
+def rows(points: Points, point: Mapping[str, float], answering: Answering) -> list[dict[str, Any]] | None:
     """The lines of :func:`prior_share` at a point of a grid; None where it needs a refit."""
     _, run = points.at(point)
     middle = points.at_means(point)
     if run is None or middle is None:
         return None
-    found, at_mean = (lines(what, each, term=term, level=0.95, workers=workers) for each in (run, middle))
+    found, at_mean = (answering.lines(each) for each in (run, middle))
     pairs = zip(found, at_mean, strict=True)
     return [{**a.label, **_figures(a.values, b.values, a.answer.std_error**2)} for a, b in pairs]
 

@@ -11,6 +11,7 @@ import xarray as xr
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import InputError, one
 from bayesimpute.base.paper_tables import Block, html, latex
+from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import records, short, shown
 
 FIGURES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "fmi", "mc_error")
@@ -67,6 +68,58 @@ class Sensitivities:
         mine = {part: {k: v for k, v in getattr(self, part).items() if k == name} for part in parts}
         said = tuple(m for m in self.messages if m.startswith(f"{name}: "))
         return replace(self, table=table, tips=tips, assumed=assumed, messages=said, **mine)
+
+    @classmethod
+    def together(cls, found: Mapping[str, "Sensitivities"]) -> "Sensitivities":
+        """Several of them side by side, each under a name of its own: shifts, correlations and copulas in one table,
+        and in one picture over the axis that they share (``bi.plot_sensitivity(..., x="missing_minus_observed")``).
+
+        Parameters
+        ----------
+        found : mapping of str to Sensitivities
+            Each of one analysis, at one level of its intervals.
+
+        Raises
+        ------
+        InputError
+            If there are none, one has several analyses, or their levels differ.
+        """
+        levels = {each.conf_level for each in found.values()}
+        several = [name for name, each in found.items() if len(each.axes) != 1]
+        if len(levels) != 1 or several:
+            what = f"{listed(several)} has several analyses" if several else "their intervals have different levels"
+            finding = what if found else "there are none"
+            raise one(InputError, "found", finding, 'give {"delta": one.about("name"), "rho": other}')
+        named = [each._called(name) for name, each in found.items()]
+
+        def table(part: str) -> pd.DataFrame:
+            """Those of all, below each other."""
+            each = [getattr(one, part) for one in named]
+            found: Any = pd.concat([t for t in each if len(t)] or each[:1])
+            return found.reset_index(drop=True)
+
+        parts: Any = ("axes", "origins", "beliefs")
+        mine = {part: {k: v for each in named for k, v in getattr(each, part).items()} for part in parts}
+        said = tuple(dict.fromkeys(message for each in named for message in each.messages))
+        return cls(
+            table=table("table"),
+            tips=table("tips"),
+            assumed=table("assumed"),
+            conf_level=levels.pop(),
+            messages=said,
+            run=named[0].run,
+            **mine,
+        )
+
+    def _called(self, name: str) -> "Sensitivities":
+        """The one analysis under another name."""
+        (own,) = self.axes
+        tables = {part: getattr(self, part) for part in ("table", "tips", "assumed")}
+        named: Any = {part: t.assign(name=name) if len(t) else t for part, t in tables.items()}
+        parts: Any = ("axes", "origins", "beliefs")
+        mine: Any = {part: dict(zip([name], getattr(self, part).values())) for part in parts}
+        said = tuple(f"{name}: {m.removeprefix(f'{own}: ')}" for m in self.messages)
+        return replace(self, **named, **mine, messages=said)
 
     @property
     def dataset(self) -> xr.Dataset:

@@ -22,6 +22,7 @@ DATA = {
     "brandsma_predictor": "brandsma",
     "brandsma_slopes": "brandsma",
     "hiv_heckman": "hiv",
+    "hiv_delta": "hiv",
     "hiv_mar": "hiv",
     "hiv_region": "hiv",
     "hiv_region_mar": "hiv",

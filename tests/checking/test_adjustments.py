@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], str, str]] = {
     "a list": ((shift([1]),), (), "adjustment[y].shift", "[1] is not a number"),
     "scale": ((shift(scale="log"),), (), "adjustment[y].scale", "no scale 'log'"),
     "where": ((shift(where="x >"),), (), "adjustment[y].where", ""),
+    "where a number": ((shift(where="x"),), (), "adjustment[y].where", "is a number and no condition"),
     "propagate": ((shift(propagate=3),), (), "adjustment[y].propagate", "3 is neither"),
     "odds of a number": ((shift(scale="logit"),), (), "adjustment[y].scale", "it has no log-odds"),
     "value of yes/no": ((shift(target="b", scale="value"),), (), "adjustment[b].scale", "would be neither"),

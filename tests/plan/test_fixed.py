@@ -135,5 +135,13 @@ def test_what_cannot_be_fixed_is_told(case: str) -> None:
 
 
 def test_right_ones_are_not() -> None:
-    for given in (plan(-1), plan("psi", **psi()), plan("Normal(0, 1)"), plan(0.5, "observed(y) ~ y*x", "y:x")):
+    for given in (plan(-1), plan("psi", **psi()), plan("Normal(0, 1)")):
         assert not bi.check(given, table()[0])
+
+
+def test_a_free_coefficient_of_the_value_itself_is_warned_of() -> None:
+    """Also where its product is fixed; what identifies it is said."""
+    for given in (plan("Normal(0, 1)", name="x"), plan(0.5, "observed(y) ~ y*x", "y:x")):
+        (warned,) = bi.check(given, table()[0])
+        assert warned.severity.value == "warning" and "Kenward 1998" in warned.finding
+        assert warned.path == "substantive[observed(y)].priors"

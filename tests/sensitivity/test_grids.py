@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 import bayesimpute as bi
 from bayesimpute.base.errors import BayesimputeError
 from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
+from bayesimpute.sensitivity import grids
 from bayesimpute.sensitivity.points import Points
 
 SETTINGS = {"m": 12, "chains": 2, "warmup": 30, "sweeps": 30, "sampler": "gibbs"}
@@ -262,6 +263,12 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "unknown": (lambda: vary(plain(), over={"d": [1]}), "over.d: it is neither an assumption"),
     "no path": (lambda: vary(plain(), over={"conditional[q].rho": [1]}), "neither an assumption nor a place"),
     "text": (lambda: vary(plain(), over={"d": ["a"]}, adjustments=[shift("d")]), "over.d: ['a'] is neither a list"),
+    "yes and no": (lambda: vary(plain(), over={"d": [True]}, adjustments=[shift("d")]), "has yes or no in it"),
+    "twice": (lambda: vary(plain(), over={"d": [1, 0, 1]}, adjustments=[shift("d")]), "over.d: 1 is there more than"),
+    "rho of no selection": (
+        lambda: vary(plain(), over={"conditional[y].rho": [0]}),
+        "it belongs to heckman_gaussian",
+    ),
     "no range": (lambda: vary(plain(), over={"d": "1:0:1"}, adjustments=[shift("d")]), "over.d: '1:0:1' is neither"),
     "too many": (lambda: vary(plain(), over={"d": "0:1:1e-6"}, adjustments=[shift("d")]), "over.d"),
     "no term": (lambda: vary(plain(), term="ar", over={"d": [1]}, adjustments=[shift("d")]), 'no term "ar"'),
@@ -281,6 +288,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "too late": (lambda: plain().adjusted(shift(1, propagate=True)), "the run is over"),
     "complete": (lambda: plain().adjusted(shift(1, "x")), "adjustment[x].target"),
 }
+
+
+def test_the_time_of_points_that_are_run_again_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(grids, "ANNOUNCED", 0.0)
+    chained(propagate=True).sensitivity("z ~ 1", over={"d": [0, 1, 2, 3]}, progress=True)
+    assert "2 more points are run again, which will take about" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("case", WRONG)

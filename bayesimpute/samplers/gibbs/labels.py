@@ -290,7 +290,8 @@ class Labels:
         for k, label in enumerate(self.labels):
             z, w = (self._beside(blocks, data, k, rows) for blocks in (label.part.inner, label.part.outer))
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
-        products = cross_products(*columns[0], self.labels[0].lay, self.labels[0].rows)
+        one = columns[0]
+        products = cross_products(one.x, one.z, one.w, one.y, self.labels[0].lay, self.labels[0].rows)
         return Softmax(self.labels, self.together, tuple(columns), products, codes)
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
