@@ -93,8 +93,8 @@ REFUSED: dict[str, tuple[bi.Adjustment, str]] = {
     "a value of labels": (shift("c", label="a", scale="value"), "a shifted value would be none"),
     "a value of ordered labels": (shift("o", scale="value"), "a shifted value would be none"),
     "odds of ordered labels": (shift("o", scale="logit"), "+ is towards higher labels"),
-    "half a count": (shift("k", 0.5, scale="value"), "a shifted value would be none"),
-    "one and a half times a count": (shift("k", 1.5, scale="ratio"), "a shifted value would be none"),
+    "half a count": (shift("k", 0.5, scale="value"), "which 0.5 would not leave it"),
+    "one and a half times a count": (shift("k", 1.5, scale="ratio"), "which 1.5 would not leave it"),
 }
 
 
