@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
 
+LARGEST = 700.0
+"""Of a logarithm."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -22,6 +25,11 @@ class Link:
 
 def _same[T](x: T) -> T:
     return x
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """Of predictors that nobody can square any more the largest: a prior may draw anything."""
+    return np.exp(np.minimum(x, LARGEST))
 
 
 def _pymc(name: str) -> Callable[[Any], Any]:
@@ -43,7 +51,7 @@ def _probit(p: Any) -> Any:
 
 LINKS: Mapping[str, Link] = {
     "identity": Link(_same, _same, _same),
-    "log": Link(np.log, np.exp, _pymc("log")),
+    "log": Link(np.log, _exp, _pymc("log")),
     "logit": Link(logit, expit, _pymc("logit")),
     "probit": Link(ndtri, ndtr, _probit),
     "fisher": Link(np.arctanh, np.tanh, lambda r: r.arctanh()),

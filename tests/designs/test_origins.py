@@ -45,6 +45,9 @@ MODELS = {
     },
     "ordered labels": conditional("l ~ x * z + (1 + x | g)", family="ordinal"),
     "unordered labels": conditional("l ~ x * z + (1 + x | g)", family="categorical"),
+    "positive": conditional("p ~ x * z + (1 + x | g)", family="lognormal"),
+    "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
+    "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }
@@ -60,6 +63,7 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
     data["w"] = np.exp(data["w"])
     made = pd.DataFrame(data)
     made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
+    made["s"], made["p"] = 1 / (1 + np.exp(-made["y"])), np.exp(made["y"])
     made["k"] = np.maximum(np.round(made["y"]), 0)
     made["l"] = pd.cut(made["y"], [-np.inf, -0.5, 0.8, np.inf], labels=["low", "mid", "high"])
     made = made.assign(**{name: made[name] + by for name, by in shifts.items()})
@@ -67,7 +71,7 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
 
 
 def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndarray], Placement]:
-    space = workspace(frame(*moved).drop(columns=[name for name in "ybkl" if name != item.target]), item)
+    space = workspace(frame(*moved).drop(columns=[name for name in "ybklsp" if name != item.target]), item)
     return only(space)[1], graph_data(space), placed(space)
 
 

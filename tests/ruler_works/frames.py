@@ -54,6 +54,20 @@ def pupils() -> pd.DataFrame:
     return frame
 
 
+def kinds() -> pd.DataFrame:
+    """The same pupils with labels, ordered labels, counts, positive numbers and proportions that are incomplete."""
+    rng, frame = np.random.default_rng(13), pupils()
+    n = len(frame)
+    for k in range(1, 7):
+        frame[f"k{k}"] = rng.poisson(np.exp(0.3 + 0.1 * frame["z"])) * (rng.random(n) < 1 - 0.05 * k)
+    frame["h"], frame["s"] = rng.binomial(9, 0.3, n), rng.beta(2, 3, n)
+    frame["p1"] = rng.gamma(3, np.exp(0.1 * frame["z"]))
+    for start, name in enumerate(("o", "c", "k", "p", "h", "s", "p1", *(f"k{k}" for k in range(1, 7)))):
+        column = frame[name].astype(float) if frame[name].dtype.kind == "i" else frame[name]
+        frame[name] = column.where(np.arange(n) % 6 != start % 6)
+    return frame
+
+
 def survey() -> pd.DataFrame:
     """People in regions, each seen by an interviewer: y (number) and b (0/1) are missing for those who refused.
 
@@ -105,5 +119,10 @@ def covariates() -> pd.DataFrame:
     return frame
 
 
-FRAMES: Mapping[str, Callable[[], pd.DataFrame]] = {"pupils": pupils, "survey": survey, "covariates": covariates}
+FRAMES: Mapping[str, Callable[[], pd.DataFrame]] = {
+    "pupils": pupils,
+    "kinds": kinds,
+    "survey": survey,
+    "covariates": covariates,
+}
 """The data by the name that plans and questions use."""

@@ -92,6 +92,51 @@ link = "logit"
 family = "bernoulli"
 """
 
+KINDS = """
+title = "Labels, ordered labels and counts"
+[[conditional]]
+formula = "o ~ z + c + (1 | school)"
+family = "ordinal"
+[[conditional]]
+formula = "c ~ z + o + (1 | school)"
+family = "categorical"
+[[conditional]]
+formula = "k ~ z + o + (1 | school)"
+family = "negative_binomial"
+[[conditional]]
+formula = "k1 ~ z + c + (1 | school) + (1 | rater)"
+family = "poisson"
+[[conditional]]
+formula = "h ~ z + (1 | school)"
+family = "binomial"
+trials = 9
+"""
+
+OTHER_KINDS = """
+title = "Counts with more zeros, positive numbers, proportions"
+[[conditional]]
+formula = "k2 ~ z + (1 | school)"
+family = "zero_inflated_poisson"
+[[conditional]]
+formula = "k3 ~ z + (1 | school)"
+family = "zero_inflated_negative_binomial"
+[[conditional]]
+formula = "k4 ~ z + (1 | school)"
+family = "hurdle_poisson"
+[[conditional]]
+formula = "k5 ~ z + (1 | school)"
+family = "hurdle_negative_binomial"
+[[conditional]]
+formula = "p ~ z + (1 | school)"
+family = "lognormal"
+[[conditional]]
+formula = "p1 ~ z + (1 | school)"
+family = "gamma"
+[[conditional]]
+formula = "s ~ z + (1 | school)"
+family = "beta"
+"""
+
 SINGLE = """
 title = "One level, no clusters at all, another order of visits"
 [[conditional]]
@@ -293,6 +338,8 @@ PLANS: Mapping[str, tuple[str, str]] = {
     "terms": ("pupils", _document(TERMS)),
     "spread": ("pupils", _document(SPREAD)),
     "spread-long": ("pupils", _document(SPREAD, "m = 4\nchains = 2\nwarmup = 14\nsweeps = 14")),
+    "kinds": ("kinds", _document(KINDS)),
+    "prior-kinds": ("kinds", _document(OTHER_KINDS, sampler="prior")),
     "single": ("pupils", _document(SINGLE, SMALL + '\nvisit_sequence = ["t", "b", "x"]', "gibbs")),
     "single-auto-steps": ("pupils", _document(SINGLE, "m = 3\nchains = 3\nwarmup = 12\nsweeps = 12")),
     "prior": ("survey", _document(PRIOR, IDENTIFIED, "prior")),

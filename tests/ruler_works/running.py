@@ -25,6 +25,7 @@ CASES = {
     "brandsma_intercept": "brandsma",
     "brandsma_predictor": "brandsma",
     "brandsma_slopes": "brandsma",
+    "hiv_delta": "hiv",
     "hiv_heckman": "hiv",
     "hiv_mar": "hiv",
     "hiv_region": "hiv",

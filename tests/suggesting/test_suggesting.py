@@ -605,7 +605,13 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
     "category outcome": ("word ~ sex", {}, "analysis", "labels, and no family", "merge them into fewer"),
     "circle": (["popular ~ sex", "sex ~ popular"], {}, "analysis", "in a circle", "a plan for each"),
     "family": (Conditional.of("popular ~ sex", family="gausian"), {}, "analysis.family", "no family", "gaussian"),
-    "analysis family": (Analysis(name="a", formula="texp ~ sex", family="gamma"), {}, "analysis.family", "ga", "fcs"),
+    "analysis family": (
+        Analysis(name="a", formula="texp ~ sex", family="negativebinomial"),
+        {},
+        "analysis.family",
+        "ne",
+        "fcs",
+    ),
     "families": (
         [Conditional.of("popular ~ sex", family="student_t"), Conditional.of("popular ~ texp", family="gaussian")],
         {},
