@@ -51,9 +51,9 @@ def standing(path: str | os.PathLike[str]) -> Path | None:
 
 def left_behind(path: str | os.PathLike[str]) -> list[Path]:
     """What is left of writings to a name whose process was killed: neither whole nor of any use."""
-    target = Path(os.path.realpath(path))
-    pattern = re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(target.name)}")
     try:
+        target = Path(os.path.realpath(path))
+        pattern = re.compile(rf"\.[0-9a-f]{{8}}-{re.escape(target.name)}")
         return sorted(found for found in target.parent.iterdir() if pattern.fullmatch(found.name))
     except (OSError, ValueError):
         return []

@@ -5,7 +5,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking.derived import closure, kinds, values_read
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted
+from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted, finite
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
@@ -71,14 +71,18 @@ def _values(a: Assumption, notes: Notes) -> None:
     path = f"assumption[{a.name}]"
     if not a.name.isidentifier():
         notes.add(f"{path}.name", f'"{a.name}" cannot stand in an expression as it is', "use letters, digits and _")
-    number = isinstance(a.value, int | float) and not isinstance(a.value, bool)
-    if not number or not math.isfinite(a.value):
+    number = finite(a.value)
+    if not number:
         notes.add(f"{path}.value", f"{a.value!r} is not a number", "write value = 0.5")
     if a.by is not None:
         notes.text(f"{path}.by", a.by)
+    if not _readable(a.correlation):
+        finding = f"{type(a.correlation).__name__} is no mapping of other assumptions to correlations"
+        notes.add(f"{path}.correlation", finding, "write correlation = { other = 0.5 }")
     if a.prior is None:
-        if a.by is not None or a.correlation:
-            what = "correlation" if a.correlation else "by"
+        correlated = isinstance(a.correlation, Mapping) and bool(a.correlation)
+        if a.by is not None or correlated:
+            what = "correlation" if correlated else "by"
             notes.add(
                 f"{path}.{what}", "it is about draws from a prior, and there is none", 'give prior = "Normal(0, 1)"'
             )
@@ -132,7 +136,12 @@ def _held(a: Assumption, read: Read, notes: Notes) -> None:
                 notes.add(f"{path}.prior", finding, "give Uniform(-0.8, 0), ScaledBeta or FisherNormal")
 
 
+def _readable(correlation: object) -> bool:
+    return isinstance(correlation, Mapping) and all(map(finite, correlation.values()))
+
+
 def _correlations(assumptions: list[Assumption], notes: Notes) -> None:
+    assumptions = [a for a in assumptions if _readable(a.correlation)]
     priors = {a.name: k for k, a in enumerate(a for a in assumptions if a.prior is not None)}
     matrix, before = np.eye(len(priors)), len(notes.problems)
     for a in (a for a in assumptions if a.prior is not None):

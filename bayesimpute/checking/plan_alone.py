@@ -269,6 +269,14 @@ def _is(value: Any, wanted: type) -> bool:
     return isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
 
 
+def finite(value: Any) -> bool:
+    """Whether it is a finite number; a whole number may be beyond all floats."""
+    try:
+        return _is(value, float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _formulas(conditional: Conditional, family: Family | None, path: str, notes: Notes) -> dict[str, Formula]:
     target, read = conditional.target, {}
     if "mu" not in conditional.formulas:
@@ -365,7 +373,7 @@ def _adjustment(adjustment: Adjustment, notes: Notes) -> Shifted | None:
     if adjustment.propagate is not None and not isinstance(adjustment.propagate, bool):
         notes.add(f"{path}.propagate", f"{adjustment.propagate!r} is neither true nor false", "write true or false")
     shift = adjustment.shift
-    if not isinstance(shift, str) and not (_is(shift, float) and math.isfinite(shift)):
+    if not isinstance(shift, str) and not finite(shift):
         notes.add(f"{path}.shift", f"{shift!r} is not a number or an expression", 'write 1.5 or "delta * x"')
         right.append(False)
     if not all(right):

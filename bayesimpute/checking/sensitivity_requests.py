@@ -25,7 +25,7 @@ def alone(read: Read) -> list[Problem]:
             continue
         _of(s, path, known, notes)
         for part, given, choices in (("base", s.base, BASES), ("tip", s.tip, TIPS)):
-            if given not in choices:
+            if not isinstance(given, str) or given not in choices:
                 remedy = did_you_mean(str(given), choices, f"use {listed(f'"{c}"' for c in choices)}")
                 notes.add(f"{path}.{part}", f"{given!r} is not known", remedy)
         if s.null is not None and (isinstance(s.null, bool) or not isinstance(s.null, int | float)):

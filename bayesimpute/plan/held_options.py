@@ -56,6 +56,6 @@ def readable(assumption: Assumption) -> bool:
         return False
     try:
         middle(assumption)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
     return True

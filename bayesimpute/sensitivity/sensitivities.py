@@ -63,7 +63,9 @@ class Sensitivities:
     def about(self, name: str) -> "Sensitivities":
         """One of several."""
         tables: Any = (self.table, self.tips, self.assumed)
-        table, tips, assumed = (t[t["name"] == name].reset_index(drop=True) if len(t) else t for t in tables)
+        table, tips, assumed = (
+            t[[n == name for n in t["name"]]].reset_index(drop=True) if len(t) else t for t in tables
+        )
         parts: Any = ("axes", "origins", "beliefs")
         mine = {part: {k: v for k, v in getattr(self, part).items() if k == name} for part in parts}
         said = tuple(m for m in self.messages if m.startswith(f"{name}: "))

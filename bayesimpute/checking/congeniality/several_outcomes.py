@@ -6,6 +6,7 @@ from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.checking.congeniality.plan_terms import Held, Ignored, readable
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Formula, quote
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.plan import Plan
 
 
@@ -45,5 +46,5 @@ def problems(plan: Plan, data: Incomplete) -> list[Problem]:
 def outcomes(plan: Plan) -> dict[str, Formula]:
     """The outcomes of the analyses and substantive models that can be read, each with one of its formulas."""
     texts = [getattr(a, "formula", None) for a in plan.analyses]  # what is none is told by others
-    texts += [s.formulas.get("mu") for s in plan.substantive]
+    texts += [s.formulas.get("mu") for s in plan.substantive if isinstance(s, Conditional)]
     return {str(f.response): f for f in map(readable, texts) if f is not None and f.response is not None}
