@@ -323,19 +323,21 @@ class Ordered(Labelled):
     """Ordered labels, or a number of few values whose order counts and not their distances."""
 
     name: ClassVar[str] = "ordered"
-    words: ClassVar[str] = "an ordered variable"
+    words: ClassVar[str] = "an ordered category, or a number of few values"
     unlike: ClassVar[str] = f" of one value or more than {MOST_LABELS}"
 
     @classmethod
     def accepts(cls, column: Column) -> bool:
-        return _few(column)
+        return _few(column) and (
+            column.kind == "number" or "ordered" in column.dtype
+        )  # a text's order is the alphabet's
 
     @classmethod
     def suits(cls, column: Column) -> str | None:
-        if not _few(column):
+        if not cls.accepts(column):
             return None
         if column.kind == "category":
-            return "it is an ordered category" if "ordered" in column.dtype and len(distinct(column)) > 2 else None
+            return "it is an ordered category" if len(distinct(column)) > 2 else None
         values, counts = np.unique(column.values[~column.missing], return_counts=True)
         few = len(values) in FEW and counts.min() >= LEAST_EACH and bool((values == np.round(values)).all())
         return f"it has {len(values)} whole numbers" if few else None

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from bayesimpute.base.phrases import counted
 from bayesimpute.checking.exclusions import exclusions
-from bayesimpute.families import Binary
+from bayesimpute.families import Binary, Family
 from bayesimpute.formulas import parse
 from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes
 
 if TYPE_CHECKING:
-    from bayesimpute.families import Dependence, Parameter, Selection
+    from bayesimpute.families import Dependence, Selection
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plan.targets import Resolved, Target
@@ -82,13 +82,14 @@ def _formulas(target: "Target", conditional: "Conditional") -> str:
     family = target.family
     texts = [text if name == "mu" else f"{name}: {text}" for name, text in conditional.formulas.items()]
     texts += [f"{role}: {column}" for role, column in conditional.side.items()]
-    return f"{code(target.name)}: {family.name} ({_linked(family.parameters[0])}), {', '.join(map(code, texts))}"
+    return f"{code(target.name)}: {family.name} ({_linked(family)}), {', '.join(map(code, texts))}"
 
 
-def _linked(mu: "Parameter") -> str:
+def _linked(family: Family) -> str:
+    mu = family.parameters[0]
     if mu.labels:
         return f"with a linear predictor for {codes(mu.labels)}"
-    return f"{mu.link} link"
+    return f"{getattr(family, 'link', mu.link)} link"  # of cutpoints the link is theirs, and mu's the identity
 
 
 def _factors(target: "Target") -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from bayesimpute.data.columns import Column, encode
 from bayesimpute.families import FAMILIES, VALUES, Bernoulli, Binary, Gaussian, Real, Support, Values, accepting, auto
+from bayesimpute.families.values import Ordered
 
 COLUMNS = {
     "numbers": [1.5, 2.5, None],
@@ -120,3 +121,16 @@ def test_whole_numbers_include_their_ends_and_intervals_do_not() -> None:
     assert Support(low=0, high=2).contains(at).tolist() == [False, False, True, False, False, False]
     assert Support(low=0, whole=True).points is None and Support(low=0, high=2).points is None
     assert list(np.atleast_1d(Support(low=0, high=2, whole=True).points)) == [0, 1, 2]
+
+
+def test_a_text_has_no_order_that_anybody_meant() -> None:
+    """The alphabet's would put mild before none; only who says an order has one."""
+    pain = pd.Series(["none", "mild", "severe"] * 5)
+    assert not Ordered.accepts(encode(pain, "v"))
+    assert not Ordered.accepts(encode(pain.astype("category"), "v"))
+    said = pain.astype(pd.CategoricalDtype(["none", "mild", "severe"], ordered=True))
+    assert Ordered.accepts(encode(said, "v")) and Ordered.of(encode(said, "v")).shown_labels == (
+        "none",
+        "mild",
+        "severe",
+    )

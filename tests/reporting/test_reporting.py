@@ -19,7 +19,7 @@ import bayesimpute as bi
 from bayesimpute import Analysis, BayesimputeError, Conditional, Derived, InputError, MultiplyImputed, Plan, Run
 from bayesimpute.base.paper_tables import number
 from bayesimpute.cli.parser import main
-from bayesimpute.families import HeckmanGaussian, HeckmanProbit, Parameter
+from bayesimpute.families import Categorical, Gaussian, HeckmanGaussian, HeckmanProbit, Ordinal
 from bayesimpute.reporting import imputation_models, run_summary
 from bayesimpute.reporting.publications import REFERENCES
 
@@ -132,9 +132,9 @@ def test_models_have_families_formulas_and_keys(text: str) -> None:
 
 
 def test_models_of_labels_name_those_that_have_a_predictor() -> None:
-    mu = Parameter(name="mu", link="identity", labels=("b", "c"))
-    assert imputation_models._linked(mu) == "with a linear predictor for `b` and `c`"
-    assert imputation_models._linked(replace(mu, labels=())) == "identity link"
+    assert imputation_models._linked(Categorical(labels=("b", "c"))) == "with a linear predictor for `b` and `c`"
+    assert imputation_models._linked(Gaussian()) == "identity link"
+    assert imputation_models._linked(Ordinal(link="probit")) == "probit link"
 
 
 @pytest.mark.parametrize(
