@@ -104,8 +104,7 @@ class Automatic:
         if self.target.family.selection is not None:
             y = np.concatenate([y, np.full(len(self.frames[Rows.ALL]) - len(y), np.nan)])
         side = {role: self.frames[Rows.OBSERVED][name].to_numpy(dtype=float) for role, name in self.target.side.items()}
-        more = (side,) if side else ()
-        found, formula = self.target.family.intercept_prior(p.key(label), y, *more), self.target.formulas.get(p.name)
+        found, formula = self.target.family.intercept_prior(p.key(label), y, side), self.target.formulas.get(p.name)
         if found is None or formula is None or not formula.offsets:
             return found
         offsets = self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float)

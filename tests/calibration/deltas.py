@@ -147,9 +147,9 @@ def together_normal(rng: np.random.Generator) -> Sample:
     return _with_holes(f, rng)
 
 
-def chained_yes_no(rng: np.random.Generator) -> Sample:
+def chained_yes_no(rng: np.random.Generator, size: int = 10) -> Sample:
     """δ = s - .8 · .5 with s = -1: -1.4."""
-    f = _units(rng, 40, 10)
+    f = _units(rng, 40, size)
     odds = 0.2 + 0.6 * f["arm"] + 0.4 * f["z"] + f["u"] - f["gone"]
     f["y"] = (rng.random(len(f)) < expit(odds)).astype(float)
     f["x"] = 0.8 * f["y"] + 0.4 * f["z"] + 0.5 * f["gone"] + rng.normal(size=len(f))
