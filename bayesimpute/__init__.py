@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bayesimpute.imputer import Imputer
     from bayesimpute.inspection.comparing import ModelComparison, compare_models
     from bayesimpute.inspection.imputation_model import ImputationModel, model
+    from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
@@ -135,6 +136,7 @@ _HOMES = {
         "ImputationModel",
         "model",
     ),
+    "inspection.leaving_out": ("LeftOut",),
     "plan.assumptions": ("Adjustment", "Assumption", "Sensitivity"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
@@ -194,6 +196,7 @@ __all__ = [
     "Incomplete",
     "InputError",
     "Interrupted",
+    "LeftOut",
     "ModelComparison",
     "MultiplyImputed",
     "Plan",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayesimpute.estimating.descriptive_tables import Descriptives
     from bayesimpute.estimating.estimands import Estimates
     from bayesimpute.inspection.imputation_model import ImputationModel
+    from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
@@ -300,6 +301,52 @@ class MultiplyImputed(Result):
 
         given = USUAL if groups is None else groups
         return arviz_groups(self, target, given, by=by, units=units, draws=draws, seed=seed)
+
+    def leave_out(
+        self,
+        target: str,
+        *,
+        by: str,
+        groups: Sequence[Any] | None = None,
+        seed: int | None = None,
+        workers: int | None = None,
+        progress: bool = True,
+    ) -> "LeftOut":
+        """How well the values of each group are predicted without them, by refits.
+
+        For crossed and nested cluster keys, for chained equations with imputed predictors, and wherever weights cannot
+        be relied on: for each group the plan is run anew without the group's values of the variable, and these are
+        predicted, with the effects of clusters that have no value elsewhere integrated out.
+
+        Parameters
+        ----------
+        target : str
+            The variable.
+        by : str
+            A complete column, whose values make the groups: a cluster key, or folds.
+        groups : sequence, optional
+            Which of them; all by default. Each costs a run, of at most 500 sweeps a chain.
+        seed : int, optional
+            Of the refits; by default that of the run.
+        workers : int, optional
+            As for :func:`impute`.
+        progress : bool
+            Whether to show how far it is.
+
+        Returns
+        -------
+        LeftOut
+
+        Raises
+        ------
+        InputError
+            If values of the variable cannot be left out (a selection model, matching, a covariate of a compatible
+            plan), or a group cannot: the plan does not run without it.
+        """
+        from bayesimpute.inspection.leaving_out import leave_out
+
+        options: dict[str, Any] = {"groups": groups, "seed": seed, "workers": workers, "progress": progress}
+        return leave_out(self, target, by=by, **options)
 
     def diagnose(self, *, analyses: "Sequence[Analyses]" = ()) -> "Diagnosis":
         """Whether the chains have converged: see :mod:`bayesimpute.diagnosis.diagnosis`.

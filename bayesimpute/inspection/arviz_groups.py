@@ -271,10 +271,11 @@ class _Source:
         others = sorted({b.factor for b in design.blocks} - {by})
         if others:
             finding = f'the model of "{self.target}" has effects of {listed(others)} too, which clusters of {by} share'
-            raise one(InputError, "by", finding, "leave a cluster out by refits, or give a model with one cluster key")
+            raise one(InputError, "by", finding, f'leave clusters out by refits: leave_out("{self.target}", by="{by}")')
         if not self.exact and self.which != "all":
             finding = f'predictors of "{self.target}" are imputed by chained equations, in clusters of {by} too'
-            raise one(InputError, "by", finding, 'give units="all", and take what comes of it as a heuristic')
+            remedy = f'leave clusters out by refits: leave_out("{self.target}", by="{by}"); units="all" is a heuristic'
+            raise one(InputError, "by", finding, remedy)
         empty = design.empty
         if empty is not None and set(empty.keys) != {by}:
             finding = f"clusters of {listed(sorted(set(empty.keys)))} may be systematically missing"

@@ -15,7 +15,6 @@ from scipy import integrate, stats
 
 import bayesimpute as bi
 from bayesimpute.designs.design import SYSTEMATIC, Design
-from bayesimpute.inspection import cluster_likelihood
 from bayesimpute.inspection.arviz_groups import _Source
 from bayesimpute.inspection.cluster_likelihood import ClusterLikelihood
 from bayesimpute.inspection.visits import Visits
@@ -152,7 +151,7 @@ def test_normal_clusters_are_those_of_the_multivariate_normal() -> None:
 def test_quadrature_is_the_closed_form_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     of, _ = clusters_of("gaussian")
     closed = of.log_likelihood()
-    monkeypatch.setattr(cluster_likelihood._At, "closed_form", cluster_likelihood._At.quadrature)
+    monkeypatch.setattr(ClusterLikelihood, "_normal", lambda self, integral: integral.quadrature())
     np.testing.assert_allclose(of.log_likelihood(), closed, rtol=1e-6)
 
 
@@ -163,7 +162,7 @@ def test_quadrature_is_the_integral() -> None:
         found = of.log_likelihood()
         visits, blocks = of.visits, [of.visits.block(b.key) for b in of.blocks]
         each = [tuple(np.asarray(a[0, 1], dtype=float) for a in block) for block in blocks]
-        at = cluster_likelihood._At(of, visits.etas(0, 1), each)
+        at = of._integral(visits.etas(0, 1), each)
         grid = np.linspace(-8, 8, 97)
         points = np.stack(np.meshgrid(*[grid] * at.width, indexing="ij"), axis=-1).reshape(-1, at.width)
         logs = np.array([at.density(np.broadcast_to(point, (12, at.width))) for point in points])

@@ -1,4 +1,4 @@
-"""Leaving out by weights against leaving out: refits without each unit, and without each cluster.
+"""Leaving out by weights, and by `leave_out`, against leaving out: refits without each unit, and without each cluster.
 
 ``pytest -m slow tests/inspection/test_leaving_out.py``
 """
@@ -122,6 +122,40 @@ def test_clusters() -> None:
     known = frame["y"].notna()
     out = [np.flatnonzero((frame["g"] == j) & known) for j in range(20)]
     agree(left_out(frame, "g"), refitted(frame, out, cluster))
+
+
+def test_groups_of_crossed_keys() -> None:
+    """`leave_out` against refits by hand, of another seed, with the predictive law in closed form."""
+    rng = np.random.default_rng(11)
+    g, h = np.repeat(np.arange(8), 10), np.tile(np.arange(10), 8)
+    x = rng.normal(size=80)
+    frame = pd.DataFrame({"g": g, "h": h, "x": x, "y": 1 + x + rng.normal(size=8)[g] + rng.normal(size=10)[h]})
+    frame["y"] += rng.normal(size=80)
+    frame.loc[0, "y"] = np.nan
+    formula = "y ~ x + (1 | g) + (1 | h)"
+    found = bi.impute(frame, formula, seed=1, **RUN).leave_out("y", by="g", progress=False)
+    print(found)
+    refits = []
+    for j in range(8):
+        rows = frame[(frame["g"] == j) & frame["y"].notna()]
+        made = bi.impute(frame.assign(y=frame["y"].where(frame["g"] != j)), formula, seed=50 + j, **RUN)
+        draws = made.draws("y")
+        refits.append(by_chain(crossed(rows, draws)))
+    values, errors = np.array(refits).T
+    each = np.hypot(errors, found.table["error"])
+    assert (np.abs(found.table["elpd"] - values) < 4.5 * each).all()
+    assert abs(found.elpd - values.sum()) < 4 * np.sqrt((each**2).sum())
+
+
+def crossed(frame: pd.DataFrame, y_model: xr.Dataset) -> np.ndarray:
+    """Log p(values of one g), its own effect integrated out, those of h as drawn: compound symmetry."""
+    b0, b1, sigma, tau = (y_model[name].values for name in ("Intercept", "x", "sigma", "1|g_sigma"))
+    u = y_model["1|h"].sel(h=frame["h"].to_numpy()).values
+    e = frame["y"].to_numpy() - b0[..., None] - b1[..., None] * frame["x"].to_numpy() - u
+    n = e.shape[-1]
+    whole = sigma**2 + n * tau**2
+    squares = (e**2).sum(axis=-1) / sigma**2 - tau**2 / (sigma**2 * whole) * e.sum(axis=-1) ** 2
+    return -0.5 * (n * np.log(2 * np.pi) + 2 * (n - 1) * np.log(sigma) + np.log(whole) + squares)
 
 
 def agree(ours: np.ndarray, refits: np.ndarray) -> None:
