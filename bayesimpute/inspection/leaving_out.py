@@ -68,7 +68,7 @@ class LeftOut:
     @property
     def error(self) -> float:
         """Its Monte Carlo error."""
-        return float(np.sqrt((self.table["error"] ** 2).sum()))
+        return float(np.sqrt((self.table["error"].to_numpy() ** 2).sum()))
 
     def __str__(self) -> str:
         head = f"{self.target} of {number_of(len(self.table), 'group')} of {self.by}, each predicted from the others"
@@ -138,8 +138,9 @@ def _groups(result: Result, step: Step, by: str, wanted: Sequence[Any] | None) -
         remedy = did_you_mean(by, frame, f"the columns are {listed(frame, MANY)}")
         raise one(InputError, "by", f'there is no column "{by}"', remedy)
     labels, rows = frame[by], step.lead.fit_rows
-    if labels.isna().any():
-        finding = f'"{by}" has {number_of(int(labels.isna().sum()), "missing value")}'
+    absent = int(np.count_nonzero(labels.isna()))
+    if absent:
+        finding = f'"{by}" has {number_of(absent, "missing value")}'
         raise one(InputError, "by", finding, "give a column that says of every row to which group it belongs")
     own = labels.iloc[rows].to_numpy()
     found = {label: rows[own == label] for label in pd.unique(labels.iloc[rows])}

@@ -63,7 +63,8 @@ class PredictedGroup:
         space = Workspace(record.plan, record.incomplete, Described.of(record.plan, record.incomplete, record.resolved))
         step = record.resolved.step(target)
         y = _coded(whole.columns[target], rows, record.incomplete.columns[target])
-        new = np.isnan(y) | ~np.isin(y, step.lead.values.support.points if _few(step) else y)
+        points = step.lead.values.support.points  # None: there is no end of them
+        new = np.isnan(y) | (False if points is None else ~np.isin(y, points))
         if new.any():
             values = sorted(set(map(str, whole.frame[target].iloc[rows[new]])))
             finding = f'values of "{target}" that are observed where {place} only have no density: {listed(values, 6)}'
@@ -149,11 +150,6 @@ class PredictedGroup:
                 z[name][mine, first : first + b.width] += matrices[key][mine][:, place] @ root[place]
             first += b.width
         return z
-
-
-def _few(step: Step) -> bool:
-    """Whether the variable has labels, of which one may be observed nowhere else."""
-    return step.lead.values.support.points is not None
 
 
 def _coded(column: Column, rows: np.ndarray, other: Column) -> np.ndarray:
