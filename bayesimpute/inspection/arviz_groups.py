@@ -61,7 +61,9 @@ def arviz_groups(
 ) -> xr.DataTree:
     """The tree; parameters and errors are those of :meth:`bayesimpute.imputed.MultiplyImputed.posterior`."""
     require_run(result, "look at the posterior of")
-    result.draws(target)  # is the error for what has no model
+    if target not in result.targets:
+        remedy = did_you_mean(target, result.targets, f"models are of {listed(result.targets, 12)}")
+        raise one(InputError, "target", f'"{target}" was not imputed from a model', remedy)
     unknown = [name for name in groups if name not in GROUPS]
     if unknown:
         remedy = did_you_mean(unknown[0], GROUPS, f"they are {listed(GROUPS, 12)}")

@@ -57,7 +57,7 @@ class LeftOut:
     @property
     def elpd(self) -> float:
         """The sum over groups: the expected log predictive density of as many new groups."""
-        return float(self.table["elpd"].sum())
+        return float(self.table["elpd"].to_numpy().sum())
 
     @property
     def se(self) -> float:
