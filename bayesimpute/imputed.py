@@ -293,7 +293,8 @@ class MultiplyImputed(Result):
         Raises
         ------
         InputError
-            If the variable was not imputed from a model, or a group is asked for that the run did not keep (``keep=`` of :func:`impute`) or that the model has not.
+            If the variable was not imputed from a model, or a group is asked for that the run did not keep (``keep=``
+            of :func:`impute`) or that the model has not.
         """
         from bayesimpute.inspection.arviz_groups import USUAL, arviz_groups
 
