@@ -524,6 +524,7 @@ class MultiplyImputed(Result):
         by: str | Sequence[str] | None = None,
         refit: bool = True,
         seed: int | None = None,
+        executor: Executor | None = None,
         workers: int | None = None,
         progress: bool = True,
         **options: Any,
@@ -560,6 +561,8 @@ class MultiplyImputed(Result):
             Whether points may be run again; without it those rows say "needs a refit".
         seed : int, optional
             Of runs with other models; by default that of this run.
+        executor : concurrent.futures.Executor, optional
+            Where the chains of points that are run again go, as for :func:`impute`.
         workers : int, optional
             Processes that share the chains and the fits.
         progress : bool
@@ -591,6 +594,7 @@ class MultiplyImputed(Result):
             by=by,
             refit=refit,
             seed=seed,
+            executor=executor,
             workers=workers,
             progress=progress,
             **options,

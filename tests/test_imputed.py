@@ -150,7 +150,7 @@ def test_arviz_works_on_the_posterior_of_a_target(imputed: MultiplyImputed) -> N
         warnings.simplefilter("ignore")  # of a handful of draws
         az.plot_trace(tree)
     plt.close("all")
-    with pytest.raises(KeyError, match="the targets are x, y"):
+    with pytest.raises(bi.InputError, match="models are of x, y"):
         imputed.posterior("z")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from bayesimpute.plan.axes import Grid, grid_of
 from bayesimpute.plan.options import AnalysisOptions, Estimand, settings
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
+from bayesimpute.running.workers import require_one
 from bayesimpute.sensitivity import assumed_shifts, prior_share
 from bayesimpute.sensitivity.answers import Answering, Asked, Line, asked, checked, chosen
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
@@ -43,6 +45,7 @@ def sensitivity(
     by: str | Sequence[str] | None = None,
     refit: bool = True,
     seed: int | None = None,
+    executor: Executor | None = None,
     workers: int | None = None,
     progress: bool = True,
     **options: Any,
@@ -52,6 +55,7 @@ def sensitivity(
     if not result.record.finished or result.m < 2:
         finding = "it was stopped before its end" if not result.record.finished else "it has one completed dataset"
         raise one(InputError, "run", finding, "go on with bayesimpute.resume, or impute with a larger m")
+    require_one(executor, workers)
     _choices(base, tip, null, conf_level)
     _options(options)
     groups = (by,) if isinstance(by, str) else tuple(by or ())
@@ -69,6 +73,7 @@ def sensitivity(
             refit=refit,
             seed=result.seed if seed is None else seed,
             workers=workers,
+            executor=executor,
         )
         work = _Work(replace(request, name=request.name or name), what, points, conf_level, groups, workers or 1)
         found.append(work.done(progress))

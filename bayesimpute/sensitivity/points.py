@@ -10,9 +10,10 @@ models are others (a fixed correlation for a free one), chains start anew, with 
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from bayesimpute.estimating.estimands import without_selection
 from bayesimpute.plan.adjusted import middle
@@ -46,6 +47,7 @@ class Points:
         Whether points may be run again.
     seed : int
         Of new chains.
+    executor : Executor or None
     workers : int or None
         As for :func:`bayesimpute.impute`.
     made : dict
@@ -58,6 +60,7 @@ class Points:
     refit: bool
     seed: int
     workers: int | None
+    executor: Executor | None = None
     made: dict[tuple[tuple[str, float], ...], tuple[How, Result | None]] = field(default_factory=dict)
 
     @cached_property
@@ -132,12 +135,13 @@ class Points:
         rounds, thin = start.schedule.rounds, min(start.schedule.thin, SETTLING)
         legs = tuple(Leg() for _ in start.states)
         record = replace(start, plan=plan, legs=legs, keep=(), keep_effects=False)
-        return run.run(record.extended(rounds * thin), workers=self.workers, progress=False)
+        return run.run(record.extended(rounds * thin), executor=self.executor, workers=self.workers, progress=False)
 
     def _fresh(self, plan: Plan) -> Result:
         schedule = self.result.record.schedule
         plan = plan.with_run(m=schedule.m, warmup=schedule.base, sweeps=schedule.sweeps)
-        return run.impute(self.result.incomplete, plan, seed=self.seed, workers=self.workers, progress=False)
+        how: dict[str, Any] = {"executor": self.executor, "workers": self.workers, "progress": False}
+        return run.impute(self.result.incomplete, plan, seed=self.seed, **how)
 
 
 def _narrow(mean: float) -> str:

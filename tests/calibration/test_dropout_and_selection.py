@@ -1,10 +1,12 @@
-"""Dropout after Diggle & Kenward, and selection on correlated errors: the right assumption recovers the complete data.
+"""Dropout after Diggle & Kenward, selection on correlated errors, and on the very effects that the values have (Wu &
+Carroll 1988, Biometrics 44:175): the right assumption recovers the complete data.
 
 As in ``test_deltas.py`` a replicate is compared with the analysis of its own complete data. Missing at random is the
 same plan with the coefficient, or the correlation, at 0.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from bayesimpute.plan.options import Run
 
 pytestmark = pytest.mark.long(40)
 
-PSI, RHO = 1.2, -0.7
+PSI, RHO, SHARED = 1.2, -0.7, 1.0
 SETTINGS = Run(m=5, chains=5, warmup=25, sweeps=1, sampler="gibbs", steps=3)
 Sample = tuple[pd.DataFrame, dict[str, np.ndarray]]
 
@@ -62,6 +64,32 @@ def of_selection(rho: float, *, binary: bool) -> bi.Plan:
     return bi.Plan.of([bi.Conditional(target="y", family=family(rho=rho), formulas=formulas)], run=SETTINGS)
 
 
+def shared(rng: np.random.Generator) -> Sample:
+    """Visits of patients in two arms; who has high values on the whole is seen less often, each visit for itself."""
+    n, weeks = 200, 5
+    arm, u = np.arange(n) % 2, rng.normal(0, 1, n)
+    y = 1 + 0.5 * arm[:, None] + u[:, None] + 0.1 * np.arange(weeks) + rng.normal(0, 0.7, (n, weeks))
+    seen = rng.random((n, weeks)) < ndtr(0.5 - SHARED * u)[:, None]
+    f = pd.DataFrame({"id": np.repeat(np.arange(n), weeks), "week": np.tile(np.arange(weeks), n)})
+    return f.assign(arm=np.repeat(arm, weeks).astype(float), y=y.ravel()), {"y": ~seen.ravel()}
+
+
+def of_shared(loading: float) -> bi.Plan:
+    """Given the effects nothing depends on the value itself: rho is 0, and the effects of both equations go together.
+
+    One effect in both is a correlation of 1 or -1, which the prior LKJ(0.2) lets near, and LKJ(2) holds off.
+    """
+    family: Any = HeckmanGaussian(rho=0.0, joint=loading != 0, systematic="selected")
+    formulas = {"mu": "y ~ week + arm + (1 | id)", "selection": "(1 | id)"}
+    priors = {"id_corr": "LKJ(0.2)"} if loading else {}
+    model = bi.Conditional(target="y", family=family, formulas=formulas, priors=priors)
+    return bi.Plan.of([model], run=replace(SETTINGS, warmup=100))
+
+
+def by_arm(frame: pd.DataFrame) -> np.ndarray:
+    return least_squares(frame, "y", "arm")
+
+
 def of_all(frame: pd.DataFrame) -> np.ndarray:
     return least_squares(frame, "y", "x")
 
@@ -69,6 +97,7 @@ def of_all(frame: pd.DataFrame) -> np.ndarray:
 Setup = tuple[Callable[[np.random.Generator], Sample], Callable[[float], bi.Plan], float, Callable[..., np.ndarray]]
 SETUPS: dict[str, Setup] = {
     "dropout": (visits, of_visits, PSI, at_the_end),
+    "shared effect": (shared, of_shared, SHARED, by_arm),
     "selection": (lambda rng: selected(rng, binary=False), lambda rho: of_selection(rho, binary=False), RHO, of_all),
     "selection, yes/no": (
         lambda rng: selected(rng, binary=True),
@@ -77,7 +106,7 @@ SETUPS: dict[str, Setup] = {
         of_all,
     ),
 }
-LOST = {"dropout": 0.1, "selection": 0.1, "selection, yes/no": 0.05}
+LOST = {"dropout": 0.1, "shared effect": 0.05, "selection": 0.1, "selection, yes/no": 0.05}
 """At least what missing at random is off in the intercept."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -172,6 +173,23 @@ def sureness() -> float:
     table = vary(chained(propagate=True), "y ~ arm", over={"d": [0, 0.5]}).table
     far = table[(table["d"] == 0.5) & (table["term"] == "Intercept")].iloc[0]
     return far["difference_mc_error"] / far["mc_error"]
+
+
+def test_chains_of_points_run_wherever_they_are_told_to() -> None:
+    class Counting(ThreadPoolExecutor):
+        given = 0
+
+        def submit(self, *args: Any, **more: Any) -> Any:
+            Counting.given += 1
+            return super().submit(*args, **more)
+
+    alone = vary(chained(propagate=True), "z ~ 1", over={"d": [20]}, workers=1).table
+    with Counting(2) as pool:
+        there = vary(chained(propagate=True), "z ~ 1", over={"d": [20]}, executor=pool).table
+    assert Counting.given > 0
+    pd.testing.assert_frame_equal(there, alone)
+    with pytest.raises(bi.InputError, match="executor"):
+        vary(chained(propagate=True), "z ~ 1", over={"d": [20]}, executor="here")
 
 
 def test_common_random_numbers_make_differences_sure() -> None:
