@@ -22,9 +22,11 @@ NEAREST = 18.0
 """Largest Fisher's z; beyond it the correlation is 1 to the last digit."""
 TAIL, DEPTH = -5.0, 24
 """Below it Phi is by the continued fraction of Mills' ratio (Laplace), which is so deep."""
+APART = 500.0
+"""Logarithms that differ by more count as that far apart: whoever derives a softplus himself overflows beyond 700."""
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
-TINY, NEVER = 1e-300, -1e9
-"""A number instead of 0, and the logarithm of nothing."""
+TINY, SMALL, NEVER = 1e-300, 1e-30, -1e9
+"""Numbers instead of 0, of which the second can be divided by, and the logarithm of nothing."""
 
 
 def log_ndtr(x: Any) -> Any:
@@ -105,18 +107,20 @@ def _from_the_end(h: Any, k: Any, z: Any, sign: Any) -> Any:
     pt = _tensors()
     a, b = _rates(h, k)
     end = pt.maximum(sign * z, -FAR)
-    peak = pt.exp(2 * pt.clip(0.25 * pt.log((b + TINY) / (a + TINY)), -FAR, end))  # of the exponential alone
+    peak = pt.exp(2 * pt.clip(0.25 * (pt.log(b + SMALL) - pt.log(a + SMALL)), -FAR, end))  # of the exponential alone
     largest = -a * peak - b / peak
     squares, weights = _nodes(z, sign)
     terms = weights * pt.exp(-a[:, None] * squares - b[:, None] / squares - largest[:, None])
     integral = largest + pt.log(pt.maximum(terms.sum(axis=-1), TINY)) - (h**2 + k**2) / 4 - 2 * LOG_ROOT
     # up to -FAR the integrand is that of 2 exp(-b / x^2) dx, with x = e^v
     x = pt.exp(-FAR + pt.minimum(sign * z + FAR, 0.0))
-    rest = pt.maximum(0.0, x * pt.exp(-b / x**2) - pt.sqrt(math.pi * b) * pt.erfc(pt.sqrt(b) / x))
+    root = pt.sqrt(b + TINY)
+    rest = pt.maximum(0.0, x * pt.exp(-b / x**2) - math.sqrt(math.pi) * root * pt.erfc(root / x))
     low, high = _survival(-pt.minimum(h, k)), _survival(pt.maximum(h, k))
     alone = pt.maximum(0.0, low - high) + rest * pt.exp(-(h**2 + k**2) / 4) / math.pi
     log_alone = pt.switch(alone > TINY, pt.log(pt.maximum(alone, TINY)), NEVER)
-    return pt.maximum(integral, log_alone) + pt.log1p(pt.exp(-pt.abs(integral - log_alone)))
+    apart = pt.minimum(pt.abs(integral - log_alone), APART)
+    return pt.maximum(integral, log_alone) + pt.log1p(pt.exp(-apart))
 
 
 def _rates(h: Any, k: Any) -> tuple[Any, Any]:

@@ -95,3 +95,31 @@ def test_far_out_values_and_slopes_are_finite_and_point_back() -> None:
     value = plain_normal_cdf.log_quadrant(h, k, z)
     found = computed(pt.stack([value, *pt.grad(value.sum(), [h, k, z])]))
     assert np.isfinite(found).all() and (found[0] < -500).all() and (found[1, :2] > 0).all()
+
+
+def test_whoever_derives_the_values_himself_finds_slopes_too() -> None:
+    """Samplers on JAX do not see the slopes that are written down, and 0 times infinity would be their end."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    ends = np.array([-60.0, -20.0, -3.0, 0.0, 3.0, 20.0, 60.0])
+    h, k, z = (each.ravel() for each in np.meshgrid(ends, ends, [-3.0, -0.3, 0.0, 0.3, 9.0]))
+    arguments = [pt.vector(name, dtype="float64") for name in "hkz"]
+    value = plain_normal_cdf._log_quadrant(*arguments, pt.ones_like(arguments[0]))
+    with np.errstate(all="ignore"):
+        slopes = pytensor.function(arguments, pytensor.grad(value.sum(), arguments), mode="FAST_COMPILE")(h, k, z)
+    for slope in slopes:
+        assert np.isfinite(slope).all()
+
+
+def test_on_jax_they_are_finite_as_well() -> None:
+    jax = pytest.importorskip("jax")
+    import pytensor.tensor as pt
+    from pymc.sampling.jax import get_jaxified_graph
+
+    ends = np.array([-60.0, -3.0, 0.0, 3.0, 60.0])
+    h, k, z = (each.ravel() for each in np.meshgrid(ends, ends, [-3.0, 0.0, 0.3, 9.0]))
+    arguments = [pt.vector(name, dtype="float64") for name in "hkz"]
+    value: Any = get_jaxified_graph(inputs=arguments, outputs=[plain_normal_cdf.log_quadrant(*arguments)])
+    slopes = jax.grad(lambda *a: value(*a)[0].sum(), argnums=(0, 1, 2))(h, k, z)
+    assert all(np.isfinite(np.asarray(slope)).all() for slope in slopes)
