@@ -31,6 +31,8 @@ def shared_reference() -> Path:
     return _folder("reference")
 
 
+# a graph that a test evaluates once is not worth a C++ compiler's time, a second or two for each of its nodes
+os.environ["PYTENSOR_FLAGS"] = ",".join([*filter(None, [os.environ.get("PYTENSOR_FLAGS")]), "cxx="])
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # how fast a machine is, is no property of what is tested
 
