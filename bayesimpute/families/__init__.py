@@ -14,8 +14,8 @@ are roughly symmetric are numbers: ``gaussian``.
 Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
 are never what ``"auto"`` takes.
 
-Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
-the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
+Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit`` and
+``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
 says how to add one.
 """
 
@@ -45,6 +45,7 @@ from bayesimpute.families.family import (
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
+from bayesimpute.families.heckman_ordinal import HeckmanOrdinal
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
@@ -76,6 +77,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "beta": Beta,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
+    "heckman_ordinal": HeckmanOrdinal,
 }
 
 
@@ -111,6 +113,7 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "HeckmanGaussian",
+    "HeckmanOrdinal",
     "HeckmanProbit",
     "Hurdle",
     "HurdleNegativeBinomial",

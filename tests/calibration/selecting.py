@@ -26,12 +26,12 @@ from scipy.special import ndtri
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Binary, Family, HeckmanGaussian
+from bayesimpute.families import Binary, Family, HeckmanGaussian, Real
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
 
-CLUSTERS, SIZE = 10, 10
+CLUSTERS, SIZE, LABELS = 10, 10, 4
 ROWS = np.arange(CLUSTERS * SIZE)
 PRIORS = {
     "Intercept": "Normal(0, 1)",
@@ -66,8 +66,9 @@ class Structure:
         rng = np.random.default_rng(78)
         n = len(ROWS)
         frame = pd.DataFrame({"g": ROWS // SIZE, "x": rng.normal(size=n), "z": rng.normal(size=n)})
-        binary = self.family.values is Binary
-        y = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
+        y = 2 * rng.normal(size=n)
+        if self.family.values is not Real:
+            y = (ROWS % (2 if self.family.values is Binary else LABELS)).astype(float)
         return frame.assign(y=np.where(self.unseen | (ROWS % 3 == 2), np.nan, y))
 
     def prepare(self, sampler: Sampler | None = None) -> Bed:
@@ -113,6 +114,8 @@ def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarra
     selected = theta["selection"] + h > 0
     if "sigma" in theta:
         return theta["mu"] + theta["sigma"] * e, selected
+    if "cutpoints" in theta:
+        return ((theta["mu"] + e)[:, None] > theta["cutpoints"]).sum(axis=1).astype(float), selected
     return (bed.placed.eta(truth, bed.matrices, ROWS)["mu"] + e > 0).astype(float), selected
 
 

@@ -14,7 +14,7 @@ import pytest
 from sbc import LEVEL, Bed, outside, pvalue
 from selecting import PRIORS, SPREAD, Structure, study
 
-from bayesimpute.families import HeckmanGaussian, HeckmanProbit
+from bayesimpute.families import HeckmanGaussian, HeckmanOrdinal, HeckmanProbit
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 
@@ -77,6 +77,19 @@ def test_a_copula_is_calibrated() -> None:
     structure = Structure(family=HeckmanGaussian(systematic="marginal", copula="clayton"), priors=PRIORS | SPREAD)
     found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=8)
     assert {"tau", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
+    assert outside(found) == {}
+    assert outside(found, "selection ignored")
+
+
+@pytest.mark.slow
+def test_ordered_labels_are_calibrated() -> None:
+    """By NUTS; labels are made from the latent variable and the cutpoints."""
+    priors = {name: prior for name, prior in PRIORS.items() if name != "Intercept"} | {
+        "cutpoints": "DirichletProbit(2)"
+    }
+    structure = Structure(family=HeckmanOrdinal(systematic="marginal"), priors=priors)
+    found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=9)
+    assert {"rho", "cutpoints[0]", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
     assert outside(found) == {}
     assert outside(found, "selection ignored")
 

@@ -49,6 +49,7 @@ MODELS = {
     "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
+    "ordered, selected": conditional("l ~ x + (1 | g)", family="heckman_ordinal", selection="x + w + (1 | g)"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }
 

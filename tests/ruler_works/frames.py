@@ -65,6 +65,8 @@ def kinds() -> pd.DataFrame:
     for start, name in enumerate(("o", "c", "k", "p", "h", "s", "p1", *(f"k{k}" for k in range(1, 7)))):
         column = frame[name].astype(float) if frame[name].dtype.kind == "i" else frame[name]
         frame[name] = column.where(np.arange(n) % 6 != start % 6)
+    frame["o1"] = pd.Categorical.from_codes(rng.integers(0, 4, n), ["a", "b", "c", "d"], ordered=True)
+    frame["o1"] = frame["o1"].where(rng.random(n) < 0.7)
     return frame
 
 

@@ -113,7 +113,7 @@ trials = 9
 """
 
 OTHER_KINDS = """
-title = "Counts with more zeros, positive numbers, proportions"
+title = "Counts with more zeros, positive numbers, proportions, ordered labels that are selected"
 [[conditional]]
 formula = "k2 ~ z + (1 | school)"
 family = "zero_inflated_poisson"
@@ -135,6 +135,11 @@ family = "gamma"
 [[conditional]]
 formula = "s ~ z + (1 | school)"
 family = "beta"
+[[conditional]]
+target = "o1"
+family = "heckman_ordinal"
+formulas.mu = "o1 ~ z + (1 | school)"
+formulas.selection = "z + rater + (1 | school)"
 """
 
 SINGLE = """

@@ -1,0 +1,164 @@
+"""Ordered labels that are missing not at random: the ordered probit model with sample selection.
+
+What lies between two cutpoints, and was selected, has the probability of a strip of the joint law of both errors: the
+difference of two quadrants, taken on the side where both are small.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+from bayesimpute.data.columns import Column
+from bayesimpute.families import heckman
+from bayesimpute.families.family import NO_SIDE, Family, Side, Theta, bound
+from bayesimpute.families.heckman import Selecting
+from bayesimpute.families.log_space import ARRAYS, Functions, tensors
+from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.values import Ordered, Values
+
+STEP = 4e-3
+"""Of the differences that give the information."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class HeckmanOrdinal(Selecting):
+    """y is label k where c_k-1 < mu + e <= c_k, observed where selection + h > 0; (h, e) normal with correlation rho.
+
+    The cutpoints c stand in the place of an intercept; with two labels it is :class:`HeckmanProbit` in other words
+    (de Luca & Perotti 2011, Stata Journal 11:213).
+    """
+
+    name: ClassVar[str] = "heckman_ordinal"
+    values: ClassVar[type[Values]] = Ordered
+    standardise: ClassVar[bool] = False
+    bambi: ClassVar[str] = "gaussian"
+    in_bambi: ClassVar[bool] = False
+
+    points: tuple[float, ...] = bound((0.0, 1.0))
+    labels: tuple[str, ...] = bound(("0", "1"))
+
+    @property
+    def outcome(self) -> Family:  # type: ignore[override]  # of the column's labels
+        return self._ordinal
+
+    @property
+    def _ordinal(self) -> Ordinal:
+        return Ordinal(link="probit", points=self.points, labels=self.labels)
+
+    def bind(self, column: Column) -> "HeckmanOrdinal":
+        values = Ordered.of(column)
+        return replace(self, points=values.points, labels=values.shown_labels)
+
+    def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        from bayesimpute.numerics.plain_normal_cdf import log_ndtr
+
+        points = np.array(self.points)
+
+        def logp(value: Any, mu: Any, cutpoints: Any, s: Any, z: Any) -> Any:
+            return self._share(value, cutpoints, mu, s, z, plain=True) - log_ndtr(pt.zeros_like(value) + s)
+
+        def random(
+            mu: np.ndarray, cutpoints: np.ndarray, s: np.ndarray, z: np.ndarray, rng: np.random.Generator, size: Any
+        ) -> np.ndarray:
+            shape = np.broadcast_shapes(mu.shape, s.shape, cutpoints.shape[:-1]) if size is None else size
+            e = self.errors.draw(rng, np.broadcast_to(s, shape), np.tanh(z), selected=True)
+            return points[((mu + e)[..., None] > cutpoints).sum(axis=-1)]
+
+        arguments = eta["mu"], eta["cutpoints"], eta["selection"], pt.as_tensor_variable(self.line(eta))
+        made = {"logp": logp, "random": random, "signature": "(),(k),(),()->()", "class_name": "SelectedOrdinal"}
+        return pm.CustomDist.dist(*arguments, **made)
+
+    def likelihood(self, eta: Mapping[str, Any], y: Any, side: Side = NO_SIDE) -> None:
+        import pymc as pm
+
+        s, n = eta["selection"], y.shape[0]
+        pm.Potential("y", self._share(y, eta["cutpoints"], eta["mu"], s[:n], self.line(eta), plain=False))
+        heckman.add_unselected(eta, s[n:], side)
+
+    def _share(self, y: Any, cutpoints: Any, mu: Any, s: Any, z: Any, *, plain: bool) -> Any:
+        """Log P(y, selected) in a graph, (row,)."""
+        import pytensor.tensor as pt
+
+        code = (y[:, None] > np.array(self.points)[:-1][None, :]).sum(axis=1)
+        zero = pt.zeros_like(y)
+        every = zero[:, None] + (cutpoints if cutpoints.ndim == 2 else cutpoints[None, :])
+
+        def quadrant(sign: Any, m: Any) -> Any:
+            return self.errors.graph_joint(sign, m, zero + s, z, plain=plain)
+
+        return log_strip(code, every, zero + mu, quadrant, tensors(plain=plain))
+
+    def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
+        gone = np.isnan(y)
+        code = self._ordinal.codes(np.where(gone, self.points[0], y))
+        cutpoints = np.broadcast_to(theta["cutpoints"], (len(y), len(self.points) - 1))
+        s, d = heckman.possible(theta), self.dependence(theta)
+        mu = np.broadcast_to(theta["mu"], y.shape)
+        chosen = log_strip(code, cutpoints, mu, lambda sign, m: self.errors.log_joint(sign, m, s, d))
+        chosen = np.where(np.isin(y, self.points), chosen, -np.inf)
+        return np.where(gone, log_ndtr(-theta["selection"]), chosen)
+
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        """By differences; units that could not be selected say nothing."""
+        tells = np.isfinite(np.broadcast_to(theta["selection"], y.shape))
+        s = np.where(tells, theta["selection"], 0.0)
+
+        def at(of_m: float, of_s: float) -> np.ndarray:
+            return self.logp(y, {**theta, "mu": theta["mu"] + of_m * STEP, "selection": s + of_s * STEP}, side)
+
+        middle, found = at(0, 0), np.empty((len(y), 2, 2))
+        found[:, 0, 0] = 2 * middle - at(1, 0) - at(-1, 0)
+        found[:, 1, 1] = 2 * middle - at(0, 1) - at(0, -1)
+        found[:, 0, 1] = found[:, 1, 0] = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
+        return np.where(tells[:, None, None], found, 0.0) / STEP**2
+
+    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+        return np.array(self.points)[((theta["mu"] + e)[:, None] > theta["cutpoints"]).sum(axis=1)]
+
+    def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        m = np.asarray(theta["mu"], dtype=float)[:, None] - theta["cutpoints"]
+        s = np.broadcast_to(np.asarray(theta["selection"], dtype=float), m.shape[:1])[:, None]
+        out = self.errors.log_share(m, np.where(np.isfinite(s), s, 0.0), np.expand_dims(self.dependence(theta), -1))
+        above = np.where(np.isfinite(s), np.minimum(np.exp(out), 1.0), ndtr(m))
+        shares = -np.diff(above, axis=1, prepend=1.0, append=0.0)
+        points = np.array(self.points)
+        mean = shares @ points
+        return mean, np.maximum(shares @ points**2 - mean**2, 0.0)
+
+
+def log_strip(code: Any, cutpoints: Any, mu: Any, quadrant: Callable[[Any, Any], Any], f: Functions = ARRAYS) -> Any:
+    """Log P(c_k-1 < mu + e <= c_k, selected), shape (row,).
+
+    Parameters
+    ----------
+    code : whole numbers, shape (row,)
+    cutpoints : shape (row, label - 1)
+        Ascending.
+    mu : shape (row,)
+    quadrant : callable
+        From a sign and m, each (row,), to log P(sign (m + e) > 0, selected).
+    f : Functions
+        Of arrays or tensors.
+    """
+    last = cutpoints.shape[1]
+    rows = np.arange(cutpoints.shape[0]) if f is ARRAYS else _range(cutpoints)
+    a, b = cutpoints[rows, f.most(code - 1, 0)], cutpoints[rows, f.least(code, last - 1)]
+    inner = (code > 0) & (code < last)
+    right = f.where(inner, a + b - 2 * mu > 0, code > 0)  # the side where both quadrants are the smaller ones
+    sign = f.where(right, 1.0, -1.0)
+    large = quadrant(sign, mu - f.where(right, a, b))
+    far = f.where(inner, f.where(right, b, a), f.where(right, a + 1.0, b - 1.0))  # computed where it is not used
+    return large + f.where(inner, f.complement(quadrant(sign, mu - far) - large), 0.0)
+
+
+def _range(cutpoints: Any) -> Any:
+    import pytensor.tensor as pt
+
+    return pt.arange(cutpoints.shape[0])
