@@ -15,8 +15,8 @@ Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta
 are never what ``"auto"`` takes.
 
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit`` and
-``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
-says how to add one.
+``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie
+both. ``family.py`` says how to add one.
 """
 
 from collections.abc import Mapping

@@ -86,8 +86,8 @@ class HeckmanOrdinal(Selecting):
         """Log P(y, selected) in a graph, (row,)."""
         import pytensor.tensor as pt
 
-        code = (y[:, None] > np.array(self.points)[:-1][None, :]).sum(axis=1)
-        zero = pt.zeros_like(y)
+        code = (y[:, None] > np.array(self.points[:-1])).sum(axis=1)
+        zero: Any = pt.zeros_like(y)
         every = zero[:, None] + (cutpoints if cutpoints.ndim == 2 else cutpoints[None, :])
 
         def quadrant(sign: Any, m: Any) -> Any:
