@@ -324,11 +324,19 @@ class Family(ABC):
 
     @property
     def fitted_as(self) -> "Family":
-        """The family of the same parameters that has the likelihood of this one: itself, unless only draws differ.
+        """The family of the same parameters that has the likelihood of this one, of :meth:`working` values: itself,
+        unless only draws differ, or the scale of the values.
 
         Whoever has code for a likelihood asks for it, and not for the family.
         """
         return self
+
+    def working(self, y: np.ndarray) -> np.ndarray:
+        """Values of the target as :attr:`fitted_as` has them, (row,): themselves, or what their logarithms are.
+
+        The derivative of the change is the same for all parameters, so that their posterior does not depend on it.
+        """
+        return y
 
     def misfits(self, y: np.ndarray, side: Side) -> tuple[Misfit, ...]:
         """What is wrong with the side columns beside the target, NaN where either is missing, each (row,)."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.links import LARGEST
 from bayesimpute.families.values import Positive, Values
 
 
@@ -30,6 +32,13 @@ class LogNormal(Family):
             Parameter(name="sigma", link="log", support="positive", prior=sigma),
         )
 
+    @property
+    def fitted_as(self) -> Family:
+        return Gaussian()
+
+    def working(self, y: np.ndarray) -> np.ndarray:
+        return np.log(y)
+
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
 
@@ -46,7 +55,8 @@ class LogNormal(Family):
         return np.broadcast_to(np.asarray(theta["sigma"]) ** -2.0, np.shape(theta["mu"]))
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return np.exp(theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"])))
+        drawn = theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
+        return np.exp(np.clip(drawn, -LARGEST, LARGEST))  # neither 0 nor infinity is a value
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         square = np.asarray(theta["sigma"]) ** 2

@@ -74,6 +74,15 @@ STRUCTURES = STRUCTURES | {
     ),
     "student_t, single-level": Structure(right="x", family="student_t", priors=PRIORS | SPREAD | NU),
 }
+STRUCTURES = STRUCTURES | {
+    "lognormal": Structure(right="x + (1 + x | g)", family="lognormal", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES),
+    "lognormal, sigma by cluster": Structure(
+        right="x + (1 | g) + (1 | h)",
+        sigma="x + (1 | g)",
+        family="lognormal",
+        priors=PRIORS | DEVIATIONS | CROSSED | LOGS,
+    ),
+}
 SHARES = {"Intercept": "Normal(0, 1)"}
 LABELS = {"x": "Normal(0, 1)", "1|g_sigma": "HalfNormal(1.5)"}
 STRUCTURES = STRUCTURES | {
@@ -138,6 +147,8 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
     if values == "binary":
         frame["y"] = (frame["y"] > 0).astype(float)
+    elif values == "positive":
+        frame["y"] = np.exp(frame["y"] / 2)
     elif values in DIGITS:
         frame["y"] = np.digitize(frame["y"], DIGITS[values]).astype(float)
     elif values != "number":

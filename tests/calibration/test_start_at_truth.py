@@ -86,6 +86,7 @@ QUICK = (
     "logit, rare",
     "probit",
     "student_t, crossed",
+    "lognormal, sigma by cluster",
     "poisson",
     "negative binomial",
     "ordinal",

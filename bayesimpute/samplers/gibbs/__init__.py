@@ -2,9 +2,9 @@
 
 It draws from the posterior of the very model that :mod:`bayesimpute.designs.graph` builds: coefficients with normal
 priors, any number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of standard
-deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, with
-one sigma or a formula for its logarithm; yes/no with a logit or a probit link; or t-distributed, with one sigma and one
-nu. The graph itself is never built.
+deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, or
+have Gaussian logarithms, with one sigma or a formula for its logarithm; yes/no with a logit or a probit link; or
+t-distributed, with one sigma and one nu. The graph itself is never built.
 
 With one sigma, one pass over the rows leaves cross-products for each cluster (``products.py``); after that nothing
 costs more than O(clusters). A sweep is
