@@ -8,7 +8,7 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import SHOWN, counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
+from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems, read_plan
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
 from bayesimpute.data.columns import Column, unwieldy
@@ -16,6 +16,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
+from bayesimpute.plan.resolving import of_its_family
 
 FEWEST = 3
 """Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
@@ -53,6 +54,18 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
         if finding is not None:
             notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
         notes.problems += remarks(data.columns[name]) if name in used else []
+
+
+def with_formulas(read: Read, data: Incomplete) -> Read:
+    """With the formulas that follow from others where only the column says which family a target has."""
+    found = {
+        id(r.conditional): of_its_family(r.conditional, data.columns[r.target])
+        for r in read.conditionals
+        if r.conditional.family == "auto" and r.target in data.columns
+    }
+    if all(model is r.conditional for r in read.conditionals if (model := found.get(id(r.conditional))) is not None):
+        return read
+    return read_plan(read.plan.with_models(lambda model: found.get(id(model), model)))[0]
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:

@@ -24,7 +24,8 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Theta
+from bayesimpute.families import Support, Theta
+from bayesimpute.families.links import LARGEST
 from bayesimpute.plan.targets import Resolved, Target
 
 END = 10.0
@@ -98,7 +99,12 @@ def value_densities(
         elif how.target.values.support.whole:
             total = _whole(density, here, width[moving], how.target.values.support.low)
         else:
-            total = _integral(density, here, width[moving])
+            atoms = [np.broadcast_to(atom, cells.shape)[moving] for atom in how.target.family.atoms(side)]
+            apart = np.any([here == atom for atom in atoms], axis=0) if atoms else np.zeros(len(here), dtype=bool)
+            centre = np.where(apart, how.target.family.moments(theta, side)[0][moving], here)
+            total = _integral(density, centre, width[moving], how.target.values.support)
+            for atom in atoms:
+                total = np.logaddexp(total, density(atom))
         found[moving] = density(here) - total
     return found
 
@@ -132,12 +138,23 @@ def _whole(density: Density, here: np.ndarray, width: np.ndarray, least: float) 
     return np.where(ends - total < LEFT, total, np.nan)
 
 
-def _integral(density: Density, here: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The log of the integral, (cell,)."""
+def _integral(density: Density, here: np.ndarray, width: np.ndarray, support: Support) -> np.ndarray:
+    """The log of the integral, (cell,); of positive numbers over their logarithms, so that nothing ends within."""
+    positive = support.low == 0 and np.isinf(support.high)
+    middle, wide = (np.log(here), width / here) if positive else (here, width)
+
+    def part(u: float) -> np.ndarray:
+        at = middle + wide * np.sinh(u)
+        steep = np.log(wide * np.cosh(u))
+        if not positive:
+            return density(at) + steep
+        at = np.clip(at, -LARGEST, LARGEST)
+        found = density(np.exp(at)) + at + steep
+        return np.where(np.isnan(found), -np.inf, found)
 
     def rule(u: np.ndarray) -> np.ndarray:
-        parts = [density(here + width * np.sinh(each)) + np.log(width * np.cosh(each)) for each in u]
-        return np.logaddexp.reduce(parts, axis=0)
+        with np.errstate(all="ignore"):
+            return np.logaddexp.reduce([part(each) for each in u], axis=0)
 
     step = 2 * END / FEWEST
     total, before = rule(np.linspace(-END, END, FEWEST + 1)), np.full(len(here), np.nan)

@@ -149,7 +149,8 @@ def shape(values: np.ndarray) -> Shape | None:
     for end, told in ((0, "none is below"), (-1, "none is above")):
         count, others = counts[end], np.delete(counts, end).max()
         if count >= (ZEROS if distinct[end] == 0 else AT_END) * len(values) and count >= TIMES * others:
-            return Shape(finding=f"{count / len(values):.0%} are {distinct[end]:g}, and {told}")
+            instead = '; or write family = "semicontinuous"' if end == distinct[0] == 0 else ""
+            return Shape(finding=f"{count / len(values):.0%} are {distinct[end]:g}, and {told}", instead=instead)
     found = skewness(values)
     if abs(found) > SKEWNESS + ERRORS * np.sqrt(6 / len(values)):
         logarithm = found > 0 and distinct[0] > 0

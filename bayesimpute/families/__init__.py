@@ -12,7 +12,8 @@ any is one thing and how many another. ``binomial`` for successes out of a known
 are roughly symmetric are numbers: ``gaussian``.
 
 Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
-are never what ``"auto"`` takes.
+are never what ``"auto"`` takes. Amounts that may be nothing, such as costs: ``semicontinuous``, what ``"auto"`` takes
+where 0 makes up a tenth or more and is five times as frequent as any other of many values.
 
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
 the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
@@ -52,9 +53,10 @@ from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
+from bayesimpute.families.semicontinuous import Semicontinuous
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
-from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values, Whole
+from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, Successes, Support, Values, Whole
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -74,6 +76,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "lognormal": LogNormal,
     "gamma": Gamma,
     "beta": Beta,
+    "semicontinuous": Semicontinuous,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -97,6 +100,7 @@ def auto(column: Column) -> type[Family]:
 __all__ = [
     "FAMILIES",
     "VALUES",
+    "Amounts",
     "Bernoulli",
     "Beta",
     "Binary",
@@ -125,6 +129,7 @@ __all__ = [
     "Real",
     "Rows",
     "Selection",
+    "Semicontinuous",
     "Side",
     "StudentT",
     "Successes",

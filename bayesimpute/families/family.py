@@ -338,6 +338,11 @@ class Family(ABC):
         """
         return y
 
+    def atoms(self, side: Side = NO_SIDE) -> tuple[np.ndarray, ...]:
+        """Values with a probability of their own beside a density of all others, each one number, () or (row,)."""
+        del side
+        return ()
+
     def misfits(self, y: np.ndarray, side: Side) -> tuple[Misfit, ...]:
         """What is wrong with the side columns beside the target, NaN where either is missing, each (row,)."""
         del y, side

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.counting import tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.links import LARGEST
@@ -43,6 +44,17 @@ class LogNormal(Family):
         import pymc as pm
 
         return pm.LogNormal.dist(mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]))
+
+    def symbolic(self, value: Any, eta: Mapping[str, Any]) -> Any:
+        """Log-density in the graph."""
+        pt = tensors()
+
+        z = (pt.log(value) - eta["mu"]) * pt.exp(-eta["sigma"])
+        return -0.5 * z**2 - eta["sigma"] - pt.log(value) - 0.5 * np.log(2 * np.pi)
+
+    def random(self, rng: np.random.Generator, eta: Mapping[str, np.ndarray], size: Any) -> np.ndarray:
+        """Draws in the graph."""
+        return np.exp(rng.normal(eta["mu"], np.exp(eta["sigma"]), size))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         inside = np.where(y > 0, y, 1.0)

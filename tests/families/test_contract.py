@@ -55,6 +55,7 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "lognormal": lambda y, t: stats.lognorm(t["sigma"], 0, np.exp(t["mu"])).logpdf(y),
     "gamma": lambda y, t: stats.gamma(t["alpha"], 0, t["mu"] / t["alpha"]).logpdf(y),
     "beta": lambda y, t: stats.beta(t["mu"] * t["kappa"], (1 - t["mu"]) * t["kappa"]).logpdf(y),
+    "semicontinuous": lambda y, t: or_none(SCIPY["gamma" if "alpha" in t else "lognormal"], y, t),
     "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
         np.isnan(y),
@@ -106,6 +107,11 @@ def inflated(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
 def beyond_hurdle(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
     """A count that is zero with some probability, and else not."""
     return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law.logpmf(y) - np.log(law.sf(0)))
+
+
+def or_none(law: Callable[[np.ndarray, Theta], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
+    """An amount that is zero with some probability."""
+    return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law(np.where(y == 0, 1.0, y), t))
 
 
 def rectangle(h: np.ndarray, k: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -180,7 +186,12 @@ VALUES = {
     "fisher": (-0.9, 0.0, 0.6),
 }
 SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
-SHAPES = {("lognormal", "sigma"): (0.1, 0.25), ("gamma", "mu"): (0.3, 2.5), ("beta", "kappa"): (60.0, 200.0)}
+SHAPES = {
+    ("lognormal", "sigma"): (0.1, 0.25),
+    ("semicontinuous", "sigma"): (0.1, 0.25),
+    ("gamma", "mu"): (0.3, 2.5),
+    ("beta", "kappa"): (60.0, 200.0),
+}
 """Positive numbers without a unit with which there are eight moments, and densities without poles."""
 FAR = 40.0
 """Standard deviations beyond which no whole number has a probability that counts."""
@@ -243,7 +254,9 @@ def over(family: Family, theta: Mapping[str, float], f: Callable[[Any], np.ndarr
         return float(f(np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1)).sum())
     inner = mean + np.sqrt(variance) * np.array([-6.0, -1.0, 1.0, 6.0])
     pieces = [support.low, *inner[support.contains(inner)], support.high]
-    return sum(integrate.quad(lambda y: float(f(y)[0]), a, b)[0] for a, b in pairwise(pieces))
+    return sum(integrate.quad(lambda y: float(f(y)[0]), a, b)[0] for a, b in pairwise(pieces)) + sum(
+        float(f(atom)[0]) for atom in family.atoms()
+    )
 
 
 CANCELS = {"heckman_probit": 1e-12}
@@ -359,6 +372,8 @@ def test_draws_of_the_distribution_have_its_density(family: Family) -> None:
         low, high = (np.clip(centre + by * spread, *ends_of(family)) for by in (-60, 60))
         points = np.linspace(low, high, 200_001)[1:-1]
         weights = np.exp(logp(points)) * (points[1] - points[0])
+        points = np.append(points, family.atoms())
+        weights = np.append(weights, np.exp(logp(np.array(family.atoms()))))
     assert weights.sum() == pytest.approx(1.0, abs=1e-4)
     for function in (np.tanh, np.cos):
         draws, exact = function(y), (weights * function(points)).sum()

@@ -135,6 +135,9 @@ family = "gamma"
 [[conditional]]
 formula = "s ~ z + (1 | school)"
 family = "beta"
+[[conditional]]
+formula = "a1 ~ z + (1 | school)"
+family = "semicontinuous"
 """
 
 SINGLE = """
