@@ -183,7 +183,7 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 
 
 def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
-    if reading.family is None or role not in reading.family.limits:
+    if reading.family is None or role not in reading.family.known_between:
         _unimputed(use, reading.target, use.values, read, data, notes)
     elif not use.values <= set(data.columns) - read.targets:
         notes.add(use.path, "limits are known before the run", "name a column of the data that is not imputed")
@@ -195,7 +195,7 @@ def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, n
 
 def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
     """Values that are to lie where there is nothing, or that are observed elsewhere."""
-    roles = () if reading.family is None else [r for r in reading.family.limits if r in reading.side]
+    roles = () if reading.family is None else [r for r in reading.family.known_between if r in reading.side]
     names = [name for role in roles for name in reading.side[role].values if name in data.columns]
     if len(names) < 2 or reading.target not in data.columns:
         return

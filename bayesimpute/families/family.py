@@ -284,7 +284,7 @@ class Family(ABC):
     """Whether bambi's is this very family: else a model of it is none of bambi's."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
-    limits: ClassVar[tuple[str, ...]] = ()
+    known_between: ClassVar[tuple[str, ...]] = ()
     """Of these, the two between whose columns a value lies that is not observed: the lower end and the upper. Where
     such a column has no value, or an infinite one, that end is open. A value with an end is known in part: the model is
     fitted to what it is currently drawn as."""

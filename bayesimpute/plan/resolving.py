@@ -199,10 +199,10 @@ def limits_of(
     family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The ends between which values lie that are not observed, by the columns that a plan names."""
-    if not set(family.limits) & set(conditional.side):
+    if not set(family.known_between) & set(conditional.side):
         return None
     ends = []
-    for role, end in zip(family.limits, (-np.inf, np.inf), strict=True):
+    for role, end in zip(family.known_between, (-np.inf, np.inf), strict=True):
         column = conditional.side.get(role)
         values = np.full(len(rows), end) if column is None else incomplete.columns[column].values[rows]
         ends.append(np.where(np.isnan(values), end, values))
