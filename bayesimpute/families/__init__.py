@@ -13,7 +13,8 @@ are roughly symmetric are numbers: ``gaussian``.
 
 Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
 are never what ``"auto"`` takes. Amounts that may be nothing, such as costs: ``semicontinuous``, what ``"auto"`` takes
-where 0 makes up a tenth or more and is five times as frequent as any other of many values.
+where 0 makes up a tenth or more and is five times as frequent as any other of many values. Numbers that cannot lie
+beyond limits: ``bounded``, truncated where nothing piles up at them, censored where it does.
 
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
 the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
@@ -26,6 +27,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
+from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.categorical import Categorical
 from bayesimpute.families.counting import Counting
 from bayesimpute.families.family import (
@@ -77,6 +79,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "gamma": Gamma,
     "beta": Beta,
     "semicontinuous": Semicontinuous,
+    "bounded": Bounded,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -105,6 +108,7 @@ __all__ = [
     "Beta",
     "Binary",
     "Binomial",
+    "Bounded",
     "Categorical",
     "Context",
     "Counting",

@@ -338,6 +338,24 @@ class Family(ABC):
         """
         return y
 
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The side columns that its options name, by role."""
+        return {}
+
+    def on_scale(self, centre: float, scale: float) -> "Family":
+        """The family of (y - centre) / scale: itself, unless numbers or side columns of it are in the units of y.
+
+        Samplers have the target on that scale; everyone else has the user's units.
+        """
+        del centre, scale
+        return self
+
+    def ends(self, side: Side = NO_SIDE) -> tuple[Any, Any]:
+        """Between which numbers values can only lie beside what all such values have in common, each () or (row,)."""
+        del side
+        return -np.inf, np.inf
+
     def atoms(self, side: Side = NO_SIDE) -> tuple[np.ndarray, ...]:
         """Values with a probability of their own beside a density of all others, each one number, () or (row,)."""
         del side

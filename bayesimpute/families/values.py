@@ -208,9 +208,8 @@ class Binary(Values):
         return y.astype(int)
 
 
-@final
 @dataclass(frozen=True, kw_only=True)
-class Real(Values):
+class Numbers(Values):
     """Any number.
 
     Parameters
@@ -219,19 +218,13 @@ class Real(Values):
         Whether the column has single precision: that is all that a completed column can show.
     """
 
-    name: ClassVar[str] = "number"
     words: ClassVar[str] = "a number"
-    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
 
     single: bool = False
 
     @classmethod
     def accepts(cls, column: Column) -> bool:
         return column.kind == "number"
-
-    @classmethod
-    def suits(cls, column: Column) -> str | None:
-        return "it is a number variable" if cls.accepts(column) else None
 
     @classmethod
     def of(cls, column: Column) -> Self:
@@ -255,6 +248,31 @@ class Real(Values):
 
     def response(self, y: np.ndarray) -> np.ndarray:
         return y
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Real(Numbers):
+    """Any number."""
+
+    name: ClassVar[str] = "number"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return "it is a number variable" if cls.accepts(column) else None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Limited(Numbers):
+    """Numbers within limits, which the family knows."""
+
+    name: ClassVar[str] = "limited"
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
 
 
 MOST_LABELS = 30
@@ -598,6 +616,7 @@ VALUES: Mapping[str, type[Values]] = {
     "successes": Successes,
     "proportion": Proportion,
     "positive": Positive,
+    "limited": Limited,
     "number": Real,
 }
 """In the order in which they are asked whether they suit a column."""

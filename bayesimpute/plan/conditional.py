@@ -51,7 +51,8 @@ class Conditional:
                 raise one(PlanError, path, f"{given!r} is not a mapping", f"write {example}")
         object.__setattr__(self, "formulas", MappingProxyType(with_likes(self.formulas, self.family)))
         object.__setattr__(self, "priors", MappingProxyType({k: _prior(v) for k, v in self.priors.items()}))
-        object.__setattr__(self, "side", MappingProxyType(dict(self.side)))
+        named = self.family.named_columns if isinstance(self.family, Family) else {}
+        object.__setattr__(self, "side", MappingProxyType({**named, **self.side}))
         object.__setattr__(self, "family", _shortest(self.family))
 
     def __hash__(self) -> int:

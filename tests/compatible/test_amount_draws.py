@@ -1,6 +1,7 @@
 """Amounts as incomplete covariates: zero has a probability of its own, and the law is written out by hand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from test_slice_draws import LEVEL, moved
 from bayesimpute import Conditional, Derived
 from bayesimpute.compatible import settled, value_densities
 
+lognorm: Any = stats.lognorm
 GRID = np.exp(np.linspace(-9.0, 9.0, 4001))
-WALK, THIN, BURNT = 600, 2, 50
+WALK, THIN, BURNT = 300, 2, 50
 
 
 def amounts(right: str) -> tuple[Setting, Callable[..., np.ndarray]]:
@@ -42,9 +44,7 @@ def amounts(right: str) -> tuple[Setting, Callable[..., np.ndarray]]:
         read = np.log(a + 1) if right == "l" else a
         mean = s.value("y", "Intercept") + s.value("y", right) * read + s.value("y", "z") * z[at]
         factor = normal_logp(y[at], mean + s.effect("y", "1|g")[at], s.value("y", "sigma"))
-        some = np.log(1 - zero[at]) + stats.lognorm(s.value("a", "sigma"), 0, np.exp(mu[at])).logpdf(
-            np.maximum(a, 1e-9)
-        )
+        some = np.log(1 - zero[at]) + lognorm(s.value("a", "sigma"), 0, np.exp(mu[at])).logpdf(np.maximum(a, 1e-9))
         return np.where(a == 0, np.log(zero[at]), some) + np.where(seen[at], factor, 0.0)
 
     return s, logp
@@ -91,12 +91,13 @@ def as_written(drawn: np.ndarray, none: np.ndarray, cdf: np.ndarray) -> bool:
     errors = []
     for shares, exact in found:
         batches = shares[: 25 * (len(shares) // 25)].reshape(25, -1, shares.shape[1]).mean(axis=1)
-        error = np.maximum(batches.std(axis=0, ddof=1) / 5, 1e-4)
+        rare = np.sqrt(np.maximum(exact * (1 - exact), 1e-3) / (len(shares) / 2))  # seen too seldom for batches to tell
+        error = np.maximum(batches.std(axis=0, ddof=1) / 5, rare)
         errors.append(np.abs(batches.mean(axis=0) - exact) / error)
     return bool(np.max(errors) < bound)
 
 
-@pytest.mark.parametrize("mistake", ["slices alone", "its own model alone"])
+@pytest.mark.parametrize("mistake", ["slices alone", pytest.param("its own model alone", marks=pytest.mark.slow)])
 def test_a_draw_without_one_of_its_steps_is_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from bayesimpute.compatible import drawing
 
@@ -108,7 +109,7 @@ def test_a_draw_without_one_of_its_steps_is_seen(mistake: str, monkeypatch: pyte
         return cells if mistake == "slices alone" else own()
 
     monkeypatch.setattr(drawing, "draw_candidates", wrong)
-    drawn = walk(s, 500)
+    drawn = walk(s, 400)
     assert not as_written(drawn, *law(logp, drawn.shape[1])[:2])
 
 

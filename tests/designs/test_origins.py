@@ -13,7 +13,7 @@ import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import FAMILIES, Binomial, HeckmanGaussian, HeckmanProbit, Semicontinuous
+from bayesimpute.families import FAMILIES, Binomial, Bounded, HeckmanGaussian, HeckmanProbit, Semicontinuous
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
@@ -50,6 +50,7 @@ MODELS = {
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
     "amounts": conditional("a ~ x * z + (1 + x | g)", family="semicontinuous"),
     "amounts, lighter tail": conditional("a ~ x * z + (1 + x | g)", family=Semicontinuous(positive="gamma")),
+    "limits": conditional("y ~ x * z + (1 + x | g)", family=Bounded(limits=(-9.0, 9.0))),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }

@@ -22,6 +22,7 @@ from bayesimpute.families import (
     FAMILIES,
     Bernoulli,
     Binomial,
+    Bounded,
     Family,
     Gaussian,
     Rows,
@@ -55,6 +56,14 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "lognormal": lambda y, t: stats.lognorm(t["sigma"], 0, np.exp(t["mu"])).logpdf(y),
     "gamma": lambda y, t: stats.gamma(t["alpha"], 0, t["mu"] / t["alpha"]).logpdf(y),
     "beta": lambda y, t: stats.beta(t["mu"] * t["kappa"], (1 - t["mu"]) * t["kappa"]).logpdf(y),
+    "bounded truncated": lambda y, t: stats.truncnorm(
+        *((end - t["mu"]) / t["sigma"] for end in LIMITS), t["mu"], t["sigma"]
+    ).logpdf(y),
+    "bounded censored": lambda y, t: np.select(
+        [y == LIMITS[0], y == LIMITS[1]],
+        [stats.norm(t["mu"], t["sigma"]).logcdf(LIMITS[0]), stats.norm(t["mu"], t["sigma"]).logsf(LIMITS[1])],
+        stats.norm(t["mu"], t["sigma"]).logpdf(y),
+    ),
     "semicontinuous": lambda y, t: or_none(SCIPY["gamma" if "alpha" in t else "lognormal"], y, t),
     "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
@@ -81,7 +90,8 @@ NaN is a unit that was not selected."""
 
 
 def independent(family: Family) -> Callable[[np.ndarray, Theta], np.ndarray] | None:
-    return SCIPY.get(family.name) or SCIPY.get(f"{family.name} {getattr(family, 'link', '')}")
+    option = getattr(family, "link", getattr(family, "at_limits", ""))
+    return SCIPY.get(family.name) or SCIPY.get(f"{family.name} {option}")
 
 
 def between(cdf: Callable[[np.ndarray], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
@@ -92,6 +102,10 @@ def between(cdf: Callable[[np.ndarray], np.ndarray], y: np.ndarray, t: Theta) ->
 
 TRIALS = 12
 """Of binomial counts."""
+
+
+LIMITS = (-2.0, 3.0)
+"""Of bounded numbers."""
 
 
 def overdispersed(t: Theta) -> Any:
@@ -172,12 +186,14 @@ def column_of(family: Family | type[Family]) -> Column:
     return next((column for column in mine if family.values.suits(column)), mine[0])
 
 
-def counting_out_of_some(family: Family) -> Family:
-    """Of one trial a binomial count is a yes or no."""
+def of_some(family: Family) -> Family:
+    """Of one trial a binomial count is a yes or no; limits are both there, and not at a mean."""
+    if isinstance(family, Bounded):
+        return replace(family, limits=LIMITS)
     return replace(family, trials=TRIALS) if isinstance(family, Binomial) else family
 
 
-ALL = [counting_out_of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
+ALL = [of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
 VALUES = {
     "identity": (-1.5, 0.0, 2.0),
     "log": (0.3, 1.0, 2.5),
@@ -202,6 +218,8 @@ def support_of(family: Family) -> Support:
     """Where its values lie, of the first column that it accepts."""
     if isinstance(family, Binomial):
         return Support(low=0, high=family.trials, whole=True)
+    if isinstance(family, Bounded):
+        return Support(low=family.ends()[0], high=family.ends()[1], closed=True)
     return family.values.of(column_of(family)).support
 
 
@@ -266,7 +284,7 @@ CANCELS = {"heckman_probit": 1e-12}
 def values_of(family: Family) -> np.ndarray:
     """Some values of the support, and of a family that selects that of who was not selected."""
     values = np.array([-40.0, -3.0, 0.0, 0.1, 0.9, 1.0, 2.0, 25.0])
-    inside = values[support_of(family).contains(values)]
+    inside = np.append(values[support_of(family).contains(values)], family.atoms())
     return np.array([*inside, np.nan]) if family.selection else inside
 
 

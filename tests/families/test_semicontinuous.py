@@ -49,7 +49,7 @@ def test_counts_with_many_zeros_stay_counts() -> None:
 
 @pytest.mark.parametrize(("shape", "part"), [(None, LogNormal), (0.5, Gamma)])
 def test_the_positive_part_follows_from_the_logarithms(shape: float | None, part: type) -> None:
-    column = encode(costs(600, shape=shape)["y"], "y")
+    column = encode(pd.Series(costs(600, shape=shape)["y"]), "y")
     bound: Any = Semicontinuous().bind(column)
     assert isinstance(bound.part, part)
     assert [p.name for p in bound.parameters] == [*(p.name for p in part().parameters), "zero"]

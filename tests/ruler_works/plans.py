@@ -138,6 +138,11 @@ family = "beta"
 [[conditional]]
 formula = "a1 ~ z + (1 | school)"
 family = "semicontinuous"
+[[conditional]]
+formula = "f1 ~ z + (1 | school)"
+family = "bounded"
+limits = [-1, "f2"]
+at_limits = "censored"
 """
 
 SINGLE = """
