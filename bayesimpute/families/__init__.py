@@ -1,8 +1,9 @@
 """The conditional models' families, one file each; :data:`FAMILIES` is the one registry.
 
-How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
-yes/no variable (also 0/1 numbers and categories with two labels), ``ordinal`` for ordered categories and numbers of a
-few values whose order counts and not their distances, ``categorical`` for labels in no order.
+How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``skewed`` for one with
+a longer tail on one side, ``bernoulli`` for a yes/no variable (also 0/1 numbers and categories with two labels),
+``ordinal`` for ordered categories and numbers of a few values whose order counts and not their distances,
+``categorical`` for labels in no order.
 
 Counts: ``negative_binomial`` (what ``"auto"`` takes where 0 is the most frequent value and makes up a fifth or more),
 ``poisson`` where they vary no more than their mean. Where years, areas or populations differ, the side column
@@ -56,6 +57,7 @@ from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.semicontinuous import Semicontinuous
+from bayesimpute.families.skewed import Skewed
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
 from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, Successes, Support, Values, Whole
@@ -80,6 +82,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "beta": Beta,
     "semicontinuous": Semicontinuous,
     "bounded": Bounded,
+    "skewed": Skewed,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
@@ -135,6 +138,7 @@ __all__ = [
     "Selection",
     "Semicontinuous",
     "Side",
+    "Skewed",
     "StudentT",
     "Successes",
     "Support",

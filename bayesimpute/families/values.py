@@ -275,6 +275,22 @@ class Limited(Numbers):
         del column
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Shaped(Numbers):
+    """Numbers whose family chooses a transformation, of the standardised ones."""
+
+    name: ClassVar[str] = "shaped"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return (y - y.mean()) / (y.std() or 1.0)
+
+
 MOST_LABELS = 30
 """Labels beyond which texts are free text or identifiers, and values of a number that may count as labels."""
 FEW = range(3, 8)
@@ -617,6 +633,7 @@ VALUES: Mapping[str, type[Values]] = {
     "proportion": Proportion,
     "positive": Positive,
     "limited": Limited,
+    "shaped": Shaped,
     "number": Real,
 }
 """In the order in which they are asked whether they suit a column."""

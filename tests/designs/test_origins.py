@@ -51,6 +51,7 @@ MODELS = {
     "amounts": conditional("a ~ x * z + (1 + x | g)", family="semicontinuous"),
     "amounts, lighter tail": conditional("a ~ x * z + (1 + x | g)", family=Semicontinuous(positive="gamma")),
     "limits": conditional("y ~ x * z + (1 + x | g)", family=Bounded(limits=(-9.0, 9.0))),
+    "skewed": conditional("y ~ x * z + (1 + x | g)", family="skewed"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }

@@ -64,6 +64,7 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
         [stats.norm(t["mu"], t["sigma"]).logcdf(LIMITS[0]), stats.norm(t["mu"], t["sigma"]).logsf(LIMITS[1])],
         stats.norm(t["mu"], t["sigma"]).logpdf(y),
     ),
+    "skewed": lambda y, t: powered((y - 0.5) / 0.4, t) - np.log(0.4),  # mean and deviation of the column
     "semicontinuous": lambda y, t: or_none(SCIPY["gamma" if "alpha" in t else "lognormal"], y, t),
     "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
@@ -121,6 +122,13 @@ def inflated(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
 def beyond_hurdle(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
     """A count that is zero with some probability, and else not."""
     return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law.logpmf(y) - np.log(law.sf(0)))
+
+
+def powered(x: np.ndarray, t: Theta) -> np.ndarray:
+    """A standardised number whose Yeo-Johnson power is normal."""
+    power = 1 - float(np.asarray(t["skew"]).ravel()[0])
+    steep = (power - 1) * np.sign(x) * np.log1p(np.abs(x))
+    return stats.norm(t["mu"], t["sigma"]).logpdf(stats.yeojohnson(x, power)) + steep
 
 
 def or_none(law: Callable[[np.ndarray, Theta], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
@@ -205,6 +213,7 @@ SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "u
 SHAPES = {
     ("lognormal", "sigma"): (0.1, 0.25),
     ("semicontinuous", "sigma"): (0.1, 0.25),
+    ("skewed", "sigma"): (0.3, 0.8),
     ("gamma", "mu"): (0.3, 2.5),
     ("beta", "kappa"): (60.0, 200.0),
 }

@@ -143,6 +143,9 @@ formula = "f1 ~ z + (1 | school)"
 family = "bounded"
 limits = [-1, "f2"]
 at_limits = "censored"
+[[conditional]]
+formula = "e1 ~ z + (1 | school)"
+family = "skewed"
 """
 
 SINGLE = """
