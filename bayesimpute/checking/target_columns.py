@@ -183,8 +183,11 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 
 
 def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
-    if reading.family is None or role not in reading.family.known_between:
+    family = reading.family
+    if family is None or role not in (*family.known_between, *family.certain):
         _unimputed(use, reading.target, use.values, read, data, notes)
+    elif role in family.certain and any(data.columns[n].missing.any() for n in use.values & set(data.columns)):
+        notes.add(use.path, f"{listed(sorted(use.values))} has missing values", "name a column that is complete")
     elif not use.values <= set(data.columns) - read.targets:
         notes.add(use.path, "limits are known before the run", "name a column of the data that is not imputed")
     for name in sorted(use.values & set(data.columns)):

@@ -58,6 +58,7 @@ class Bounded(Family):
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ROLES
+    certain: ClassVar[tuple[str, ...]] = ROLES
 
     limits: tuple[float | str, float | str] = (0.0, np.inf)
     at_limits: Literal["truncated", "censored"] = "truncated"

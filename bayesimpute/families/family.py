@@ -288,6 +288,8 @@ class Family(ABC):
     """Of these, the two between whose columns a value lies that is not observed: the lower end and the upper. Where
     such a column has no value, or an infinite one, that end is open. A value with an end is known in part: the model is
     fitted to what it is currently drawn as."""
+    certain: ClassVar[tuple[str, ...]] = ()
+    """Of the roles that it reads, those whose columns must be known before the run: they are not imputed."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
     density: ClassVar[bool] = True

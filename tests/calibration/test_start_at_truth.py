@@ -87,6 +87,7 @@ QUICK = (
     "probit",
     "student_t, crossed",
     "lognormal, sigma by cluster",
+    "censored",
     "poisson",
     "negative binomial",
     "ordinal",

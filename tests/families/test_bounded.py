@@ -105,7 +105,7 @@ def scores(n: int = 200) -> pd.DataFrame:
     most = np.where(g % 2 == 0, 80.0, 100.0)
     latent = 60 + 15 * x + rng.normal(0, 8, 10)[g] + rng.normal(0, 20, n)
     made = pd.DataFrame({"g": g, "x": x, "most": most, "y": np.clip(latent, 0, most)})
-    return made.assign(y=made["y"].where(np.arange(n) % 4 != 3))
+    return made.assign(y=made["y"].where(np.arange(n) % 5 != 3), gappy=made["most"].where(g > 0))
 
 
 LIMITS = {
@@ -155,6 +155,7 @@ def test_the_graph_has_the_limits_on_the_samplers_scale(name: str) -> None:
         ('limits = ["most", "g"]', "conditional[y].side.low", "not below the upper"),
         ('limits = [0, "mots"]', "conditional[y].side.high", "mots"),
         ('limits = [0, "most"]\nside.high = "x"', "conditional[y].side.high", "name one of them"),
+        ('limits = [0, "gappy"]', "conditional[y].side.high", "has missing values"),
         ('at_limits = "cut"', "conditional[y].at_limits", "truncated, censored"),
     ],
 )
