@@ -124,3 +124,27 @@ def test_codes_are_told_by_describe_and_check_with_the_remedy() -> None:
 def test_a_text_column_of_numbers_alone_is_numbers_with_nothing_between() -> None:
     assert between_numbers(encode(pd.Series([str(k) for k in range(9)]), "x")) == ()
     assert between_numbers(encode(pd.Series(["1", "2", "3+"] * 9), "x")) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.minimum(RNG.normal(20, 4, 400), 25.0), 'family = "bounded", limits = [-inf, 25], at_limits = "censored"'),
+        (np.maximum(RNG.normal(5, 3, 400), 1.0), 'family = "bounded", limits = [1, inf], at_limits = "censored"'),
+        (np.where(RNG.random(400) < 0.3, 0.0, RNG.lognormal(3, 0.3, 400)), 'family = "semicontinuous"'),
+        (RNG.lognormal(3, 1, 400), 'family = "skewed"'),
+    ],
+)
+def test_a_family_that_has_the_shape_is_named(values: np.ndarray, told: str) -> None:
+    frame = pd.DataFrame({"v": values, "z": RNG.normal(size=400)})
+    frame.loc[frame.index % 5 == 0, "v"] = np.nan
+    plan = bi.Plan.of([bi.Conditional.of("v ~ z", family="gaussian")])
+    (found,) = bi.check(plan, frame)
+    assert told in found.remedy
+    family = told.removeprefix("family = ")
+    written = bi.Plan.from_toml(
+        f'[[conditional]]\nformula = "v ~ z"\nfamily = {family}'.replace(", limits", "\nlimits").replace(
+            ", at_", "\nat_"
+        )
+    )
+    assert bi.check(written, frame) == []
