@@ -74,6 +74,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     problems += found
     if data is not None:
         data = indicators.with_columns(data, read.targets, plan.time)
+        read = target_columns.with_formulas(read, data)
         problems += indicators.problems(read, data)
         problems += timing.problems(read, data)
         problems += names.problems(read, data)

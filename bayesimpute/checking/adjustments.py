@@ -20,7 +20,7 @@ from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families.family import options
-from bayesimpute.families.values import Binary, Categories, Ordered, Positive, Real, Values, Whole
+from bayesimpute.families.values import Binary, Categories, Ordered, Whole
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption
@@ -220,7 +220,7 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     if adjustment.scale == "logit" and not (binary or each):
         higher = ": + is towards higher labels" if family.values is Ordered else ' or "value"'
         notes.add(path, f'"{reading.target}" is not yes or no: it has no log-odds', f'use scale = "predictor"{higher}')
-    elif adjustment.scale in ("value", "ratio") and not _stays(adjustment.scale, family.values):
+    elif adjustment.scale in ("value", "ratio") and adjustment.scale not in family.values.stays:
         finding = f'"{reading.target}" is {family.values.words}: a shifted value would be none'
         notes.add(path, finding, 'use scale = "predictor"')
     elif adjustment.scale == "logit" and family.selection is not None:
@@ -258,11 +258,6 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
 def _whole(shift: object) -> bool:
     """Whether counts stay counts with it: of a text nobody knows before the run."""
     return isinstance(shift, int | float) and shift >= 0 and float(shift).is_integer()
-
-
-def _stays(scale: str, values: type[Values]) -> bool:
-    """Whether values stay what they are on a scale; of yes/no values and of counts more is said elsewhere."""
-    return issubclass(values, Real | Binary | Whole) or (scale == "ratio" and issubclass(values, Positive))
 
 
 def _of_one_label(shifted: Shifted, labels: list[str], read: Read, notes: Notes) -> None:

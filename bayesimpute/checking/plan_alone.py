@@ -194,6 +194,10 @@ def _conditional(conditional: Conditional, path: str, notes: Notes) -> Reading |
     before = len(notes.problems)
     family = _family(conditional.family, path, notes)
     broken = len(notes.problems) > before
+    for role, column in family.named_columns.items() if family is not None and not broken else ():
+        if conditional.side.get(role) != column:
+            finding = f'the side column is "{conditional.side.get(role)}", and an option names "{column}"'
+            notes.add(f"{path}.side.{role}", finding, "name one of them")
     level = conditional.level
     if level is not None and not notes.text(f"{path}.level", level):
         level = None

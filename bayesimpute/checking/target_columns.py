@@ -8,7 +8,7 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import SHOWN, counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems
+from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems, read_plan
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
 from bayesimpute.data.columns import Column, unwieldy
@@ -16,6 +16,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
+from bayesimpute.plan.resolving import of_its_family
 
 FEWEST = 3
 """Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
@@ -53,6 +54,18 @@ def _sizes(read: Read, data: Incomplete, notes: Notes) -> None:
         if finding is not None:
             notes.add(f"data[{name}]", finding, "give it in other units, or take its logarithm")
         notes.problems += remarks(data.columns[name]) if name in used else []
+
+
+def with_formulas(read: Read, data: Incomplete) -> Read:
+    """With the formulas that follow from others where only the column says which family a target has."""
+    found = {
+        id(r.conditional): of_its_family(r.conditional, data.columns[r.target])
+        for r in read.conditionals
+        if r.conditional.family == "auto" and r.target in data.columns
+    }
+    if all(model is r.conditional for r in read.conditionals if (model := found.get(id(r.conditional))) is not None):
+        return read
+    return read_plan(read.plan.with_models(lambda model: found.get(id(model), model)))[0]
 
 
 def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
@@ -170,8 +183,11 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 
 
 def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
-    if reading.family is None or role not in reading.family.limits:
+    family = reading.family
+    if family is None or role not in (*family.known_between, *family.certain):
         _unimputed(use, reading.target, use.values, read, data, notes)
+    elif role in family.certain and any(data.columns[n].missing.any() for n in use.values & set(data.columns)):
+        notes.add(use.path, f"{listed(sorted(use.values))} has missing values", "name a column that is complete")
     elif not use.values <= set(data.columns) - read.targets:
         notes.add(use.path, "limits are known before the run", "name a column of the data that is not imputed")
     for name in sorted(use.values & set(data.columns)):
@@ -182,7 +198,7 @@ def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, n
 
 def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
     """Values that are to lie where there is nothing, or that are observed elsewhere."""
-    roles = () if reading.family is None else [r for r in reading.family.limits if r in reading.side]
+    roles = () if reading.family is None else [r for r in reading.family.known_between if r in reading.side]
     names = [name for role in roles for name in reading.side[role].values if name in data.columns]
     if len(names) < 2 or reading.target not in data.columns:
         return

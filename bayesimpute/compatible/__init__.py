@@ -8,8 +8,8 @@ A missing cell of x is drawn from its own model times the density of every model
 Keller 2020, Psychological Methods 25:88), exactly and for all cells at once:
 
 * :mod:`.affine` says whether y's mean is linear in x; then the law is normal (:mod:`.normal_draws`);
-* few values, such as yes and no, are all compared, and for everything else there is slice sampling
-  (:mod:`.cell_by_cell`);
+* few values, such as yes and no, are all compared, and for everything else there is slice sampling; where a value such
+  as 0 has a probability of its own, after a choice between draws of x's own model (:mod:`.cell_by_cell`);
 * :mod:`.cluster_levels` moves the level of clusters without any observed value, together with the random effects;
 * :mod:`.affected` says which rows feel a cell and which cells move together (those whose cluster mean is in a model);
 * :mod:`.factors` evaluates the other models at other values of x;

@@ -13,6 +13,8 @@ LogDensity = Callable[[np.ndarray], np.ndarray]
 SPAN = 8.0
 """Width of the slice sampler's first interval, in standard deviations of the variable's own model: wide enough to reach
 another mode (of a square, say), and an interval that need not be widened saves two evaluations."""
+CANDIDATES = 8
+"""Draws of its own model between which a cell chooses."""
 STEPS = 2
 """Slice sampling steps a visit."""
 SHRINKS = 100
@@ -64,6 +66,40 @@ def _chosen(rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
         chosen[(above <= u) & (u < upto)] = k
         above = upto
     return chosen
+
+
+def draw_candidates(
+    rng: np.random.Generator,
+    affected: Affected,
+    cells: np.ndarray,
+    own: Callable[[], np.ndarray],
+    others: Callable[[np.ndarray, int], np.ndarray],
+) -> np.ndarray:
+    """A step that may lead anywhere: each cell chooses between its value and draws of the variable's own model.
+
+    By the densities of the models that read it alone, for its own is what the draws come from; the value that it has is
+    one of the candidates, so that the law of the cells stays as it is (Tjelmeland 2004, NTNU preprint Statistics
+    4/2004; Andrieu, Lee & Vihola 2018, Bernoulli 24:842). What values have a probability of their own among the draws
+    does not matter: where some have, a slice alone would never come there.
+
+    Parameters
+    ----------
+    rng, affected, cells
+        As for :func:`draw_enumerated`.
+    own : callable
+        To one draw of the variable's own model for each cell, (cell,).
+    others : callable
+        As for :func:`draw_slice`.
+    """
+    cells = cells.copy()
+    values = np.array([cells, *(own() for _ in range(CANDIDATES))])
+    for k, moved in enumerate(affected.passes):
+        weights = np.empty((len(values), len(moved)))
+        for weight, value in zip(weights, values[:, moved], strict=True):
+            cells[moved] = value
+            weight[:] = others(cells, k)[affected.block_of_cell[moved]]
+        cells[moved] = values[_chosen(rng, weights), moved]
+    return cells
 
 
 def draw_slice(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.compatible.affected import Affected, affected
 from bayesimpute.compatible.affine import AFFINE, beside, is_affine
 from bayesimpute.compatible.affine_factors import AffineFactors
-from bayesimpute.compatible.cell_by_cell import SPAN, draw_enumerated, draw_slice
+from bayesimpute.compatible.cell_by_cell import SPAN, draw_candidates, draw_enumerated, draw_slice
 from bayesimpute.compatible.cluster_levels import Levels, levels, normal_step, sliced_step, summed_step
 from bayesimpute.compatible.factors import Scenario, factor, places
 from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_normal
@@ -18,7 +19,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Side, Theta
+from bayesimpute.families import Context, Donors, Known, Side, Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
 MOST_KEPT = 20_000_000
@@ -145,7 +146,9 @@ def _why(target: Target, resolved: Resolved) -> str:
         return f"it has {'two values: both' if len(points) == 2 else f'{len(points)} values: all'} are weighed"
     if kind(target, resolved) == "normal":
         return "both are normal and the means linear in it: the law of a missing cell is normal"
-    return "the law of a missing cell has no closed form: slice sampling"
+    known = {role: np.zeros(1) for role in target.side}
+    also = ", and draws of its own model that may be a value by itself" if target.family.atoms(known) else ""
+    return f"the law of a missing cell has no closed form: slice sampling{also}"
 
 
 def events(resolved: Resolved) -> list[Event]:
@@ -210,10 +213,35 @@ def draw(
     if support.points is not None:
         return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
     width = SPAN * spread(how.target, theta, side)
-    if not how.affine:
-        return draw_slice(rng, how.affected, cells, own, lambda x, _: scenario.logp(x), width, support)
-    others = AffineFactors(scenario, _derivatives(how, scenario, completed.cells(how.target), unit, memory), cells)
-    return draw_slice(rng, how.affected, cells, own, others.logp, width, support)
+
+    def anew(values: np.ndarray, moving: int) -> np.ndarray:
+        del moving
+        return scenario.logp(values)
+
+    others = anew
+    if how.affine:
+        given = _derivatives(how, scenario, completed.cells(how.target), unit, memory)
+        others = AffineFactors(scenario, given, cells).logp
+    if atoms := how.target.family.atoms(side):
+        cells = draw_candidates(rng, how.affected, cells, partial(_drawn, rng, how, theta, completed, moved), others)
+        stays = np.any([cells - moved == atom for atom in atoms], axis=0)  # a slice leads neither to them nor away
+        width = np.where(stays, 0.0, width)
+    return draw_slice(rng, how.affected, cells, own, others, width, support)
+
+
+def _drawn(
+    rng: np.random.Generator, how: Compatible, theta: Theta, completed: Completed, moved: np.ndarray | float
+) -> np.ndarray:
+    """One draw of each cell from the variable's own model alone."""
+
+    def look(rows: np.ndarray) -> Known:
+        return Known(y=np.full(len(rows), np.nan), side=completed.side(how.target, rows))
+
+    def nobody() -> Donors:
+        raise TypeError("matching has no density, and is in no plan with substantive models")
+
+    context = Context(rows=how.target.missing_rows, look=look, fitted=nobody)
+    return how.target.family.impute(rng, theta, context) + moved
 
 
 def _derivatives(

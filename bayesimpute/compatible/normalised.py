@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit, log_expit
 
 from bayesimpute.compatible.affine_factors import AffineFactors
 from bayesimpute.compatible.drawing import Compatible, spread
@@ -25,12 +26,15 @@ from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
 from bayesimpute.families import Theta
+from bayesimpute.families.links import LARGEST
 from bayesimpute.plan.targets import Resolved, Target
 
 END = 10.0
 """Of u: ten thousand standard deviations from the value."""
 FEWEST, MOST = 32, 4096
 """Intervals of the first and of the last rule."""
+WIDEST = 3.0
+"""Of the first step's width where there are ends, on their scale."""
 CLOSE = 1e-6
 """Changes of a log integral that are none."""
 Density = Callable[[np.ndarray], np.ndarray]
@@ -98,7 +102,15 @@ def value_densities(
         elif how.target.values.support.whole:
             total = _whole(density, here, width[moving], how.target.values.support.low)
         else:
-            total = _integral(density, here, width[moving])
+            atoms = [np.broadcast_to(atom, cells.shape)[moving] for atom in how.target.family.atoms(side)]
+            apart = np.any([here == atom for atom in atoms], axis=0) if atoms else np.zeros(len(here), dtype=bool)
+            centre = np.where(apart, how.target.family.moments(theta, side)[0][moving], here)
+            ends = (np.broadcast_to(end, cells.shape)[moving] for end in how.target.family.ends(side))
+            support = how.target.values.support
+            low, high = (f(a, b) for f, a, b in zip((np.maximum, np.minimum), ends, (support.low, support.high)))
+            total = _integral(density, centre, width[moving], low, high)
+            for atom in atoms:
+                total = np.logaddexp(total, density(atom))
         found[moving] = density(here) - total
     return found
 
@@ -132,12 +144,38 @@ def _whole(density: Density, here: np.ndarray, width: np.ndarray, least: float) 
     return np.where(ends - total < LEFT, total, np.nan)
 
 
-def _integral(density: Density, here: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The log of the integral, (cell,)."""
+def _integral(
+    density: Density, here: np.ndarray, width: np.ndarray, low: np.ndarray | float, high: np.ndarray | float
+) -> np.ndarray:
+    """The log of the integral, (cell,), over what lies between `low` and `high`, each (cell,).
+
+    On a scale where these are infinitely far away, for nothing must end within: logarithms of the distance from the
+    one that is finite, or of the ratio of both distances.
+    """
+    low, high = (np.broadcast_to(end, here.shape) for end in (low, high))
+    below, above, inside = np.isfinite(low), np.isfinite(high), np.clip(here, low + CLOSE * width, high - CLOSE * width)
+    with np.errstate(all="ignore"):
+        under, over = np.where(below, np.log(inside - low), 0.0), np.where(above, np.log(high - inside), 0.0)
+        middle = np.where(below | above, under - over, here)
+        steep = np.where(below, np.exp(-under), 0.0) + np.where(above, np.exp(-over), 0.0)
+        wide = np.where(below | above, np.minimum(width * steep, WIDEST), width)
+
+    def part(u: float) -> np.ndarray:
+        v, log_step = middle + wide * np.sinh(u), np.log(wide * np.cosh(u))
+        near = np.clip(v, -LARGEST, LARGEST)
+        share = expit(near)
+        both = low + (high - low) * share
+        at = np.where(
+            below & above, both, np.where(below, low + np.exp(near), np.where(above, high - np.exp(-near), v))
+        )
+        slope = np.where(below & above, np.log(high - low) + log_expit(near) + log_expit(-near), 0.0)
+        slope = np.where(below ^ above, np.where(below, near, -near), slope)
+        found = density(at) + slope + log_step
+        return np.where(np.isnan(found), -np.inf, found)
 
     def rule(u: np.ndarray) -> np.ndarray:
-        parts = [density(here + width * np.sinh(each)) + np.log(width * np.cosh(each)) for each in u]
-        return np.logaddexp.reduce(parts, axis=0)
+        with np.errstate(all="ignore"):
+            return np.logaddexp.reduce([part(each) for each in u], axis=0)
 
     step = 2 * END / FEWEST
     total, before = rule(np.linspace(-END, END, FEWEST + 1)), np.full(len(here), np.nan)

@@ -31,7 +31,7 @@ REMEDY = (
     "a normal model keeps means and variances, but draws values that {name} never has: do not report shares, quantiles "
     "or extremes of it{instead}"
 )
-DERIVED = "; or impute a column of its own, {column}, and let {{name}} follow ([[derived]])"
+DERIVED = '; or write family = "skewed"; or impute a column of its own, {column}, and let {{name}} follow ([[derived]])'
 _CODE = re.compile(r"-?(9+[78]?|8+|7+)")
 _FEWEST_OTHERS = 5
 
@@ -149,7 +149,10 @@ def shape(values: np.ndarray) -> Shape | None:
     for end, told in ((0, "none is below"), (-1, "none is above")):
         count, others = counts[end], np.delete(counts, end).max()
         if count >= (ZEROS if distinct[end] == 0 else AT_END) * len(values) and count >= TIMES * others:
-            return Shape(finding=f"{count / len(values):.0%} are {distinct[end]:g}, and {told}")
+            zeros, limits = end == distinct[0] == 0, f"{distinct[0]:g}, inf" if end == 0 else f"-inf, {distinct[-1]:g}"
+            family = '"semicontinuous"' if zeros else f'"bounded", limits = [{limits}], at_limits = "censored"'
+            instead = f"; or write family = {family}"
+            return Shape(finding=f"{count / len(values):.0%} are {distinct[end]:g}, and {told}", instead=instead)
     found = skewness(values)
     if abs(found) > SKEWNESS + ERRORS * np.sqrt(6 / len(values)):
         logarithm = found > 0 and distinct[0] > 0

@@ -86,6 +86,7 @@ class Automatic:
             mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
             if term == "Intercept":  # bambi's is where columns are zero, and so the wider the farther off that is
                 sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
+                mu = mu - (0.0 if p.unit == "location" else self.added(p))
             elif any(about):
                 sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
             sigma = sigma if term == "Intercept" else p.slopes * sigma
@@ -104,11 +105,16 @@ class Automatic:
         if self.target.family.selection is not None:
             y = np.concatenate([y, np.full(len(self.frames[Rows.ALL]) - len(y), np.nan)])
         side = {role: self.frames[Rows.OBSERVED][name].to_numpy(dtype=float) for role, name in self.target.side.items()}
-        found, formula = self.target.family.intercept_prior(p.key(label), y, side), self.target.formulas.get(p.name)
-        if found is None or formula is None or not formula.offsets:
-            return found
-        offsets = self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float)
-        return found.affine(shift=offsets.sum(axis=1).mean())
+        found = self.target.family.intercept_prior(p.key(label), y, side)
+        added = self.added(p)
+        return found.affine(shift=added) if found is not None and added else found
+
+    def added(self, p: Parameter) -> float:
+        """The mean of what a formula adds to a linear predictor as it is."""
+        formula = self.target.formulas.get(p.name)
+        if formula is None or not formula.offsets:
+            return 0.0
+        return float(self.frames[p.rows][list(formula.offset_columns)].to_numpy(dtype=float).sum(axis=1).mean())
 
     def slopes(self, columns: np.ndarray, k: int, *, interaction: bool) -> np.ndarray:
         """Standard deviations of the priors of a term's coefficients by bambi's rule, shape (column,)."""

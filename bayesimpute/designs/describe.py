@@ -112,8 +112,8 @@ class _Describer:
 
     def known(self) -> np.ndarray | float:
         """What offsets say of y itself: coefficients, centre and scale are about the rest."""
-        formula, identity = self.target.formulas.get("mu"), self.target.family.parameters[0].link == "identity"
-        if formula is None or not formula.offsets or not identity:
+        formula, mu = self.target.formulas.get("mu"), self.target.family.parameters[0]
+        if formula is None or not formula.offsets or mu.unit != "location":
             return 0.0
         columns = [self.frames[Rows.OBSERVED][name] for name in formula.offset_columns]
         return sum(column.to_numpy(dtype=float) for column in columns)

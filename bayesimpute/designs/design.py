@@ -66,6 +66,12 @@ class Design:
     side: Mapping[str, str] = field(default_factory=dict)
     empty: EmptyClusters | None = None
 
+    @cached_property
+    def scaled_family(self) -> Family:
+        """The family of y_s."""
+        one = np.ndim(self.scale) == 0  # several targets together are normal numbers
+        return self.family.on_scale(float(self.centre), float(self.scale)) if one else self.family
+
     def predictor(self, key: str) -> Predictor:
         """The linear predictor with a key."""
         return next(p for p in self.predictors if p.key == key)
@@ -172,7 +178,7 @@ class Design:
     def logp(self, draw: Draw, data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Log p(y_s, and its being observed where the family models it | draw), shape (fitted row,)."""
         theta, y = self.theta(draw, data)
-        return self.family.logp(y, theta, self.reading(data))
+        return self.scaled_family.logp(y, theta, self.reading(data))
 
     def reading(self, data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The columns that the family reads at all fitted rows, by role, from what the graph's containers hold."""

@@ -23,7 +23,7 @@ def estimate(design: Design, draw: Draw, data: Mapping[str, np.ndarray]) -> Draw
     blocks = [b for b in design.blocks if all(key == "mu" for key, _ in places(b))]
     theta, y = design.theta(draw, data)
     nothing = {**draw, "mu": np.zeros_like(draw["mu"])} | {b.key: np.zeros_like(draw[b.key]) for b in blocks}
-    y = y - design.fitted(nothing, data)["mu"]
+    y = design.family.working(y) - design.fitted(nothing, data)["mu"]
     spans = [_columns(data[f"X_{b.key}"] @ draw[f"{b.key}_root"], data[f"codes_{b.key}"], b.size) for b in blocks]
     m: Any = sparse.hstack([sparse.csr_array(data["X_mu"]), *spans], format="csr")
     normal = [prior.args if prior.name == "Normal" else (0.0, np.inf) for prior in p.priors]

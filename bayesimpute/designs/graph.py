@@ -179,7 +179,7 @@ def build(design: Design, data: Mapping[str, np.ndarray]) -> Any:
         if design.empty is not None:
             counts = np.array([len(design.empty), design.empty.others])
             side |= {"empty": holders["empty"], "clusters": pm.Data("clusters", counts)}
-        design.family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"], side)
+        design.scaled_family.likelihood(by_parameter(design.predictors, eta, pt.stack), holders["y_data"], side)
     return model
 
 

@@ -1,8 +1,9 @@
 """The conditional models' families, one file each; :data:`FAMILIES` is the one registry.
 
-How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``bernoulli`` for a
-yes/no variable (also 0/1 numbers and categories with two labels), ``ordinal`` for ordered categories and numbers of a
-few values whose order counts and not their distances, ``categorical`` for labels in no order.
+How to choose: ``gaussian`` for a roughly symmetric number, ``student_t`` for one with outliers, ``skewed`` for one with
+a longer tail on one side, ``bernoulli`` for a yes/no variable (also 0/1 numbers and categories with two labels),
+``ordinal`` for ordered categories and numbers of a few values whose order counts and not their distances,
+``categorical`` for labels in no order.
 
 Counts: ``negative_binomial`` (what ``"auto"`` takes where 0 is the most frequent value and makes up a fifth or more),
 ``poisson`` where they vary no more than their mean. Where years, areas or populations differ, the side column
@@ -12,7 +13,9 @@ any is one thing and how many another. ``binomial`` for successes out of a known
 are roughly symmetric are numbers: ``gaussian``.
 
 Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
-are never what ``"auto"`` takes.
+are never what ``"auto"`` takes. Amounts that may be nothing, such as costs: ``semicontinuous``, what ``"auto"`` takes
+where 0 makes up a tenth or more and is five times as frequent as any other of many values. Numbers that cannot lie
+beyond limits: ``bounded``, truncated where nothing piles up at them, censored where it does.
 
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit`` and
 ``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie
@@ -25,6 +28,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
+from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.categorical import Categorical
 from bayesimpute.families.counting import Counting
 from bayesimpute.families.family import (
@@ -53,9 +57,11 @@ from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
+from bayesimpute.families.semicontinuous import Semicontinuous
+from bayesimpute.families.skewed import Skewed
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
-from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values, Whole
+from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, Successes, Support, Values, Whole
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -75,6 +81,9 @@ FAMILIES: Mapping[str, type[Family]] = {
     "lognormal": LogNormal,
     "gamma": Gamma,
     "beta": Beta,
+    "semicontinuous": Semicontinuous,
+    "bounded": Bounded,
+    "skewed": Skewed,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
     "heckman_ordinal": HeckmanOrdinal,
@@ -99,10 +108,12 @@ def auto(column: Column) -> type[Family]:
 __all__ = [
     "FAMILIES",
     "VALUES",
+    "Amounts",
     "Bernoulli",
     "Beta",
     "Binary",
     "Binomial",
+    "Bounded",
     "Categorical",
     "Context",
     "Counting",
@@ -128,7 +139,9 @@ __all__ = [
     "Real",
     "Rows",
     "Selection",
+    "Semicontinuous",
     "Side",
+    "Skewed",
     "StudentT",
     "Successes",
     "Support",

@@ -284,10 +284,12 @@ class Family(ABC):
     """Whether bambi's is this very family: else a model of it is none of bambi's."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
-    limits: ClassVar[tuple[str, ...]] = ()
+    known_between: ClassVar[tuple[str, ...]] = ()
     """Of these, the two between whose columns a value lies that is not observed: the lower end and the upper. Where
     such a column has no value, or an infinite one, that end is open. A value with an end is known in part: the model is
     fitted to what it is currently drawn as."""
+    certain: ClassVar[tuple[str, ...]] = ()
+    """Of the roles that it reads, those whose columns must be known before the run: they are not imputed."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
     """The parameters whose linear predictors :meth:`information` is about."""
     density: ClassVar[bool] = True
@@ -324,11 +326,42 @@ class Family(ABC):
 
     @property
     def fitted_as(self) -> "Family":
-        """The family of the same parameters that has the likelihood of this one: itself, unless only draws differ.
+        """The family of the same parameters that has the likelihood of this one, of :meth:`working` values: itself,
+        unless only draws differ, or the scale of the values.
 
         Whoever has code for a likelihood asks for it, and not for the family.
         """
         return self
+
+    def working(self, y: np.ndarray) -> np.ndarray:
+        """Values of the target as :attr:`fitted_as` has them, (row,): themselves, or what their logarithms are.
+
+        The derivative of the change is the same for all parameters, so that their posterior does not depend on it.
+        """
+        return y
+
+    @property
+    def named_columns(self) -> Mapping[str, str]:
+        """The side columns that its options name, by role."""
+        return {}
+
+    def on_scale(self, centre: float, scale: float) -> "Family":
+        """The family of (y - centre) / scale: itself, unless numbers or side columns of it are in the units of y.
+
+        Samplers have the target on that scale; everyone else has the user's units.
+        """
+        del centre, scale
+        return self
+
+    def ends(self, side: Side = NO_SIDE) -> tuple[Any, Any]:
+        """Between which numbers values can only lie beside what all such values have in common, each () or (row,)."""
+        del side
+        return -np.inf, np.inf
+
+    def atoms(self, side: Side = NO_SIDE) -> tuple[np.ndarray, ...]:
+        """Values with a probability of their own beside a density of all others, each one number, () or (row,)."""
+        del side
+        return ()
 
     def misfits(self, y: np.ndarray, side: Side) -> tuple[Misfit, ...]:
         """What is wrong with the side columns beside the target, NaN where either is missing, each (row,)."""

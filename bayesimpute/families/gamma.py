@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.values import Positive, Values
 
@@ -37,20 +38,18 @@ class Gamma(Family):
         return Prior.of("Normal", float(np.log(y.mean())), SPREAD) if key == "mu" else None
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
-        import pymc as pm
-        import pytensor.tensor as pt
+        return counted(self, eta)
 
-        math: Any = pt
+    def symbolic(self, value: Any, eta: Mapping[str, Any]) -> Any:
+        """Log-density in the graph, of logarithms: a rate would overflow."""
+        pt = tensors()
 
-        def logp(value: Any, mu: Any, shape: Any) -> Any:  # of logarithms: a rate would overflow
-            alpha = math.exp(shape)
-            ratio = math.log(value) - mu
-            return alpha * (shape + ratio - math.exp(ratio)) - math.log(value) - math.gammaln(alpha)
+        alpha, ratio = pt.exp(eta["alpha"]), pt.log(value) - eta["mu"]
+        return alpha * (eta["alpha"] + ratio - pt.exp(ratio)) - pt.log(value) - pt.gammaln(alpha)
 
-        def random(mu: np.ndarray, shape: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
-            return rng.gamma(np.exp(shape), np.exp(mu - shape), size)
-
-        return pm.CustomDist.dist(eta["mu"], eta["alpha"], logp=logp, random=random, class_name="GammaOfLogs")
+    def random(self, rng: np.random.Generator, eta: Mapping[str, np.ndarray], size: Any) -> np.ndarray:
+        """Draws in the graph."""
+        return rng.gamma(np.exp(eta["alpha"]), np.exp(eta["mu"] - eta["alpha"]), size)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         inside, alpha = np.where(y > 0, y, 1.0), theta["alpha"]

@@ -7,7 +7,10 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.counting import tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.links import LARGEST
 from bayesimpute.families.values import Positive, Values
 
 
@@ -30,10 +33,28 @@ class LogNormal(Family):
             Parameter(name="sigma", link="log", support="positive", prior=sigma),
         )
 
+    @property
+    def fitted_as(self) -> Family:
+        return Gaussian()
+
+    def working(self, y: np.ndarray) -> np.ndarray:
+        return np.log(y)
+
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm
 
         return pm.LogNormal.dist(mu=eta["mu"], sigma=pm.math.exp(eta["sigma"]))
+
+    def symbolic(self, value: Any, eta: Mapping[str, Any]) -> Any:
+        """Log-density in the graph."""
+        pt = tensors()
+
+        z = (pt.log(value) - eta["mu"]) * pt.exp(-eta["sigma"])
+        return -0.5 * z**2 - eta["sigma"] - pt.log(value) - 0.5 * np.log(2 * np.pi)
+
+    def random(self, rng: np.random.Generator, eta: Mapping[str, np.ndarray], size: Any) -> np.ndarray:
+        """Draws in the graph."""
+        return np.exp(rng.normal(eta["mu"], np.exp(eta["sigma"]), size))
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         inside = np.where(y > 0, y, 1.0)
@@ -46,7 +67,8 @@ class LogNormal(Family):
         return np.broadcast_to(np.asarray(theta["sigma"]) ** -2.0, np.shape(theta["mu"]))
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return np.exp(theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"])))
+        drawn = theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
+        return np.exp(np.clip(drawn, -LARGEST, LARGEST))  # neither 0 nor infinity is a value
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         square = np.asarray(theta["sigma"]) ** 2

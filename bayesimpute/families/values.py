@@ -16,7 +16,7 @@ from typing import ClassVar, Self, final
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.data.column_remarks import between_numbers
+from bayesimpute.data.column_remarks import TIMES, ZEROS, between_numbers
 from bayesimpute.data.columns import Column
 
 SINGLE = frozenset({"float32", "Float32", "float[pyarrow]"})
@@ -30,7 +30,9 @@ class Support:
     Parameters
     ----------
     low, high : float
-        Its ends; whole numbers include them, an interval does not.
+        Its ends; whole numbers include them, an interval only where it is closed.
+    closed : bool
+        Whether the ends of an interval are in it: values with a probability of their own.
     whole : bool
         Whether there are only whole numbers in it.
     only : tuple of float
@@ -40,6 +42,7 @@ class Support:
     low: float = -np.inf
     high: float = np.inf
     whole: bool = False
+    closed: bool = False
     only: tuple[float, ...] = ()
 
     @classmethod
@@ -60,7 +63,8 @@ class Support:
             return np.isin(values, self.only)
         if self.whole:
             return (values >= self.low) & (values <= self.high) & (values == np.round(values))
-        return (values > self.low) & (values < self.high)
+        inside = (values > self.low) & (values < self.high)
+        return inside | ((values == self.low) | (values == self.high)) if self.closed else inside
 
     def __str__(self) -> str:
         if self.only:
@@ -83,6 +87,9 @@ class Values(ABC):
     """What is said of numbers that are not such values, after "a number"."""
     labels: tuple[str, ...] = ()
     """Those of the codes 0, 1, ..., as pictures show them; empty for values that are shown as numbers."""
+    stays: ClassVar[frozenset[str]] = frozenset()
+    """What leaves values such values: adding a number ("value"), a factor ("ratio"). Of counts it must be a whole one,
+    and of yes/no values more is said elsewhere (``checking/adjustments.py``)."""
 
     @classmethod
     @abstractmethod
@@ -159,6 +166,7 @@ class Binary(Values):
 
     name: ClassVar[str] = "binary"
     words: ClassVar[str] = "a yes/no variable"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
     unlike: ClassVar[str] = " of other values than 0 and 1"
 
     labels: tuple[str, ...] = ("0", "1")
@@ -200,9 +208,8 @@ class Binary(Values):
         return y.astype(int)
 
 
-@final
 @dataclass(frozen=True, kw_only=True)
-class Real(Values):
+class Numbers(Values):
     """Any number.
 
     Parameters
@@ -211,7 +218,6 @@ class Real(Values):
         Whether the column has single precision: that is all that a completed column can show.
     """
 
-    name: ClassVar[str] = "number"
     words: ClassVar[str] = "a number"
 
     single: bool = False
@@ -219,10 +225,6 @@ class Real(Values):
     @classmethod
     def accepts(cls, column: Column) -> bool:
         return column.kind == "number"
-
-    @classmethod
-    def suits(cls, column: Column) -> str | None:
-        return "it is a number variable" if cls.accepts(column) else None
 
     @classmethod
     def of(cls, column: Column) -> Self:
@@ -246,6 +248,47 @@ class Real(Values):
 
     def response(self, y: np.ndarray) -> np.ndarray:
         return y
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Real(Numbers):
+    """Any number."""
+
+    name: ClassVar[str] = "number"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return "it is a number variable" if cls.accepts(column) else None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Limited(Numbers):
+    """Numbers within limits, which the family knows."""
+
+    name: ClassVar[str] = "limited"
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Shaped(Numbers):
+    """Numbers whose family chooses a transformation, of the standardised ones."""
+
+    name: ClassVar[str] = "shaped"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return (y - y.mean()) / (y.std() or 1.0)
 
 
 MOST_LABELS = 30
@@ -348,6 +391,8 @@ class Ordered(Labelled):
 
 class Whole(Values):
     """Whole numbers from zero on."""
+
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
 
     @classmethod
     def accepts(cls, column: Column) -> bool:
@@ -485,6 +530,7 @@ class Positive(Between):
     name: ClassVar[str] = "positive"
     words: ClassVar[str] = "a positive number"
     unlike: ClassVar[str] = " that is not above zero everywhere"
+    stays: ClassVar[frozenset[str]] = frozenset({"ratio"})
     low: ClassVar[float] = 0.0
     high: ClassVar[float] = np.inf
 
@@ -514,14 +560,80 @@ class Proportion(Between):
         return logit(y)
 
 
+MANY, MANY_WHOLE = 20, 100
+"""Different positive values, and different whole ones, above which they are amounts beside zeros, and no counts."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Amounts(Values):
+    """Zero, or a number above it."""
+
+    name: ClassVar[str] = "amount"
+    words: ClassVar[str] = "zero or a positive number"
+    unlike: ClassVar[str] = " with negative values, or none above zero"
+    stays: ClassVar[frozenset[str]] = frozenset({"ratio"})
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        known = column.values[~column.missing]
+        return bool(column.kind == "number" and len(known) and (known >= 0).all() and (known > 0).any())
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        if not cls.accepts(column):
+            return None
+        values, times = np.unique(column.values[~column.missing], return_counts=True)
+        share, whole = times[0] / times.sum(), bool((values == np.round(values)).all())
+        if values[0] != 0 or len(values) - 1 <= (MANY_WHOLE if whole else MANY):
+            return None
+        often = share >= ZEROS and times[0] >= TIMES * times[1:].max()
+        return f"{share:.0%} of it are zeros, and none is below" if often else None
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        del column
+        return cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=0, closed=True)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        if not spread:
+            return rng.choice(known, size)
+        positive, shifts = known[known > 0], rng.uniform(-spread, spread, 2)
+        share = np.clip((known == 0).mean(), 0.02, 0.98)
+        found = rng.choice(positive, size) * np.exp(shifts[0] * np.log(positive).std())
+        return np.where(rng.random(size) < expit(logit(share) + shifts[1]), 0.0, found)
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return _mean_and_sd(cells) | {"share of 0": float((cells == 0).mean()) if cells.size else np.nan}
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """Logarithms; zeros, which have none, lie about the mean of these, with their spread."""
+        logs, none = np.log(y[y > 0]), y == 0
+        out = np.empty(len(y))
+        out[~none] = logs
+        out[none] = logs.mean() + logs.std() * (1 - 2 * (np.arange(none.sum()) % 2))
+        return out
+
+
 VALUES: Mapping[str, type[Values]] = {
     "binary": Binary,
     "ordered": Ordered,
     "categories": Categories,
+    "amount": Amounts,
     "counts": Counts,
     "successes": Successes,
     "proportion": Proportion,
     "positive": Positive,
+    "limited": Limited,
+    "shaped": Shaped,
     "number": Real,
 }
 """In the order in which they are asked whether they suit a column."""

@@ -141,7 +141,7 @@ class Visits:
 
     def _look(self, rows: np.ndarray) -> Known:
         """Nothing is known of values, and their ends are open: so the whole law is drawn from."""
-        open_ends = {role: np.full(len(rows), np.nan) for role in self.design.family.limits}
+        open_ends = {role: np.full(len(rows), np.nan) for role in self.design.family.known_between}
         return Known(y=np.full(len(rows), np.nan), side={**{k: v[rows] for k, v in self.side.items()}, **open_ends})
 
     def _collected(self, each: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -49,9 +49,10 @@ class Conditional:
             if not isinstance(given, Mapping):
                 path = f"conditional[{self.target}].{name}"
                 raise one(PlanError, path, f"{given!r} is not a mapping", f"write {example}")
-        object.__setattr__(self, "formulas", MappingProxyType(_with_likes(self.formulas, self.family)))
+        object.__setattr__(self, "formulas", MappingProxyType(with_likes(self.formulas, self.family)))
         object.__setattr__(self, "priors", MappingProxyType({k: _prior(v) for k, v in self.priors.items()}))
-        object.__setattr__(self, "side", MappingProxyType(dict(self.side)))
+        named = self.family.named_columns if isinstance(self.family, Family) else {}
+        object.__setattr__(self, "side", MappingProxyType({**named, **self.side}))
         object.__setattr__(self, "family", _shortest(self.family))
 
     def __hash__(self) -> int:
@@ -69,7 +70,7 @@ class Conditional:
 _MAPPINGS = {"formulas": '{"mu": "y ~ x"}', "priors": '{"x": "Normal(0, 1)"}', "side": '{"exposure": "days"}'}
 
 
-def _with_likes(formulas: Mapping[str, str], family: "str | Family") -> dict[str, str]:
+def with_likes(formulas: Mapping[str, str], family: "str | Family") -> dict[str, str]:
     """With those of parameters that have the right side of another's where the plan gives them none."""
     settled = FAMILIES[family]() if isinstance(family, str) and family in FAMILIES else family
     found = dict(formulas)

@@ -63,7 +63,7 @@ def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) 
 
 def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) -> list[Problem]:
     """Columns with missing values in the new rows that no model of the run imputes; `resolved` is the plan on these."""
-    limits = {t.side[role] for t in resolved.targets for role in t.family.limits if role in t.side}
+    limits = {t.side[role] for t in resolved.targets for role in t.family.known_between if role in t.side}
     models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills} | limits
     read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
     for name in names:

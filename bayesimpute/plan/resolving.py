@@ -19,7 +19,7 @@ from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import held_options, who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
-from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.conditional import Conditional, with_likes
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
 from bayesimpute.plan.options import Time
@@ -45,9 +45,10 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
-        read = read_formulas(conditional, plan.path(conditional), plan.derived, incomplete)
         column = column_of(name, incomplete, plan.time)
-        target = _target(conditional, plan.path(conditional), levels[name], incomplete, filled, read.formulas, column)
+        path, conditional = plan.path(conditional), of_its_family(conditional, column)
+        read = read_formulas(conditional, path, plan.derived, incomplete)
+        target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
         events += [*_notes(conditional, target, column), *read.events]
@@ -198,10 +199,10 @@ def limits_of(
     family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The ends between which values lie that are not observed, by the columns that a plan names."""
-    if not set(family.limits) & set(conditional.side):
+    if not set(family.known_between) & set(conditional.side):
         return None
     ends = []
-    for role, end in zip(family.limits, (-np.inf, np.inf), strict=True):
+    for role, end in zip(family.known_between, (-np.inf, np.inf), strict=True):
         column = conditional.side.get(role)
         values = np.full(len(rows), end) if column is None else incomplete.columns[column].values[rows]
         ends.append(np.where(np.isnan(values), end, values))
@@ -213,6 +214,12 @@ def settle_family(conditional: Conditional, column: Column) -> Family:
     if isinstance(conditional.family, Family):
         return conditional.family
     return auto(column)() if conditional.family == "auto" else FAMILIES[conditional.family]()
+
+
+def of_its_family(conditional: Conditional, column: Column) -> Conditional:
+    """With the formulas that follow from others where only the column says which family it is."""
+    formulas = with_likes(conditional.formulas, settle_family(conditional, column))
+    return conditional if formulas == conditional.formulas else replace(conditional, formulas=formulas)
 
 
 def systematic(

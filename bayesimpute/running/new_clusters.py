@@ -105,7 +105,7 @@ def _density(draw: Draw, block: Block, bench: Bench, step: Step) -> Callable[[np
         tried = {**draw, block.key: np.concatenate([draw[block.key][: block.size], effects])}
         theta = design.unselectable(design.respond(placement.eta_at(tried, matrices, rows)), apart)
         with np.errstate(all="ignore"):
-            each = design.family.fitted_as.logp(y, theta, side)
+            each = design.family.fitted_as.logp(design.family.working(y), theta, side)
         return np.bincount(clusters, weights=np.where(np.isnan(each), -np.inf, each), minlength=size)
 
     return density

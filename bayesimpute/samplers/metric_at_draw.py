@@ -195,7 +195,7 @@ def _sums(codes: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
 def _information(design: Design, data: Arrays, draw: Draw) -> np.ndarray:
     """Of each fitted row about the steered predictors, (row, steered, steered)."""
     theta, y = design.theta(draw, data)
-    found = design.family.information(theta, y, design.reading(data))
+    found = design.scaled_family.information(theta, y, design.reading(data))
     if found.ndim == 1:
         return np.clip(found, 1e-6, 1e6)[:, None, None]
     found = np.clip(np.nan_to_num(found), -1e6, 1e6)

@@ -18,7 +18,7 @@ import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Ordinal
+from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Bounded, Ordinal
 from bayesimpute.samplers.gibbs import Gibbs, binary, effects, labels, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -73,6 +73,25 @@ STRUCTURES = STRUCTURES | {
         right="x + (1 | g) + (1 | h)", family="student_t", priors=PRIORS | SPREAD | DEVIATIONS | CROSSED | NU
     ),
     "student_t, single-level": Structure(right="x", family="student_t", priors=PRIORS | SPREAD | NU),
+}
+STRUCTURES = STRUCTURES | {
+    "lognormal": Structure(right="x + (1 + x | g)", family="lognormal", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES),
+    "censored": Structure(
+        right="x + (1 + x | g)",
+        family=Bounded(limits=(-1.0, 1.5), at_limits="censored"),
+        priors=PRIORS | SPREAD | DEVIATIONS | SLOPES,
+    ),
+    "censored, crossed": Structure(
+        right="x + (1 | g) + (1 | h)",
+        family=Bounded(limits=(0.0, np.inf), at_limits="censored"),
+        priors=PRIORS | SPREAD | DEVIATIONS | CROSSED,
+    ),
+    "lognormal, sigma by cluster": Structure(
+        right="x + (1 | g) + (1 | h)",
+        sigma="x + (1 | g)",
+        family="lognormal",
+        priors=PRIORS | DEVIATIONS | CROSSED | LOGS,
+    ),
 }
 SHARES = {"Intercept": "Normal(0, 1)"}
 LABELS = {"x": "Normal(0, 1)", "1|g_sigma": "HalfNormal(1.5)"}
@@ -138,6 +157,10 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
     if values == "binary":
         frame["y"] = (frame["y"] > 0).astype(float)
+    elif values == "positive":
+        frame["y"] = np.exp(frame["y"] / 2)
+    elif values == "limited":
+        frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:
         frame["y"] = np.digitize(frame["y"], DIGITS[values]).astype(float)
     elif values != "number":
@@ -354,6 +377,11 @@ class Tampered:
         return SimpleNamespace(step=lambda *args: self.how(fitted, *args))
 
 
+def limits_are_values(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps: int, tune: bool) -> Any:
+    """As if nothing lay beyond them."""
+    return replace(fitted, beyond=0 * fitted.beyond).step(rng, arrays, sweeps, tune)
+
+
 def narrow_cutpoints(posterior: Any) -> None:
     """Shares of labels as good as equal."""
     posterior.engine = replace(posterior.engine, priors=(Prior.of("DirichletLogit", 20.0),) * 3)
@@ -412,6 +440,9 @@ LATENT_MUTANTS = {
     "negative binomial, wide prior of alpha": ("negative binomial", Mutant(posterior=with_wide_alpha_prior)),
     "student_t, wide prior of nu": ("student_t", Mutant(posterior=with_wide_nu_prior)),
     "student_t, stale latent variables": ("student_t", Mutant(on=without_effects)),
+    "censored, wide priors of deviations": ("censored", Mutant(posterior=without_prior)),
+    "censored, stale latent variables": ("censored", Mutant(on=without_effects)),
+    "censored, limits are values": ("censored", Mutant(on=limits_are_values)),
     "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),
 }
 

@@ -86,6 +86,8 @@ QUICK = (
     "logit, rare",
     "probit",
     "student_t, crossed",
+    "lognormal, sigma by cluster",
+    "censored",
     "poisson",
     "negative binomial",
     "ordinal",

@@ -43,9 +43,11 @@ def test_normal_samples_raise_no_alarm(n: int) -> None:
 def test_check_says_it_of_incomplete_targets(missing: bool) -> None:
     frame = pd.DataFrame({"cost": TOLD["costs"][0], "z": RNG.normal(size=400)})
     frame.loc[frame.index % 5 == 0, "cost" if missing else "z"] = np.nan
-    plan = bi.Plan.of(["cost ~ z", "z ~ cost"])
+    plan = bi.Plan.of([bi.Conditional.of("cost ~ z", family="gaussian"), "z ~ cost"])
     told = [p for p in bi.check(plan, frame) if p.path == "conditional[cost].family"]
     assert len(told) == missing and all("are 0, and none is below" in p.finding for p in told)
+    assert all('family = "semicontinuous"' in p.remedy for p in told)
+    assert not [p for p in bi.check(bi.Plan.of(["cost ~ z", "z ~ cost"]), frame) if "normal" in p.remedy]
 
 
 def test_a_variable_of_clusters_is_counted_once_in_each() -> None:
@@ -57,10 +59,10 @@ def test_a_variable_of_clusters_is_counted_once_in_each() -> None:
 
 
 def test_describe_check_suggest_and_a_run_say_the_same_of_a_shape() -> None:
-    frame = pd.DataFrame({"cost": TOLD["costs"][0], "z": RNG.normal(size=400)})
+    frame = pd.DataFrame({"cost": TOLD["incomes"][0], "z": RNG.normal(size=400)})
     frame.loc[frame.index % 5 == 0, "cost"] = np.nan
     (told,) = bi.describe(frame).remarks
-    assert "are 0, and none is below" in told.finding and "shares, quantiles or extremes" in told.remedy
+    assert "skewness" in told.finding and "shares, quantiles or extremes" in told.remedy
     assert [p.finding for p in bi.check(bi.Plan.of(["cost ~ z"]), frame)] == [told.finding]
     written = " ".join(bi.suggest("z ~ cost", frame).toml.replace("\n#", " ").split())
     run = run_prior(frame, "cost ~ z", m=2, chains=1, warmup=1, sweeps=2)
@@ -122,3 +124,27 @@ def test_codes_are_told_by_describe_and_check_with_the_remedy() -> None:
 def test_a_text_column_of_numbers_alone_is_numbers_with_nothing_between() -> None:
     assert between_numbers(encode(pd.Series([str(k) for k in range(9)]), "x")) == ()
     assert between_numbers(encode(pd.Series(["1", "2", "3+"] * 9), "x")) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.minimum(RNG.normal(20, 4, 400), 25.0), 'family = "bounded", limits = [-inf, 25], at_limits = "censored"'),
+        (np.maximum(RNG.normal(5, 3, 400), 1.0), 'family = "bounded", limits = [1, inf], at_limits = "censored"'),
+        (np.where(RNG.random(400) < 0.3, 0.0, RNG.lognormal(3, 0.3, 400)), 'family = "semicontinuous"'),
+        (RNG.lognormal(3, 1, 400), 'family = "skewed"'),
+    ],
+)
+def test_a_family_that_has_the_shape_is_named(values: np.ndarray, told: str) -> None:
+    frame = pd.DataFrame({"v": values, "z": RNG.normal(size=400)})
+    frame.loc[frame.index % 5 == 0, "v"] = np.nan
+    plan = bi.Plan.of([bi.Conditional.of("v ~ z", family="gaussian")])
+    (found,) = bi.check(plan, frame)
+    assert told in found.remedy
+    family = told.removeprefix("family = ")
+    written = bi.Plan.from_toml(
+        f'[[conditional]]\nformula = "v ~ z"\nfamily = {family}'.replace(", limits", "\nlimits").replace(
+            ", at_", "\nat_"
+        )
+    )
+    assert bi.check(written, frame) == []

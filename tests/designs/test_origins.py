@@ -13,7 +13,7 @@ import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import FAMILIES, Binomial, HeckmanGaussian, HeckmanProbit
+from bayesimpute.families import FAMILIES, Binomial, Bounded, HeckmanGaussian, HeckmanProbit, Semicontinuous
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
@@ -48,6 +48,10 @@ MODELS = {
     "positive": conditional("p ~ x * z + (1 + x | g)", family="lognormal"),
     "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
+    "amounts": conditional("a ~ x * z + (1 + x | g)", family="semicontinuous"),
+    "amounts, lighter tail": conditional("a ~ x * z + (1 + x | g)", family=Semicontinuous(positive="gamma")),
+    "limits": conditional("y ~ x * z + (1 + x | g)", family=Bounded(limits=(-9.0, 9.0))),
+    "skewed": conditional("y ~ x * z + (1 + x | g)", family="skewed"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "ordered, selected": conditional("l ~ x + (1 | g)", family="heckman_ordinal", selection="x + w + (1 | g)"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
@@ -65,6 +69,7 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
     made = pd.DataFrame(data)
     made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
     made["s"], made["p"] = 1 / (1 + np.exp(-made["y"])), np.exp(made["y"])
+    made["a"] = made["p"].where(~(made["y"] < -0.8), 0.0)
     made["k"] = np.maximum(np.round(made["y"]), 0)
     made["l"] = pd.cut(made["y"], [-np.inf, -0.5, 0.8, np.inf], labels=["low", "mid", "high"])
     made = made.assign(**{name: made[name] + by for name, by in shifts.items()})
@@ -72,7 +77,7 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
 
 
 def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndarray], Placement]:
-    space = workspace(frame(*moved).drop(columns=[name for name in "ybklsp" if name != item.target]), item)
+    space = workspace(frame(*moved).drop(columns=[name for name in "yabklsp" if name != item.target]), item)
     return only(space)[1], graph_data(space), placed(space)
 
 

@@ -22,6 +22,7 @@ from bayesimpute.families import (
     FAMILIES,
     Bernoulli,
     Binomial,
+    Bounded,
     Family,
     Gaussian,
     Rows,
@@ -55,6 +56,16 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "lognormal": lambda y, t: stats.lognorm(t["sigma"], 0, np.exp(t["mu"])).logpdf(y),
     "gamma": lambda y, t: stats.gamma(t["alpha"], 0, t["mu"] / t["alpha"]).logpdf(y),
     "beta": lambda y, t: stats.beta(t["mu"] * t["kappa"], (1 - t["mu"]) * t["kappa"]).logpdf(y),
+    "bounded truncated": lambda y, t: stats.truncnorm(
+        *((end - t["mu"]) / t["sigma"] for end in LIMITS), t["mu"], t["sigma"]
+    ).logpdf(y),
+    "bounded censored": lambda y, t: np.select(
+        [y == LIMITS[0], y == LIMITS[1]],
+        [stats.norm(t["mu"], t["sigma"]).logcdf(LIMITS[0]), stats.norm(t["mu"], t["sigma"]).logsf(LIMITS[1])],
+        stats.norm(t["mu"], t["sigma"]).logpdf(y),
+    ),
+    "skewed": lambda y, t: powered((y - 0.5) / 0.4, t) - np.log(0.4),  # mean and deviation of the column
+    "semicontinuous": lambda y, t: or_none(SCIPY["gamma" if "alpha" in t else "lognormal"], y, t),
     "binomial": lambda y, t: stats.binom(TRIALS, t["mu"]).logpmf(y),
     "heckman_gaussian": lambda y, t: np.where(
         np.isnan(y),
@@ -81,7 +92,8 @@ NaN is a unit that was not selected."""
 
 
 def independent(family: Family) -> Callable[[np.ndarray, Theta], np.ndarray] | None:
-    return SCIPY.get(family.name) or SCIPY.get(f"{family.name} {getattr(family, 'link', '')}")
+    option = getattr(family, "link", getattr(family, "at_limits", ""))
+    return SCIPY.get(family.name) or SCIPY.get(f"{family.name} {option}")
 
 
 def between(cdf: Callable[[np.ndarray], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
@@ -92,6 +104,10 @@ def between(cdf: Callable[[np.ndarray], np.ndarray], y: np.ndarray, t: Theta) ->
 
 TRIALS = 12
 """Of binomial counts."""
+
+
+LIMITS = (-2.0, 3.0)
+"""Of bounded numbers."""
 
 
 def overdispersed(t: Theta) -> Any:
@@ -107,6 +123,18 @@ def inflated(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
 def beyond_hurdle(law: Any, y: np.ndarray, t: Theta) -> np.ndarray:
     """A count that is zero with some probability, and else not."""
     return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law.logpmf(y) - np.log(law.sf(0)))
+
+
+def powered(x: np.ndarray, t: Theta) -> np.ndarray:
+    """A standardised number whose Yeo-Johnson power is normal."""
+    power = 1 - float(np.asarray(t["skew"]).ravel()[0])
+    steep = (power - 1) * np.sign(x) * np.log1p(np.abs(x))
+    return stats.norm(t["mu"], t["sigma"]).logpdf(stats.yeojohnson(x, power)) + steep
+
+
+def or_none(law: Callable[[np.ndarray, Theta], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
+    """An amount that is zero with some probability."""
+    return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law(np.where(y == 0, 1.0, y), t))
 
 
 def rectangle(h: np.ndarray, k: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -177,12 +205,14 @@ def column_of(family: Family | type[Family]) -> Column:
     return next((column for column in mine if family.values.suits(column)), mine[0])
 
 
-def counting_out_of_some(family: Family) -> Family:
-    """Of one trial a binomial count is a yes or no."""
+def of_some(family: Family) -> Family:
+    """Of one trial a binomial count is a yes or no; limits are both there, and not at a mean."""
+    if isinstance(family, Bounded):
+        return replace(family, limits=LIMITS)
     return replace(family, trials=TRIALS) if isinstance(family, Binomial) else family
 
 
-ALL = [counting_out_of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
+ALL = [of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
 VALUES = {
     "identity": (-1.5, 0.0, 2.0),
     "log": (0.3, 1.0, 2.5),
@@ -191,7 +221,13 @@ VALUES = {
     "fisher": (-0.9, 0.0, 0.6),
 }
 SUPPORTS = {"identity": "real", "log": "positive", "logit": "unit", "probit": "unit", "fisher": "signed unit"}
-SHAPES = {("lognormal", "sigma"): (0.1, 0.25), ("gamma", "mu"): (0.3, 2.5), ("beta", "kappa"): (60.0, 200.0)}
+SHAPES = {
+    ("lognormal", "sigma"): (0.1, 0.25),
+    ("semicontinuous", "sigma"): (0.1, 0.25),
+    ("skewed", "sigma"): (0.3, 0.8),
+    ("gamma", "mu"): (0.3, 2.5),
+    ("beta", "kappa"): (60.0, 200.0),
+}
 """Positive numbers without a unit with which there are eight moments, and densities without poles."""
 FAR = 40.0
 """Standard deviations beyond which no whole number has a probability that counts."""
@@ -202,6 +238,8 @@ def support_of(family: Family) -> Support:
     """Where its values lie, of the first column that it accepts."""
     if isinstance(family, Binomial):
         return Support(low=0, high=family.trials, whole=True)
+    if isinstance(family, Bounded):
+        return Support(low=family.ends()[0], high=family.ends()[1], closed=True)
     return family.values.of(column_of(family)).support
 
 
@@ -254,7 +292,9 @@ def over(family: Family, theta: Mapping[str, float], f: Callable[[Any], np.ndarr
         return float(f(np.arange(np.floor(ends[0]), np.ceil(ends[1]) + 1)).sum())
     inner = mean + np.sqrt(variance) * np.array([-6.0, -1.0, 1.0, 6.0])
     pieces = [support.low, *inner[support.contains(inner)], support.high]
-    return sum(integrate.quad(lambda y: float(f(y)[0]), a, b)[0] for a, b in pairwise(pieces))
+    return sum(integrate.quad(lambda y: float(f(y)[0]), a, b)[0] for a, b in pairwise(pieces)) + sum(
+        float(f(atom)[0]) for atom in family.atoms()
+    )
 
 
 CANCELS = {"heckman_probit": 1e-12, "heckman_ordinal": 1e-12}
@@ -264,7 +304,7 @@ CANCELS = {"heckman_probit": 1e-12, "heckman_ordinal": 1e-12}
 def values_of(family: Family) -> np.ndarray:
     """Some values of the support, and of a family that selects that of who was not selected."""
     values = np.array([-40.0, -3.0, 0.0, 0.1, 0.9, 1.0, 2.0, 25.0])
-    inside = values[support_of(family).contains(values)]
+    inside = np.append(values[support_of(family).contains(values)], family.atoms())
     return np.array([*inside, np.nan]) if family.selection else inside
 
 
@@ -370,6 +410,8 @@ def test_draws_of_the_distribution_have_its_density(family: Family) -> None:
         low, high = (np.clip(centre + by * spread, *ends_of(family)) for by in (-60, 60))
         points = np.linspace(low, high, 200_001)[1:-1]
         weights = np.exp(logp(points)) * (points[1] - points[0])
+        points = np.append(points, family.atoms())
+        weights = np.append(weights, np.exp(logp(np.array(family.atoms()))))
     assert weights.sum() == pytest.approx(1.0, abs=1e-4)
     for function in (np.tanh, np.cos):
         draws, exact = function(y), (weights * function(points)).sum()

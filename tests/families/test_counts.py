@@ -10,7 +10,7 @@ from scipy.special import gammaln
 
 import bayesimpute as bi
 from bayesimpute.data.columns import encode
-from bayesimpute.families import FAMILIES, Binomial, Counts, Gaussian, NegativeBinomial, Poisson, auto
+from bayesimpute.families import FAMILIES, Binomial, Counts, Gaussian, NegativeBinomial, Poisson, Semicontinuous, auto
 from bayesimpute.families.counting import about_rate
 from bayesimpute.families.negative_binomial import log_ratio
 from bayesimpute.plan.conditional import Conditional
@@ -24,7 +24,10 @@ from bayesimpute.plan.plan import Plan
         ([0] * 19 + [1] * 10 + list(range(2, 73)), Gaussian),  # fewer than a fifth
         ([0] * 25 + [1] * 26 + list(range(2, 51)), Gaussian),  # another value is more frequent
         ([0] * 25 + [-1] + list(range(1, 75)), Gaussian),
-        ([0] * 25 + [0.5] + list(range(1, 75)), Gaussian),
+        ([0] * 25 + [0.5] + list(range(1, 75)), Semicontinuous),  # an amount: not all are whole
+        ([0] * 4 + [0.5] + list(range(1, 75)), Gaussian),  # fewer than a tenth
+        ([0] * 200 + list(range(1, 101)), NegativeBinomial),
+        ([0] * 200 + list(range(1, 102)), Semicontinuous),  # of more than a hundred whole numbers
         ([0] * 25 + [np.nan] * 900 + list(range(1, 76)), NegativeBinomial),  # of the observed ones
     ],
 )

@@ -62,7 +62,13 @@ def kinds() -> pd.DataFrame:
         frame[f"k{k}"] = rng.poisson(np.exp(0.3 + 0.1 * frame["z"])) * (rng.random(n) < 1 - 0.05 * k)
     frame["h"], frame["s"] = rng.binomial(9, 0.3, n), rng.beta(2, 3, n)
     frame["p1"] = rng.gamma(3, np.exp(0.1 * frame["z"]))
-    for start, name in enumerate(("o", "c", "k", "p", "h", "s", "p1", *(f"k{k}" for k in range(1, 7)))):
+    frame["a1"] = frame["p1"] * (frame["k1"] > 0)
+    frame["e1"] = 9 + 0.2 * frame["z"] + rng.gamma(2, 1, n)
+    frame["f2"] = np.where(frame["stratum"] == 0, 1.0, 2.0)
+    frame["f1"] = np.clip(frame["z"] + rng.normal(size=n), -1.0, frame["f2"])
+    for start, name in enumerate(
+        ("o", "c", "k", "p", "h", "s", "p1", "a1", "f1", "e1", *(f"k{k}" for k in range(1, 7)))
+    ):
         column = frame[name].astype(float) if frame[name].dtype.kind == "i" else frame[name]
         frame[name] = column.where(np.arange(n) % 6 != start % 6)
     frame["o1"] = pd.Categorical.from_codes(rng.integers(0, 4, n), ["a", "b", "c", "d"], ordered=True)

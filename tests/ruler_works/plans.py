@@ -140,6 +140,17 @@ target = "o1"
 family = "heckman_ordinal"
 formulas.mu = "o1 ~ z + (1 | school)"
 formulas.selection = "z + rater + (1 | school)"
+[[conditional]]
+formula = "a1 ~ z + (1 | school)"
+family = "semicontinuous"
+[[conditional]]
+formula = "f1 ~ z + (1 | school)"
+family = "bounded"
+limits = [-1, "f2"]
+at_limits = "censored"
+[[conditional]]
+formula = "e1 ~ z + (1 | school)"
+family = "skewed"
 """
 
 SINGLE = """

@@ -33,7 +33,7 @@ class Between(Family):
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     reads: ClassVar[tuple[str, ...]] = ("low", "high")
-    limits: ClassVar[tuple[str, ...]] = ("low", "high")
+    known_between: ClassVar[tuple[str, ...]] = ("low", "high")
     normal: ClassVar[bool] = True
 
     @property

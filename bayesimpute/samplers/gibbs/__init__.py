@@ -2,9 +2,9 @@
 
 It draws from the posterior of the very model that :mod:`bayesimpute.designs.graph` builds: coefficients with normal
 priors, any number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of standard
-deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, with
-one sigma or a formula for its logarithm; yes/no with a logit or a probit link; or t-distributed, with one sigma and one
-nu. The graph itself is never built.
+deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, or
+have Gaussian logarithms, with one sigma or a formula for its logarithm; censored at limits, with one sigma; yes/no with
+a logit or a probit link; or t-distributed, with one sigma and one nu. The graph itself is never built.
 
 With one sigma, one pass over the rows leaves cross-products for each cluster (``products.py``); after that nothing
 costs more than O(clusters). A sweep is
@@ -22,12 +22,13 @@ and where clusters are large in the other; interweaving the two helps, integrati
 With a formula for sigma the rows are weighted anew in each sweep, and a sweep ends with the effects and with the
 parameters of log sigma given the residuals, at a cost of O(rows) (``sigma_moves.py``, ``sigma_formula.py``).
 
-Yes/no and t targets have a latent variable in each row, given which they are linear mixed models on working rows
-(``working_rows.py``) with Pólya–Gamma weights, latent normals or gamma weights. A sweep draws these given the linear
-predictor, makes the cross-products anew, takes the steps above, and ends with the inner effects, from which the next
-sweep has its predictor, all at a cost of O(rows). Two things that are slow given the latent variables are moved without
-them: sigma and nu of a t distribution (``heavy_tails.py``), and all parameters where one outcome is rare
-(``binary_moves.py``). Selection models are two such models given their latent variables (``selection``).
+Yes/no and t targets have a latent variable in each row, censored ones where they are at a limit (``censored.py``),
+given which they are linear mixed models on working rows (``working_rows.py``) with Pólya–Gamma weights, latent normals
+or gamma weights. A sweep draws these given the linear predictor, makes the cross-products anew, takes the steps above,
+and ends with the inner effects, from which the next sweep has its predictor, all at a cost of O(rows). Two things that
+are slow given the latent variables are moved without them: sigma and nu of a t distribution (``heavy_tails.py``), and
+all parameters where one outcome is rare (``binary_moves.py``). Selection models are two such models given their latent
+variables (``selection``).
 
 Counts have no latent variables: all of their moves are along the likelihood itself, with Metropolis' correction for the
 effects of each cluster (``counts.py``), at a cost of some passes over the rows, whatever the size of the counts.

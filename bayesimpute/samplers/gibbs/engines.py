@@ -13,6 +13,7 @@ import numpy as np
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.censored import Censored
 from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
@@ -84,6 +85,7 @@ class Movable(Protocol):
 ENGINES: Mapping[str, type[Engine]] = {
     "one sigma": Plain,
     "formula for sigma": Scaled,
+    "censored": Censored,
     "yes or no": Binary,
     "ordered labels": Cumulative,
     "labels": Labels,

@@ -47,7 +47,7 @@ class Plain(MixedEngine):
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Numbers with one sigma."""
+        """Numbers, or positive ones by their logarithms, with one sigma."""
         return isinstance(design.family.fitted_as, Gaussian) and mixed(design, "mu")
 
     @classmethod

@@ -110,7 +110,8 @@ class GibbsPosterior:
         if n != self.rows_count or any(not np.array_equal(codes[key], self.codes[key]) for key in codes):
             self.codes, self.rows_count = codes, n
             self._lay_out()
-        y, offset = data["y_data"], sum(p.offset for p in self.design.predictors if p.key == "mu")
+        y = self.design.family.working(data["y_data"])
+        offset = sum(p.offset for p in self.design.predictors if p.key == "mu")
         for added in (o for o in self.design.offsets if o.fitted):  # of mu's alone, or no engine takes the model
             offset = offset + data[f"X_{added.key}"][:, 0]
         self.fitted = self.engine.on(data, y - offset if np.any(offset) else y)

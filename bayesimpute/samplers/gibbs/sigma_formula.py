@@ -56,7 +56,7 @@ class Scaled(MixedEngine):
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Numbers with a formula for log sigma."""
+        """Numbers, or positive ones by their logarithms, with a formula for log sigma."""
         return isinstance(design.family.fitted_as, Gaussian) and mixed(design, "mu", "sigma")
 
     @classmethod
