@@ -66,11 +66,11 @@ def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
 
 
 def settled(reading: Reading, column: Column) -> Family | None:
-    """The family that will impute a column, or None if there is none."""
+    """The family that will impute a column, bound to it, or None if there is none."""
     if reading.broken_family:
         return None
     family = reading.family or auto(column)()
-    return family if family.values.accepts(column) else None
+    return family.bind(column) if family.values.accepts(column) else None
 
 
 def suitable(column: Column) -> bool:
@@ -115,7 +115,7 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
     fitting, name, family = accepting(column), reading.target, reading.family
     if not fitting:
         _no_family(reading, column, fitting, notes)
-    elif family is None and not reading.broken_family:
+    elif (family is None or family.undecided) and not reading.broken_family:
         settled_to = settled(reading, column)
         if settled_to is not None:
             parameter_problems(settled_to, reading.conditional.formulas, f"{reading.path}.formulas", notes)

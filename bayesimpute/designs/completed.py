@@ -285,7 +285,7 @@ def fill(
             cells[t.name] = np.clip(cells[t.name], *(end[t.impute] for end in t.limits))
         of = incomplete.columns
         known = {role: of[name].values[t.missing_rows] for role, name in t.side.items() if name in of}
-        cells[t.name] = t.family.within(cells[t.name], known)
+        cells[t.name] = t.family.possible(cells[t.name], known)
     return cells
 
 

@@ -19,9 +19,6 @@ the same outcomes with a second formula that says who is observed; ``copulas.py`
 says how to add one.
 """
 
-from collections.abc import Mapping
-
-from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
@@ -52,13 +49,14 @@ from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.poisson import Poisson
+from bayesimpute.families.registry import FAMILIES, accepting, auto
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
 from bayesimpute.families.values import VALUES, Binary, Counts, Real, Successes, Support, Values, Whole
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
-FAMILIES: Mapping[str, type[Family]] = {
+FAMILIES |= {
     "gaussian": Gaussian,
     "student_t": StudentT,
     "bernoulli": Bernoulli,
@@ -77,22 +75,6 @@ FAMILIES: Mapping[str, type[Family]] = {
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
 }
-
-
-def accepting(column: Column) -> tuple[str, ...]:
-    """The names of the families that may impute a column."""
-    return tuple(name for name, family in FAMILIES.items() if family.values.accepts(column))
-
-
-def auto(column: Column) -> type[Family]:
-    """The family that ``"auto"`` stands for: the first one of the first kind of values that suits the column.
-
-    Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
-    says so.
-    """
-    found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
-    return next(found, Gaussian)
-
 
 __all__ = [
     "FAMILIES",
