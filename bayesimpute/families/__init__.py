@@ -14,6 +14,9 @@ are roughly symmetric are numbers: ``gaussian``.
 Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
 are never what ``"auto"`` takes.
 
+``pmm`` draws none of these laws but a value that was observed, of a unit for which the model of another family predicts
+about the same (predictive mean matching): for numbers with bounds, spikes or steps that no law here has.
+
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian`` and ``heckman_probit``,
 the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py``
 says how to add one.
@@ -48,6 +51,7 @@ from bayesimpute.families.hurdle_poisson import HurdlePoisson
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.pmm import PredictiveMeanMatching
 from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.registry import FAMILIES, accepting, auto
 from bayesimpute.families.student_t import StudentT
@@ -74,6 +78,7 @@ FAMILIES |= {
     "beta": Beta,
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
+    "pmm": PredictiveMeanMatching,
 }
 
 __all__ = [
@@ -104,6 +109,7 @@ __all__ = [
     "Ordinal",
     "Parameter",
     "Poisson",
+    "PredictiveMeanMatching",
     "Real",
     "Rows",
     "Selection",

@@ -49,6 +49,7 @@ MODELS = {
     "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
+    "matching": conditional("y ~ x * z + (1 + x | g)", family="pmm"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }
 
