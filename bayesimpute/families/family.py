@@ -107,8 +107,8 @@ class Known:
 class Donors:
     """The units whose values a model is fitted to: `y`, and the parameters there, each (unit,).
 
-    With coefficients and effects at their mean given the other parameters of the draw if the law is normal, else under
-    the draw itself. By each cluster key that the family asks for (:attr:`Family.keys`), `clusters` has the numbers of
+    With coefficients and effects of ``mu`` at their mean given the other parameters of the draw, at their mode if the
+    law is not normal. By each cluster key that the family asks for (:attr:`Family.keys`), `clusters` has the numbers of
     the clusters of these units and of those that are imputed, (unit,) and (imputed unit,).
     """
 

@@ -93,6 +93,7 @@ class Bench:
         self._data: dict[str, Mapping[str, np.ndarray]] = {}
         self._responses: dict[str, np.ndarray] = {}
         self._draws: dict[str, Draw] = {}
+        self._predicted: dict[str, Theta] = {}
         self.derivatives: dict[str, Any] = {}
 
     def matrices(self, step: Step) -> Mapping[str, np.ndarray]:
@@ -157,17 +158,24 @@ class Bench:
     def donors(self, step: Step, draw: Draw) -> Donors:
         """The units whose values a step's model is fitted to, and the parameters there at the estimate.
 
-        So matching is of van Buuren's type 1: who is imputed has the drawn parameters. Of laws for which there is no
-        estimate (:func:`~bayesimpute.designs.estimate.estimate`) donors have those of the draw too (his type 2).
+        So matching is of van Buuren's type 1: who is imputed has the drawn parameters.
         """
         there = self if self._learnt is None else self._learnt
         theirs = there.workspace.resolved.step(step.lead.name)
-        placement, keys = there.workspace.placements[theirs.name], step.lead.family.keys.values()
-        rows, normal = placement.learn_rows, placement.design.family.fitted_as.normal
-        best = estimate(placement.design, draw, there.data(theirs)) if normal else draw
-        theta = placement.predict(best, there.matrices(theirs), rows)
-        clusters = {key: (there.codes(key)[rows], self.codes(key)[step.missing_rows]) for key in keys}
-        return Donors(y=there.completed.outcome(theirs)[rows], theta=theta, clusters=clusters)
+        if there is self or step.name not in there._predicted:  # of new rows it is the same in all sweeps
+            there._predicted[step.name] = there._estimated(theirs, draw)
+        rows = there.workspace.placements[theirs.name].learn_rows
+        keys = step.lead.family.keys.values()
+        return Donors(
+            y=there.completed.outcome(theirs)[rows],
+            theta=there._predicted[step.name],
+            clusters={key: (there.codes(key)[rows], self.codes(key)[step.missing_rows]) for key in keys},
+        )
+
+    def _estimated(self, step: Step, draw: Draw) -> Theta:
+        placement = self.workspace.placements[step.name]
+        best = estimate(placement.design, draw, self.data(step))
+        return placement.predict(best, self.matrices(step), placement.learn_rows)
 
     def codes(self, key: str) -> np.ndarray:
         """The cluster of each row, those of the data that the models were learnt from first, (row,)."""

@@ -11,7 +11,8 @@ from modelling import workspace
 import bayesimpute as bi
 from bayesimpute.designs.estimate import estimate
 from bayesimpute.families import Donors, PredictiveMeanMatching, Theta
-from bayesimpute.running.kernel import Bench, begin, impute
+from bayesimpute.plan.targets import Target
+from bayesimpute.running.kernel import Bench, ChainState, begin, impute
 from bayesimpute.samplers.prior import prior_draw
 
 RUN: dict[str, Any] = {"m": 3, "chains": 1, "warmup": 3, "sweeps": 3, "steps": 1, "sampler": "prior"}
@@ -137,3 +138,29 @@ def test_few_donors_are_an_event() -> None:
     told = made.events.loc[made.events["target"] == "y", "what"]
     assert told.str.contains("predicted outside of the donors' range").any()
     assert told.str.contains("one donor serves").any()
+
+
+def between(seed: int) -> float:
+    """The variance of a slope between imputations of half of the outcomes."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=80)
+    data = pd.DataFrame({"x": x, "y": (x + rng.normal(size=80)) * np.where(rng.random(80) < 0.5, np.nan, 1.0)})
+    run = {"m": 20, "chains": 1, "warmup": 5, "sweeps": 20, "sampler": "gibbs"}
+    made = bi.impute(data, [conditional("y ~ x", donors=3)], seed=seed, progress=False, **run)
+    return float(np.var([np.cov(x, each["y"].to_numpy())[0, 1] for each in made]))
+
+
+@pytest.mark.slow
+def test_without_drawn_parameters_imputations_would_differ_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against type 0, where recipients have the estimate too: on the same data, by four errors of the difference."""
+    drawn = np.log([between(seed) for seed in range(30)])
+
+    def odds(self: Bench, target: Target, theta: Theta) -> Theta:
+        step = self.workspace.resolved.step(target.name)
+        design = self.workspace.designs[target.name]
+        best = estimate(design, self.draw(target.name, ChainState(chain=0)), self.data(step))
+        return self.workspace.placements[target.name].missing_at(best, self.missing(step))
+
+    monkeypatch.setattr(Bench, "odds", odds)
+    gap = drawn - np.log([between(seed) for seed in range(30)])
+    assert gap.mean() > 4 * gap.std() / np.sqrt(len(gap))
