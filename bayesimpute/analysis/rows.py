@@ -296,8 +296,8 @@ def _design_frame(rows: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataF
     series: dict[str, Any] = {}
     for name, column in columns.items():
         if column.kind == "category":
-            codes = pd.Categorical.from_codes(column.values.astype(int), categories=list(column.labels))
-            series[name] = codes.remove_unused_categories()
+            kept = {"categories": list(column.labels), "ordered": column.arranged}
+            series[name] = pd.Categorical.from_codes(column.values.astype(int), **kept).remove_unused_categories()
         elif column.kind in ("number", "yes/no"):
             series[name] = column.values
         else:

@@ -14,6 +14,7 @@ from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
 from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
+from bayesimpute.families.values import Ordered
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
 
@@ -126,7 +127,11 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
         found = kinds[0].words
         what = found + family.values.unlike * (column.kind == "number")
         finding = f'"{name}" is {what}, and the family {family.name} imputes {family.values.words}'
-        notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
+        remedy = f"use {' or '.join(fitting)}"
+        if family.values is Ordered and column.kind == "category":
+            order = " < ".join(map(str, column.labels[:6]))
+            remedy += f', or say its order, from the lowest label to the highest: columns.{name} = "{order}"'
+        notes.add(f"{reading.path}.family", finding, remedy)
 
 
 def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:

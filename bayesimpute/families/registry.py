@@ -19,5 +19,7 @@ def auto(column: Column) -> type[Family]:
     Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
     says so.
     """
+    if column.said == "number":
+        return FAMILIES["gaussian"]
     found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
     return next(found, FAMILIES["gaussian"])

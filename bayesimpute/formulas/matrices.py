@@ -20,7 +20,7 @@ import pandas as pd
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.formulas.algebra import Term
-from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
+from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes, used
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse, usage_of
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
@@ -188,7 +188,7 @@ def build(
     _check(formula, frame, extra or {}, path)
     coded = _coded_only(formula)
     columns = {
-        name: frame[name] if name in coded else as_formulae_takes(cast(pd.Series, frame[name])) for name in names
+        name: used(frame[name] if name in coded else as_formulae_takes(cast(pd.Series, frame[name]))) for name in names
     }
     data = pd.DataFrame(columns, index=frame.index)
     try:
