@@ -52,6 +52,7 @@ def test_a_matrix_has_the_same_scores_on_few_rows() -> None:
     assert made.names == ("Intercept", "scores(g)")
     np.testing.assert_array_equal(made.evaluate(whole.iloc[2:])[:, 1], [4])
     assert build("scores(g)", whole.iloc[2:]).evaluate(whole)[:, 1].tolist() == [3, 1, 4]
+    np.testing.assert_allclose(build("center(scores(g))", whole).evaluate(whole)[:, 1], np.array([3, 1, 4]) - 8 / 3)
     with pytest.raises(FormulaError, match="no order"):
         build("scores(g)", pd.DataFrame({"g": graded(["good", "poor"], ordered=False)}))
 
@@ -70,7 +71,7 @@ def test_models_derived_variables_means_and_analyses_read_them() -> None:
     pooled = made.pool("y ~ scores(grade)").terms
     assert pooled["term"].tolist() == ["Intercept", "scores(grade)"]
     plain = np.mean([np.polyfit(each["grade"].map(place), each["y"], 1)[0] for each in made])
-    assert pooled["estimate"][1] == pytest.approx(plain)
+    assert list(pooled["estimate"])[1] == pytest.approx(plain)
 
 
 def test_a_compatible_plan_draws_labels_given_the_model_that_reads_their_scores() -> None:
