@@ -47,6 +47,8 @@ def impute(
 ) -> Result:
     """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`."""
     fcs.whole("seed", seed, 0, "give one, such as seed=1")
+    if isinstance(data, Incomplete) and data.said:  # files keep the plan and the data as they were given
+        plan = replace(plan, columns=data.said).saying(plan.columns)
     warnings = require(plan, data)
     incomplete = looked_at(data, plan)
     if not any(v.n_missing for v in incomplete.variables.values()):

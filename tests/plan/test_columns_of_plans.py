@@ -73,6 +73,14 @@ def test_a_keyword_says_it_too() -> None:
     assert "region[west]" in names(other, "y") and "grade[fair]" in names(other, "y")
 
 
+def test_what_was_said_of_the_data_is_carried_by_the_plan(tmp_path: Path) -> None:
+    data = bi.Incomplete.from_frame(frame(), columns={**SAID, "region": "labels"})
+    one = bi.impute(data, bi.Plan.of(FORMULAS, columns={"region": SAID["region"]}), seed=1, progress=False, **RUN)
+    assert set(one.plan.columns) == set(plan().columns)
+    one.save(tmp_path / "run.nc")
+    assert_same_run(bi.load(tmp_path / "run.nc"), one)
+
+
 def test_by_itself_a_text_is_none_of_that() -> None:
     made = bi.impute(frame(), FORMULAS, seed=1, progress=False, **RUN)
     assert names(made, "y")[2:] == ["grade[good]", "grade[poor]", "region[south]", "region[west]", "code", "sigma"]
