@@ -20,6 +20,7 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import say
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
@@ -54,6 +55,7 @@ def impute(
     force: bool = False,
     keep_effects: bool = False,
     keep: str | Sequence[str] = (),
+    columns: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
@@ -89,6 +91,9 @@ def impute(
         predictions: for each draw and unit that the model is fitted to, its linear predictors are kept as they were at
         that visit, 4 bytes each. Of a covariate of a compatible plan its density given all else is computed then, which
         takes time where it has no closed form.
+    columns : mapping of str to str or dict, optional
+        What columns are where their types do not say it, beside what the plan says:
+        ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}``.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def impute(
     Interrupted
         On Ctrl-C, after the run was saved.
     """
-    settled = _plan(data, plan, analysis).with_run(
+    settled = _plan(data, plan, analysis, said_of(columns or {})).with_run(
         **{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()}
     )
     made = run.impute(
@@ -121,7 +126,7 @@ def impute(
     return MultiplyImputed.over(made)
 
 
-def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
+def _plan(data: Any, plan: Any, analysis: Any, said: Sequence[SaidColumn]) -> Plan:
     """The plan that is meant: as given, with the analyses as substantive models, or written from them."""
     if plan is None:
         if analysis is None:
@@ -131,8 +136,10 @@ def _plan(data: Any, plan: Any, analysis: Any) -> Plan:
             )
         from bayesimpute.suggesting import suggest
 
-        return suggest(analysis, data).plan
-    plan = plan if isinstance(plan, Plan) else Plan.of(plan)
+        if said:
+            data = data.saying(said) if isinstance(data, Incomplete) else Incomplete.from_frame(data, columns=said)
+        return suggest(analysis, data).plan.saying(said)
+    plan = (plan if isinstance(plan, Plan) else Plan.of(plan)).saying(said)
     if analysis is None:
         return plan
     more = (analysis,) if isinstance(analysis, str | Conditional) else tuple(analysis)

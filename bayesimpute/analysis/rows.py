@@ -19,6 +19,7 @@ from bayesimpute.data.cluster_keys import no_names
 from bayesimpute.data.columns import Column, encode, unwieldy
 from bayesimpute.designs.cluster_means import cluster_mean, unit_rows
 from bayesimpute.formulas import Formula, Matrix, build, evaluate_expression, parse_expression
+from bayesimpute.formulas.usage import labelled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +112,9 @@ def problem(
     _check_sizes(formula, columns)
     y, levels, note = _outcome(columns[str(formula.response)], outcome)
     factors = tuple(group.keys for group in formula.groups)
-    design = Design(rows=rows, frame=_design_frame(rows, columns), keys=factors)
+    whole = labelled(atom for term in formula.trees for atom in term)
+    whole |= labelled(atom for group in formula.groups for term in group.trees for atom in term)
+    design = Design(rows=rows, frame=_design_frame(rows, columns, whole), keys=factors)
     names, x = design.full_rank(formula.common, place=formula.excerpt)
     if not intercept and "Intercept" in names:
         kept = [j for j, name in enumerate(names) if name != "Intercept"]
@@ -291,13 +294,19 @@ def _categories(column: Column) -> tuple[np.ndarray, tuple[str, ...]]:
 MOST_LEVELS = 20
 
 
-def _design_frame(rows: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """What formulae sees: floats and categories; a key that is neither becomes cluster codes."""
+def _design_frame(
+    rows: pd.DataFrame, columns: Mapping[str, Column], whole: frozenset[str] = frozenset()
+) -> pd.DataFrame:
+    """What formulae sees: floats and categories; a key that is neither becomes cluster codes.
+
+    Of the columns in `whole` all labels are kept, of others those that occur.
+    """
     series: dict[str, Any] = {}
     for name, column in columns.items():
         if column.kind == "category":
-            codes = pd.Categorical.from_codes(column.values.astype(int), categories=list(column.labels))
-            series[name] = codes.remove_unused_categories()
+            kept = {"categories": list(column.labels), "ordered": column.arranged}
+            codes = pd.Categorical.from_codes(column.values.astype(int), **kept)
+            series[name] = codes if name in whole else codes.remove_unused_categories()
         elif column.kind in ("number", "yes/no"):
             series[name] = column.values
         else:

@@ -45,9 +45,10 @@ from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.said_columns import applied
 from bayesimpute.plan.plan import Plan
 
-__all__ = ["check", "plan_clusters", "require"]
+__all__ = ["check", "looked_at", "plan_clusters", "require"]
 
 
 @typed
@@ -72,6 +73,9 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     problems += sensitivity_requests.alone(read)
     data, found = _incomplete(incomplete, read.keys)
     problems += found
+    if data is not None:
+        data, found = _saying(data, plan)
+        problems += found
     if data is not None:
         data = indicators.with_columns(data, read.targets, plan.time)
         read = target_columns.with_formulas(read, data)
@@ -114,6 +118,13 @@ def require(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
     return problems
 
 
+def looked_at(data: Incomplete | AnyFrame, plan: Plan) -> Incomplete:
+    """The data as a plan that has been checked needs them: with its cluster keys, and what it says of columns."""
+    if isinstance(data, Incomplete):
+        return data.saying(plan.columns)
+    return Incomplete.from_frame(data, clusters=plan_clusters(plan), columns=plan.columns)
+
+
 def plan_clusters(plan: Plan) -> tuple[str, ...]:
     """The cluster keys that a plan names, in order of appearance: grouping factors, keys of cluster means, levels.
 
@@ -137,6 +148,14 @@ def _incomplete(given: Incomplete | AnyFrame, keys: tuple[str, ...]) -> tuple[In
     bad = {key: _key_problems(data, key) for key in keys}
     good = [key for key, problems in bad.items() if not problems]
     return Incomplete.from_frame(given, clusters=good), _unusable(data, keys)
+
+
+def _saying(data: Incomplete, plan: Plan) -> tuple[Incomplete, list[Problem]]:
+    """The data with what the plan says of columns, as far as that can be, and what is wrong with the rest."""
+    plain = {name: column.was or column for name, column in data.columns.items()}
+    _, wrong, warnings = applied(plain, plan.columns)
+    bad = {problem.path for problem in wrong}
+    return data.saying([each for each in plan.columns if each.path not in bad]), [*wrong, *warnings]
 
 
 def _unusable(data: Incomplete, keys: tuple[str, ...]) -> list[Problem]:

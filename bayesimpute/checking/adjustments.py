@@ -220,6 +220,9 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     if adjustment.scale == "logit" and not (binary or each):
         higher = ": + is towards higher labels" if family.values is Ordered else ' or "value"'
         notes.add(path, f'"{reading.target}" is not yes or no: it has no log-odds', f'use scale = "predictor"{higher}')
+    elif adjustment.scale in ("value", "ratio") and not family.density:
+        finding = f"{family.name} imputes values that were observed, which a shifted one would not be"
+        notes.add(path, finding, 'use scale = "predictor": it moves the predictions with which donors are found')
     elif adjustment.scale in ("value", "ratio") and adjustment.scale not in family.values.stays:
         finding = f'"{reading.target}" is {family.values.words}: a shifted value would be none'
         notes.add(path, finding, 'use scale = "predictor"')
@@ -240,8 +243,6 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
     elif adjustment.scale == "logit" and mu.link != "logit" and read.plan.substantive:
         finding = f"the model has the link {mu.link}, and in a plan with a [[substantive]] model its density is needed"
         notes.add(path, finding, 'use scale = "predictor", or link = "logit"')
-    elif adjustment.scale in ("predictor", "value") and not family.density:
-        notes.add(path, f"{family.name} has no predictor", "use another family")
     labels = list(map(str, family.bind(column).parameters[0].labels if each else column.labels))
     if each:
         _of_one_label(shifted, labels, read, notes)

@@ -167,4 +167,4 @@ def _labels(text: str, name: str) -> list[str]:
 def _sample(column: Column | None) -> np.ndarray | pd.Series:
     if column is None or column.kind in ("number", "yes/no"):
         return np.ones(1)
-    return pd.Series(pd.Categorical(["x"], categories=["x"]))
+    return pd.Series(pd.Categorical(["x"], categories=["x"], ordered=column.ordered))

@@ -65,6 +65,10 @@ def _level(reading: Reading, data: Incomplete, notes: Notes) -> None:
         if name not in data.columns:
             remedy = did_you_mean(name, data.columns, "name a column of the data")
             notes.add(f"{reading.path}.level", f'there is no column "{name}"', remedy)
+    for option, key in ({} if reading.family is None else reading.family.keys).items():
+        for name in (name for name in key_columns(key, data.columns) if name not in data.columns):
+            remedy = did_you_mean(name, data.columns, "name a cluster key")
+            notes.add(f"{reading.path}.{option}", f'there is no column "{name}"', remedy)
 
 
 def _use(use: Use, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -129,6 +129,7 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     shifts = tuple(s for a in plan.adjustments if (s := _adjustment(a, notes)) is not None)
     uses += [s.use for s in shifts]
     keys = [key for use in uses for key in use.keys] + [r.level for r in readings if r.level is not None]
+    keys += [key for r in readings if r.family is not None for key in r.family.keys.values()]
     keys += [a.by for a in plan.assumptions if isinstance(a, Assumption) and isinstance(a.by, str) and a.by]
     keys += [plan.time.subject] if isinstance(plan.time, Time) and isinstance(plan.time.subject, str) else []
     read = Read(
@@ -236,8 +237,9 @@ def _family(family: Any, path: str, notes: Notes) -> Family | None:
         return None
     if isinstance(family, str) and family in FAMILIES:
         return FAMILIES[family]()
-    known = ["auto", *FAMILIES]
-    remedy = did_you_mean(str(family), known, f"use one of {', '.join(known)}")
+    known, tried = ["auto", *FAMILIES], str(family).lower().replace("_", " ").replace("-", " ")
+    meant = next((name for name, cls in FAMILIES.items() if tried in cls.called), str(family))
+    remedy = did_you_mean(meant, known, f"use one of {', '.join(known)}")
     notes.add(f"{path}.family", f'there is no family "{family}"', remedy)
     return None
 
@@ -297,7 +299,7 @@ def _formulas(conditional: Conditional, family: Family | None, path: str, notes:
         if name == "mu" and formula.response not in (None, target):
             finding = f'the left side is "{formula.response}", the target "{target}"'
             notes.add(f"{path}.{name}", finding, f"write {quote(target)} ~ ...")
-    if family is not None:
+    if family is not None and not family.undecided:
         parameter_problems(family, conditional.formulas, path, notes)
     return read
 

@@ -14,6 +14,7 @@ from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
 from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
+from bayesimpute.families.values import Ordered
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
 from bayesimpute.plan.resolving import of_its_family
@@ -79,11 +80,11 @@ def filled(data: Incomplete, name: str, level: str | None = None) -> np.ndarray:
 
 
 def settled(reading: Reading, column: Column) -> Family | None:
-    """The family that will impute a column, or None if there is none."""
+    """The family that will impute a column, bound to it, or None if there is none."""
     if reading.broken_family:
         return None
     family = reading.family or auto(column)()
-    return family if family.values.accepts(column) else None
+    return family.bind(column) if family.values.accepts(column) else None
 
 
 def suitable(column: Column) -> bool:
@@ -128,7 +129,7 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
     fitting, name, family = accepting(column), reading.target, reading.family
     if not fitting:
         _no_family(reading, column, fitting, notes)
-    elif family is None and not reading.broken_family:
+    elif (family is None or family.undecided) and not reading.broken_family:
         settled_to = settled(reading, column)
         if settled_to is not None:
             parameter_problems(settled_to, reading.conditional.formulas, f"{reading.path}.formulas", notes)
@@ -139,7 +140,11 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
         found = kinds[0].words
         what = found + family.values.unlike * (column.kind == "number")
         finding = f'"{name}" is {what}, and the family {family.name} imputes {family.values.words}'
-        notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}")
+        remedy = f"use {' or '.join(fitting)}"
+        if family.values is Ordered and column.kind == "category":
+            order = " < ".join(map(str, column.labels[:6]))
+            remedy += f', or say its order, from the lowest label to the highest: columns.{name} = "{order}"'
+        notes.add(f"{reading.path}.family", finding, remedy)
 
 
 def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bayesimpute.formulas import Expression, Formula
+from bayesimpute.formulas import Expression, Formula, parse_expression
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.formulas.syntax import Name, Node, quote
-from bayesimpute.formulas.usage import Usage
+from bayesimpute.formulas.usage import Usage, labelled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,4 +108,5 @@ def side_use(column: str, path: str) -> Use:
 def _values(plain: set[str], calls: Iterable[str], read: Formula | Expression) -> frozenset[str]:
     """Columns outside of calls, and those inside of cluster means (unless of ``observed()`` only) and lags."""
     inside = {name for name, _ in read.cluster_means} | {name for function, name in read.timed if function == "lag"}
+    inside |= labelled(parse_expression(call).tree for call in calls)
     return frozenset(plain - set(map(column_name, calls)) | inside & read.needs)

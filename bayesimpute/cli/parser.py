@@ -347,6 +347,10 @@ def _plan(parser: argparse.ArgumentParser) -> None:
         "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--column", metavar="NAME: WHAT", action="append", default=[], type=_column, dest="settings",
+        help='what a column is: "gen: G1 < G2", "region: west | south", "den: labels"; may be repeated',
+    )  # fmt: skip
 
 
 def _settings(parser: argparse.ArgumentParser, cls: type, when: str = "") -> None:
@@ -385,6 +389,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, colon, what = text.partition(": ")
+    if not colon or not name.strip() or not what.strip() or '"' in name:
+        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: WHAT", such as "gen: G1 < G2"')
+    return f'columns."{name.strip()}"', what.strip()
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def between_numbers(column: Column) -> tuple[str, ...] | None:
 
     It is one if most of its values are numbers, at least five of them different: ``1, 2, 3+`` are labels.
     """
-    if column.kind != "category" or column.dtype.startswith("category"):
+    if column.kind != "category" or column.dtype.startswith("category") or column.said is not None:
         return None
     number = np.array([_is_number(label) for label in column.labels], dtype=bool)
     cells = column.values[~column.missing].astype(np.int64)

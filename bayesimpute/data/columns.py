@@ -11,7 +11,7 @@ To support another dtype, extend :func:`encode` and :meth:`Column.decode` togeth
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Real
@@ -46,6 +46,12 @@ class Column:
     dtype : str
         The dtype of the column as given, as pandas writes it; ``category[ordered]`` for ordered categories. Where
         the labels alone do not tell the dtype of the categories it is there too: ``category[object]``.
+    said : str or None
+        What the user says that it is (:mod:`bayesimpute.data.said_columns`): "ordered", "labels" or "number".
+    was : Column or None
+        Of one whose labels are said: the column by itself, which values go back to.
+    back : ndarray, shape (label,), or None
+        What each label is in that; NaN where it is not there.
     """
 
     name: str
@@ -53,6 +59,39 @@ class Column:
     values: np.ndarray
     labels: tuple[Any, ...] = ()
     dtype: str = "float64"
+    said: str | None = None
+    was: "Column | None" = None
+    back: np.ndarray | None = None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its labels have an order."""
+        return self.kind == "category" and (self.said == "ordered" or (self.said is None and "ordered" in self.dtype))
+
+    @property
+    def arranged(self) -> bool:
+        """Whether somebody has put its labels into the order in which they stand, so that the first is meant to be."""
+        return self.ordered or self.was is not None
+
+    def by_itself(self, values: np.ndarray) -> np.ndarray:
+        """Codes as the values that the column has by itself."""
+        back = np.array([]) if self.back is None else self.back
+        return np.append(back, np.nan)[_codes(np.asarray(values, dtype=np.float64), len(self.labels), self.name)]
+
+    def arranged_as(self, series: Any) -> pd.Series:
+        """A completed column of the type that was given as a category whose labels stand as they do here."""
+        assert self.was is not None and self.back is not None
+        found = encode(series, self.name, copy=False)
+        if found.kind == "category":
+            place = {label: code for code, label in enumerate(self.labels)}
+            codes = np.array([*(place.get(label, -1) for label in found.labels), -1])
+            codes = codes[np.where(found.missing, -1, found.values).astype(np.int64)]
+        else:
+            codes = np.full(len(series), -1)
+            for code, value in enumerate(self.back):
+                codes[found.values == value] = code
+        made = pd.Categorical.from_codes(codes, categories=list(self.labels), ordered=True)
+        return pd.Series(made, index=series.index, name=series.name)
 
     @property
     def missing(self) -> np.ndarray:
@@ -88,6 +127,9 @@ class Column:
             If a code has no label.
         """
         values = np.asarray(values, dtype=np.float64)
+        if self.was is not None:
+            was = replace(self.was, values=self.by_itself(self.values))
+            return was.decode(self.by_itself(values), index, given=given)
         if self.kind == "number":
             kept = None if given is None or self.dtype != "object" else _own(values, self.values, given)
             array = _numbers(values, self.dtype) if kept is None else kept

@@ -9,7 +9,7 @@ To describe variables by something more, add a field to :class:`Variable`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from bayesimpute.base.phrases import counted, first_row, listed, rows
 from bayesimpute.data.arrow_frames import AnyFrame, Given, taken
 from bayesimpute.data.cluster_keys import Key, key_of, no_names, parts
 from bayesimpute.data.columns import Column, Kind, encode
+from bayesimpute.data.said_columns import SaidColumn, applied, said_of
 
 Pattern = Literal["complete", "sporadic", "systematic", "both"]
 
@@ -78,6 +79,8 @@ class Incomplete:
         What each column is.
     given : Given or None
         What was given, if it was a frame of another kind than pandas'.
+    said : tuple of SaidColumn
+        What the user says of columns.
     """
 
     frame: pd.DataFrame
@@ -86,9 +89,10 @@ class Incomplete:
     variables: Mapping[str, Variable]
     _keys: Mapping[str, Key]
     given: Given | None = None
+    said: tuple[SaidColumn, ...] = ()
 
     @classmethod
-    def from_frame(cls, frame: AnyFrame, *, clusters: Sequence[str] = ()) -> "Incomplete":
+    def from_frame(cls, frame: AnyFrame, *, clusters: Sequence[str] = (), columns: Any = ()) -> "Incomplete":
         """Look at a data frame.
 
         Parameters
@@ -98,6 +102,9 @@ class Incomplete:
             another kind that narwhals reads (:mod:`bayesimpute.data.arrow_frames`).
         clusters : sequence of str
             The cluster keys: columns of any dtype, or ``a:b``.
+        columns : mapping of str to str or dict
+            What columns are, where their types do not say it: ``{"gen": "G1 < G2"}``
+            (:mod:`bayesimpute.data.said_columns`).
 
         Returns
         -------
@@ -107,20 +114,34 @@ class Incomplete:
         ------
         DataError
             With every problem: no or no proper frame, no rows, names that are not texts or not unique, infinite
-            values, a cluster key that is not there or has missing values.
+            values, a cluster key that is not there or has missing values, a column that is not what is said of it.
         """
         clusters = (clusters,) if isinstance(clusters, str) else tuple(dict.fromkeys(clusters))
         found, given = taken(frame)
         _require_frame(found)
         frame = found.copy(deep=False)  # pandas copies on write: whoever changes theirs does not change this one
+        said = said_of(columns)
         columns = {str(name): encode(series, str(name), copy=False) for name, series in frame.items()}
         problems = [*_infinite(frame, columns), *_key_problems(frame, columns, clusters)]
+        columns, wrong, _ = applied(columns, said)
+        problems += wrong
         if problems:
             raise DataError(problems)
         keys = {key: key_of(frame, parts(frame, key)) for key in clusters}
         with np.errstate(over="ignore", invalid="ignore"):  # the check tells of numbers of such a size
             variables = {name: _describe(column, keys, _owners(frame, keys, name)) for name, column in columns.items()}
-        return cls(frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys, given=given)
+        return cls(
+            frame=frame, columns=columns, clusters=clusters, variables=variables, _keys=keys, given=given, said=said
+        )
+
+    def saying(self, columns: Any) -> "Incomplete":
+        """The same data with what is said of columns, as in :meth:`from_frame`; itself, if that is nothing new."""
+        said = said_of(columns)
+        if not said or said == self.said:
+            return self
+        names = {each.name for each in said}
+        said = (*(each for each in self.said if each.name not in names), *said)
+        return replace(Incomplete.from_frame(self.frame, clusters=self.clusters, columns=said), given=self.given)
 
     @property
     def missing(self) -> pd.DataFrame:

@@ -44,7 +44,8 @@ def other_rows(given: AnyFrame, before: Incomplete, read: Collection[str]) -> In
     problems = list(_absent([*read, *keys], before, frame))
     there = [key for key in before.clusters if set(parts(before.frame, key)) <= set(frame.columns)]
     try:
-        made = Incomplete.from_frame(given, clusters=there)
+        said = [each for each in before.said if each.name in frame.columns]
+        made = Incomplete.from_frame(given, clusters=there, columns=said)
     except DataError as error:
         raise DataError([*problems, *error.problems]) from None
     columns = dict(made.columns)

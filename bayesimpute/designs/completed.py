@@ -166,7 +166,8 @@ def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Seri
     column = incomplete.columns.get(name)
     if column is not None and column.kind == "category":
         codes = np.where(np.isnan(values), -1, values).astype(np.int64)
-        return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels)))
+        # of an order that somebody gave the first label is the reference; else it is the first of the alphabet
+        return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged))
     return pd.Series(values, copy=False)
 
 
@@ -285,7 +286,7 @@ def fill(
             cells[t.name] = np.clip(cells[t.name], *(end[t.impute] for end in t.limits))
         of = incomplete.columns
         known = {role: of[name].values[t.missing_rows] for role, name in t.side.items() if name in of}
-        cells[t.name] = t.family.within(cells[t.name], known)
+        cells[t.name] = t.family.possible(cells[t.name], known)
     return cells
 
 

@@ -23,6 +23,7 @@ from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Matrix, build
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.centring import about_means
+from bayesimpute.formulas.excerpts import used_labels
 from bayesimpute.plan.targets import Resolved, Step, Target
 
 SEED = 20260101
@@ -72,7 +73,7 @@ class _Describer:
         kept = representative(self.step, frame, self.incomplete)
         at = {Rows.OBSERVED: self.step.fit_rows, Rows.ALL: self.step.model_rows}
         self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
-        self.frames = {which: frame.iloc[rows].reset_index(drop=True) for which, rows in self.rows.items()}
+        self.frames = {w: used_labels(frame.iloc[rows].reset_index(drop=True)) for w, rows in self.rows.items()}
         known = self.known()
         self.y = [self.completed.values[t.name][self.rows[Rows.OBSERVED]] - known for t in self.step.targets]
         scaled = self.target.family.standardise

@@ -17,14 +17,14 @@ are never what ``"auto"`` takes. Amounts that may be nothing, such as costs: ``s
 where 0 makes up a tenth or more and is five times as frequent as any other of many values. Numbers that cannot lie
 beyond limits: ``bounded``, truncated where nothing piles up at them, censored where it does.
 
+``pmm`` draws none of these laws but a value that was observed, of a unit for which the model of another family predicts
+about the same (predictive mean matching): for numbers with bounds, spikes or steps that no law here has.
+
 Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit`` and
 ``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie
 both. ``family.py`` says how to add one.
 """
 
-from collections.abc import Mapping
-
-from bayesimpute.data.columns import Column
 from bayesimpute.families.bernoulli import Bernoulli
 from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
@@ -56,7 +56,9 @@ from bayesimpute.families.hurdle_poisson import HurdlePoisson
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.pmm import PredictiveMeanMatching
 from bayesimpute.families.poisson import Poisson
+from bayesimpute.families.registry import FAMILIES, accepting, auto
 from bayesimpute.families.semicontinuous import Semicontinuous
 from bayesimpute.families.skewed import Skewed
 from bayesimpute.families.student_t import StudentT
@@ -65,7 +67,7 @@ from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, S
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 
-FAMILIES: Mapping[str, type[Family]] = {
+FAMILIES |= {
     "gaussian": Gaussian,
     "student_t": StudentT,
     "bernoulli": Bernoulli,
@@ -87,23 +89,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
     "heckman_ordinal": HeckmanOrdinal,
+    "pmm": PredictiveMeanMatching,
 }
-
-
-def accepting(column: Column) -> tuple[str, ...]:
-    """The names of the families that may impute a column."""
-    return tuple(name for name, family in FAMILIES.items() if family.values.accepts(column))
-
-
-def auto(column: Column) -> type[Family]:
-    """The family that ``"auto"`` stands for: the first one of the first kind of values that suits the column.
-
-    Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
-    says so.
-    """
-    found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
-    return next(found, Gaussian)
-
 
 __all__ = [
     "FAMILIES",
@@ -136,6 +123,7 @@ __all__ = [
     "Ordinal",
     "Parameter",
     "Poisson",
+    "PredictiveMeanMatching",
     "Real",
     "Rows",
     "Selection",

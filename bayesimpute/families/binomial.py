@@ -61,7 +61,7 @@ class Binomial(Family):
             found.append(Misfit(TRIALS, many, "is below the target, which counts successes", remedy))
         return tuple(found)
 
-    def within(self, cells: np.ndarray, side: Side) -> np.ndarray:
+    def possible(self, cells: np.ndarray, side: Side) -> np.ndarray:
         return np.minimum(cells, np.nan_to_num(self.number(side), nan=np.inf))
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:

@@ -117,7 +117,7 @@ class Bounded(Family):
             found.append(Misfit(named[1], over, "is below the target", mend))
         return tuple(found)
 
-    def within(self, cells: np.ndarray, side: Side) -> np.ndarray:
+    def possible(self, cells: np.ndarray, side: Side) -> np.ndarray:
         return np.clip(cells, *self.ends(side))
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:

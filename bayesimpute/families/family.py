@@ -107,12 +107,14 @@ class Known:
 class Donors:
     """The units whose values a model is fitted to: `y`, and the parameters there, each (unit,).
 
-    With coefficients and effects at their mean given the other parameters of the draw if the law is normal, else under
-    the draw itself.
+    With coefficients and effects of ``mu`` at their mean given the other parameters of the draw, at their mode if the
+    law is not normal. By each cluster key that the family asks for (:attr:`Family.keys`), `clusters` has the numbers of
+    the clusters of these units and of those that are imputed, (unit,) and (imputed unit,).
     """
 
     y: np.ndarray
     theta: Theta
+    clusters: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -274,6 +276,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     """Its key in plans."""
+    called: ClassVar[tuple[str, ...]] = ()
+    """What else people call it, in small letters."""
     values: ClassVar[type[Values]]
     """What values its variable takes."""
     standardise: ClassVar[bool]
@@ -315,6 +319,21 @@ class Family(ABC):
         cluster key that their formulas have; of others each formula's effects have their own.
         """
         return ()
+
+    @property
+    def described(self) -> str:
+        """What reports call it: its name, and what is to be known beside it."""
+        return self.name
+
+    @property
+    def undecided(self) -> bool:
+        """Whether only the column says which parameters it has: until it is bound nothing can be told of formulas."""
+        return False
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """By option the cluster keys that it names."""
+        return {}
 
     def bind(self, column: Column) -> "Family":
         """The family of this column: itself, unless its parameters are about the column's labels.
@@ -368,7 +387,7 @@ class Family(ABC):
         del y, side
         return ()
 
-    def within(self, cells: np.ndarray, side: Side) -> np.ndarray:
+    def possible(self, cells: np.ndarray, side: Side) -> np.ndarray:
         """A chain's first fill, (cell,), where the side columns leave it possible."""
         del side
         return cells
@@ -458,6 +477,11 @@ class Family(ABC):
         it could not have been, so that its being missing tells nothing.
         """
 
+    def remarks(self, rng: np.random.Generator, theta: Theta, context: Context) -> tuple[tuple[str, str], ...]:
+        """What there is to say of how values are drawn at a visit, each a thing and its reason; mostly nothing."""
+        del rng, theta, context
+        return ()
+
     def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         """One draw of the law of observed values, shape (row,): what a model would predict of what was observed.
 
@@ -479,9 +503,13 @@ class Family(ABC):
         """The formulas behind :meth:`moments`; either may be infinite."""
 
 
+BOUND = MappingProxyType({"bound": True})
+"""Metadata of a field that :meth:`Family.bind` sets: no option of plans."""
+
+
 def bound(default: Any) -> Any:
-    """A field that :meth:`Family.bind` sets: no option of plans."""
-    return field(default=default, metadata={"bound": True})
+    """Such a field."""
+    return field(default=default, metadata=BOUND)
 
 
 def changed(family: Any, **values: Any) -> Any:

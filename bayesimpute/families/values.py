@@ -371,9 +371,7 @@ class Ordered(Labelled):
 
     @classmethod
     def accepts(cls, column: Column) -> bool:
-        return _few(column) and (
-            column.kind == "number" or "ordered" in column.dtype
-        )  # a text's order is the alphabet's
+        return _few(column) and (column.kind == "number" or column.ordered)  # a text's order is the alphabet's
 
     @classmethod
     def suits(cls, column: Column) -> str | None:

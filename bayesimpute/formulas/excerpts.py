@@ -1,7 +1,7 @@
 """Some rows of a table as formulae asks for them: numbers as arrays, labels as Series, without the cost of a frame."""
 
 from collections.abc import Iterator
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -75,3 +75,15 @@ def as_formulae_takes(column: pd.Series) -> pd.Series:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return column.astype(np.float64)
     return column.astype("category")
+
+
+def used(column: Any) -> Any:
+    """A column without the labels of an order that it does not have: formulae would make columns of zeros for them."""
+    ordered = isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered
+    return column.cat.remove_unused_categories() if ordered else column
+
+
+def used_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same of all columns of a frame."""
+    ordered = (name for name, dtype in frame.dtypes.items() if getattr(dtype, "ordered", False))
+    return frame.assign(**{str(name): used(frame[name]) for name in ordered})

@@ -227,11 +227,24 @@ class _Evaluator:
         if node.function in GIVEN:
             return self.given(node)
         function = FUNCTIONS[node.function]
+        if function.labels:
+            return self.of_labels(node)
         values: list[Any] = [self.number(argument) for argument in node.arguments]
         if node.function == "round" and len(values) == 2:
             values[1] = int(values[1])
         assert function.apply is not None
         return function.apply(*values)
+
+    def of_labels(self, node: Call) -> np.ndarray:
+        function, value = FUNCTIONS[node.function], self.value(node.arguments[0])
+        text = render(node.arguments[0])
+        if not isinstance(value, pd.Categorical):
+            raise one(FormulaError, self.path, f"{text} is a number, and has no labels", "use it as it is")
+        if not value.ordered:
+            remedy = f'say it: columns.{text} = "a < b", or use {text} itself'
+            raise one(FormulaError, self.path, f"the labels of {text} have no order", remedy)
+        assert function.apply is not None
+        return function.apply(value)
 
     def given(self, node: Call) -> np.ndarray:
         if node.function not in self.extra:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayesimpute.formulas.cumulative_hazard import nelson_aalen
 
@@ -36,6 +37,9 @@ class Function:
         Whether it may be used in formulas, and in expressions of derived variables.
     apply : callable, optional
         The elementwise function on arrays that does it.
+    labels : bool
+        Whether it takes labels, and not numbers. Formulas have what it gives as a column of the data, for there all
+        labels are known, also those that nobody has among the rows that a model is fitted to.
     """
 
     least: int = 1
@@ -45,6 +49,7 @@ class Function:
     formula: bool = True
     expression: bool = True
     apply: Callable[..., Any] | None = None
+    labels: bool = False
 
 
 def _elementwise(apply: Callable[..., Any], arguments: int = 1) -> Function:
@@ -59,6 +64,14 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where the condition holds, `no` where it does not, missing where it is not known."""
     condition = np.asarray(condition, dtype=np.float64)
     return np.where(np.isnan(condition), np.nan, np.where(condition != 0, yes, no))
+
+
+def _scores(labels: Any) -> np.ndarray:
+    """1 to K of ordered labels, NaN where there is none."""
+    category = labels.array if isinstance(labels, pd.Series) else labels
+    if not isinstance(category, pd.Categorical) or not category.ordered:
+        raise ValueError("its labels have no order")
+    return np.where(category.codes < 0, np.nan, category.codes + 1.0)
 
 
 ENCODINGS = {
@@ -114,7 +127,11 @@ FUNCTIONS: dict[str, Function] = {
     "minimum": _elementwise(np.minimum, 2),
     "maximum": _elementwise(np.maximum, 2),
     "where": _elementwise(_where, 3),
+    "scores": Function(apply=_scores, labels=True),
     "nelson_aalen": Function(least=2, most=2, data=2, formula=False, apply=nelson_aalen),
     **ENCODINGS,
     **GIVEN,
 }
+
+LIFTED = frozenset({*GIVEN, *(name for name, function in FUNCTIONS.items() if function.labels)})
+"""Those whose calls become columns of the data in models."""

@@ -1,8 +1,8 @@
 """Lifting calls that look beyond the row, as ``cluster_mean(x, g)`` and ``observed(y)``, and ``offset()`` into columns.
 
-The former look beyond the row, so they cannot be evaluated on part of the data; an offset is no term of a design
-matrix. As columns they are derived variables like any other: computed once from all rows, kept up to date, and named in
-terms as they were written.
+The former look beyond the row, so they cannot be evaluated on part of the data, as ``scores(x)`` cannot, which knows
+all labels; an offset is no term of a design matrix. As columns they are derived variables like any other: computed once
+from all rows, kept up to date, and named in terms as they were written.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import cast
 
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.expressions import Expression, parse_expression
-from bayesimpute.formulas.functions import GIVEN
+from bayesimpute.formulas.functions import LIFTED
 from bayesimpute.formulas.language import Formula, Group
 from bayesimpute.formulas.syntax import Call, Name, Node, Operation, render, walk
 
@@ -26,7 +26,7 @@ def lift(node: Node) -> tuple[Node, frozenset[str]]:
     frozenset of str
         The calls, each an expression that gives the column of that name.
     """
-    calls = {render(part) for part in walk(node) if isinstance(part, Call) and part.function in GIVEN}
+    calls = {render(part) for part in walk(node) if isinstance(part, Call) and part.function in LIFTED}
     return _lifted(node) if calls else node, frozenset(calls)
 
 
@@ -59,7 +59,7 @@ def _terms(terms: Iterable[Term]) -> tuple[list[Term], frozenset[str]]:
 
 
 def _lifted(node: Node) -> Node:
-    if isinstance(node, Call) and node.function in GIVEN:
+    if isinstance(node, Call) and node.function in LIFTED:
         return Name(render(node).replace("`", ""))
     if isinstance(node, Call):
         keywords = tuple((key, _lifted(value)) for key, value in node.keywords)
@@ -73,7 +73,7 @@ def lift_call(call: str) -> Expression:
     """What a column that was lifted is computed from; columns stand for the calls inside it."""
     expression = parse_expression(call, column_name(call))
     tree = expression.tree
-    if isinstance(tree, Call) and tree.function in GIVEN:
+    if isinstance(tree, Call) and tree.function in LIFTED:
         inner: Node = replace(tree, arguments=tuple(map(_lifted, tree.arguments)))
     else:
         inner = _lifted(tree)

@@ -20,10 +20,11 @@ import pandas as pd
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.formulas.algebra import Term
-from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes
+from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes, used
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse, usage_of
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
+from bayesimpute.formulas.usage import labelled
 
 _CODING = ("C", "T", "S")
 
@@ -186,10 +187,11 @@ def build(
         raise one(FormulaError, path, f"{formula.groups[0]} is a random effect", "give the common terms only")
     names = tuple(sorted(formula.names))
     _check(formula, frame, extra or {}, path)
-    coded = _coded_only(formula)
+    coded, whole = _coded_only(formula), labelled(_nodes(formula.trees))
     columns = {
         name: frame[name] if name in coded else as_formulae_takes(cast(pd.Series, frame[name])) for name in names
     }
+    columns = {name: column if name in whole else used(column) for name, column in columns.items()}
     data = pd.DataFrame(columns, index=frame.index)
     try:
         with np.errstate(all="ignore"):

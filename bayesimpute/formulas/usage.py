@@ -238,6 +238,14 @@ class Usage:
             self.add(f"the text {text} has a quotation mark in it", "compute a derived variable, or rename the label")
 
 
+def labelled(trees: Iterable[Node]) -> frozenset[str]:
+    """The columns whose labels are asked for: those in ``scores()``."""
+    nodes = (node for tree in trees for node in walk(tree))
+    calls = [node for node in nodes if isinstance(node, Call) and node.function in FUNCTIONS]
+    inside = (part for call in calls if FUNCTIONS[call.function].labels for part in walk(call))
+    return frozenset(part.name for part in inside if isinstance(part, Name))
+
+
 def key_names(node: Node) -> tuple[str, ...] | None:
     """The columns of a cluster key, ``school`` or ``school:class``; None if the tree is something else."""
     if isinstance(node, Name):

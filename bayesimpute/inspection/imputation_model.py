@@ -13,7 +13,7 @@ import pandas as pd
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
-from bayesimpute.checking import plan_clusters, require
+from bayesimpute.checking import looked_at, require
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -212,7 +212,7 @@ def model(plan: Plan | str | Conditional, data: AnyFrame | Incomplete, *, target
     """
     settled = plan if isinstance(plan, Plan) else Plan.of(plan)
     require(settled, data)
-    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(settled))
+    incomplete = looked_at(data, settled)
     space = Workspace(settled, incomplete)
     return model_in(space, begin(space, 0, SEED).cells, target)
 

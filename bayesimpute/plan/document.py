@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
@@ -61,6 +62,8 @@ class Writable(Protocol):
     def conditionals(self) -> tuple[Conditional, ...]: ...
     @property
     def substantive(self) -> tuple[Conditional, ...]: ...
+    @property
+    def columns(self) -> tuple[SaidColumn, ...]: ...
     @property
     def time(self) -> Time | None: ...
     @property
@@ -174,7 +177,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
     if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
         remedy = "update bayesimpute" if isinstance(schema, int) and schema > SCHEMA else f"write schema = {SCHEMA}"
         reader.add("schema", f"the document has schema {schema!r}, this version reads {SCHEMA}", remedy)
-    reader.known("", document, ["schema", "title", "run", "time", "substantive", "conditional", *SECTIONS])
+    reader.known("", document, ["schema", "title", "columns", "run", "time", "substantive", "conditional", *SECTIONS])
     run = reader.table("run", document.get("run", {}))
     reader.known("run.", run, [f.name for f in fields(Run)])
     if isinstance(run.get("visit_sequence"), list):
@@ -186,6 +189,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Pro
         "title": title if isinstance(title, str) else "",
         "run": Run(**{f.name: run[f.name] for f in fields(Run) if f.name in run}),
         "time": reader.simple("time", Time, reader.table("time", document["time"])) if "time" in document else None,
+        "columns": said_of(reader.table("columns", document.get("columns", {}))),
         "conditionals": reader.models("conditional", document),
         "substantive": reader.models("substantive", document),
         **{section.field: reader.simples(key, section.holds, document) for key, section in SECTIONS.items()},
@@ -362,6 +366,7 @@ def as_document(plan: Writable) -> dict[str, Any]:
     run = {k: list(v) if isinstance(v, tuple) else v for k, v in run.items()}
     document: dict[str, Any] = {"schema": SCHEMA, "title": plan.title, "run": run}
     document |= {} if plan.time is None else {"time": {"subject": plan.time.subject, "order": plan.time.order}}
+    document |= {"columns": {each.name: each.written for each in plan.columns}} if plan.columns else {}
     document["substantive"] = [_conditional_document(c) for c in plan.substantive]
     document["conditional"] = [_conditional_document(c) for c in plan.conditionals]
     for key, section in SECTIONS.items():

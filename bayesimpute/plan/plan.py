@@ -14,6 +14,7 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import PlanError, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
@@ -44,6 +45,9 @@ class Plan:
         What ``estimate`` computes when given no variable.
     sensitivities : tuple of Sensitivity
         What ``sensitivity`` computes when given nothing else.
+    columns : tuple of SaidColumn, or mapping of str to str or dict
+        What columns are where their types do not say it, for targets, predictors and analyses:
+        ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}`` (:mod:`bayesimpute.data.said_columns`).
     time : Time or None
         How the rows of a subject follow each other, where they are visits.
     run : Run
@@ -60,6 +64,7 @@ class Plan:
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
+    columns: tuple[SaidColumn, ...] = ()
     time: Time | None = None
     run: Run = field(default_factory=Run)
     title: str = ""
@@ -70,6 +75,7 @@ class Plan:
         if isinstance(given, Iterable):
             made = tuple(Conditional.of(item) if isinstance(item, str) else item for item in given)
             object.__setattr__(self, "substantive", made)
+        object.__setattr__(self, "columns", said_of(self.columns))
         for name in (f.name for f in fields(self) if f.default == ()):
             given = getattr(self, name)
             if isinstance(given, str) or not isinstance(given, Iterable):
@@ -177,6 +183,11 @@ class Plan:
 
         return self.with_models(change)
 
+    def saying(self, columns: Any) -> "Plan":
+        """The same plan that says more of columns: a mapping as for `columns`; of each column the last word counts."""
+        said = {each.name: each for each in (*self.columns, *said_of(columns))}
+        return replace(self, columns=tuple(said.values()))
+
     def with_run(self, **settings: Any) -> "Plan":
         """The same plan with other run settings; those that are None stay."""
         return replace(self, run=replace(self.run, **{k: v for k, v in settings.items() if v is not None}))
@@ -187,6 +198,7 @@ class Plan:
             note = ", substantive" if any(c is s for s in self.substantive) else ""
             lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
+        lines += [f"{each.name} is {each.written}" for each in self.columns]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]

@@ -252,6 +252,9 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
     if conditional.family == "auto":
         why = str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
+    elif settle_family(conditional, column).undecided:
+        why = str(target.values.suits(column))
+        notes.append(Event(target=target.name, what=target.family.described, why=why))
     if target.apart.any() and target.family.selection is not None:
         said = target.family.selection.systematic
         what = f"{int(target.apart.sum())} values that are missing systematically are drawn from the outcome model"

@@ -82,7 +82,7 @@ def _formulas(target: "Target", conditional: "Conditional") -> str:
     family = target.family
     texts = [text if name == "mu" else f"{name}: {text}" for name, text in conditional.formulas.items()]
     texts += [f"{role}: {column}" for role, column in conditional.side.items()]
-    return f"{code(target.name)}: {family.name} ({_linked(family)}), {', '.join(map(code, texts))}"
+    return f"{code(target.name)}: {family.described} ({_linked(family.fitted_as)}), {', '.join(map(code, texts))}"
 
 
 def _linked(family: Family) -> str:

@@ -30,9 +30,9 @@ def from_tree(tree: xr.DataTree) -> Record:
     attrs = tree.attrs
     plan = Plan.from_toml(attrs["plan"])
     frame, clusters = dataset_to_frame(tree["observed"].to_dataset()), tuple(json.loads(attrs["clusters"]))
-    learnt = _read_learnt(tree, clusters) if "learnt" in tree.children else None
+    learnt = _read_learnt(tree, clusters, plan) if "learnt" in tree.children else None
     if learnt is None:
-        incomplete = Incomplete.from_frame(frame, clusters=clusters)
+        incomplete = Incomplete.from_frame(frame, clusters=clusters, columns=plan.columns)
     else:
         read = columns_read(resolve(plan, learnt.incomplete), learnt.incomplete)
         incomplete = other_rows(frame, learnt.incomplete, read)
@@ -66,8 +66,9 @@ def from_tree(tree: xr.DataTree) -> Record:
     return record.changed(states=tuple(states), legs=tuple(legs))
 
 
-def _read_learnt(tree: xr.DataTree, clusters: tuple[str, ...]) -> Learnt:
-    incomplete = Incomplete.from_frame(dataset_to_frame(tree["learnt"].to_dataset()), clusters=clusters)
+def _read_learnt(tree: xr.DataTree, clusters: tuple[str, ...], plan: Plan) -> Learnt:
+    frame = dataset_to_frame(tree["learnt"].to_dataset())
+    incomplete = Incomplete.from_frame(frame, clusters=clusters, columns=plan.columns)
     means = tree["learnt_means"].to_dataset()
     by_name = {str(v.attrs["name"]): v.values for v in means.values()}
     return Learnt(

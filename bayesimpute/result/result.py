@@ -21,6 +21,7 @@ from bayesimpute.base.errors import BayesimputeError, DataError, FileError, Inpu
 from bayesimpute.base.phrases import listed
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.said_columns import for_analyses
 from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import kept_analyses
@@ -149,8 +150,15 @@ class Result:
 
     @cached_property
     def in_pandas(self) -> Iterable[pd.DataFrame]:
-        """The completed datasets as pandas' frames, whatever the data were; the same object for all who ask."""
-        return self if self.incomplete.given is None else _InPandas(self._frame, self.m)
+        """The completed datasets as analyses read them; the same object for all who ask.
+
+        They are pandas' frames, whatever the data were, and have labels in the order that the plan says.
+        """
+        plain = self.incomplete.given is None and not self.incomplete.said
+        return self if plain else _InPandas(self._analysed, self.m)
+
+    def _analysed(self, k: int) -> pd.DataFrame:
+        return for_analyses(self._frame(k), self.incomplete.columns)
 
     def __len__(self) -> int:
         return self.m
@@ -179,7 +187,7 @@ class Result:
         if taken:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
-        frames = list(self.in_pandas)
+        frames = [self._frame(k) for k in range(self.m)]
         if include_incomplete:
             frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1

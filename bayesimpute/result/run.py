@@ -18,7 +18,7 @@ from bayesimpute import compatible
 from bayesimpute.base.errors import DataError, FileError, InputError, Outcome, Problem, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.replacing import standing
-from bayesimpute.checking import plan_clusters, require
+from bayesimpute.checking import looked_at, require
 from bayesimpute.data.arrow_frames import AnyFrame, taken
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.plan import Plan
@@ -47,8 +47,10 @@ def impute(
 ) -> Result:
     """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`."""
     fcs.whole("seed", seed, 0, "give one, such as seed=1")
+    if isinstance(data, Incomplete) and data.said:  # files keep the plan and the data as they were given
+        plan = replace(plan, columns=data.said).saying(plan.columns)
     warnings = require(plan, data)
-    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
+    incomplete = looked_at(data, plan)
     if not any(v.n_missing for v in incomplete.variables.values()):
         raise one(DataError, "data", Outcome.NOTHING_MISSING.value, "analyse them as they are")
     states = tuple(ChainState(chain=c) for c in range(plan.run.chains))

@@ -26,9 +26,10 @@ saved run needs.
 
 **In a file** there is no ``/completed``: it follows from the rest, and loading makes it again. With xarray alone,
 completed dataset k of the column ``y`` is ``/observed/y`` with ``/imputed/y/cells`` of imputation k at the rows
-``/imputed/y/row``. Numbers are as they are, labels are codes: their place in the sorted labels of a text column, or
-among the categories. Of a variable of clusters there is a cell for each cluster, ``row`` is a row of that cluster, and
-the attribute ``level`` names its key. A Zarr store has one chunk for each imputation of each target.
+``/imputed/y/row``. Numbers are as they are, labels are codes: their place in the sorted labels of a text column, among
+the categories, or in what the plan says of the column (``[columns]``). Of a variable of clusters there is a cell for
+each cluster, ``row`` is a row of that cluster, and the attribute ``level`` names its key. A Zarr store has one chunk
+for each imputation of each target.
 """
 
 import importlib.metadata

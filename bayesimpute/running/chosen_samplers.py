@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bayesimpute.base.arguments import typed
-from bayesimpute.checking import plan_clusters, require
+from bayesimpute.checking import looked_at, require
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.conditional import Conditional
@@ -40,7 +40,7 @@ def sampling(plan: Plan | Sequence[str | Conditional], data: AnyFrame | Incomple
     >>> print(sampling(["popular ~ sex + (1 | school)"], data))  # doctest: +SKIP
     """
     plan = plan if isinstance(plan, Plan) else Plan.of(plan)
-    incomplete = data if isinstance(data, Incomplete) else Incomplete.from_frame(data, clusters=plan_clusters(plan))
+    incomplete = looked_at(data, plan)
     require(plan, incomplete)
     described = Described.of(plan, incomplete)
     rows = [(t, name, why(plan.run.sampler, name, described.designs[t])) for t, name in described.samplers.items()]

@@ -16,12 +16,13 @@ from scipy.special import expit, logit
 
 from bayesimpute import compatible
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.data.other_rows import matched
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors, Theta
-from bayesimpute.plan.targets import Step, Target
+from bayesimpute.plan.targets import Event, Step, Target
 from bayesimpute.running.at_visits import ALONE, at_visit
 from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import SamplerState, Stats
@@ -92,6 +93,7 @@ class Bench:
         self._data: dict[str, Mapping[str, np.ndarray]] = {}
         self._responses: dict[str, np.ndarray] = {}
         self._draws: dict[str, Draw] = {}
+        self._predicted: dict[str, Theta] = {}
         self.derivatives: dict[str, Any] = {}
 
     def matrices(self, step: Step) -> Mapping[str, np.ndarray]:
@@ -140,19 +142,45 @@ class Bench:
     def _at_missing(self, target: Target, column: str) -> np.ndarray:
         return self.completed.values[column][target.missing_rows]
 
+    def context(self, step: Step, draw: Draw) -> Context:
+        """What a step's family may ask for where it imputes."""
+        look, donors = partial(self.completed.known, step), partial(self.donors, step, draw)
+        return Context(rows=step.missing_rows, look=look, fitted=donors)
+
+    def remarks(self, step: Step, draw: Draw, rng: np.random.Generator) -> list[Event]:
+        """What the family says of how it draws a step's values given the current data."""
+        if not step.missing_rows.size or step.name in self.workspace.compatible:
+            return []
+        theta = self.workspace.placements[step.name].missing_at(draw, self.missing(step))
+        found = step.lead.family.remarks(rng, self.odds(step.lead, theta), self.context(step, draw))
+        return [Event(target=step.name, what=what, why=why) for what, why in found]
+
     def donors(self, step: Step, draw: Draw) -> Donors:
         """The units whose values a step's model is fitted to, and the parameters there at the estimate.
 
-        So matching is of van Buuren's type 1: who is imputed has the drawn parameters. Of laws for which there is no
-        estimate (:func:`~bayesimpute.designs.estimate.estimate`) donors have those of the draw too (his type 2).
+        So matching is of van Buuren's type 1: who is imputed has the drawn parameters.
         """
-        if self._learnt is not None:
-            return self._learnt.donors(self._learnt.workspace.resolved.step(step.lead.name), draw)
+        there = self if self._learnt is None else self._learnt
+        theirs = there.workspace.resolved.step(step.lead.name)
+        if there is self or step.name not in there._predicted:  # of new rows it is the same in all sweeps
+            there._predicted[step.name] = there._estimated(theirs, draw)
+        rows = there.workspace.placements[theirs.name].learn_rows
+        keys = step.lead.family.keys.values()
+        return Donors(
+            y=there.completed.outcome(theirs)[rows],
+            theta=there._predicted[step.name],
+            clusters={key: (there.codes(key)[rows], self.codes(key)[step.missing_rows]) for key in keys},
+        )
+
+    def _estimated(self, step: Step, draw: Draw) -> Theta:
         placement = self.workspace.placements[step.name]
-        rows, normal = placement.learn_rows, placement.design.family.fitted_as.normal
-        best = estimate(placement.design, draw, self.data(step)) if normal else draw
-        theta = placement.predict(best, self.matrices(step), rows)
-        return Donors(y=self.completed.outcome(step)[rows], theta=theta)
+        best = estimate(placement.design, draw, self.data(step))
+        return placement.predict(best, self.matrices(step), placement.learn_rows)
+
+    def codes(self, key: str) -> np.ndarray:
+        """The cluster of each row, those of the data that the models were learnt from first, (row,)."""
+        own = self.workspace.incomplete
+        return own.codes(key) if self._learnt is None else matched(self._learnt.workspace.incomplete, own, key)
 
     def _sheet(self, step: Step, which: str) -> Sheet:
         place = step.name, which
@@ -306,9 +334,7 @@ def impute(
     predict = partial(placement.missing_at, matrices=missing)
     how = space.compatible.get(step.name)
     if how is None:
-        look, donors = partial(bench.completed.known, step), partial(bench.donors, step, draw)
-        theta = bench.odds(step.lead, predict(draw))
-        drawn = step.lead.family.impute(rng, theta, Context(rows=step.missing_rows, look=look, fitted=donors))
+        drawn = step.lead.family.impute(rng, bench.odds(step.lead, predict(draw)), bench.context(step, draw))
         cells = step.cells(drawn)
         return {target.name: bench.adjusted(target, cells[target.name]) for target in step.targets}
     draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}

@@ -26,7 +26,7 @@ from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.running.assumed import SWEEPS, assumed, middles, used_inside
 from bayesimpute.running.imputed_cells import Cells, packed
 from bayesimpute.running.inner_steps import settle_steps
-from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, visit
+from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, generator, visit
 from bayesimpute.running.made_of import Made, afterwards, made, seen, seen_before
 from bayesimpute.running.records import STATS, Leg, Record
 from bayesimpute.running.schedules import Schedule
@@ -173,7 +173,17 @@ def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainSta
         for place in range(len(bench.workspace.resolved.steps)):
             state, event = settle_steps(bench, state, place, job.seed)
             book.events.append(event)
+        book.events += _remarks(job, bench, state)
     return state
+
+
+def _remarks(job: Job, bench: Bench, state: ChainState) -> list[Event]:
+    """What families say of how they draw values, at the end of a chain's warm-up."""
+    steps, found = bench.workspace.resolved.steps, []
+    for place, step in enumerate(steps):
+        rng = generator(job.seed, state.chain, state.sweep + 1, 3 * len(steps) + place)
+        found += bench.remarks(step, bench.draw(step.name, state), rng)
+    return [replace(event, chain=state.chain, sweep=state.sweep) for event in found]
 
 
 def _imputation(

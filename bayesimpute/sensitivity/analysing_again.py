@@ -91,4 +91,5 @@ class AnalysingAgain:
             return None, []
         column = result.incomplete.columns.get(outcome) or Column(name=outcome, kind="number", values=read[outcome][0])
         given = result.incomplete.frame.get(outcome)
-        return again, [column.decode(values, given=given) for values in read[outcome]]
+        decoded = (column.decode(values, given=given) for values in read[outcome])
+        return again, [each if column.was is None else column.arranged_as(each) for each in decoded]

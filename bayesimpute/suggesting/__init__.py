@@ -107,7 +107,8 @@ def suggest(
     keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
     asked, problems = read_asked(analysis, mode)
     problems += _mode(mode)
-    everything = look(frame, [*(key for a in asked for key in a.keys), *keys])
+    said = data.said if isinstance(data, Incomplete) else ()
+    everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
     problems += _clusters(everything, keys)
     problems += problems_with_data(asked, everything, mode)
     named = [] if auxiliary is None or auxiliary == "auto" else _names(auxiliary, "auxiliary")
@@ -194,6 +195,7 @@ def _suggestion(
     families = {y: _family(scene, y, model) for y, model in general.items()}
     analyses, notes = _analyses(asked, families)
     plan = Plan(
+        columns=scene.data.said,
         title=" ".join(f"Imputation for {listed(a.formula.source for a in asked)}".split()),
         substantive=tuple(m.conditional for name, models in sections if name == "substantive" for m in models),
         conditionals=tuple(m.conditional for name, models in sections if name == "conditional" for m in models),

@@ -134,7 +134,7 @@ def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
     complete = outcome in data.columns and not data.columns[outcome].missing.any()
     useless = complete and not incomplete  # then its matrices need not be looked at
     plan = Plan(conditionals=(asked.model,)) if useless else Plan(conditionals=simple, substantive=(asked.model,))
-    found, place = errors(check(plan, data.frame)), plan.path(asked.model)
+    found, place = errors(check(plan.saying(data.said), data.frame)), plan.path(asked.model)
     kept = [p for p in found if p.path.startswith((place, "data", "clusters"))]
     if complete and mode == "fcs":  # then it is only a predictor
         kept = [p for p in kept if p.path not in (place, f"{place}.family")]

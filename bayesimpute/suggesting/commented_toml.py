@@ -22,6 +22,9 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
         lines += ["", *comments(["Level-1 variables first, then level-2, each with the fewest missing cells first."])]
         lines += comments(["Cluster means and interactions follow at once whatever was drawn: they need no visit."])
         lines += ["[run]", f"visit_sequence = [{', '.join(map(text, plan.run.visit_sequence))}]"]
+    if plan.columns:
+        lines += ["", *comments(["What columns are where their types do not say it."]), "[columns]"]
+        lines += [f"{text(each.name)} = {_said(each.written)}" for each in plan.columns]
     for section, models in sections:
         for model in models:
             lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional)]
@@ -69,3 +72,9 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return text(value) if isinstance(value, str) else repr(value)
+
+
+def _said(written: str | dict[str, list[str]]) -> str:
+    if isinstance(written, str):
+        return text(written)
+    return f"{{ {', '.join(f'{kind} = [{", ".join(map(text, labels))}]' for kind, labels in written.items())} }}"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import DataError
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.said_columns import SaidColumn
 from bayesimpute.designs.cluster_means import unit_rows
 from bayesimpute.families import auto
 from bayesimpute.formulas import Formula, quote
@@ -25,7 +26,7 @@ FLAT = 1e-9
 """Relative spread of cluster means that are all the same."""
 
 
-def look(frame: pd.DataFrame, keys: Iterable[str]) -> Incomplete:
+def look(frame: pd.DataFrame, keys: Iterable[str], said: Iterable[SaidColumn] = ()) -> Incomplete:
     """The data with those keys that can be used; what is wrong with the others is reported where they are named."""
     data, good = Incomplete.from_frame(frame), []
     for key in dict.fromkeys(keys):
@@ -34,7 +35,7 @@ def look(frame: pd.DataFrame, keys: Iterable[str]) -> Incomplete:
             good.append(key)
         except DataError:
             continue
-    return Incomplete.from_frame(frame, clusters=good)
+    return Incomplete.from_frame(frame, clusters=good, columns=tuple(said))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -250,6 +250,17 @@ def test_formulas_stand_for_a_plan_and_settings_override_both(run: Run, here: Pa
 # impute --------------------------------------------------------------------------------------------------------------
 
 
+def test_what_columns_are_is_said_in_the_command(run: Run, here: Path) -> None:
+    words = ["check", "--formula", "popular ~ grade + sex", "--data", "graded.csv"]
+    data = pd.read_csv(here / "school.csv")
+    data.assign(grade=np.array(["poor", "fair", "good"])[np.arange(len(data)) % 3]).to_csv(here / "graded.csv")
+    code, out, err = run(*words, "--column", "grade: poor < fair")
+    assert code == 1 and "columns[grade]" in out + err and '"good" of the data is not in it' in out + err
+    code, out, err = run(*words, "--column", "grade: poor < fair < good", "--set", "columns.sex=labels")
+    assert code == 0, err
+    assert run(*words, "--column", "grade")[0] == 2
+
+
 def test_impute_tells_plan_events_and_verdict(run: Run, here: Path) -> None:
     code, out, err = run(*impute("--no-progress"))
     assert code == 3

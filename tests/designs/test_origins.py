@@ -54,6 +54,7 @@ MODELS = {
     "skewed": conditional("y ~ x * z + (1 + x | g)", family="skewed"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "ordered, selected": conditional("l ~ x + (1 | g)", family="heckman_ordinal", selection="x + w + (1 | g)"),
+    "matching": conditional("y ~ x * z + (1 + x | g)", family="pmm"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }
 

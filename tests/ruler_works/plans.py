@@ -153,6 +153,25 @@ formula = "e1 ~ z + (1 | school)"
 family = "skewed"
 """
 
+MATCHING = """
+title = "Observed values of donors: numbers, labels, counts, a variable of clusters; in the sample and in clusters"
+[[conditional]]
+formula = "y ~ z + x + (1 | school)"
+family = "pmm"
+within = "school"
+[[conditional]]
+formula = "x ~ z + y + (1 | school)"
+family = "pmm"
+on = "student_t"
+donors = 3
+[[conditional]]
+formula = "d ~ z + x"
+family = "pmm"
+[[conditional]]
+formula = "v ~ cluster_mean(z, school)"
+family = "pmm"
+"""
+
 SINGLE = """
 title = "One level, no clusters at all, another order of visits"
 [[conditional]]
@@ -355,6 +374,7 @@ PLANS: Mapping[str, tuple[str, str]] = {
     "spread": ("pupils", _document(SPREAD)),
     "spread-long": ("pupils", _document(SPREAD, "m = 4\nchains = 2\nwarmup = 14\nsweeps = 14")),
     "kinds": ("kinds", _document(KINDS)),
+    "matching": ("pupils", _document(MATCHING)),
     "prior-kinds": ("kinds", _document(OTHER_KINDS, sampler="prior")),
     "single": ("pupils", _document(SINGLE, SMALL + '\nvisit_sequence = ["t", "b", "x"]', "gibbs")),
     "single-auto-steps": ("pupils", _document(SINGLE, "m = 3\nchains = 3\nwarmup = 12\nsweeps = 12")),

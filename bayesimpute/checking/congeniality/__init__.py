@@ -63,6 +63,7 @@ def congenial(
         raise one(PlanError, "plan", f"a {type(plan).__name__} is not a plan", "give a bayesimpute.Plan")
     formula = parse(_source(analysis), response="required", path="analysis")
     looked_at = data if data is None or isinstance(data, Incomplete) else Incomplete.from_frame(data)
+    looked_at = None if looked_at is None else looked_at.saying(plan.columns)
     return list(dict.fromkeys(_everything(Held(plan, formula, looked_at))))
 
 

@@ -1,0 +1,25 @@
+"""Families by name, and which of them a column suits; ``__init__`` fills it, so that families can be about others."""
+
+from bayesimpute.data.columns import Column
+from bayesimpute.families.family import Family
+from bayesimpute.families.values import VALUES
+
+FAMILIES: dict[str, type[Family]] = {}
+"""The one registry."""
+
+
+def accepting(column: Column) -> tuple[str, ...]:
+    """The names of the families whose law may be a column's; those without a density take the law of another."""
+    return tuple(name for name, family in FAMILIES.items() if family.density and family.values.accepts(column))
+
+
+def auto(column: Column) -> type[Family]:
+    """The family that ``"auto"`` stands for: the first one of the first kind of values that suits the column.
+
+    Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
+    says so.
+    """
+    if column.said == "number":
+        return FAMILIES["gaussian"]
+    found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
+    return next(found, FAMILIES["gaussian"])
