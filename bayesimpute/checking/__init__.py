@@ -8,7 +8,7 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.copies`,
+* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
   :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
   :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
   :mod:`.estimand_problems` hold it against the columns of the data;
@@ -33,6 +33,7 @@ from bayesimpute.checking import (
     indicators,
     names,
     observed_values,
+    rare_labels,
     selection_indicators,
     sensitivity_requests,
     settings,
@@ -85,6 +86,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
         problems += target_columns.problems(read, data)
+        problems += rare_labels.problems(read, data)
         problems += copies.problems(read, data)
         problems += clusters.problems(read, data)
         problems += exclusions.problems(read, data)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, timing
+from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, separation, timing
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
@@ -185,8 +185,9 @@ class _Model:
     def separation(self, name: str, common: Matrix, fit: pd.DataFrame, path: str) -> None:
         selects = self.target.family.selection
         if selects is not None and name == selects.parameter:
-            x = common.evaluate(fit)
-            self.notes.problems += exclusions.separated(x, common, self.target, self.target.family, path)
+            self.notes.problems += separation.of_selection(common.evaluate(fit), common, self.target, path)
+        elif name == self.target.family.parameters[0].name and len(fit) == len(self.target.fit_rows):
+            self.notes.problems += separation.of_outcome(common.evaluate(fit), common, self.target, path)
 
     def columns(self, formula: Formula, rows: np.ndarray, path: str) -> frozenset[str]:
         """Data columns without variation or with new labels; returns their names, so that nothing is said twice."""

@@ -17,13 +17,9 @@ from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.derived import values_read
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import Family
-from bayesimpute.formulas import Formula, Matrix, quote
+from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.plan.targets import Target
-
-LARGEST = 200_000
-"""Cells of a matrix beyond which separation is not looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,33 +132,3 @@ def target_problems(target: Target, path: str) -> list[Problem]:
     finding = "all its missing values are in clusters without any observed value: nobody was selected out one by one"
     other = f'use the family {family.selection.ignorable.name}, or systematic = "selected"'
     return [Problem(path=path, finding=finding, remedy=other)]
-
-
-def separated(x: np.ndarray, matrix: Matrix, target: Target, family: Family, path: str) -> list[Problem]:
-    """Perfect separation in the selection equation: some combination of columns tells who is selected without error.
-
-    By linear programming (Konis 2007, thesis, Oxford): is there a b with z x'b >= 0 for all rows, z = 1 or -1, and
-    z x'b > 0 for some?
-
-    Parameters
-    ----------
-    x : ndarray, shape (row, column)
-        The common columns at the fitted rows, the selected ones first.
-    """
-    selected = np.arange(len(x)) < len(target.fit_rows)
-    if family.selection is None or selected.all() or not 0 < x.size <= LARGEST or not np.isfinite(x).all():
-        return []
-    from scipy.optimize import linprog
-
-    z = np.where(selected, 1.0, -1.0)
-    scaled = z[:, None] * x / np.maximum(np.abs(x).max(axis=0), 1e-300)
-    found = linprog(-scaled.sum(axis=0), A_ub=-scaled, b_ub=np.zeros(len(x)), bounds=(-1, 1), method="highs")
-    if found.x is None or -found.fun < 1e-6:
-        return []
-    largest = [matrix.names[k] for k in np.argsort(-np.abs(found.x))[:3] if abs(found.x[k]) > 1e-6]
-    finding = (
-        f"perfect separation: {' and '.join(largest)} can tell without error whether some values of {target.name} are "
-        "observed"
-    )
-    remedy = "their coefficients are held by the priors only: merge labels, or give priors that you can defend"
-    return [Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)]

@@ -13,8 +13,8 @@ from bayesimpute.checking.uses import Use
 from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
 from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families import FAMILIES, VALUES, Family, accepting, auto
-from bayesimpute.families.values import Ordered
+from bayesimpute.families import VALUES, Family, accepting, auto
+from bayesimpute.families.values import MOST_LABELS, Ordered
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
 from bayesimpute.plan.resolving import of_its_family
@@ -158,7 +158,6 @@ def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
 
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
     """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
-    families = ", ".join(f"{key} ({cls.values.words})" for key, cls in FAMILIES.items())
     if column.kind in OUTSIDE:
         remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
         notes.add(reading.path, f'"{reading.target}" is {OUTSIDE[column.kind]}, which cannot be imputed', remedy)
@@ -172,8 +171,8 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     if fitting:
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}, or leave it out")
         return
-    merge = "drop the labels that do not occur" if present == 2 else "merge them into fewer, or leave it out"
-    notes.add(reading.path, finding, f"{merge}; there are {families}")
+    fewer = f"merge them into {MOST_LABELS} or fewer, or leave it out"
+    notes.add(reading.path, finding, "drop the labels that do not occur" if present == 2 else fewer)
 
 
 def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -345,7 +345,7 @@ DATA_ERRORS: dict[str, tuple[pd.DataFrame, Plan, str, str, str]] = {
         plan(),
         "conditional[y]",
         "no family imputes these",
-        "bernoulli (a yes",
+        "30 or fewer",
     ),
     "numbers with a dot": (
         _with(y=_gaps(FRAME["row"].astype(str)).mask(FRAME["row"] == 5, ".")),

@@ -602,7 +602,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
     "one row": ("popular ~ sex + (1 | pupil)", {}, "analysis", "every cluster has one row", "use a key"),
     "category": ("popular ~ word", {}, "analysis", "labels, and no family", "merge"),
     "coded": ("popular ~ C(code)", {}, "analysis", "C(code) makes a category", "as a number"),
-    "category outcome": ("word ~ sex", {}, "analysis", "labels, and no family", "merge them into fewer"),
+    "category outcome": ("word ~ sex", {}, "analysis", "labels, and no family", "30 or fewer"),
     "circle": (["popular ~ sex", "sex ~ popular"], {}, "analysis", "in a circle", "a plan for each"),
     "family": (Conditional.of("popular ~ sex", family="gausian"), {}, "analysis.family", "no family", "gaussian"),
     "analysis family": (
