@@ -55,8 +55,8 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         sigma, nu = (_log(prior, rng) for prior in engine.tail)
         return linear(engine.lay, blocks, sigma, rng) | {"nu_theta": np.array([nu])}
     made = linear(engine.lay, blocks, 0.0, rng)
-    if isinstance(engine, Counts) and engine.alpha is not None:
-        made |= {"alpha_theta": np.array([_log(engine.alpha, rng)])}
+    if isinstance(engine, Counts) and engine.other is not None:
+        made |= {"alpha_theta": np.array([_log(engine.other, rng)])}
     if isinstance(engine, Scaled):
         own = engine.sigma
         gamma = [prior.draw(rng, 1)[0] for prior in own.predictor.priors]

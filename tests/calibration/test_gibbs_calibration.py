@@ -121,6 +121,8 @@ STRUCTURES = STRUCTURES | {
 }
 COUNTS = PRIORS | {"1|g_sigma": "HalfNormal(0.7)"}
 FEW = {"x|g_sigma": "HalfNormal(0.5)", "g_corr": "LKJ(2)"}
+INNER = {"Intercept": "Normal(0, 0.5)", "x": "Normal(0, 0.5)", "kappa": "Gamma(20, 1)"}
+"""With proportions so near to 0 and 1 that rounding moves them, data would not be from the model."""
 STRUCTURES = STRUCTURES | {
     "poisson": Structure(right="x + (1 + x | g)", family="poisson", priors=COUNTS | FEW),
     "poisson, rare": Structure(right="x + (1 | g)", family="poisson", priors=COUNTS | {"Intercept": "Normal(-3, 1)"}),
@@ -137,6 +139,10 @@ STRUCTURES = STRUCTURES | {
         right="x + (1 + x || g)", family="negative_binomial", priors=COUNTS | {"x|g_sigma": "HalfNormal(0.1)"}
     ),
     "binomial": Structure(right="x + (1 + x | g)", family=Binomial(trials=7), priors=BINARY | SLOPES),
+    "gamma": Structure(
+        right="x + (1 + x | g) + (1 | h)", family="gamma", priors=COUNTS | FEW | CROSSED | {"alpha": "Gamma(4, 2)"}
+    ),
+    "beta": Structure(right="x + (1 + x | g)", family="beta", priors=COUNTS | FEW | INNER),
 }
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
@@ -159,6 +165,8 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
         frame["y"] = (frame["y"] > 0).astype(float)
     elif values == "positive":
         frame["y"] = np.exp(frame["y"] / 2)
+    elif values == "proportion":
+        frame["y"] = 1 / (1 + np.exp(-frame["y"]))
     elif values == "limited":
         frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:
@@ -313,7 +321,7 @@ def with_wide_nu_prior(posterior: Any) -> None:
 
 def with_wide_alpha_prior(posterior: Any) -> None:
     """Four times as wide."""
-    posterior.engine = replace(posterior.engine, alpha=Prior.of("Gamma", 4, 0.5))
+    posterior.engine = replace(posterior.engine, other=Prior.of("Gamma", 4, 0.5))
 
 
 def rows_by(draw: Callable[..., None]) -> Callable[..., Any]:
@@ -433,6 +441,8 @@ LATENT_MUTANTS = {
     "poisson, wide priors of deviations": ("poisson", Mutant(posterior=without_prior)),
     "poisson, random numbers used again": ("poisson", Mutant(same_numbers=True)),
     "poisson, another exposure": ("poisson", Mutant(on=exposed_otherwise)),
+    "gamma, wide prior of alpha": ("gamma", Mutant(posterior=with_wide_alpha_prior)),
+    "beta, wide priors of deviations": ("beta", Mutant(posterior=without_prior)),
     "negative binomial, no prior of coefficients": (
         "negative binomial",
         Mutant(posterior=without_coefficients_prior),

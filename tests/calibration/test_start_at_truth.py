@@ -21,6 +21,7 @@ pytestmark = pytest.mark.long(30)
 
 MUS = tuple(f"mu[{k}]" for k in range(3))
 """Of labels."""
+PARAMETERS = ("mu", "selection", "rho", "sigma", "nu", "alpha", "kappa", "cutpoints")
 
 
 def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
@@ -32,7 +33,7 @@ def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
 
 def parts(made: Any, draw: Mapping[str, Any]) -> np.ndarray:
     """Parameters, and effects of the first and the last clusters."""
-    names = [name for name in ("mu", "selection", "rho", "sigma", "nu", "alpha", "cutpoints", *MUS) if name in draw]
+    names = [name for name in (*PARAMETERS, *MUS) if name in draw]
     blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.blocks for part in ("_sd", "_corr")]
     effects = [np.ravel(np.asarray(draw[b.key])[[0, 1, -1]]) for b in made.design.blocks]
     return np.concatenate([*(np.ravel(draw[name]) for name in names), *blocks, *effects])
@@ -90,6 +91,8 @@ QUICK = (
     "censored",
     "poisson",
     "negative binomial",
+    "gamma",
+    "beta",
     "ordinal",
     "categorical",
 )

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from modelling import completed, only, placed, workspace
 from scipy import stats
-from scipy.special import gammaln, logsumexp
+from scipy.special import expit, gammaln, logit, logsumexp, polygamma
 
-from bayesimpute.families import Binomial
+from bayesimpute.families import Beta, Binomial, Gamma
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel, Nuts
 from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
+from bayesimpute.samplers.gibbs.count_moves import Counted
+from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.engines import engine_for
 
 ERRORS = 4.5
@@ -44,13 +46,18 @@ def model(item: Conditional, data: pd.DataFrame | None = None) -> ConditionalMod
         (Binomial(trials=90, link="probit"), {}, False),
         ("negative_binomial", {"formulas": {"alpha": "x"}}, False),
         ("negative_binomial", {"priors": {"x": "Laplace(0, 1)"}}, False),
+        ("gamma", {}, True),
+        ("beta", {}, True),
+        ("gamma", {"formulas": {"alpha": "x"}}, False),
         ("zero_inflated_poisson", {}, False),
         ("hurdle_negative_binomial", {}, False),
     ],
 )
 def test_what_it_takes(family: Any, more: dict[str, Any], taken: bool) -> None:
     formulas = {"mu": "y ~ x + (1 + x | g) + (1 | h)", **more.pop("formulas", {})}
-    made = model(Conditional(target="y", family=family, formulas=formulas, **more))
+    data = frame()
+    data["y"] = {"gamma": data["y"] + 1, "beta": (data["y"] + 1) / 99}.get(str(family), data["y"])
+    made = model(Conditional(target="y", family=family, formulas=formulas, **more), data)
     assert (engine_for(made.design) is not None) == taken == Gibbs().supports(made)
 
 
@@ -112,9 +119,11 @@ def test_the_posterior_is_that_of_quadrature(family: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["poisson", "negative_binomial", Binomial(trials=90)])
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial", Binomial(trials=90), "gamma", "beta"])
 def test_both_samplers_agree(family: Any) -> None:
-    made = model(Conditional.of("y ~ x + (1 + x | g) + (1 | h)", family=family))
+    data = frame()
+    data["y"] = {"gamma": data["y"] + 1, "beta": (data["y"] + 1) / 99}.get(str(family), data["y"])
+    made = model(Conditional.of("y ~ x + (1 + x | g) + (1 | h)", family=family), data)
     chains = [chain(made, sampler, 4000, thin) for sampler, thin in ((Gibbs(), 2), (Nuts(), 1))]
     for k, name in enumerate(made.design.names):
         for function in (np.tanh, lambda v: np.tanh(v) ** 2):
@@ -123,13 +132,51 @@ def test_both_samplers_agree(family: Any) -> None:
             assert abs(batches[0].mean() - batches[1].mean()) < ERRORS * error, name
 
 
-@pytest.mark.parametrize("kind", [count_likelihoods.POISSON, count_likelihoods.NEGATIVE_BINOMIAL])
-def test_scores_are_derivatives_and_tails_are_finite(kind: int) -> None:
-    y, shape, step = np.array([0.0, 3.0, 40.0]), 0.3, 1e-5
-    for eta in (-700.0, -3.0, 0.5, 4.0, 690.0):
-        for count in y:
-            score, weight = count_likelihoods.derivatives(kind, eta, count, 0.0, shape)
+VALUES = {
+    "POISSON": ([0.0, 3.0, 40.0], [0.0] * 3),
+    "NEGATIVE_BINOMIAL": ([0.0, 3.0, 40.0], [0.0] * 3),
+    "BINOMIAL": ([0.0, 3.0, 9.0], [9.0] * 3),
+    "GAMMA": ([1e-3, 1.0, 60.0], np.log([1e-3, 1.0, 60.0])),
+    "BETA": (logit([0.001, 0.4, 0.99]), np.log1p(-np.array([0.001, 0.4, 0.99]))),
+}
+"""By kind some values as the kernels have them, and what stands beside them."""
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_scores_are_derivatives_and_tails_are_finite(name: str) -> None:
+    kind, shape, step = getattr(count_likelihoods, name), 0.3, 1e-5
+    for eta in (-690.0, -3.0, 0.5, 4.0, 690.0):
+        for y, beside in zip(*VALUES[name], strict=True):
+            score, weight = count_likelihoods.derivatives(kind, eta, y, beside, shape)
             assert np.isfinite([score, weight]).all() and weight >= 0
             if abs(eta) < 10:
-                ends = [count_likelihoods.row_likelihood(kind, eta + s, count, 0.0, shape) for s in (step, -step)]
+                ends = [count_likelihoods.row_likelihood(kind, eta + s, y, beside, shape) for s in (step, -step)]
                 assert score == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(("family", "name"), [(Gamma(), "alpha"), (Beta(), "kappa")])
+def test_likelihoods_of_positive_numbers_and_proportions_are_the_familys(family: Any, name: str) -> None:
+    """As functions of the predictor, and of the other parameter, up to constants; the information too."""
+    rng, kind = np.random.default_rng(7), getattr(count_likelihoods, family.name.upper())
+    plain = rng.gamma(2, 1, 40) if family.name == "gamma" else rng.beta(2, 3, 40)
+    y, beside = (plain, np.log(plain)) if family.name == "gamma" else (logit(plain), np.log1p(-plain))
+    link, eta = (np.exp if family.name == "gamma" else expit), rng.normal(size=40)
+    counted = Counted(np.int64(kind), beside, 0 * y, y[:1], y[:1], *map(np.array, (0, [0.0, 1.0])))
+    found, wanted, prior = [], [], []
+    for shape in (-0.5, 1.2):
+        theta = {"mu": link(eta), name: np.array(np.exp(shape))}
+        wanted.append(family.logp(plain, theta).sum())
+        found.append(count_likelihoods.shape_density(shape, eta, y, counted))
+        prior.append(log_prior(np.int64(0), 0.0, 1.0, shape))
+        other = {**theta, "mu": link(eta + 0.3)}
+        moved = [count_likelihoods.count_likelihood(kind, at, y, beside, shape) for at in (eta, eta + 0.3)]
+        assert moved[1] - moved[0] == pytest.approx((family.logp(plain, other) - family.logp(plain, theta)).sum())
+        weights = [count_likelihoods.derivatives(kind, e, v, b, shape)[1] for e, v, b in zip(eta, y, beside)]
+        np.testing.assert_allclose(weights, family.information(theta, plain), rtol=1e-7)
+    assert found[1] - found[0] - (prior[1] - prior[0]) == pytest.approx(wanted[1] - wanted[0])
+
+
+def test_derivatives_of_log_gamma() -> None:
+    for x in (1e-6, 0.3, 2.0, 5.9, 6.1, 1e4):
+        assert count_likelihoods.digamma(x) == pytest.approx(polygamma(0, x), rel=1e-9)
+        assert count_likelihoods.trigamma(x) == pytest.approx(polygamma(1, x), rel=1e-8)

@@ -30,8 +30,9 @@ are slow given the latent variables are moved without them: sigma and nu of a t 
 all parameters where one outcome is rare (``binary_moves.py``). Selection models are two such models given their latent
 variables (``selection``).
 
-Counts have no latent variables: all of their moves are along the likelihood itself, with Metropolis' correction for the
-effects of each cluster (``counts.py``), at a cost of some passes over the rows, whatever the size of the counts.
+Counts, gamma numbers and beta proportions have no latent variables: all of their moves are along the likelihood itself,
+with Metropolis' correction for the effects of each cluster (``counts.py``), at a cost of some passes over the rows,
+whatever the size of the counts.
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by

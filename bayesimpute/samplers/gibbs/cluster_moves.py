@@ -46,7 +46,7 @@ def add_effects(out, by, of, z, h, factor):
 
 
 @compiled
-def informed(guess, kind, base, at, of, z, y, trials, shape, pull, information):
+def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
 
     With `guess` those of the working responses that the counts alone give.
@@ -57,13 +57,13 @@ def informed(guess, kind, base, at, of, z, y, trials, shape, pull, information):
     for i in range(base.size):
         j = of[i]
         if guess:
-            target, weight = first_guess(kind, y[i], trials[i], shape)
+            target, weight = first_guess(kind, y[i], beside[i], shape)
             score = weight * (target - base[i])
         else:
             eta = base[i]
             for a in range(q):
                 eta += z[i, a] * at[j, a]
-            score, weight = derivatives(kind, eta, y[i], trials[i], shape)
+            score, weight = derivatives(kind, eta, y[i], beside[i], shape)
         for a in range(q):
             by = z[i, a]
             pull[j, a] += by * score
@@ -86,13 +86,13 @@ def rooted(factor, information, out):
 
 
 @compiled
-def modes(kind, base, of, z, y, trials, shape, factor, clusters):
+def modes(kind, base, of, z, y, beside, shape, factor, clusters):
     """Where each cluster's proposal is, shape (cluster, effect), and the upper factors of its precision."""
     q = factor.shape[0]
     point, at, step = np.zeros((clusters, q)), np.zeros((clusters, q)), np.empty(q)
     pull, information, roots = np.empty((clusters, q)), np.empty((clusters, q, q)), np.empty((clusters, q, q))
     for t in range(SCORING + 1):
-        informed(t == 0, kind, base, at, of, z, y, trials, shape, pull, information)
+        informed(t == 0, kind, base, at, of, z, y, beside, shape, pull, information)
         for j in range(clusters):
             rooted(factor, information[j], roots[j])
             for a in range(q):
@@ -127,12 +127,12 @@ def log_t(h, point, root):
 
 
 @compiled
-def move_clusters(rng, kind, of, z, h, eta, y, trials, shape, factor):
+def move_clusters(rng, kind, of, z, h, eta, y, beside, shape, factor):
     """One step of all clusters of a block; standard normals and predictors in place. Returns the share of accepted."""
     clusters, q = h.shape
     base, proposed = eta.copy(), np.empty((clusters, q))
     add_effects(base, -1.0, of, z, h, factor)
-    point, roots = modes(kind, base, of, z, y, trials, shape, factor, clusters)
+    point, roots = modes(kind, base, of, z, y, beside, shape, factor, clusters)
     ratio, noise = np.empty(clusters), np.empty(q)
     for j in range(clusters):
         for a in range(q):
@@ -147,8 +147,8 @@ def move_clusters(rng, kind, of, z, h, eta, y, trials, shape, factor):
     moved = base.copy()
     add_effects(moved, 1.0, of, z, proposed, factor)
     for i in range(eta.size):
-        new = row_likelihood(kind, moved[i], y[i], trials[i], shape)
-        ratio[of[i]] += new - row_likelihood(kind, eta[i], y[i], trials[i], shape)
+        new = row_likelihood(kind, moved[i], y[i], beside[i], shape)
+        ratio[of[i]] += new - row_likelihood(kind, eta[i], y[i], beside[i], shape)
     taken = np.empty(clusters, dtype=np.bool_)
     for j in range(clusters):
         taken[j] = -rng.standard_exponential() < ratio[j]

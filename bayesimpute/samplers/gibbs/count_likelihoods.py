@@ -1,7 +1,17 @@
-"""Likelihoods of counts as functions of the linear predictor of each row, compiled: sums, derivatives, first guesses.
+"""Likelihoods of counts, positive numbers and proportions as functions of the linear predictor of each row, compiled.
 
-A kind of count is a number: Poisson, negative binomial with log alpha `shape`, binomial out of `trials`. Predictors
-have the logarithm of the exposure in them. Terms without the predictor are left out, but in :func:`shape_density`.
+A kind is a number. What `y`, `beside` and `shape` are in each row:
+
+| kind | `y` | `beside` | `shape` |
+|---|---|---|---|
+| Poisson | the count | | |
+| negative binomial | the count | | log alpha |
+| binomial | successes | trials | |
+| gamma | the number | its logarithm | log alpha |
+| beta | log y / (1 - y) | log(1 - y) | log kappa |
+
+Predictors have the logarithm of an exposure in them. Terms without the predictor are left out, but in
+:func:`shape_density`.
 """
 
 import math
@@ -10,25 +20,71 @@ from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.exponential import quick_exp
 from bayesimpute.samplers.gibbs.densities import log_prior
 
-POISSON, NEGATIVE_BINOMIAL, BINOMIAL = 0, 1, 2
+POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA = 0, 1, 2, 3, 4
 LARGEST = 700.0
 """Predictors above it have the likelihood of this one."""
 STIRLING = 1e4
 """From this alpha on the ratio of gamma functions is a series."""
+LEAST = 1e-12
+"""Parameters of a beta distribution below it count as this, as in the family."""
+FAR = 6.0
+"""From this argument on derivatives of log Gamma are by their asymptotic series, right to 1e-10."""
 
 
 @compiled
-def row_likelihood(kind, eta, y, trials, shape):
+def has_shape(kind):
+    """Whether a kind has another parameter."""
+    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA)
+
+
+@compiled
+def digamma(x):
+    """The derivative of log Gamma."""
+    total = 0.0
+    while x < FAR:
+        total -= 1.0 / x
+        x += 1.0
+    s = 1.0 / (x * x)
+    series = s * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132))))
+    return total + math.log(x) - 0.5 / x - series
+
+
+@compiled
+def trigamma(x):
+    """Its second derivative."""
+    total = 0.0
+    while x < FAR:
+        total += 1.0 / (x * x)
+        x += 1.0
+    s = 1.0 / (x * x)
+    return total + 1.0 / x + 0.5 * s + s / x * (1 / 6 - s * (1 / 30 - s * (1 / 42 - s * (1 / 30 - s * 5 / 66))))
+
+
+@compiled
+def halves(eta, shape):
+    """The parameters of a beta distribution, and the product of its mean and the mean's complement."""
+    size = math.exp(shape)
+    p, q = 1.0 / (1.0 + quick_exp(min(-eta, LARGEST))), 1.0 / (1.0 + quick_exp(min(eta, LARGEST)))
+    return max(size * p, LEAST), max(size * q, LEAST), p * q
+
+
+@compiled
+def row_likelihood(kind, eta, y, beside, shape):
     """Of one row."""
     if kind == POISSON:
         return y * eta - quick_exp(min(eta, LARGEST))
+    if kind == GAMMA:
+        return -math.exp(shape) * (eta + y * quick_exp(min(-eta, LARGEST)))
+    if kind == BETA:
+        a, b, _ = halves(eta, shape)
+        return a * y - math.lgamma(a) - math.lgamma(b)
     psi = eta - shape if kind == NEGATIVE_BINOMIAL else eta
-    times = y + math.exp(shape) if kind == NEGATIVE_BINOMIAL else trials
+    times = y + math.exp(shape) if kind == NEGATIVE_BINOMIAL else beside
     return y * eta - times * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
 
 
 @compiled
-def count_likelihood(kind, eta, y, trials, shape):
+def count_likelihood(kind, eta, y, beside, shape):
     """Sum over rows."""
     total = 0.0
     if kind == POISSON:
@@ -36,27 +92,38 @@ def count_likelihood(kind, eta, y, trials, shape):
             total += y[i] * eta[i] - quick_exp(min(eta[i], LARGEST))
         return total
     for i in range(eta.size):
-        total += row_likelihood(kind, eta[i], y[i], trials[i], shape)
+        total += row_likelihood(kind, eta[i], y[i], beside[i], shape)
     return total
 
 
 @compiled
-def derivatives(kind, eta, y, trials, shape):
+def derivatives(kind, eta, y, beside, shape):
     """The score of a row's predictor, and the Fisher information about it."""
     if kind == BINOMIAL:
         p = 1.0 / (1.0 + quick_exp(min(-eta, LARGEST)))
-        return y - trials * p, trials * p * (1.0 - p)
+        return y - beside * p, beside * p * (1.0 - p)
+    if kind == GAMMA:
+        alpha = math.exp(shape)
+        return alpha * (y * quick_exp(min(-eta, LARGEST)) - 1.0), alpha
+    if kind == BETA:
+        a, b, slope = halves(eta, shape)
+        slope *= math.exp(shape)
+        return slope * (y - digamma(a) + digamma(b)), slope * slope * (trigamma(a) + trigamma(b))
     m = quick_exp(min(eta, LARGEST))
     by = 1.0 / (1.0 + quick_exp(min(eta - shape, LARGEST))) if kind == NEGATIVE_BINOMIAL else 1.0
     return (y - m) * by, m * by
 
 
 @compiled
-def first_guess(kind, y, trials, shape):
-    """The predictor that fits a row's count with a half added to it, and the information there."""
+def first_guess(kind, y, beside, shape):
+    """The predictor that fits a row's count with a half added to it, or its value, and the information there."""
+    if kind == GAMMA:
+        return beside, math.exp(shape)
+    if kind == BETA:
+        return y, derivatives(kind, y, y, beside, shape)[1]
     if kind == BINOMIAL:
-        p = (y + 0.5) / (trials + 1.0)
-        return math.log(p / (1.0 - p)), max(trials, 0.5) * p * (1.0 - p)
+        p = (y + 0.5) / (beside + 1.0)
+        return math.log(p / (1.0 - p)), max(beside, 0.5) * p * (1.0 - p)
     m = y + 0.5
     return math.log(m), m / (1.0 + m * math.exp(-shape)) if kind == NEGATIVE_BINOMIAL else m
 
@@ -71,21 +138,29 @@ def log_rising(y, alpha):
 
 
 @compiled
-def shape_density(shape, eta, y, values, times, kind, first, second):
-    """Log density of log alpha given the predictors.
+def shape_density(shape, eta, y, counted):
+    """Log density of the logarithm of the other parameter given the predictors.
 
     Parameters
     ----------
-    values, times : ndarray, shape (value,)
-        The different counts, and how often each occurs.
-    kind, first, second : int, float
-        The prior of alpha.
+    counted : Counted
+        What is known of the values: :class:`~bayesimpute.samplers.gibbs.count_moves.Counted`.
     """
-    alpha = math.exp(shape)
-    total = log_prior(kind, first, second, shape)
-    for k in range(values.size):
-        total += times[k] * log_rising(values[k], alpha)
+    size = math.exp(shape)
+    total = log_prior(counted.prior_kind, counted.prior_args[0], counted.prior_args[1], shape)
+    if counted.kind == GAMMA:
+        total += eta.size * (size * shape - math.lgamma(size))
+        for i in range(eta.size):
+            total += size * (counted.beside[i] - eta[i] - y[i] * quick_exp(min(-eta[i], LARGEST)))
+        return total
+    if counted.kind == BETA:
+        total += eta.size * math.lgamma(size)
+        for i in range(eta.size):
+            total += row_likelihood(counted.kind, eta[i], y[i], 0.0, shape) + size * counted.beside[i]
+        return total
+    for k in range(counted.values.size):
+        total += counted.times[k] * log_rising(counted.values[k], size)
     for i in range(eta.size):
         psi = eta[i] - shape
-        total -= (y[i] + alpha) * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+        total -= (y[i] + size) * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
     return total

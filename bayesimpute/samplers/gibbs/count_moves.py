@@ -1,4 +1,4 @@
-"""Moves of a count's coefficients, deviations and alpha along its own likelihood, given the effects' standard normals.
+"""Moves of coefficients, deviations and a shape along their own likelihood, given the effects' standard normals.
 
 Slices, as those of ``binary_moves.py``.
 """
@@ -17,22 +17,22 @@ from bayesimpute.samplers.gibbs.sweeps import MEMORY, SHRINKAGES, WIDTH
 
 
 class Counted(NamedTuple):
-    """What is known of the counts.
+    """What is known of the values.
 
     Parameters
     ----------
     kind : int
-        Of count: a name in ``count_likelihoods.py``.
-    trials, added : ndarray, shape (row,)
-        Of a binomial; what is added to the linear predictor.
+        A name in ``count_likelihoods.py``.
+    beside, added : ndarray, shape (row,)
+        What stands beside the values there; what is added to the linear predictor.
     values, times : ndarray, shape (value,)
         The different counts, and how often each occurs.
     prior_kind, prior_args : int, ndarray of shape (2,)
-        The prior of alpha.
+        The prior of the other parameter.
     """
 
     kind: int | np.int64
-    trials: np.ndarray
+    beside: np.ndarray
     added: np.ndarray
     values: np.ndarray
     times: np.ndarray
@@ -41,11 +41,11 @@ class Counted(NamedTuple):
 
 
 @compiled
-def row_roots(kind, y, trials):
+def row_roots(kind, y, beside):
     """Roots of what each count says of its predictor, as far as the count alone tells."""
     out = np.empty(y.size)
     for i in range(y.size):
-        out[i] = math.sqrt(first_guess(kind, y[i], trials[i], 0.0)[1])
+        out[i] = math.sqrt(first_guess(kind, y[i], beside[i], 0.0)[1])
     return out
 
 
@@ -54,7 +54,7 @@ def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay)
     """Coefficients along all lines in turn; `z` and `eta` in place, and `lengths` if `count` is positive."""
     n, k = eta.size, lay.coefficients
     line, moved = np.empty(n), np.empty(n)
-    now = count_likelihood(counted.kind, eta, columns.y, counted.trials, shape)
+    now = count_likelihood(counted.kind, eta, columns.y, counted.beside, shape)
     for d in range(k):
         linear, quadratic = 0.0, 0.0
         for m in range(k):
@@ -71,7 +71,7 @@ def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay)
             t = low + (high - low) * rng.random()
             for i in range(n):
                 moved[i] = eta[i] + t * line[i]
-            value = count_likelihood(counted.kind, moved, columns.y, counted.trials, shape)
+            value = count_likelihood(counted.kind, moved, columns.y, counted.beside, shape)
             if value + linear * t - 0.5 * quadratic * t * t > level:
                 now = value
                 eta[:] = moved
@@ -92,7 +92,7 @@ def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay)
 def move_deviations(rng, counted, shape, theta, steps, f, entries, eta, y, lay):
     """Deviations and partial correlations of block f given its standard normals; theta and `eta` in place."""
     begin, moved, none = np.empty(theta.size), np.empty(eta.size), np.zeros(entries.shape[0])
-    now = count_likelihood(counted.kind, eta, y, counted.trials, shape) + own_prior(theta, lay, f)
+    now = count_likelihood(counted.kind, eta, y, counted.beside, shape) + own_prior(theta, lay, f)
     for k in range(lay.firsts[f], lay.firsts[f] + entries.shape[0]):
         begin[:] = theta
         here = below_diagonal(block_root(theta, lay, f), none)
@@ -104,7 +104,7 @@ def move_deviations(rng, counted, shape, theta, steps, f, entries, eta, y, lay):
             for m in range(k, theta.size):
                 theta[m] = begin[m] + t * steps[m, k]
             add_entries(below_diagonal(block_root(theta, lay, f), here), entries, eta, moved)
-            value = count_likelihood(counted.kind, moved, y, counted.trials, shape) + own_prior(theta, lay, f)
+            value = count_likelihood(counted.kind, moved, y, counted.beside, shape) + own_prior(theta, lay, f)
             if value > level:
                 now = value
                 eta[:] = moved
@@ -119,14 +119,13 @@ def move_deviations(rng, counted, shape, theta, steps, f, entries, eta, y, lay):
 
 @compiled
 def move_shape(rng, shape, width, eta, y, counted):
-    """A slice of log alpha; returns where it leads."""
-    more = counted.values, counted.times, counted.prior_kind, counted.prior_args[0], counted.prior_args[1]
-    level = shape_density(shape, eta, y, *more) - rng.standard_exponential()
+    """A slice of the logarithm of the other parameter; returns where it leads."""
+    level = shape_density(shape, eta, y, counted) - rng.standard_exponential()
     low = -WIDTH * width * rng.random()
     high = low + WIDTH * width
     for _ in range(SHRINKAGES):
         t = low + (high - low) * rng.random()
-        if shape_density(shape + t, eta, y, *more) > level:
+        if shape_density(shape + t, eta, y, counted) > level:
             return shape + t
         if t < 0:
             low = t

@@ -1,4 +1,4 @@
-"""Counts: sweeps along their own likelihood, without latent variables.
+"""Counts, positive numbers, proportions: sweeps along their own likelihood, without latent variables.
 
 Pólya-Gamma weights of a negative binomial cost as many draws as y + alpha, and Poisson counts have none; data
 augmentation is slow where counts are rare, or large. So these models have moves on the likelihood itself, which cost a
@@ -8,10 +8,11 @@ few passes over the rows whatever the counts are:
 2. coefficients and deviations where predictors, or effects, stay as they are (``centring_moves.py``);
 3. coefficients given the effects: slices along lines that are nearly independent for them (the columns of R^-1 with
    R'R = X'WX + prior precision, W from the counts alone), of learnt lengths;
-4. deviations and partial correlations given standard normals, and log alpha of a negative binomial: slices of the
-   likelihood (``count_moves.py``).
+4. deviations and partial correlations given standard normals, and the logarithm of alpha or kappa, where there is one:
+   slices of the likelihood (``count_moves.py``).
 
-All of it is exact. A binomial with a logit link is moved in the same way.
+All of it is exact. A binomial with a logit link, gamma and beta are moved in the same way: ``count_likelihoods.py`` has
+what they are made of.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
-from bayesimpute.families import Binomial, NegativeBinomial, Poisson
+from bayesimpute.families import Beta, Binomial, Gamma, NegativeBinomial, Poisson
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.binary_moves import (
     block_groups,
@@ -33,7 +34,7 @@ from bayesimpute.samplers.gibbs.binary_moves import (
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.centring_moves import draw_centred, move_given_effects, replaceable
 from bayesimpute.samplers.gibbs.cluster_moves import members_of, move_clusters
-from bayesimpute.samplers.gibbs.count_likelihoods import BINOMIAL, NEGATIVE_BINOMIAL, POISSON
+from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, NEGATIVE_BINOMIAL, POISSON, has_shape
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
@@ -114,7 +115,7 @@ def move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, 
     """Effects of block f and what moves with them, then its deviations; all in place. The share of accepted effects."""
     h, of, own = normals_of(f, z, inner, lay), members_of(f, lay, rows), block_columns(f, columns, lay)
     factor = block_root(theta, lay, f)
-    accepted = move_clusters(rng, counted.kind, of, own, h, eta, columns.y, counted.trials, shape, factor)
+    accepted = move_clusters(rng, counted.kind, of, own, h, eta, columns.y, counted.beside, shape, factor)
     d, ks = shifts_of(f, every, lay)
     draw_centred(rng, z, h, d, ks, factor, lay)
     move_given_effects(rng, theta, h, steps, f, lay)
@@ -134,7 +135,7 @@ def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, col
     Parameters
     ----------
     state, tail : tuple of (theta, z, mean, covariance, count)
-        As in :func:`~bayesimpute.samplers.gibbs.sweeps.run`; of log alpha.
+        As in :func:`~bayesimpute.samplers.gibbs.sweeps.run`; of log alpha or log kappa.
     u : ndarray, shape (cluster, effect)
         Inner effects.
     lengths, count : ndarray, float
@@ -157,7 +158,7 @@ def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, col
             taken += move_block_of(rng, f, theta, z, inner, shape, eta, steps, *model) / (sweeps * lay.widths.size)
         count += 1.0 if tune else 0.0
         move_lines(rng, counted, shape, z, eta, along, lengths, count if tune else 0.0, columns, lay)
-        if counted.kind == NEGATIVE_BINOMIAL:
+        if has_shape(counted.kind):
             shape = move_shape(rng, shape, width, eta, columns.y, counted)
         at[0] = shape
         if tune:
@@ -189,60 +190,67 @@ class Counting:
         return to_arrays(state) | to_arrays(tail, "alpha_") | {"u": u} | moves, float(taken)
 
 
-KINDS = {Poisson: POISSON, NegativeBinomial: NEGATIVE_BINOMIAL, Binomial: BINOMIAL}
+Likelihoods = Poisson | NegativeBinomial | Binomial | Gamma | Beta
+KINDS = {Poisson: POISSON, NegativeBinomial: NEGATIVE_BINOMIAL, Binomial: BINOMIAL, Gamma: GAMMA, Beta: BETA}
 FLAT = Prior.of("LogNormal", 0, 1)
-"""Stands where there is no alpha."""
+"""Stands where there is no other parameter."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counts(MixedEngine):
-    """The layout of a model; log sigma, theta's first place, is 0 and stays."""
+    """The layout of a model; log sigma, theta's first place, is 0 and stays. `other` is alpha's or kappa's prior."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta"))
-    family: Poisson | NegativeBinomial | Binomial
-    alpha: Prior | None
+    family: Likelihoods
+    other: Prior | None
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Counts with a log link, one alpha where there is one; successes with a logit link."""
+        """Models with one alpha or kappa where there is one; successes with a logit link."""
         family = design.family.fitted_as
-        known = isinstance(family, Poisson | NegativeBinomial) or (
-            isinstance(family, Binomial) and family.link == "logit"
-        )
+        known = isinstance(family, Likelihoods) and not (isinstance(family, Binomial) and family.link != "logit")
         return known and mixed(design, "mu") and not parts(design)["mu"].predictor.offset
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "Counts":
         """From the clusters of the fitted rows."""
         found, family = parts(design), design.family.fitted_as
-        assert isinstance(family, Poisson | NegativeBinomial | Binomial)
-        alpha = found["alpha"].predictor.priors[0] if "alpha" in found else None
-        return cls(found["mu"], *found["mu"].layout(None, codes, n), family, alpha)
+        assert isinstance(family, Likelihoods)
+        others = [part.predictor.priors[0] for name, part in found.items() if name != "mu"]
+        return cls(found["mu"], *found["mu"].layout(None, codes, n), family, others[0] if others else None)
 
     def on(self, data: Data, y: np.ndarray) -> Counting:
-        """The model on data; what the target comes without is added to the linear predictor of a count."""
+        """The model on data; what the target comes without is added to the linear predictor."""
         given = np.asarray(data["y_data"], dtype=float)
-        added, trials = given - y, np.zeros(len(given))
-        if isinstance(self.family, Binomial):
-            trials = trials + np.asarray(data.get("side_trials", self.family.trials))
-        elif "side_exposure" in data:
+        kind, lay, added = np.int64(KINDS[type(self.family)]), self.lay, given - y
+        if "side_exposure" in data:
             added = added + np.log(data["side_exposure"])
-        kind, lay = np.int64(KINDS[type(self.family)]), self.lay
-        columns = Columns(*self.mu.matrices(data), given)
         values, times = np.unique(given, return_counts=True)
-        prior, *args = coded(self.alpha or FLAT)
-        counted = Counted(kind, trials, added, values, times.astype(float), np.int64(prior), np.array(args))
-        weighted = weighted_products(row_roots(kind, given, trials), given, columns, lay, self.rows)
+        given, beside = self._with_beside(data, given)
+        columns = Columns(*self.mu.matrices(data), given)
+        prior, *args = coded(self.other or FLAT)
+        counted = Counted(kind, beside, added, values, times.astype(float), np.int64(prior), np.array(args))
+        weighted = weighted_products(row_roots(kind, given, beside), given, columns, lay, self.rows)
         along = lines(4 * weighted.xx, lay)
         return Counting(lay, self.rows, columns, counted, along, shifts(columns, lay, self.rows))
+
+    def _with_beside(self, data: Data, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values, and what stands beside them, as ``count_likelihoods.py`` has them."""
+        if isinstance(self.family, Binomial):
+            return given, np.zeros(len(given)) + np.asarray(data.get("side_trials", self.family.trials))
+        if isinstance(self.family, Gamma):
+            return given, np.log(given)
+        if isinstance(self.family, Beta):
+            return np.log(given) - np.log1p(-given), np.log1p(-given)
+        return given, np.zeros(len(given))
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
         lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        tail = to_arrays(fresh(np.array([start(self.alpha or FLAT, rng)]), np.zeros(0)), "alpha_")
+        tail = to_arrays(fresh(np.array([start(self.other or FLAT, rng)]), np.zeros(0)), "alpha_")
         return self.begun(0.0, rng) | lengths | tail
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
-        alpha = {} if self.alpha is None else {"alpha": np.exp(arrays["alpha_theta"])}
-        return super().values(arrays) | alpha
+        names = [p.name for p in self.family.parameters if p.name != "mu"]
+        return super().values(arrays) | {name: np.exp(arrays["alpha_theta"]) for name in names}
