@@ -11,7 +11,7 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.replacing import standing
-from bayesimpute.cli.inputs import read_inputs, writable
+from bayesimpute.cli.inputs import read_inputs, read_suggested, writable
 from bayesimpute.cli.saved_runs import code, summary
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.plan.plan import Plan
+    from bayesimpute.suggesting import Suggestion
 
 CHECKPOINT = ".checkpoint.nc"
 """Where a run is kept while it lasts, unless the user says where: beside the result."""
@@ -82,9 +83,8 @@ def _told(row: dict[str, str]) -> str:
 
 
 def impute(arguments: argparse.Namespace) -> int:
-    """``bayesimpute impute PLAN.toml``."""
-    given = arguments.plan, arguments.formula, arguments.settings
-    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
+    """``bayesimpute impute [PLAN.toml]``."""
+    given, plan, data, problems = _given(arguments)
     if data is not None and not errors(problems) and not data.isna().to_numpy().any():
         return _nothing_missing(arguments.json)
     out = Path(arguments.out)
@@ -103,13 +103,29 @@ def impute(arguments: argparse.Namespace) -> int:
         "force": True,
     }
     try:
-        imputed = run(data, plan, progress=not arguments.no_progress, **options)
+        imputed = run(data, given, progress=not arguments.no_progress, **options)
     except Interrupted:
         return _stopped(checkpoint, out)
     _save(imputed, out, checkpoint, force=arguments.force)
     if not arguments.checkpoint:
         _remove(checkpoint)
     return _report(imputed, out, arguments.json)
+
+
+def _given(
+    arguments: argparse.Namespace,
+) -> "tuple[Plan | Suggestion, Plan, pd.DataFrame | None, list[Problem]]":
+    """What is to be run, its plan, the data, and every problem of both: as given, or from the data alone."""
+    about = {"data": arguments.data, "missing": arguments.missing}
+    if arguments.plan is None and arguments.formula is None:
+        made, data, problems = read_suggested(arguments.cluster, arguments.settings, **about)
+        return made, made.plan, data, problems
+    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, **about)
+    if arguments.cluster:
+        finding = "there is a plan, whose formulas name the clusters"
+        remedy = "write its random effects into the formulas, such as (1 | school), or leave the plan out"
+        problems = [Problem(path="--cluster", finding=finding, remedy=remedy), *problems]
+    return plan, plan, data, problems
 
 
 def resume(arguments: argparse.Namespace) -> int:

@@ -91,8 +91,8 @@ def suggest(
     data : DataFrame or Incomplete
         The incomplete data, one row a unit.
     mode : {"compatible", "fcs", "sparse"}
-        "compatible" (the default if there is an analysis): imputations are drawn from the analysis itself times models of the covariates, right for
-        whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
+        "compatible" (the default if there is an analysis): imputations are drawn from the analysis itself times models
+        of the covariates, right for whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
         Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection models are better in "compatible".
         "sparse" (the default if there is none): chained equations of every incomplete column from those that matter.
     auxiliary : list of str, "auto" or None
@@ -107,7 +107,7 @@ def suggest(
     most : int
         Of mode "sparse": the strongest so many are taken.
     include, exclude : list of str
-        Of mode "sparse": columns that predict every variable, as those of an analysis do, and columns that predict none.
+        Of mode "sparse": columns that predict every variable, as those of an analysis do; columns that predict none.
 
     Returns
     -------

@@ -153,11 +153,11 @@ def eta(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> float:
 def cramers_v(table: np.ndarray) -> float:
     """Cramer's V of a table of counts, shape (label, label), without what further labels add by chance."""
     table = table[np.ix_(table.sum(axis=1) > 0, table.sum(axis=0) > 0)]
-    n, (k, l) = float(table.sum()), table.shape
-    if n < FEWEST or min(k, l) < 2:
+    n, (k, m) = float(table.sum()), table.shape
+    if n < FEWEST or min(k, m) < 2:
         return 0.0
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     phi = float(((table - expected) ** 2 / expected).sum()) / n
-    chance = [((a - 1) * (b - 1) - 1) / (n - 1) for a, b in ((k, l), (k, k), (l, l))]
-    least = min(k - 1 - chance[1], l - 1 - chance[2])
+    chance = [((a - 1) * (b - 1) - 1) / (n - 1) for a, b in ((k, m), (k, k), (m, m))]
+    least = min(k - 1 - chance[1], m - 1 - chance[2])
     return float(np.sqrt(max(phi - chance[0], 0.0) / least)) if least > 0 else 0.0

@@ -171,7 +171,7 @@ def usable(scene: Scene, name: str, *, asked: bool) -> bool:
 
 
 def no_model(scene: Scene, name: str) -> str:
-    """Why an incomplete column is not imputed, or nothing: identifiers are not, other numbers are whatever they mean."""
+    """Why an incomplete column is not imputed, or nothing. Identifiers are not; other numbers are."""
     found = never(scene, name)
     if found is not None and (found.final or not scene.imputable(name) or _identifier(scene, name)):
         return found.why

@@ -6,7 +6,8 @@ cluster means of those whose clusters differ, and a random intercept of each clu
 with level-2 variables and cluster means. Without any cluster it is ordinary fully conditional specification.
 
 Whether two variables matter to each other is symmetric: of two incomplete ones each predicts the other, or none does.
-What breaks that is told: more than `most` predictors, and variables computed from others, which predict nothing of them.
+What breaks that is told: more than `most` predictors, and variables that were computed from others, which they predict
+only one way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem, one
+from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import continuous
 from bayesimpute.plan.targets import Event

@@ -25,7 +25,7 @@ _GAPS = "missingness of "
 
 @dataclass(frozen=True, kw_only=True)
 class Strength:
-    """How strongly two variables are associated, 0 to 1: their values, and the values of each with the gaps of the other."""
+    """How strongly two variables are associated, 0 to 1: their values, and those of each with the other's gaps."""
 
     values: float
     gaps: float
