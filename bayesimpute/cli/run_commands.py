@@ -59,17 +59,29 @@ def check(arguments: argparse.Namespace) -> int:
     given = arguments.plan, arguments.formula, arguments.settings
     plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
     ignored = [] if errors(problems) else of_plan(plan, data)
+    families = [] if data is None or errors(problems) else _families(plan, data)
     samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
     if arguments.json:
         found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
         told = [{**vars(p), "severity": str(p.severity)} for p in problems]
-        tables.show_json({"problems": told, "ignored": found, **({"samplers": samplers} if samplers else {})})
+        more = {"families": dict(families)} if families else {}
+        tables.show_json({"problems": told, "ignored": found, **more, **({"samplers": samplers} if samplers else {})})
         return 1 if errors(problems) else 0
     print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
     for place, found_there in ignored:
         print(f"information: {place} is ignored in part: {found_there}")
+    print("".join(f"family of {target}: {why}\n" for target, why in families), end="")
     print("".join(f"{_told(row)}\n" for row in samplers), end="")
     return 1 if errors(problems) else 0
+
+
+def _families(plan: "Plan", data: "pd.DataFrame") -> list[tuple[str, str]]:
+    """Of the models without a family of their own, which one it is and why."""
+    from bayesimpute.checking import looked_at
+    from bayesimpute.families import why_auto
+
+    columns = looked_at(data, plan).columns
+    return [(m.target, why_auto(columns[m.target])) for m in plan.models if m.family == "auto" and m.target in columns]
 
 
 def _samplers(plan: "Plan", data: "pd.DataFrame") -> list[dict[str, str]]:

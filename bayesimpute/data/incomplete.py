@@ -208,7 +208,7 @@ class Incomplete:
         return values, filled
 
     def icc(self, values: np.ndarray, key: str) -> float | None:
-        """The intraclass correlation ICC(1) of values, shape (unit,), with NaN where missing; None where it is undefined."""
+        """The intraclass correlation ICC(1) of values, shape (unit,), NaN where missing; None: not defined."""
         return _icc(values, self._find(key))
 
     def disagreements(self, name: str, key: str) -> list[Any]:

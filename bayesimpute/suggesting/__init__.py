@@ -92,8 +92,9 @@ def suggest(
         The incomplete data, one row a unit.
     mode : {"compatible", "fcs", "sparse"}
         "compatible" (the default if there is an analysis): imputations are drawn from the analysis itself times models
-        of the covariates, right for whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
-        Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection models are better in "compatible".
+        of the covariates, right for whatever terms it has. "fcs": chained equations by the recipes of Van Buuren
+        (Flexible Imputation of Missing Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection
+        models are better in "compatible".
         "sparse" (the default if there is none): chained equations of every incomplete column from those that matter.
     auxiliary : list of str, "auto" or None
         Variables outside of the analysis that help to impute; "auto" takes those with a correlation of at least .1
@@ -259,9 +260,8 @@ def _sparse(
     asked: Sequence[Asked], general: Mapping[str, Conditional], data: Incomplete, rule: SparseRule
 ) -> Suggestion:
     scene = Scene(data=data, models={})
-    weights = [a.analysis.weights for a in asked if a.analysis is not None and a.analysis.weights is not None]
     named = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
-    made = sparse_plans.SparsePlan(scene=scene, rule=rule, named=named, weights=tuple(weights))
+    made = sparse_plans.SparsePlan(scene=scene, rule=rule, named=named)
     sparse_plans.require(made)
     analyses, notes = _analyses(asked, {y: _family(scene, y, model) for y, model in general.items()})
     models = made.models()

@@ -6,6 +6,7 @@ write a function ``(scene, name) -> str`` that gives the reason or nothing, and 
 includes it knows better.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ from bayesimpute.suggesting.variable_roles import Scene
 
 IDENTIFIERS = 20
 """Values from which whole numbers or texts of which none occurs twice are taken for identifiers."""
+WEIGHTS = re.compile(
+    r"[ps]w|[pafi]w(eigh)?ts?|weights|(sampl(e|ing)|survey|svy|design|final|person|case|household)[ _.]?w(eigh|g)?ts?",
+    re.IGNORECASE,
+)
 EXPECTED = 7.0
 """Pairs of equal values that chance would give numbers of that range, from which having none is no chance (e^-7)."""
 VISITS = 12
@@ -136,6 +141,13 @@ def _running(scene: Scene, name: str) -> str:
     return ""
 
 
+def _weights(scene: Scene, name: str) -> str:
+    """Positive numbers that are called as survey weights are; a ``weight`` or ``wgt`` may be that of a body."""
+    column = scene.data.columns[name]
+    positive = column.kind == "number" and not column.missing.any() and bool(np.all(column.values > 0))
+    return "survey weights, by its name" if positive and column.said is None and WEIGHTS.fullmatch(name) else ""
+
+
 def _counting(column: Column) -> bool:
     """Whether a column may be a number that only counts or names."""
     return _whole(column) and not column.missing.any()
@@ -156,6 +168,7 @@ REASONS: tuple[tuple[Callable[[Scene, str], str], bool], ...] = (
     (_identifier, False),
     (_running, False),
     (_named_within, False),
+    (_weights, False),
 )
 """The rules in their order, and whether each is final."""
 

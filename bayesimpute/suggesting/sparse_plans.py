@@ -43,14 +43,11 @@ class SparsePlan:
         Bounds, and what the user includes and excludes.
     named : tuple of str
         Variables of named analyses: always in.
-    weights : tuple of str
-        What these analyses take as weights.
     """
 
     scene: Scene
     rule: SparseRule
     named: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ()
     _icc: dict[tuple[str, str], float] = field(default_factory=dict)
     _choices: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -105,8 +102,6 @@ class SparsePlan:
         found = never(self.scene, name)
         if found is None and self.scene.missing(name) and not self.scene.imputable(name):
             found = Never(why="incomplete, and no family imputes it")
-        if found is None and name in self.weights:
-            found = Never(why="weights of an analysis", final=False)
         if found is None and (told := [t for t in self._asked_of(name) if self._tells(name, t)]):
             found = Never(why=f"it is the missingness of {listed(told)}", final=False)
         return None if found is None or (name in self.always and not found.final) else found
