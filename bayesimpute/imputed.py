@@ -24,6 +24,7 @@ from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.targets import Event
 from bayesimpute.result import kept_analyses, run
 from bayesimpute.result.new_data import transform
 from bayesimpute.result.result import Result
@@ -38,15 +39,17 @@ if TYPE_CHECKING:
     from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
+    from bayesimpute.suggesting import Suggestion
 
 
 @typed_after
 @takes(Run)
 def impute(
     data: AnyFrame | Incomplete,
-    plan: Plan | str | Conditional | Sequence[str | Conditional] | None = None,
+    plan: "Plan | Suggestion | str | Conditional | Sequence[str | Conditional] | None" = None,
     *,
     analysis: str | Conditional | Sequence[str | Conditional] | None = None,
+    cluster: str | Sequence[str] = (),
     seed: int,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -65,11 +68,15 @@ def impute(
     data : DataFrame or Incomplete
         The incomplete table; a DataFrame stays unchanged. Of pandas, Polars, PyArrow or another kind that narwhals
         reads: completed datasets are of the same kind (tables of results are pandas').
-    plan : Plan, formula, Conditional, or a list of formulas and Conditionals, optional
-        What is imputed from what.
+    plan : Plan, Suggestion, formula, Conditional, or a list of formulas and Conditionals, optional
+        What is imputed from what. Without it, and without an analysis, every incomplete variable is imputed from those
+        that matter: :func:`bayesimpute.suggest` writes the plan (mode "sparse"), ``imputed.plan`` is it, and
+        ``imputed.events`` say what was left out and why.
     analysis : formula or Conditional, or a list of them, optional
         Models that are to be analysed, with which the imputations are to be compatible: substantive models of the plan
         (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
+    cluster : str or sequence of str
+        Without a plan: the cluster keys, by each of which variables have random intercepts.
     m, chains, warmup, sweeps, steps, visit_sequence, sampler : optional
         See :class:`~bayesimpute.plan.options.Run`; None takes the plan's value.
     seed : int
@@ -108,9 +115,9 @@ def impute(
     Interrupted
         On Ctrl-C, after the run was saved.
     """
-    settled = _plan(data, plan, analysis, said_of(columns or {})).with_run(
-        **{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()}
-    )
+    clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
+    settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
+    settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,
         settled,
@@ -122,24 +129,35 @@ def impute(
         force=force,
         keep_effects=keep_effects,
         keep=(keep,) if isinstance(keep, str) else tuple(keep),
+        events=events,
     )
     return MultiplyImputed.over(made)
 
 
-def _plan(data: Any, plan: Any, analysis: Any, said: Sequence[SaidColumn]) -> Plan:
-    """The plan that is meant: as given, with the analyses as substantive models, or written from them."""
-    if plan is None:
-        if analysis is None:
-            finding = "there is neither a plan nor an analysis"
-            raise one(
-                PlanError, "plan", finding, 'write impute(data, ["y ~ x"], ...) or impute(data, analysis="y ~ x")'
-            )
-        from bayesimpute.suggesting import suggest
+def _plan(
+    data: Any, plan: Any, analysis: Any, clusters: Sequence[str], said: Sequence[SaidColumn]
+) -> tuple[Plan, tuple[Event, ...]]:
+    """The plan that is meant, and what was left out of one that is suggested.
 
+    As given, with the analyses as substantive models, or written from them, or from the data alone.
+    """
+    from bayesimpute.suggesting import Suggestion, suggest
+
+    if plan is None:
         if said:
             data = data.saying(said) if isinstance(data, Incomplete) else Incomplete.from_frame(data, columns=said)
-        return suggest(analysis, data).plan.saying(said)
-    plan = (plan if isinstance(plan, Plan) else Plan.of(plan)).saying(said)
+        made = suggest(analysis, data, clusters=clusters)
+        return made.plan.saying(said), made.events
+    if clusters:
+        remedy = "write its random effects into the formulas, such as (1 | school), or leave the plan out"
+        raise one(PlanError, "cluster", "there is a plan, whose formulas name the clusters", remedy)
+    if isinstance(plan, Suggestion):
+        return _beside(plan.plan.saying(said), analysis), plan.events
+    return _beside((plan if isinstance(plan, Plan) else Plan.of(plan)).saying(said), analysis), ()
+
+
+def _beside(plan: Plan, analysis: Any) -> Plan:
+    """A plan with analyses as substantive models."""
     if analysis is None:
         return plan
     more = (analysis,) if isinstance(analysis, str | Conditional) else tuple(analysis)

@@ -6,10 +6,10 @@ Reading goes on past mistakes, so that all problems of the plan, the data and th
 import argparse
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field
+from dataclasses import Field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,9 +17,13 @@ from bayesimpute.base.errors import FileError, InputError, Problem, one
 from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
 from bayesimpute.checking import check
 from bayesimpute.data.files import read_data
+from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.plan.document import read, read_document, set_path
 from bayesimpute.plan.options import settings
 from bayesimpute.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from bayesimpute.suggesting import Suggestion
 
 SAVED: Mapping[str, object] = MappingProxyType({".nc": "netCDF", ".zarr": "Zarr"})
 """The endings of saved runs."""
@@ -64,6 +68,43 @@ def read_inputs(
     return plan, frame, list(dict.fromkeys([*problems, *found]))
 
 
+def read_suggested(
+    clusters: Sequence[str], settings: Sequence[tuple[str, str]], *, data: str, missing: Sequence[str] = ()
+) -> tuple["Suggestion", pd.DataFrame | None, list[Problem]]:
+    """The plan that follows from the data alone, with the overrides: as :func:`read_inputs`.
+
+    What the overrides say of columns holds before the plan is made. Of complete data the plan is empty.
+    """
+    from bayesimpute.suggesting import Suggestion, suggest
+
+    made = Suggestion(plan=Plan(), toml="")
+    said, problems = _overridden({}, [each for each in settings if each[0].startswith("columns")])
+    if problems:
+        return made, None, problems
+    try:
+        frame = read_data(data, missing=missing)
+        incomplete = Incomplete.from_frame(frame, clusters=clusters, columns=said.columns)
+        if not incomplete.missing.to_numpy().any():
+            return made, frame, []
+        made = suggest(None, incomplete)
+    except InputError as error:
+        return made, None, list(error.problems)
+    plan, problems = _overridden(tomllib.loads(made.toml), settings)
+    return replace(made, plan=plan), frame, list(dict.fromkeys([*problems, *check(plan, frame)]))
+
+
+def _overridden(document: dict[str, Any], settings: Sequence[tuple[str, str]]) -> tuple[Plan, list[Problem]]:
+    """The plan of a document with the overrides, as far as it can be read, and what is wrong with it."""
+    problems: list[Problem] = []
+    for path, value in settings:
+        try:
+            document = set_path(document, path, value)
+        except InputError as error:
+            problems += error.problems
+    plan, found = _made(*read_document(document))
+    return plan, [*problems, *found]
+
+
 def _read_plan(
     plan_file: str | None, formulas: Sequence[str] | None, settings: Sequence[tuple[str, str]]
 ) -> tuple[Plan, list[Problem]]:
@@ -81,14 +122,7 @@ def _read_plan(
             document = tomllib.loads(text)
         except (ValueError, RecursionError):
             return _made(*read(text))
-    problems: list[Problem] = []
-    for path, value in settings:
-        try:
-            document = set_path(document, path, value)
-        except InputError as error:
-            problems += error.problems
-    plan, found = _made(*read_document(document))
-    return plan, [*problems, *found]
+    return _overridden(document, settings)
 
 
 def _made(fields: Mapping[str, Any], problems: list[Problem]) -> tuple[Plan, list[Problem]]:

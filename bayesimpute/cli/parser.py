@@ -117,9 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _demo(_command(commands, "demo", "the main job on embedded data with known truth"))
     _describe(_command(commands, "describe", "variables, levels and patterns of missing values"))
-    _suggest(_command(commands, "suggest", "write a plan, with a comment for every choice, from the analysis alone"))
+    _suggest(
+        _command(
+            commands, "suggest", "write a plan from the analysis or the data alone, with a comment for every choice"
+        )
+    )
     _check(_command(commands, "check", "every problem of a plan with the data at once; exit 1 if any is an error"))
-    _impute(_command(commands, "impute", "impute data by a plan or by formulas"))
+    _impute(_command(commands, "impute", "impute data by a plan, by formulas, or each variable from those that matter"))
     _resume(_command(commands, "resume", "go on from a checkpoint"))
     _diagnose(_command(commands, "diagnose", "whether the chains have converged"))
     _pool(_command(commands, "pool", "analyse the completed datasets and pool the estimates"))
@@ -156,10 +160,12 @@ def _suggest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
     _missing(parser)
     parser.add_argument(
-        "--analysis", metavar="F", action="append", required=True,
-        help='what the completed data are analysed with: "y ~ x + (1 | g)"; may be repeated',
+        "--analysis", metavar="F", action="append",
+        help='what the completed data are analysed with: "y ~ x + (1 | g)"; may be repeated (any analysis)',
     )  # fmt: skip
-    parser.add_argument("--mode", metavar="NAME", default="compatible", help="compatible or fcs (%(default)s)")
+    parser.add_argument(
+        "--mode", metavar="NAME", help="compatible, fcs or sparse (compatible; without an analysis sparse)"
+    )
     parser.add_argument(
         "--auxiliary", metavar="NAME", nargs="+", action="extend",
         help="variables outside of the analysis that help to impute; auto looks for them",
@@ -168,6 +174,14 @@ def _suggest(parser: argparse.ArgumentParser) -> None:
         "--cluster", metavar="KEY", nargs="+", action="extend", default=[],
         help="cluster keys beside those of the analysis",
     )  # fmt: skip
+    parser.add_argument(
+        "--least", metavar="X", type=float, help="mode sparse: the least association that makes a predictor (0.1)"
+    )
+    parser.add_argument("--most", metavar="N", type=int, help="mode sparse: predictors of a variable at most (15)")
+    for name, about in (("include", "every variable"), ("exclude", "none")):
+        parser.add_argument(
+            f"--{name}", metavar="NAME", nargs="+", action="extend", help=f"mode sparse: columns that predict {about}"
+        )
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +193,11 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _impute(parser: argparse.ArgumentParser) -> None:
-    _plan(parser)
+    _plan(parser, required=False)
+    parser.add_argument(
+        "--cluster", metavar="KEY", nargs="+", action="extend", default=[],
+        help="cluster keys, without a plan: every variable is imputed from those that matter (as by suggest)",
+    )  # fmt: skip
     parser.add_argument(
         "--seed", metavar="N", type=_natural, required=True, help="a whole number; the result follows from it"
     )
@@ -334,9 +352,9 @@ def _missing(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _plan(parser: argparse.ArgumentParser) -> None:
+def _plan(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """A plan file or formulas, overrides, and the data."""
-    source = parser.add_mutually_exclusive_group(required=True)
+    source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument("plan", metavar="PLAN.toml", nargs="?", help="the plan")
     source.add_argument(
         "--formula", metavar="F", action="append", help='instead of a plan: "y ~ x + (1 | g)"; may be repeated'

@@ -11,7 +11,7 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.replacing import standing
-from bayesimpute.cli.inputs import read_inputs, writable
+from bayesimpute.cli.inputs import read_inputs, read_suggested, writable
 from bayesimpute.cli.saved_runs import code, summary
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.imputed import MultiplyImputed
     from bayesimpute.plan.plan import Plan
+    from bayesimpute.suggesting import Suggestion
 
 CHECKPOINT = ".checkpoint.nc"
 """Where a run is kept while it lasts, unless the user says where: beside the result."""
@@ -58,17 +59,29 @@ def check(arguments: argparse.Namespace) -> int:
     given = arguments.plan, arguments.formula, arguments.settings
     plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
     ignored = [] if errors(problems) else of_plan(plan, data)
+    families = [] if data is None or errors(problems) else _families(plan, data)
     samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
     if arguments.json:
         found = [{"analysis": place, **vars(ignored)} for place, ignored in ignored]
         told = [{**vars(p), "severity": str(p.severity)} for p in problems]
-        tables.show_json({"problems": told, "ignored": found, **({"samplers": samplers} if samplers else {})})
+        more = {"families": dict(families)} if families else {}
+        tables.show_json({"problems": told, "ignored": found, **more, **({"samplers": samplers} if samplers else {})})
         return 1 if errors(problems) else 0
     print("\n".join(f"{p.severity}: {p}" for p in problems) or "No problems.")
     for place, found_there in ignored:
         print(f"information: {place} is ignored in part: {found_there}")
+    print("".join(f"family of {target}: {why}\n" for target, why in families), end="")
     print("".join(f"{_told(row)}\n" for row in samplers), end="")
     return 1 if errors(problems) else 0
+
+
+def _families(plan: "Plan", data: "pd.DataFrame") -> list[tuple[str, str]]:
+    """Of the models without a family of their own, which one it is and why."""
+    from bayesimpute.checking import looked_at
+    from bayesimpute.families import why_auto
+
+    columns = looked_at(data, plan).columns
+    return [(m.target, why_auto(columns[m.target])) for m in plan.models if m.family == "auto" and m.target in columns]
 
 
 def _samplers(plan: "Plan", data: "pd.DataFrame") -> list[dict[str, str]]:
@@ -82,9 +95,8 @@ def _told(row: dict[str, str]) -> str:
 
 
 def impute(arguments: argparse.Namespace) -> int:
-    """``bayesimpute impute PLAN.toml``."""
-    given = arguments.plan, arguments.formula, arguments.settings
-    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
+    """``bayesimpute impute [PLAN.toml]``."""
+    given, plan, data, problems = _given(arguments)
     if data is not None and not errors(problems) and not data.isna().to_numpy().any():
         return _nothing_missing(arguments.json)
     out = Path(arguments.out)
@@ -103,13 +115,29 @@ def impute(arguments: argparse.Namespace) -> int:
         "force": True,
     }
     try:
-        imputed = run(data, plan, progress=not arguments.no_progress, **options)
+        imputed = run(data, given, progress=not arguments.no_progress, **options)
     except Interrupted:
         return _stopped(checkpoint, out)
     _save(imputed, out, checkpoint, force=arguments.force)
     if not arguments.checkpoint:
         _remove(checkpoint)
     return _report(imputed, out, arguments.json)
+
+
+def _given(
+    arguments: argparse.Namespace,
+) -> "tuple[Plan | Suggestion, Plan, pd.DataFrame | None, list[Problem]]":
+    """What is to be run, its plan, the data, and every problem of both: as given, or from the data alone."""
+    about = {"data": arguments.data, "missing": arguments.missing}
+    if arguments.plan is None and arguments.formula is None:
+        made, data, problems = read_suggested(arguments.cluster, arguments.settings, **about)
+        return made, made.plan, data, problems
+    plan, data, problems = read_inputs(arguments.plan, arguments.formula, arguments.settings, **about)
+    if arguments.cluster:
+        finding = "there is a plan, whose formulas name the clusters"
+        remedy = "write its random effects into the formulas, such as (1 | school), or leave the plan out"
+        problems = [Problem(path="--cluster", finding=finding, remedy=remedy), *problems]
+    return plan, plan, data, problems
 
 
 def resume(arguments: argparse.Namespace) -> int:

@@ -8,17 +8,19 @@ from bayesimpute.base import tables
 
 
 def suggest(arguments: argparse.Namespace) -> int:
-    """``bayesimpute suggest --data DATA --analysis F``: the plan goes to standard output."""
+    """``bayesimpute suggest --data DATA [--analysis F]``: the plan goes to standard output."""
     from bayesimpute.data.files import read_data
     from bayesimpute.suggesting import suggest as suggested
 
     named = arguments.auxiliary
+    given = {name: getattr(arguments, name) for name in ("least", "most", "include", "exclude")}
     found = suggested(
         arguments.analysis,
         read_data(arguments.data, missing=arguments.missing),
         mode=arguments.mode,
         auxiliary="auto" if named == ["auto"] else named,
         clusters=arguments.cluster,
+        **{name: value for name, value in given.items() if value is not None},
     )
     print(found.toml, end="")
     tables.say(f"Next, with this text as plan.toml: {shlex.join(_check(arguments.data, arguments.missing))}")

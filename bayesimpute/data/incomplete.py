@@ -207,6 +207,10 @@ class Incomplete:
         values[filled] = low[found.codes[filled]]
         return values, filled
 
+    def icc(self, values: np.ndarray, key: str) -> float | None:
+        """The intraclass correlation ICC(1) of values, shape (unit,), NaN where missing; None: not defined."""
+        return _icc(values, self._find(key))
+
     def disagreements(self, name: str, key: str) -> list[Any]:
         """The labels of all rows of those clusters whose members have different values of a variable.
 

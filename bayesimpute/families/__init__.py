@@ -58,7 +58,7 @@ from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.pmm import PredictiveMeanMatching
 from bayesimpute.families.poisson import Poisson
-from bayesimpute.families.registry import FAMILIES, accepting, auto
+from bayesimpute.families.registry import FAMILIES, accepting, auto, why_auto
 from bayesimpute.families.semicontinuous import Semicontinuous
 from bayesimpute.families.skewed import Skewed
 from bayesimpute.families.student_t import StudentT
@@ -144,4 +144,5 @@ __all__ = [
     "auto",
     "bound",
     "options",
+    "why_auto",
 ]

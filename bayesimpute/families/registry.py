@@ -1,5 +1,7 @@
 """Families by name, and which of them a column suits; ``__init__`` fills it, so that families can be about others."""
 
+import re
+
 from bayesimpute.data.columns import Column
 from bayesimpute.families.family import Family
 from bayesimpute.families.values import VALUES
@@ -11,6 +13,24 @@ FAMILIES: dict[str, type[Family]] = {}
 def accepting(column: Column) -> tuple[str, ...]:
     """The names of the families whose law may be a column's; those without a density take the law of another."""
     return tuple(name for name, family in FAMILIES.items() if family.density and family.values.accepts(column))
+
+
+def why_auto(column: Column) -> str:
+    """What ``"auto"`` stands for and why, as plans tell it: ``ordered category -> ordinal``.
+
+    Of numbers that are taken as labels it says, too, what to write if they have no order.
+    """
+    family = auto(column)
+    if column.said == "number":
+        return f"said to be a number -> {family.name}"
+    found = family.values.suits(column)
+    if found is None:
+        return f"no family suits it -> {family.name}"
+    what = re.sub(r"^it (is|has) (an? )?", "", found).removesuffix(" variable")
+    name = column.name if re.fullmatch(r"[A-Za-z0-9_-]+", column.name) else f'"{column.name}"'
+    more = f'; if they name groups: columns.{name} = "labels"'
+    doubtful = column.kind == "number" and column.said is None and family.values is VALUES["ordered"]
+    return f"{what} -> {family.name}{more if doubtful else ''}"
 
 
 def auto(column: Column) -> type[Family]:

@@ -43,9 +43,13 @@ def impute(
     force: bool = False,
     keep_effects: bool = False,
     keep: Sequence[str] = (),
+    events: Sequence[Event] = (),
     **options: Any,
 ) -> Result:
-    """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`."""
+    """Run a plan; parameters and errors are those of :func:`bayesimpute.impute`, options those of :func:`run`.
+
+    `events` are what was done before the run, when its plan was made: they come first.
+    """
     fcs.whole("seed", seed, 0, "give one, such as seed=1")
     if isinstance(data, Incomplete) and data.said:  # files keep the plan and the data as they were given
         plan = replace(plan, columns=data.said).saying(plan.columns)
@@ -65,7 +69,8 @@ def impute(
     )
     resolved = record.resolved
     record = record.changed(
-        keep=_steps(keep, resolved), events=(*resolved.events, *compatible.events(resolved), *map(_warned, warnings))
+        keep=_steps(keep, resolved),
+        events=(*events, *resolved.events, *compatible.events(resolved), *map(_warned, warnings)),
     )
     if checkpoint is not None and not force and standing(checkpoint) is not None:
         remedy = "go on from it with resume(), take another name, or give force=True"

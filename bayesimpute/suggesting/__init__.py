@@ -1,10 +1,12 @@
-"""An imputation plan from nothing but the analysis and the data, with a comment for every choice.
+"""An imputation plan from nothing but the analysis and the data, or the data alone, with a comment for every choice.
 
 * :mod:`.asked` reads the analyses and finds everything that is wrong with them;
 * :mod:`.variable_roles` says what each variable is to them: its role, its level, what is missing;
 * :mod:`.auxiliaries` looks for variables outside of the analyses that help;
 * :mod:`.compatible_plans` and :mod:`.recipes` write the models, in the two modes, and :mod:`.beside_selection` what the
   recipes lack for selection models;
+* :mod:`.sparse_plans` writes the models of a plan from the data alone: every incomplete variable from those that
+  matter (:mod:`.association_measures`, :mod:`.variable_pairs`, :mod:`.sparse_rule`), :mod:`.never_predictors` left out;
 * :mod:`.suggested_model` makes one model of pieces, and :mod:`.commented_toml` the document.
 
 The plan is a start: read its comments, and change what you know better. To add a mode, write a module like
@@ -26,16 +28,18 @@ from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.options import Analysis, Run
 from bayesimpute.plan.plan import Plan
-from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes
+from bayesimpute.plan.targets import Event
+from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes, sparse_plans
 from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
 from bayesimpute.suggesting.auxiliaries import BOUND, Association
 from bayesimpute.suggesting.commented_toml import document
+from bayesimpute.suggesting.sparse_rule import LEAST, MOST, SparseRule
 from bayesimpute.suggesting.suggested_model import Model
 from bayesimpute.suggesting.variable_roles import Scene, look
 
 __all__ = ["Suggestion", "suggest"]
 
-MODES = ("compatible", "fcs")
+MODES = ("compatible", "fcs", "sparse")
 SHOWN = 12
 """Columns that a comment names."""
 
@@ -51,10 +55,13 @@ class Suggestion:
         Ready for ``check`` and ``impute``.
     toml : str
         The same as a document with comments; ``Plan.from_toml(toml)`` equals `plan`.
+    events : tuple of Event
+        Of mode "sparse" what was left out and why; a run by this suggestion has them among its own.
     """
 
     plan: Plan
     toml: str
+    events: tuple[Event, ...] = ()
 
     def __str__(self) -> str:
         return self.toml
@@ -62,32 +69,46 @@ class Suggestion:
 
 @typed_after
 def suggest(
-    analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis]",
+    analysis: "str | Conditional | Analysis | Sequence[str | Conditional | Analysis] | None",
     data: AnyFrame | Incomplete,
     *,
-    mode: str = "compatible",
+    mode: str | None = None,
     auxiliary: Sequence[str] | str | None = None,
     clusters: Sequence[str] | str = (),
+    least: float = LEAST,
+    most: int = MOST,
+    include: Sequence[str] | str = (),
+    exclude: Sequence[str] | str = (),
 ) -> Suggestion:
-    """A plan that imputes what an analysis needs.
+    """A plan that imputes what an analysis needs, or whatever is incomplete.
 
     Parameters
     ----------
-    analysis : str, Conditional, Analysis, or a list of them
+    analysis : str, Conditional, Analysis, a list of them, or None
         What the completed data are to be analysed with: ``"popular ~ sex * texp + (1 + sex | school)"``. A formula's
         family follows from the outcome: bernoulli for yes/no, gaussian for numbers; a Conditional or Analysis brings
-        its own. Several analyses of one outcome become one model with the terms of all.
+        its own. Several analyses of one outcome become one model with the terms of all. None: not known yet.
     data : DataFrame or Incomplete
         The incomplete data, one row a unit.
-    mode : {"compatible", "fcs"}
-        "compatible": imputations are drawn from the analysis itself times models of the covariates, right for
-        whatever terms it has. "fcs": chained equations by the recipes of Van Buuren (Flexible Imputation of Missing
-        Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection models are better in "compatible".
+    mode : {"compatible", "fcs", "sparse"}
+        "compatible" (the default if there is an analysis): imputations are drawn from the analysis itself times models
+        of the covariates, right for whatever terms it has. "fcs": chained equations by the recipes of Van Buuren
+        (Flexible Imputation of Missing Data, 2nd ed. 2018, section 7.10.8), as R's mice would be set up; selection
+        models are better in "compatible".
+        "sparse" (the default if there is none): chained equations of every incomplete column from those that matter.
     auxiliary : list of str, "auto" or None
         Variables outside of the analysis that help to impute; "auto" takes those with a correlation of at least .1
         with an incomplete variable or its missingness.
     clusters : list of str
         Cluster keys beside those of the analysis.
+    least : float
+        Of mode "sparse": a variable predicts another, and is predicted by it, if their association is so strong: the
+        absolute correlation of numbers, eta of labels and numbers, Cramer's V of labels, of level-2 variables over
+        clusters; or that of the one's values with what is missing of the other.
+    most : int
+        Of mode "sparse": the strongest so many are taken.
+    include, exclude : list of str
+        Of mode "sparse": columns that predict every variable, as those of an analysis do; columns that predict none.
 
     Returns
     -------
@@ -103,18 +124,23 @@ def suggest(
     --------
     >>> print(suggest("popular ~ sex * texp + (1 + sex | school)", data, auxiliary="auto"))  # doctest: +SKIP
     """
+    mode = mode or ("sparse" if analysis is None else "compatible")
     frame = data.frame if isinstance(data, Incomplete) else as_pandas(data)
     keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
-    asked, problems = read_asked(analysis, mode)
-    problems += _mode(mode)
+    asked, problems = ([], []) if analysis is None and mode == "sparse" else read_asked(analysis, mode)
+    rule = SparseRule(least=least, most=most, include=_tuple(include, "include"), exclude=_tuple(exclude, "exclude"))
+    problems += [*_mode(mode), *_of_mode(mode, auxiliary, rule)]
     said = data.said if isinstance(data, Incomplete) else ()
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
     problems += _clusters(everything, keys)
     problems += problems_with_data(asked, everything, mode)
     named = [] if auxiliary is None or auxiliary == "auto" else _names(auxiliary, "auxiliary")
+    problems += rule.problems(everything.columns)
     if problems:
         raise PlanError([*problems, *_unknown(named, everything)])
     general = most_general(asked)
+    if mode == "sparse":
+        return _sparse(asked, general, everything, rule)
     models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
@@ -125,10 +151,27 @@ def suggest(
     return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
 
 
+def _tuple(given: Sequence[str] | str, path: str) -> tuple[str, ...]:
+    return tuple(_names(given, path))
+
+
+def _of_mode(mode: str, auxiliary: object, rule: SparseRule) -> list[Problem]:
+    """Settings of another mode than that which is asked for."""
+    others = rule.said if mode in MODES and mode != "sparse" else []
+    found = [
+        Problem(path=name, finding=f'mode "{mode}" has no such setting', remedy='use mode "sparse", or leave it out')
+        for name in others
+    ]
+    if mode == "sparse" and auxiliary is not None:
+        remedy = "name variables that are always in with include: all others are looked at anyway"
+        found.append(Problem(path="auxiliary", finding='mode "sparse" has no such setting', remedy=remedy))
+    return found
+
+
 def _mode(mode: object) -> list[Problem]:
     if mode in MODES:
         return []
-    remedy = did_you_mean(str(mode), MODES, f"use {' or '.join(MODES)}")
+    remedy = did_you_mean(str(mode), MODES, f"use {', '.join(MODES[:-1])} or {MODES[-1]}")
     return [Problem(path="mode", finding=f'there is no mode "{mode}"', remedy=remedy)]
 
 
@@ -192,11 +235,10 @@ def _suggestion(
     found, why_not = {n: a for n, a in found.items() if n not in repeats}, {**why_not, **repeats}
     scene = replace(scene, auxiliaries=tuple(chosen))
     sections = _models(scene, general, found, mode, looked_for=automatic)
-    families = {y: _family(scene, y, model) for y, model in general.items()}
-    analyses, notes = _analyses(asked, families)
+    analyses, notes = _analyses(asked, {y: _family(scene, y, model) for y, model in general.items()})
     plan = Plan(
         columns=scene.data.said,
-        title=" ".join(f"Imputation for {listed(a.formula.source for a in asked)}".split()),
+        title=_title(asked),
         substantive=tuple(m.conditional for name, models in sections if name == "substantive" for m in models),
         conditionals=tuple(m.conditional for name, models in sections if name == "conditional" for m in models),
         analyses=analyses,
@@ -212,6 +254,32 @@ def _suggestion(
         *(f"`bayesimpute check` remarks on {problem}." for problem in remarks),
     ]
     return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
+
+
+def _sparse(
+    asked: Sequence[Asked], general: Mapping[str, Conditional], data: Incomplete, rule: SparseRule
+) -> Suggestion:
+    scene = Scene(data=data, models={})
+    named = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
+    made = sparse_plans.SparsePlan(scene=scene, rule=rule, named=named)
+    sparse_plans.require(made)
+    analyses, notes = _analyses(asked, {y: _family(scene, y, model) for y, model in general.items()})
+    models = made.models()
+    plan = Plan(
+        columns=data.said,
+        title=_title(asked),
+        conditionals=tuple(m.conditional for m in models),
+        analyses=analyses,
+    )
+    # Without what the check remarks on: of many columns it takes as long as all of this, and the run tells it.
+    opening = [*made.opening(), *notes, *_ignored(plan, asked, scene)]
+    toml = document(plan, opening=opening, sections=[("conditional", models)])
+    return Suggestion(plan=plan, toml=toml, events=made.events())
+
+
+def _title(asked: Sequence[Asked]) -> str:
+    formulas = " ".join(listed(a.formula.source for a in asked).split())
+    return f"Imputation for {formulas}" if asked else "Imputation of every variable from those that matter"
 
 
 def _models(

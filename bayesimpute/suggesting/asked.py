@@ -104,7 +104,7 @@ def _family(analysis: Analysis, path: str, mode: str) -> Any:
         return FAMILIES["bernoulli"]() if analysis.link is None else Bernoulli(link=analysis.link)
     if analysis.family in FAMILIES and analysis.family != "bernoulli":
         return analysis.family
-    if mode == "fcs":
+    if mode != "compatible":
         return "auto"
     link = f" with link {analysis.link}" if analysis.link else ""
     remedy = 'use mode "fcs", or one of the families gaussian, student_t and bernoulli (logit, probit)'
@@ -136,7 +136,7 @@ def _in_data(asked: Asked, data: Incomplete, mode: str) -> list[Problem]:
     plan = Plan(conditionals=(asked.model,)) if useless else Plan(conditionals=simple, substantive=(asked.model,))
     found, place = errors(check(plan.saying(data.said), data.frame)), plan.path(asked.model)
     kept = [p for p in found if p.path.startswith((place, "data", "clusters"))]
-    if complete and mode == "fcs":  # then it is only a predictor
+    if complete and mode != "compatible":  # then it is only a predictor
         kept = [p for p in kept if p.path not in (place, f"{place}.family")]
     places = tuple(f"conditional[{n}]" for n in incomplete)
     targets = [replace(p, path=asked.path) for p in found if p.path.startswith(places)]

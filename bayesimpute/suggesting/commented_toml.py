@@ -27,7 +27,7 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
         lines += [f"{text(each.name)} = {_said(each.written)}" for each in plan.columns]
     for section, models in sections:
         for model in models:
-            lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional)]
+            lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional, model.reason)]
     for analysis in plan.analyses:
         notes = ["What `bayesimpute pool` fits to each completed dataset."]
         lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]
@@ -38,9 +38,12 @@ def comments(lines: Iterable[str]) -> list[str]:
     """Lines as comments: no text, whatever columns are called, can end one."""
     found: list[str] = []
     for line in lines:
-        plain = "".join(c if c.isprintable() else " " for c in line)
-        found += textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+        found += textwrap.wrap(_plain(line), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
     return [f"# {line}".rstrip() for line in found]
+
+
+def _plain(line: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def text(value: str) -> str:
@@ -50,9 +53,10 @@ def text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _conditional(model: Conditional) -> list[str]:
+def _conditional(model: Conditional, reason: str) -> list[str]:
     family = model.family
-    lines = [f"target = {text(model.target)}", f"family = {text(family_name(family))}"]
+    why = f"  # {_plain(reason)}" if reason else ""
+    lines = [f"target = {text(model.target)}", f"family = {text(family_name(family))}{why}"]
     if isinstance(family, Family):
         given = [(f.name, getattr(family, f.name)) for f in options(family)]
         lines += [f"{name} = {_value(value)}" for name, value in given if value is not None]

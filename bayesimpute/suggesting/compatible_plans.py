@@ -21,7 +21,7 @@ import numpy as np
 
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
-from bayesimpute.families import auto
+from bayesimpute.families import auto, why_auto
 from bayesimpute.formulas.syntax import Call
 from bayesimpute.formulas.terms import bare, common_terms, names_in, split, written
 from bayesimpute.plan.conditional import Conditional
@@ -118,7 +118,8 @@ def _substantive(scene: Scene, outcome: str, asked: Conditional, linked: Sequenc
     if terms:
         told = f"Beside the analysis it has {', '.join(terms)}: imputed apart, the outcomes would not be related."
         notes += [told, *left]
-    return Model(conditional=conditional, notes=tuple(notes))
+    reason = why_auto(scene.data.columns[outcome]) if asked.family == "auto" else ""
+    return Model(conditional=conditional, notes=tuple(notes), reason=reason)
 
 
 def _outcomes(scene: Scene, outcome: str, linked: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -70,7 +70,9 @@ def _as_asked(scene: Scene, made: Model, asked: Conditional | None) -> Model:
     formulas = {**asked.formulas, "mu": made.conditional.formulas["mu"]}
     family = made.conditional.family if asked.family == "auto" else asked.family
     new = replace(made.conditional, family=family, formulas=formulas, priors=asked.priors)
-    return replace(made, conditional=new, notes=(described(scene, asked.target, asked.family), *made.notes[1:]))
+    reason = made.reason if asked.family == "auto" else ""
+    notes = (described(scene, asked.target, asked.family), *made.notes[1:])
+    return replace(made, conditional=new, notes=notes, reason=reason)
 
 
 def visit_sequence(scene: Scene) -> tuple[str, ...]:

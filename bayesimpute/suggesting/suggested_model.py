@@ -12,7 +12,7 @@ import numpy as np
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
 from bayesimpute.data.column_remarks import not_normal
-from bayesimpute.families import FAMILIES, Family, auto
+from bayesimpute.families import FAMILIES, Family, auto, why_auto
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name
 from bayesimpute.formulas.terms import (
@@ -42,10 +42,11 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model with the comments that stand above it."""
+    """A model with the comments that stand above it, and that behind its family: why it is what ``"auto"`` takes."""
 
     conditional: Conditional
     notes: tuple[str, ...]
+    reason: str = ""
 
 
 def mains(scene: Scene, names: Iterable[str], what: str) -> list[Piece]:
@@ -96,7 +97,7 @@ def model(
     told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *uncarried, *crowded]
     family = auto(scene.data.columns[target]).name
     conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
-    return Model(conditional=conditional, notes=tuple(told))
+    return Model(conditional=conditional, notes=tuple(told), reason=why_auto(scene.data.columns[target]))
 
 
 def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
@@ -123,9 +124,9 @@ def deduced(scene: Scene, target: str) -> Model:
         "filled in from there.",
         "What is written here is never fitted.",
     )
-    family = auto(scene.data.columns[target]).name
-    formulas = {"mu": f"{quote(target)} ~ 1"}
-    return Model(conditional=Conditional(target=target, family=family, formulas=formulas, level=level), notes=notes)
+    column, formulas = scene.data.columns[target], {"mu": f"{quote(target)} ~ 1"}
+    conditional = Conditional(target=target, family=auto(column).name, formulas=formulas, level=level)
+    return Model(conditional=conditional, notes=notes, reason=why_auto(column))
 
 
 def described(scene: Scene, target: str, family: str | Family | None = None) -> str:

@@ -639,7 +639,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str, str]] = {
         '"fcs"',
     ),
     "mode": ("popular ~ sex", {"mode": "fsc"}, "mode", 'no mode "fsc"', 'did you mean "fcs"?'),
-    "mode type": ("popular ~ sex", {"mode": 3}, "mode", 'no mode "3"', "use compatible or fcs"),
+    "mode type": ("popular ~ sex", {"mode": 3}, "mode", 'no mode "3"', "use compatible, fcs or sparse"),
     "auxiliary": ("popular ~ sex", {"auxiliary": ["abilty"]}, "auxiliary", 'no column "abilty"', '"ability"?'),
     "auxiliary used": ("popular ~ sex", {"auxiliary": "sex"}, "auxiliary", "in the analysis already", "leave it out"),
     "auxiliary flat": ("popular ~ sex", {"auxiliary": ["constant"]}, "auxiliary", "a constant", "leave it out"),
@@ -709,4 +709,5 @@ def test_the_command_refuses_like_the_others(
     assert out == "" and 'error: analysis: there is no column "sexx"; did you mean "sex"?' in err
     assert "error: mode" in err
     assert main(["suggest", "--data", "nowhere.csv", "--analysis", "y ~ x"]) == 1
-    assert main(["suggest", "--data", "school.csv"]) == 2
+    assert main(["suggest", "--data", "school.csv", "--least", "2"]) == 1
+    assert "error: least: 2.0 is no association" in capsys.readouterr().err

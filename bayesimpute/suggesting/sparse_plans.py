@@ -1,0 +1,290 @@
+"""A plan from the data alone: every incomplete variable from those that matter.
+
+:mod:`.never_predictors` says what predicts nothing, :mod:`.variable_pairs` how strongly the others are associated,
+:mod:`.sparse_rule` which of them are taken. Here the models are made of them: at level 1 the variables themselves, the
+cluster means of those whose clusters differ, and a random intercept of each cluster key; at level 2 one row a cluster,
+with level-2 variables and cluster means. Without any cluster it is ordinary fully conditional specification.
+
+Whether two variables matter to each other is symmetric: of two incomplete ones each predicts the other, or none does.
+What breaks that is told: more than `most` predictors, and variables that were computed from others, which they predict
+only one way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem
+from bayesimpute.base.phrases import counted, listed
+from bayesimpute.checking.clusters import continuous
+from bayesimpute.plan.targets import Event
+from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
+from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
+from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, mains, means, model, plain_groups
+from bayesimpute.suggesting.variable_pairs import COPY, VariablePairs
+from bayesimpute.suggesting.variable_roles import Scene
+
+ICC = 0.05
+"""The intraclass correlation from which the clusters of a variable differ, so that its cluster means say something."""
+SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SparsePlan:
+    """The models, and what was left out of them.
+
+    Attributes
+    ----------
+    scene : Scene
+        The data, without models.
+    rule : SparseRule
+        Bounds, and what the user includes and excludes.
+    named : tuple of str
+        Variables of named analyses: always in.
+    """
+
+    scene: Scene
+    rule: SparseRule
+    named: tuple[str, ...] = ()
+    _icc: dict[tuple[str, str], float] = field(default_factory=dict)
+    _choices: dict[str, Choice] = field(default_factory=dict)
+    _apart: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @cached_property
+    def always(self) -> tuple[str, ...]:
+        """Those that predict every target."""
+        return tuple(dict.fromkeys([*self.rule.include, *self.named]))
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """The incomplete variables that are imputed."""
+        return tuple(n for n in self._gaps if not no_model(self.scene, n))
+
+    @cached_property
+    def not_imputed(self) -> dict[str, str]:
+        """The incomplete columns that are not, and why."""
+        return {n: why for n in self._gaps if (why := no_model(self.scene, n))}
+
+    @property
+    def _gaps(self) -> list[str]:
+        variables = self.scene.data.variables
+        return [n for n in self.scene.data.columns if n not in self.scene.key_columns and variables[n].n_missing]
+
+    @cached_property
+    def pairs(self) -> VariablePairs:
+        """How strongly variables are associated, those that can stand in a model."""
+        names = [n for n in self.scene.data.columns if n in self.targets or self._usable(n)]
+        return VariablePairs(self.scene, names)
+
+    def _usable(self, name: str) -> bool:
+        return name not in self.rule.exclude and usable(self.scene, name, asked=name in self.always)
+
+    @cached_property
+    def candidates(self) -> tuple[str, ...]:
+        """The columns that may predict."""
+        return tuple(n for n in self.scene.data.columns if self._usable(n) and n not in self.never)
+
+    @cached_property
+    def never(self) -> dict[str, Never]:
+        """The columns that predict nothing, and why; a cluster key is none of them, as it has random intercepts."""
+        found: dict[str, Never] = {}
+        for name in self.scene.data.columns:
+            why = self._never(name)
+            if why is not None:
+                found[name] = why
+        return found
+
+    def _never(self, name: str) -> Never | None:
+        if name in self.rule.exclude:
+            return Never(why="excluded", final=False)
+        found = never(self.scene, name)
+        if found is None and self.scene.missing(name) and not self.scene.imputable(name):
+            found = Never(why="incomplete, and no family imputes it")
+        if found is None and (told := [t for t in self._asked_of(name) if self._tells(name, t)]):
+            found = Never(why=f"it is the missingness of {listed(told)}", final=False)
+        return None if found is None or (name in self.always and not found.final) else found
+
+    def _asked_of(self, name: str) -> Iterable[str]:
+        return (t for t in self.targets if t != name and self.scene.missing(t))
+
+    def _tells(self, name: str, target: str) -> bool:
+        return self.pairs.missingness(name, target) > COPY
+
+    def problems(self) -> list[Problem]:
+        """What stands against a plan."""
+        found = [p for key in self.scene.keys for p in _unfit(self.scene, key)]
+        if not self._gaps:
+            return [Problem(path="data", finding=Outcome.NOTHING_MISSING.value, remedy="analyse them as they are")]
+        if not self.targets:
+            finding = f"nothing that is incomplete can be imputed: {_reasons(self.not_imputed)}"
+            found.append(Problem(path="data", finding=finding, remedy="mend these columns, or say what they are"))
+        for name in self.rule.include:
+            why = self.never.get(name)
+            if why is not None and name not in self.rule.exclude:
+                finding = f'"{name}" can predict nothing: {why}'
+                found.append(Problem(path="include", finding=finding, remedy="leave it out"))
+        return found
+
+    def choice(self, target: str) -> Choice:
+        """The predictors of a target."""
+        if target not in self._choices:
+            self._choices[target] = self._choose(target)
+        return self._choices[target]
+
+    def _choose(self, target: str) -> Choice:
+        return chosen(
+            {n: self.pairs.strength(n, target).largest for n in self._open(target)},
+            self.rule,
+            always=self.always,
+            repeats=self.pairs.repeats,
+        )
+
+    def _open(self, target: str) -> list[str]:
+        return [n for n in self.candidates if n != target and not self.apart(n, target)]
+
+    def apart(self, name: str, target: str) -> str:
+        """Why a variable does not predict a target whatever their association, or nothing."""
+        if (name, target) not in self._apart:
+            self._apart[name, target] = self._why_apart(name, target)
+        return self._apart[name, target]
+
+    def _why_apart(self, name: str, target: str) -> str:
+        if self.pairs.repeats(name, target):
+            return f"a copy of {target}"
+        if self.scene.missing(target) and self._tells(name, target):
+            return f"the missingness of {target}"
+        return f"computed from {target}, as it seems" if self.pairs.made_of(name, target) else ""
+
+    def models(self) -> list[Model]:
+        """The models of all targets, in the order of the data."""
+        return [self._model(t) if self.scene.missing(t) else deduced(self.scene, t) for t in self.targets]
+
+    def _model(self, target: str) -> Model:
+        found = self.choice(target)
+        pieces, notes = self._pieces(target, found.kept), self._notes(target, found)
+        return model(self.scene, target, pieces, groups=plain_groups(self.scene, target), notes=notes)
+
+    def _pieces(self, target: str, names: Sequence[str]) -> list[Piece]:
+        scene, level = self.scene, self.scene.level(target)
+        if level is not None:
+            fixed = [n for n in names if scene.fixed_within(n, level)]
+            loose = [n for n in names if n not in fixed]
+            return [*mains(scene, fixed, "level-2 variables"), *means(scene, loose, [level])]
+        upper = [n for n in names if scene.level(n) is not None]
+        lower = [n for n in names if n not in upper]
+        what = "level-1 variables" if scene.keys else "variables"
+        found = [*mains(scene, lower, what), *mains(scene, upper, "level-2 variables")]
+        return [*found, *(p for key in scene.keys for n in names for p in self._means(n, key))]
+
+    def _means(self, name: str, key: str) -> list[Piece]:
+        return means(self.scene, [name], [key]) if self.differs(name, key) else []
+
+    def differs(self, name: str, key: str) -> bool:
+        """Whether the clusters of a key carry the cluster means of a variable: its ICC is at least ``ICC``."""
+        if not self.scene.has_means(name, key):
+            return False
+        if (name, key) not in self._icc:
+            self._icc[name, key] = self._largest_icc(name, key)
+        return self._icc[name, key] >= ICC
+
+    def _largest_icc(self, name: str, key: str) -> float:
+        """The intraclass correlation, of a category the largest of its labels'."""
+        values = self.scene.filled(name)
+        known = ~np.isnan(values)
+        if self.scene.data.columns[name].kind != "category":
+            return self.scene.data.icc(values, key) or 0.0
+        each = (np.where(known, values == code, np.nan) for code in np.unique(values[known]))
+        return max((self.scene.data.icc(label, key) or 0.0 for label in each), default=0.0)
+
+    def _notes(self, target: str, found: Choice) -> list[str]:
+        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in self.always]
+        asked = [n for n in found.kept if n in self.always]
+        notes = [f"Always in: {listed(asked, SHOWN)}."] if asked else []
+        notes += [f"Associated by {self.rule.least:g} or more: {listed(told, self.rule.most)}."] if told else []
+        if not found.kept:
+            notes.append(f"Nothing is associated with it by {self.rule.least:g} or more.")
+        if found.beyond:
+            number = counted(len(found.beyond), "variable")
+            notes.append(f"Left out, as {self.rule.most} are stronger: {number}: {listed(found.beyond, SHOWN)}.")
+        notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
+        return notes
+
+    def left_out_of(self, target: str, found: Choice) -> dict[str, str]:
+        """What does not predict a target for a reason of its own, and why."""
+        own = {n: why for n in self.candidates if n != target and (why := self.apart(n, target))}
+        return own | {n: f"a copy of {other}, which is in" for n, other in found.repeats.items()}
+
+    def events(self) -> tuple[Event, ...]:
+        """What was left out and why, as a run tells it."""
+        found = [Event(target=n, what="it is not imputed", why=why) for n, why in self.not_imputed.items()]
+        found += [Event(target=n, what="it predicts nothing", why=str(w)) for n, w in self.told_never.items()]
+        for target in self.targets:
+            if self.scene.missing(target):
+                left = self.left_out_of(target, self.choice(target))
+                found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
+        return tuple(found)
+
+    @property
+    def told_never(self) -> dict[str, Never]:
+        """What predicts nothing, cluster keys and what is not imputed anyway left out."""
+        return {n: w for n, w in self.never.items() if n not in self.scene.key_columns and n not in self.not_imputed}
+
+    def opening(self) -> list[str]:
+        """What the comments at the top of the plan say of the rule and of the columns."""
+        scene, rule = self.scene, self.rule
+        keys = [f"{counted(scene.data.n_clusters(k), 'cluster')} of {k}" for k in scene.keys]
+        told = [f"{n}: {why}" for n, why in self.told_never.items()]
+        means_of = f", cluster means of those with an ICC of {ICC:g} or more" if keys else ""
+        lines = [
+            f"Suggested by `bayesimpute suggest` from {listed([counted(len(scene.data.frame), 'row'), *keys])} and no "
+            "analysis. A start: read the reasons, and change what you know better."
+            if not self.named
+            else f"Suggested by `bayesimpute suggest` from {listed([counted(len(scene.data.frame), 'row'), *keys])}, "
+            f"for whatever is analysed; variables of the analysis are always in.",
+            f"Each incomplete variable is imputed from those whose association with it, or with what is missing of it, "
+            f"is {rule.least:g} or more (|r| of numbers, eta of labels and numbers, Cramer's V of labels; of level-2 "
+            f"variables over clusters), at most {rule.most}{means_of}.",
+        ]
+        lines += [f"Not imputed: {_reasons(self.not_imputed)}."] if self.not_imputed else []
+        return [*lines, *(["Never predictors:", *(f"- {line}" for line in told)] if told else [])]
+
+
+def require(plan: SparsePlan) -> None:
+    """Raise what stands against a plan.
+
+    Raises
+    ------
+    DataError
+        If nothing is missing.
+    PlanError
+        With everything else.
+    """
+    problems = plan.problems()
+    if problems and problems[0].finding == Outcome.NOTHING_MISSING.value:
+        raise DataError(problems)
+    if problems:
+        raise PlanError(problems)
+
+
+def _unfit(scene: Scene, key: str) -> list[Problem]:
+    """Why a key cannot have random intercepts."""
+    clusters, rows = scene.data.n_clusters(key), len(scene.data.frame)
+    remedy = "leave it out, or name the key of larger clusters"
+    number = continuous(key, scene.data)
+    if number is not None:
+        return [Problem(path="clusters", finding=f'"{number}" is a continuous variable, no cluster key', remedy=remedy)]
+    if clusters == rows:
+        return [Problem(path="clusters", finding=f'every cluster of "{key}" has one row', remedy=remedy)]
+    return [Problem(path="clusters", finding=f'"{key}" has only one cluster', remedy=remedy)] if clusters == 1 else []
+
+
+def _reasons(found: Mapping[str, str]) -> str:
+    return listed((f"{n} ({why})" for n, why in found.items()), SHOWN)
+
+
+def analysed(needs: Iterable[str], scene: Scene) -> tuple[str, ...]:
+    """The variables of analyses, in the order of the data, without cluster keys."""
+    wanted = frozenset(needs) - scene.key_columns
+    return tuple(n for n in scene.data.columns if n in wanted)
