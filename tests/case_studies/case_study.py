@@ -17,9 +17,13 @@ import bayesimpute as bi
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 DATA = {
+    "boys": "boys",
     "brandsma_contextual": "brandsma",
+    "brandsma_denomination": "brandsma",
+    "brandsma_interactions": "brandsma",
     "brandsma_intercept": "brandsma",
     "brandsma_predictor": "brandsma",
+    "brandsma_slope_interactions": "brandsma",
     "brandsma_slopes": "brandsma",
     "hiv_heckman": "hiv",
     "hiv_delta": "hiv",
