@@ -1,0 +1,147 @@
+"""Two-level data of every family with holes in the outcome and in a covariate, their plans, and what is asked of them.
+
+Thirty clusters of twenty; 40 % of y and of x are missing at random given the complete z, each for itself. The models
+make the data in their order, so that compatible plans are of the very models that made them; y of the family `pmm` is
+normal, and has no density, so that its plan is chained equations, which of normal variables are compatible too.
+
+A replicate is compared with what its own complete data say, by statistics that need no model of the family: a linear
+regression of a score of y, both means, and the variance of y's score between clusters.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from deltas import errors, holed, imputed, least_squares
+from scipy.special import expit
+
+import bayesimpute as bi
+from bayesimpute.families import Binomial, Bounded, Family, PredictiveMeanMatching
+from bayesimpute.plan.options import Run
+from bayesimpute.plan.plan import Plan
+
+CLUSTERS, SIZE = 30, 20
+TERMS = ("Intercept", "x", "z", "mean of y", "mean of x", "variance between clusters")
+BETWEEN = TERMS.index(TERMS[-1])
+SETTINGS = Run(m=5, chains=5, warmup=25, sweeps=1, sampler="auto", steps=1)
+Made = tuple[np.random.Generator, np.ndarray, np.ndarray]
+"""Random numbers, the linear predictor of x and z, and the cluster of each row."""
+
+
+def effects(rng: np.random.Generator, g: np.ndarray) -> np.ndarray:
+    """Of clusters, with the standard deviation .8, by row."""
+    return rng.normal(0, 0.8, CLUSTERS)[g]
+
+
+def ordinal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    latent = eta + effects(rng, g) + rng.logistic(size=len(g))
+    return np.searchsorted([-1.2, 0.3, 1.6], latent).astype(float)
+
+
+def categorical(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    logits = np.column_stack([np.zeros(len(g)), eta + effects(rng, g), 0.3 - 0.6 * eta + effects(rng, g)])
+    return np.array(["a", "b", "c"], dtype=object)[(logits + rng.gumbel(size=logits.shape)).argmax(axis=1)]
+
+
+def poisson(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return rng.poisson(np.exp(0.5 + 0.6 * (eta + effects(rng, g)))).astype(float)
+
+
+def negative_binomial(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    mean = np.exp(0.8 + 0.6 * (eta + effects(rng, g)))
+    return rng.poisson(mean * rng.gamma(3.0, 1 / 3, len(g))).astype(float)
+
+
+def binomial(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return rng.binomial(8, expit(eta - 0.3 + effects(rng, g))).astype(float)
+
+
+def lognormal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return np.exp(1 + eta + effects(rng, g) + rng.normal(0, 0.8, len(g)))
+
+
+def gamma(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return rng.gamma(3.0, np.exp(1 + eta + effects(rng, g)) / 3)
+
+
+def semicontinuous(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    some = rng.random(len(g)) > expit(-0.8 - 0.6 * eta + effects(rng, g))
+    return np.where(some, lognormal(rng, eta, g), 0.0)
+
+
+def censored(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return np.clip(1 + eta + effects(rng, g) + rng.normal(size=len(g)), 0.0, 2.5)
+
+
+def normal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return 1 + eta + effects(rng, g) + rng.normal(size=len(g))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A family, how its data are made, and the score of y that is analysed."""
+
+    family: str | Family
+    make: Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
+    score: Callable[[pd.Series], np.ndarray] = lambda y: y.to_numpy(dtype=float)
+    chained: bool = False
+
+    def sample(self, seed: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+        """Complete data, and by variable the rows in which it is missing."""
+        rng = np.random.default_rng([31, seed])
+        g = np.repeat(np.arange(CLUSTERS), SIZE)
+        z = rng.normal(size=len(g))
+        x = 0.5 * z + rng.normal(0, 0.6, CLUSTERS)[g] + rng.normal(size=len(g))
+        frame = pd.DataFrame({"g": g, "z": z, "x": x, "y": self.make(rng, 0.6 * x + 0.3 * z, g)})
+        return frame, {"y": rng.random(len(g)) < expit(-0.5 + 0.8 * z), "x": rng.random(len(g)) < expit(-0.5 - 0.8 * z)}
+
+    def plan(self, *, clustered: bool = True) -> Plan:
+        """The right one, or one that knows nothing of clusters."""
+        groups = " + (1 | g)" if clustered else ""
+        if self.chained:  # given the means of clusters, too: those of x and of y move each other
+            means = (" + cluster_mean(x, g)", " + cluster_mean(y, g)") if clustered else ("", "")
+            y = bi.Conditional.of(f"y ~ x + z{means[0]}{groups}", family=self.family)
+            return Plan.of([y, f"x ~ y + z{means[1]} + cluster_mean(z, g){groups}"], run=SETTINGS)
+        y = bi.Conditional.of(f"y ~ x + z{groups}", family=self.family)
+        return Plan.of([f"x ~ z{groups}"], substantive=(y,), run=SETTINGS)
+
+    def answers(self, frame: pd.DataFrame) -> np.ndarray:
+        """By :data:`TERMS`, of complete data."""
+        scored = frame.assign(y=self.score(frame["y"]))
+        by = scored.groupby("g")["y"]
+        between = by.mean().var() - (by.var() / by.size()).mean()
+        return np.array([*least_squares(scored, "y", "x", "z"), scored["y"].mean(), scored["x"].mean(), between])
+
+    def gaps(self, replicates: int, *, clustered: bool = True) -> np.ndarray:
+        """Pooled estimates minus those of the complete data, shape (replicate, term)."""
+        found = []
+        for seed in range(replicates):
+            sample = self.sample(seed)
+            run = imputed(self.plan(clustered=clustered), holed(sample), seed)
+            found.append(np.mean([self.answers(frame) for frame in run], axis=0) - self.answers(sample[0]))
+        return np.array(found)
+
+
+def logs(y: pd.Series) -> np.ndarray:
+    return np.log(y.to_numpy(dtype=float))
+
+
+def logs_of_more(y: pd.Series) -> np.ndarray:
+    return np.log1p(y.to_numpy(dtype=float))
+
+
+SETUPS: dict[str, Setup] = {
+    "ordinal": Setup(family="ordinal", make=ordinal),
+    "categorical": Setup(family="categorical", make=categorical, score=lambda y: (y == "b").to_numpy(dtype=float)),
+    "poisson": Setup(family="poisson", make=poisson, score=logs_of_more),
+    "negative_binomial": Setup(family="negative_binomial", make=negative_binomial, score=logs_of_more),
+    "binomial": Setup(family=Binomial(trials=8), make=binomial),
+    "lognormal": Setup(family="lognormal", make=lognormal, score=logs),
+    "bounded": Setup(family=Bounded(limits=(0.0, 2.5), at_limits="censored"), make=censored),
+    "pmm": Setup(family=PredictiveMeanMatching(on="gaussian"), make=normal, chained=True),
+    "gamma": Setup(family="gamma", make=gamma, score=logs),
+    "semicontinuous": Setup(family="semicontinuous", make=semicontinuous, score=logs_of_more),
+}
+
+__all__ = ["BETWEEN", "SETUPS", "TERMS", "Setup", "errors"]
