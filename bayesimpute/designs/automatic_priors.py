@@ -129,7 +129,8 @@ class Automatic:
             return self.described[k]
         observed = self.frames[Rows.OBSERVED]
         y = unused("response", observed)
-        frame = observed.assign(**{y: self.step.targets[k].values.response(self.y[k])})
+        response = pd.Series(self.step.targets[k].values.response(self.y[k]), index=observed.index, name=y)
+        frame = pd.concat([observed, response], axis=1)  # pandas warns of the 101st column that is put into a frame
         text = f"{y} ~ {formula.common}"
         family = self.target.family
         link: dict[str, Any] = {"link": family.parameters[0].link} if family.bambi == "bernoulli" else {}

@@ -148,7 +148,7 @@ def test_version_and_help(run: Run) -> None:
     [
         [],
         ["imput"],
-        ["impute", "--data", "school.csv", "--seed", "1", "--out", "a.nc"],
+        ["check", "--data", "school.csv"],
         ["impute", "plan.toml", "--data", "school.csv", "--out", "a.nc"],
         ["impute", "plan.toml", "--formula", "y ~ x", "--data", "school.csv", "--seed", "1", "--out", "a.nc"],
         ["impute", "plan.toml", "--data", "school.csv", "--seed", "-1", "--out", "a.nc"],
@@ -195,8 +195,11 @@ def test_wide_tables_are_not_cut_off_the_terminal(run: Run, here: Path) -> None:
 
 
 def test_check_says_that_there_is_nothing_to_say(run: Run, here: Path) -> None:
-    assert run("check", "plan.toml", "--data", "school.csv")[:2] == (0, "No problems.\n")
-    assert json.loads(run("check", "plan.toml", "--data", "school.csv", "--json")[1]) == {"problems": [], "ignored": []}
+    why = "number -> gaussian"
+    found = run("check", "plan.toml", "--data", "school.csv")
+    assert found[:2] == (0, f"No problems.\nfamily of popular: {why}\n")
+    told = json.loads(run("check", "plan.toml", "--data", "school.csv", "--json")[1])
+    assert told == {"problems": [], "ignored": [], "families": {"popular": why}}
 
 
 def test_check_finds_every_problem_at_once(run: Run, here: Path) -> None:
