@@ -1,4 +1,4 @@
-"""Two-level data of every family with holes in the outcome and in a covariate, their plans, and what is asked of them.
+"""Two-level data of families with a compiled sampler, holes in y and in a covariate, plans, and what is asked of them.
 
 Thirty clusters of twenty; 40 % of y and of x are missing at random given the complete z, each for itself. The models
 make the data in their order, so that compatible plans are of the very models that made them; y of the family `pmm` is
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from deltas import errors, holed, imputed, least_squares
+from deltas import holed, imputed, least_squares
 from scipy.special import expit
 
 import bayesimpute as bi
@@ -25,8 +25,6 @@ CLUSTERS, SIZE = 30, 20
 TERMS = ("Intercept", "x", "z", "mean of y", "mean of x", "variance between clusters")
 BETWEEN = TERMS.index(TERMS[-1])
 SETTINGS = Run(m=5, chains=5, warmup=25, sweeps=1, sampler="auto", steps=1)
-Made = tuple[np.random.Generator, np.ndarray, np.ndarray]
-"""Random numbers, the linear predictor of x and z, and the cluster of each row."""
 
 
 def effects(rng: np.random.Generator, g: np.ndarray) -> np.ndarray:
@@ -59,15 +57,6 @@ def binomial(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.nda
 
 def lognormal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
     return np.exp(1 + eta + effects(rng, g) + rng.normal(0, 0.8, len(g)))
-
-
-def gamma(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
-    return rng.gamma(3.0, np.exp(1 + eta + effects(rng, g)) / 3)
-
-
-def semicontinuous(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
-    some = rng.random(len(g)) > expit(-0.8 - 0.6 * eta + effects(rng, g))
-    return np.where(some, lognormal(rng, eta, g), 0.0)
 
 
 def censored(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
@@ -140,8 +129,4 @@ SETUPS: dict[str, Setup] = {
     "lognormal": Setup(family="lognormal", make=lognormal, score=logs),
     "bounded": Setup(family=Bounded(limits=(0.0, 2.5), at_limits="censored"), make=censored),
     "pmm": Setup(family=PredictiveMeanMatching(on="gaussian"), make=normal, chained=True),
-    "gamma": Setup(family="gamma", make=gamma, score=logs),
-    "semicontinuous": Setup(family="semicontinuous", make=semicontinuous, score=logs_of_more),
 }
-
-__all__ = ["BETWEEN", "SETUPS", "TERMS", "Setup", "errors"]

@@ -1,7 +1,7 @@
 """boys: stages of puberty as ordered labels and the region as labels in no order, far outside of the ages observed.
 
-Nobody younger than 7.8 years was assessed, and of the youngest who were, all are in the first stage: ages tell the first
-stage from the others almost completely, and all below has to be extrapolated.
+Nobody younger than 7.8 years was assessed, and of the youngest who were, all are in the first stage: ages tell the
+first stage from the others almost completely, and all below has to be extrapolated.
 
     python -m pytest -m slow tests/case_studies/test_boys.py
 """

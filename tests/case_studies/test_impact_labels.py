@@ -1,4 +1,4 @@
-"""IMPACT: six incomplete covariates, ordered labels, labels in no order and yes/no, beside the fit to the complete data.
+"""IMPACT: six incomplete covariates, labels in and out of order and yes/no, beside the fit to the complete data.
 
     python -m pytest -m slow tests/case_studies/test_impact_labels.py
 

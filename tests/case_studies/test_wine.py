@@ -22,7 +22,7 @@ import bayesimpute as bi
 
 pytestmark = pytest.mark.slow
 
-RATINGS = "23344455 12132354 23325544 32323253 23433333 32322454 11222323 22233334 12323244".split()
+RATINGS = ["23344455", "12132354", "23325544", "32323253", "23433333", "32322454", "11222323", "22233334", "12323244"]
 """A text a judge, two bottles each: cold, cold with contact of juice and skins, warm, warm with contact."""
 TREATMENT = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 LABELS = 5
@@ -143,9 +143,7 @@ def test_the_maximum_is_that_of_clmm(reference: Reference) -> None:
         assert abs(ours[name] - value) < 0.03, (name, ours[name])
 
 
-def test_the_posterior_is_that_of_importance_sampling(
-    reference: Reference, draws: Mapping[str, np.ndarray]
-) -> None:
+def test_the_posterior_is_that_of_importance_sampling(reference: Reference, draws: Mapping[str, np.ndarray]) -> None:
     for name, (mean, sd, size) in reference.mean_and_sd().items():
         ess = float(az.ess(draws[name]))
         assert ess > 400 and size > 2000
