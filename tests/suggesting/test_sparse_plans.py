@@ -350,7 +350,7 @@ def test_every_data_set_gives_a_plan_that_passes(shared_data: Path, holes: float
 @pytest.mark.slow
 @pytest.mark.parametrize("holes", [0, 0.3])
 def test_every_data_set_runs_to_its_end(shared_data: Path, holes: float) -> None:
-    """With holes in ``mroz87`` wage, hours and what is made of their product have gaps apart: it may stop and say so."""
+    """With holes in ``mroz87`` wage, hours and their product have gaps apart: it may stop and say so."""
 
     def runs(made: bi.Suggestion, data: pd.DataFrame, keys: tuple[str, ...]) -> None:
         try:
