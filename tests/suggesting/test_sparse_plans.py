@@ -176,7 +176,7 @@ def test_rows_in_another_order_and_other_units_change_nothing(pupils: pd.DataFra
 
 
 def test_without_clusters_it_is_ordinary_chained_equations(pupils: pd.DataFrame) -> None:
-    made = bi.suggest(None, pupils[["english", "maths", "sex", "noise"]])
+    made = bi.suggest(None, pupils.loc[:, ["english", "maths", "sex", "noise"]])
     assert {c.target: c.formulas["mu"] for c in made.plan.conditionals} == {
         "english": "english ~ maths",
         "maths": "maths ~ english",
@@ -273,9 +273,9 @@ def test_bad_input_of_the_sparse_default_is_one_clear_error(pupils: pd.DataFrame
 def test_nothing_to_impute_is_an_error(pupils: pd.DataFrame) -> None:
     for function in (lambda data: bi.suggest(None, data), lambda data: bi.impute(data, seed=1)):
         with pytest.raises(bi.DataError, match="There are no missing values"):
-            function(pupils[["id", "noise"]])
+            function(pupils.loc[:, ["id", "noise"]])
     with pytest.raises(bi.InputError, match="nothing that is incomplete can be imputed: comment"):
-        bi.suggest(None, pupils[["noise", "comment"]])
+        bi.suggest(None, pupils.loc[:, ["noise", "comment"]])
     with pytest.raises(bi.InputError, match="there is a plan, whose formulas name the clusters"):
         bi.impute(pupils, "maths ~ noise", cluster="school", seed=1)
     with pytest.raises(bi.InputError, match='least: mode "compatible" has no such setting'):
@@ -286,13 +286,13 @@ RUN: dict[str, Any] = {"m": 2, "chains": 2, "warmup": 2, "sweeps": 3, "steps": 1
 
 
 def test_one_call_imputes_by_exactly_that_plan(pupils: pd.DataFrame) -> None:
-    data = pupils[["school", "id", "english", "maths", "comment"]]
+    data = pupils.loc[:, ["school", "id", "english", "maths", "comment"]]
     made = bi.suggest(None, data, clusters="school")
     one = bi.impute(data, cluster="school", seed=1, progress=False, **RUN)
     assert one.plan == made.plan.with_run(**RUN)
-    told = {(row.target, row.why) for row in one.events.itertuples()}
+    told = {(row["target"], row["why"]) for row in one.events.to_dict("records")}
     assert {(e.target, e.why) for e in made.events} <= told
-    done = one.completed(0)
+    done: Any = one.completed(0)
     assert not done[["english", "maths"]].isna().any().any()
     assert done["comment"].isna().equals(data["comment"].isna())
     pd.testing.assert_frame_equal(bi.impute(data, made, seed=1, progress=False, **RUN).completed(0), done)
@@ -350,7 +350,7 @@ def test_every_data_set_gives_a_plan_that_passes(shared_data: Path, holes: float
 @pytest.mark.slow
 @pytest.mark.parametrize("holes", [0, 0.3])
 def test_every_data_set_runs_to_its_end(shared_data: Path, holes: float) -> None:
-    """With holes in ``mroz87`` wage, hours and their product have gaps apart: it may stop and say so."""
+    """With holes in ``mroz87`` wage, hours and what is made of their product have gaps apart: it may stop."""
 
     def runs(made: bi.Suggestion, data: pd.DataFrame, keys: tuple[str, ...]) -> None:
         try:
