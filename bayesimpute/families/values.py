@@ -293,7 +293,7 @@ class Shaped(Numbers):
 
 MOST_LABELS = 30
 """Labels beyond which texts are free text or identifiers, and values of a number that may count as labels."""
-FEW = range(3, 8)
+FEW = range(2, 8)
 """Of whole numbers that are taken as ordered labels unless the plan says otherwise."""
 LEAST_EACH = 10
 """How often each of them is observed then."""
