@@ -35,6 +35,7 @@ class Binomial(Family):
     values: ClassVar[type[Values]] = Successes
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "bernoulli"
+    in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = (TRIALS,)
 
     link: Literal["logit", "probit"] = "logit"

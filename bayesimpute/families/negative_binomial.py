@@ -28,6 +28,7 @@ class NegativeBinomial(Counting):
     """
 
     name: ClassVar[str] = "negative_binomial"
+    in_bambi: ClassVar[bool] = False
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -31,6 +31,7 @@ class TwoParts(Family):
     values: ClassVar[type[Values]] = Counts
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "poisson"
+    in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = Counting.reads
     base: ClassVar[Counting]
 

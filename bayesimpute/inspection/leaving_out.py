@@ -148,6 +148,8 @@ def _groups(result: Result, step: Step, by: str, wanted: Sequence[Any] | None) -
         finding = f'all values of "{step.lead.name}" are in one group of "{by}"'
         raise one(InputError, "by", finding, "give a column with several groups, such as a cluster key")
     unknown = [label for label in wanted or () if label not in found]
+    if wanted is not None and not len(wanted):
+        raise one(InputError, "groups", "there is none", "name some, or leave it out for all")
     if unknown:
         finding = f'no unit with a value of "{step.lead.name}" has {by} = {listed(map(str, unknown), MANY)}'
         raise one(InputError, "groups", finding, f"they are {listed(map(str, found), MANY)}")

@@ -66,7 +66,9 @@ def _beyond(design: Design) -> Iterator[str]:
     if design.family.selection is not None:
         yield "selection models"
     elif not design.family.in_bambi:
-        yield f"family {design.family.name} with these parameters"
+        yield f"family {design.family.name} with these parameters and priors"
+    if design.side:
+        yield f"columns that the family reads beside the formula ({', '.join(design.side.values())})"
     if any(b.width > 1 for b in design.blocks):
         yield "correlated effects: its (1 + x | g) are independent"
     if any("[" in name for b in design.blocks for name in b.names):

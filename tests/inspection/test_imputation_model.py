@@ -13,7 +13,7 @@ from modelling import conditional, school_frame
 
 import bayesimpute as bi
 from bayesimpute.base.errors import InputError
-from bayesimpute.families import Bernoulli
+from bayesimpute.families import Bernoulli, Binomial
 from bayesimpute.inspection.imputation_model import ImputationModel
 from bayesimpute.plan.bambi_models import independent
 
@@ -182,6 +182,19 @@ def test_bambis_model_is_the_same_model(item: bi.Conditional) -> None:
 def test_what_bambi_does_not_have_is_told(item: bi.Conditional, says: str) -> None:
     with pytest.raises(InputError, match=says):
         bi.model(item, complete(school_frame(), "b")).bambi()
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "hurdle_poisson", Binomial(trials=90), "poisson"])
+def test_bambis_likelihood_is_ours_or_none(family: Any) -> None:
+    """Families whose priors follow bambi's rules for another family are none of bambi's."""
+    frame = school_frame()
+    frame["y"] = (frame["y"] / 10).round().clip(lower=0)
+    made = bi.model(bi.Conditional.of("y ~ x", family=family), complete(frame, "b"))
+    if family == "poisson":
+        assert made.bambi().family.name == "poisson"
+        return
+    with pytest.raises(bi.InputError, match="bambi has no family"):
+        made.bambi()
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,7 @@ def test_folds_are_groups_too_and_a_refit_imputes_what_the_model_reads() -> None
         ("y", {"by": "holes"}, "has 1 missing value"),
         ("y", {"by": "one"}, "in one group"),
         ("y", {"by": "school", "groups": [17]}, "school = 17"),
+        ("y", {"by": "school", "groups": []}, "groups: there is none"),
     ],
 )
 def test_bad_requests_say_what_to_do(target: str, options: dict[str, object], message: str) -> None:

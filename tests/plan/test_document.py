@@ -1,5 +1,7 @@
 """Plans as TOML: everything that fits is read, everything that does not is reported at its place."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -244,6 +246,9 @@ def test_the_rest_of_a_document_is_still_read() -> None:
 def test_a_document_that_is_no_text_is_refused() -> None:
     with pytest.raises(PlanError, match="the TOML cannot be read"):
         Plan.from_toml(b"m = 3")  # type: ignore[arg-type]
+    for name in ("plan.toml", Path("plan.toml")):
+        with pytest.raises(PlanError, match=r"no text of a plan.*read_text\(\)"):
+            Plan.from_toml(name)  # type: ignore[arg-type]
 
 
 def test_a_plan_that_holds_what_toml_cannot_is_refused() -> None:
