@@ -32,6 +32,7 @@ REMEDY = (
     "or extremes of it{instead}"
 )
 DERIVED = '; or write family = "skewed"; or impute a column of its own, {column}, and let {{name}} follow ([[derived]])'
+COUNTED = '; if it counts something, write family = "negative_binomial"; else family = "skewed"'
 _CODE = re.compile(r"-?(9+[78]?|8+|7+)")
 _FEWEST_OTHERS = 5
 
@@ -157,6 +158,8 @@ def shape(values: np.ndarray) -> Shape | None:
     if abs(found) > SKEWNESS + ERRORS * np.sqrt(6 / len(values)):
         logarithm = found > 0 and distinct[0] > 0
         column = "such as its logarithm" if logarithm else "such as a power or logarithm of it"
+        if found > 0 and distinct[0] >= 0 and (distinct == np.round(distinct)).all():
+            return Shape(finding=f"the skewness is {found:.1f}", instead=COUNTED)
         return Shape(finding=f"the skewness is {found:.1f}", instead=DERIVED.format(column=column))
     if len(distinct) <= FEW_VALUES and np.all(distinct == np.round(distinct)):
         merged = "; or, if they are labels, merge them into two, as no family has more of them yet"
