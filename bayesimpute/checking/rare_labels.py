@@ -28,7 +28,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
 
 
 def _nowhere(reading: Reading, column: Column) -> Iterator[Problem]:
-    if column.kind != "category":
+    if column.kind != "category" or column.said is not None:  # of what a plan says of labels that is told there
         return
     seen = set(column.values[~column.missing].astype(int))
     absent = [str(label) for code, label in enumerate(column.labels) if code not in seen]
