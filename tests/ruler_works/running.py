@@ -98,9 +98,12 @@ def case_data(name: str) -> pd.DataFrame:
     data = bi.load_dataset(CASES[name])
     if CASES[name] == "hiv":
         return data.iloc[::4].reset_index(drop=True)
-    if name != "impact":
+    if CASES[name] != "impact":
         return data
     rng = np.random.default_rng(2026)
+    if name == "impact_labels":
+        gone = ("pupil", "ct", "tsah", "edh", "hypox", "hypots")
+        return data.assign(**{column: data[column].where(rng.random(len(data)) > 0.15) for column in gone})
     chance = 1 / (1 + np.exp(1.6 - 1.2 * data["mort"] - 0.6 * (data["ct"] == "IV/V")))
     return data.assign(age=data["age"].where(rng.random(len(data)) >= chance))
 
