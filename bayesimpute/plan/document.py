@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from os import PathLike
 from typing import Any, Protocol
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
@@ -163,14 +164,13 @@ def read(text: str) -> tuple[dict[str, Any], list[Problem]]:
     """The fields of the plan that a TOML document describes, as far as it can be read, and what does not fit the
     schema.
     """
-    if not isinstance(text, str) or text.strip().endswith(".toml"):
-        what = "the name of a file" if isinstance(text, str) else f"a {type(text).__name__}"
-        finding = f"the TOML cannot be read: this is {what}, and no text of a plan"
+    if isinstance(text, PathLike) or (isinstance(text, str) and text.strip().endswith(".toml")):
+        finding = "the TOML cannot be read: this is the name of a file, and no text of a plan"
         remedy = 'give what is in the file: Plan.from_toml(Path("plan.toml").read_text())'
         return {}, [Problem(path="plan", finding=finding, remedy=remedy)]
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of too many digits are plain ValueErrors
+    except (ValueError, TypeError, RecursionError) as error:  # numbers of too many digits are plain ValueErrors
         return {}, [Problem(path="plan", finding=f"the TOML cannot be read: {error}", remedy="mend it there")]
     return read_document(document)
 
