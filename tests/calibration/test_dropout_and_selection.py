@@ -134,7 +134,7 @@ def test_missing_at_random_does_not(name: str) -> None:
     assert np.abs(errors(found)).max() > 6 and np.abs(found.mean(axis=0)).max() > LOST[name]
 
 
-@pytest.mark.parametrize("name", ["dropout", "selection"])
+@pytest.mark.parametrize("name", [pytest.param("dropout", marks=pytest.mark.slow), "selection"])
 def test_a_few_replicates_tell_both_apart(name: str) -> None:
     right, at_random = (gaps(name, 3, right=right)[:, 0].mean() for right in (True, False))
     assert abs(right) < abs(at_random) and abs(at_random) > LOST[name]

@@ -87,7 +87,6 @@ QUICK = (
     "logit, rare",
     "probit",
     "student_t, crossed",
-    "lognormal, sigma by cluster",
     "censored",
     "poisson",
     "negative binomial",
