@@ -46,7 +46,7 @@ class Bounded(Family):
     ----------
     limits : (float or str, float or str)
         The lower and the upper limit: numbers, or columns that have one for each row (the side columns ``low`` and
-        ``high``); infinity is open.
+        ``high``); infinity is open. By default from 0 on.
     at_limits : {"truncated", "censored"}
         What is at them: nothing in particular (the normal's density is that of values between), or all that would lie
         beyond (Tobin 1958, Econometrica 26:24).
