@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from graphs import PLANS, centred, described, layout_of, natural_values, pymc_logp, pymc_pointwise
 from modelling import conditional, graph_data, only, placed, school_frame, workspace
+from test_all_of_arviz import errors, frames, planned
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.graph import build
 from bayesimpute.designs.parts import Block, effect_units, pairs
-from bayesimpute.families import HeckmanGaussian
+from bayesimpute.families import FAMILIES, HeckmanGaussian
 from bayesimpute.inspection.readers_graph import Labels, readers_graph
 from bayesimpute.inspection.user_units import moved_coefficients, moved_effects
 from bayesimpute.plan.conditional import Conditional
@@ -41,6 +42,9 @@ def values_at(design: Design, draw: Mapping[str, np.ndarray], model: Any) -> dic
     scalars = dict(zip(design.names, design.posterior(draw), strict=True))
     found: dict[str, np.ndarray] = {}
     for p in design.predictors:
+        if p.parameter.labels and p.matrix is None:
+            found[f"{p.key}_centered"] = draw[p.key]
+            continue
         if p.matrix is None:
             value = np.asarray(draw[p.key] * (design.scale if p.parameter.unit == "scale" else 1.0))
             through = p.priors[0].distribution.through
@@ -55,6 +59,7 @@ def values_at(design: Design, draw: Mapping[str, np.ndarray], model: Any) -> dic
             assert moved or value == pytest.approx(scalars[name])
         for term, place in p.matrix.terms:
             key = term if p.key == "mu" else f"{p.key}_{term}"
+            key = key if p.label is None else f"{term}_{p.label}"
             moved = moved_coefficients(p)[place].any()
             if "[" in "".join(p.names[place]):
                 found[f"{key}_centered" if moved else key] = beta[place]
@@ -124,6 +129,17 @@ def test_it_is_the_samplers_model_up_to_the_units(name: str, flag: bool) -> None
         pytest.skip("no effects")
     found, size = gaps(space, centred(design, flag))
     assert np.ptp(found) < (1e-6 if "probit" in str(ALL[name]) else 1e-9) * size
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in ("gaussian", "student_t", "bernoulli")])
+def test_every_family_is_the_samplers_model(name: str) -> None:
+    """Each of the registry, with effects of clusters, on the first kind of values that it takes."""
+    family = FAMILIES[name]
+    plans = ((planned(family, frame, "prior"), frame) for frame in frames(family.values, empty=False))
+    plan, frame = next((plan, frame) for plan, frame in plans if not errors(plan, frame))
+    space = workspace(frame, *plan.conditionals)
+    found, size = gaps(space, only(space)[1])
+    assert np.ptp(found) < (1e-6 if name.startswith("heckman") else 1e-9) * size
 
 
 @pytest.mark.parametrize("systematic", ["mixture", pytest.param("selected", marks=pytest.mark.slow), "marginal"])
