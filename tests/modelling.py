@@ -55,7 +55,7 @@ def workspace(
 def conditional(formula: str, *, priors: Mapping[str, str] | None = None, **options: Any) -> Conditional:
     """A conditional with priors and, as ``sigma=`` or ``selection=``, the formula of another parameter."""
     target = formula.partition("~")[0].strip().strip("`")
-    more = {key: options.pop(key) for key in ("sigma", "nu", "selection", "rho") if key in options}
+    more = {key: options.pop(key) for key in ("sigma", "nu", "zero", "selection", "rho") if key in options}
     return Conditional(target=target, formulas={"mu": formula, **more}, priors=priors or {}, **options)
 
 

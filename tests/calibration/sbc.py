@@ -31,10 +31,11 @@ Impute = Callable[[np.random.Generator, Draw], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """A model: formula right of the target, sigma's if it has one, family, and whether its blocks are centred."""
+    """A model: formula right of the target, sigma's and zero's if it has any, family, whether blocks are centred."""
 
     right: str
     sigma: str | None = None
+    zero: str | None = None
     family: str | Family = "gaussian"
     flag: bool = False
     priors: Mapping[str, str]
@@ -72,7 +73,7 @@ class Bed:
 def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.DataFrame | None = None) -> Bed:
     """Describe on the template or another frame, and compile: NUTS, if no other sampler is given."""
     name = structure.family if isinstance(structure.family, str) else structure.family.name
-    more = {"sigma": structure.sigma} if structure.sigma else {}
+    more = {key: right for key in ("sigma", "zero") if (right := getattr(structure, key))}
     item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors, **more)
     space = workspace(template(name == "bernoulli") if frame is None else frame, item)
     design = centred(only(space)[1], structure.flag)

@@ -23,9 +23,11 @@ from bayesimpute.samplers.gibbs.densities import inner_root
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.layout import Layout
+from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
+from bayesimpute.samplers.gibbs.shared_effects import Joint
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.sampler import SamplerState
 
@@ -43,6 +45,9 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         return linear(engine.frame.lay, engine.frame.blocks, 0.0, rng) | errors
     if isinstance(engine, Labels):
         return of_labels(engine, rng)
+    if isinstance(engine, TwoParts):
+        halves = [half.named(from_prior(half.engine, rng)) for half in (engine.zero, engine.some)]
+        return halves[0] | halves[1] | together(engine.joints, rng)
     blocks = engine.mu.blocks
     if isinstance(engine, Cumulative):
         made = linear(engine.lay, blocks, 0.0, rng)
@@ -69,8 +74,13 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
 def of_labels(engine: Labels, rng: np.random.Generator) -> Arrays:
     """Of all labels; effects that they have together stand by themselves."""
     each = [linear(label.lay, label.blocks, 0.0, rng) for label in engine.labels]
-    made = {name: np.array([state[name] for state in each]) for name in each[0]}
-    for whole in engine.together:
+    return {name: np.array([state[name] for state in each]) for name in each[0]} | together(engine.together, rng)
+
+
+def together(joints: Sequence[Joint], rng: np.random.Generator) -> Arrays:
+    """Effects that predictors have together."""
+    made: Arrays = {}
+    for whole in joints:
         key, theta = whole.block.key, deviations(whole.lay, [whole.block], 0.0, rng)
         normals = rng.standard_normal((whole.block.size, whole.block.width))
         made |= {f"{key}_theta": theta, key: normals @ whole.root({f"{key}_theta": theta}).T}

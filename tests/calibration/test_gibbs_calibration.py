@@ -18,7 +18,7 @@ import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Bounded, Ordinal
+from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Bounded, Ordinal, Semicontinuous
 from bayesimpute.samplers.gibbs import Gibbs, binary, effects, labels, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -144,6 +144,44 @@ STRUCTURES = STRUCTURES | {
     ),
     "beta": Structure(right="x + (1 + x | g)", family="beta", priors=COUNTS | FEW | INNER),
 }
+ZEROS = {"zero_Intercept": "Normal(-0.5, 0.7)", "zero_x": "Normal(0, 0.7)"}
+BOTH = ZEROS | {"zero_1|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(1)"}
+STRUCTURES = STRUCTURES | {
+    "semicontinuous": Structure(
+        right="x + (1 | g)",
+        zero="x + (1 | g)",
+        family=Semicontinuous(positive="lognormal"),
+        priors=PRIORS | SPREAD | DEVIATIONS | BOTH,
+    ),
+    "semicontinuous, slopes": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        zero="x + (1 | g)",
+        family=Semicontinuous(positive="gamma"),
+        priors=COUNTS | CROSSED | BOTH | {"x|g_sigma": "HalfNormal(0.5)", "alpha": "Gamma(4, 2)"},
+    ),
+    "semicontinuous, sigma by cluster": Structure(
+        right="x + (1 | h)",
+        sigma="x + (1 | g)",
+        zero="x + (1 | h)",
+        family=Semicontinuous(positive="lognormal"),
+        priors=PRIORS | CROSSED | LOGS | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)"},
+    ),
+    "semicontinuous, single-level": Structure(
+        right="x", zero="x", family=Semicontinuous(positive="lognormal"), priors=PRIORS | SPREAD | ZEROS
+    ),
+    "hurdle": Structure(
+        right="x + (1 | g)",
+        zero="x + (1 + x | g)",
+        family="hurdle_negative_binomial",
+        priors=COUNTS | BOTH | {"zero_x|g_sigma": "HalfNormal(0.5)", "alpha": "Gamma(4, 2)"},
+    ),
+    "hurdle, two keys": Structure(
+        right="x + (1 | g)",
+        zero="x + (1 | h)",
+        family="hurdle_poisson",
+        priors=COUNTS | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)"},
+    ),
+}
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
@@ -163,6 +201,8 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
     frame = pd.DataFrame({"g": g, "h": np.arange(n) % 11, "x": rng.normal(size=n), "y": 2 * rng.normal(size=n)})
     if values == "binary":
         frame["y"] = (frame["y"] > 0).astype(float)
+    elif values == "amount":
+        frame["y"] = np.where(np.arange(n) % 3 == 0, 0.0, np.exp(frame["y"] / 2))
     elif values == "positive":
         frame["y"] = np.exp(frame["y"] / 2)
     elif values == "proportion":
@@ -250,7 +290,9 @@ def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
     more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha", "cutpoints") if name in draw]
-    common = [draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name == "mu"]
+    common = [
+        draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name in ("mu", "zero")
+    ]
     values = np.tanh(np.concatenate([*common, *more, *of_blocks, y[:3] / made.design.scale]))
     return np.concatenate([values, values**2, values[0] * values[1:]])
 

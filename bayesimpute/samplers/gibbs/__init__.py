@@ -4,7 +4,8 @@ It draws from the posterior of the very model that :mod:`bayesimpute.designs.gra
 priors, any number of blocks of group-specific effects (crossed, nested, correlated or not), any prior of standard
 deviations that :mod:`bayesimpute.base.priors` offers for them, LKJ priors of correlations. Targets are Gaussian, or
 have Gaussian logarithms, with one sigma or a formula for its logarithm; censored at limits, with one sigma; yes/no with
-a logit or a probit link; or t-distributed, with one sigma and one nu. The graph itself is never built.
+a logit or a probit link; t-distributed, with one sigma and one nu; or what else ``engines.py`` lists.
+The graph itself is never built.
 
 With one sigma, one pass over the rows leaves cross-products for each cluster (``products.py``); after that nothing
 costs more than O(clusters). A sweep is
@@ -32,7 +33,8 @@ variables (``selection``).
 
 Counts, gamma numbers and beta proportions have no latent variables: all of their moves are along the likelihood itself,
 with Metropolis' correction for the effects of each cluster (``counts.py``), at a cost of some passes over the rows,
-whatever the size of the counts.
+whatever the size of the counts. Amounts that may be nothing and hurdle counts are two models that share effects
+(``nothing_or_some.py``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by

@@ -10,7 +10,8 @@ the model's own likelihood (``binary_moves.py``).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import latent_error
-from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT
+from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_likelihood
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
@@ -123,6 +124,21 @@ class Augmented:
         learnt = arrays["lengths"], float(arrays["lengths_count"])
         state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
         return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}, 1.0
+
+    def with_added(self, added: np.ndarray) -> Self:
+        """The same with something more added to the predictor, shape (row,)."""
+        return replace(self, added=self.added + added if self.added.size else added)
+
+    def predictor(self, arrays: Arrays) -> np.ndarray:
+        """The linear predictor, with what is added to it, shape (row,)."""
+        b = outer_effects(arrays["theta"], self.lay, arrays["z"])
+        eta = predicted(self.columns, b, arrays["u"], self.lay, self.rows)
+        return eta + self.added if self.added.size else eta
+
+    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
+        """The log likelihood at a predictor."""
+        del arrays
+        return log_likelihood(np.int64(LINKS.index(self.link)), (2.0 * self.columns.y - 1.0) * eta)
 
 
 @dataclass(frozen=True, eq=False)

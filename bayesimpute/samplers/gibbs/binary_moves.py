@@ -22,6 +22,7 @@ from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_likelihoods import log_likelihood
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_upper
+from bayesimpute.samplers.gibbs.layout import FIXED
 from bayesimpute.samplers.gibbs.sweeps import MEMORY, SHRINKAGES, WIDTH
 
 SHORTEST = 1e-4
@@ -162,8 +163,10 @@ def block_groups(lay):
 @compiled
 def move_block(rng, link, theta, steps, f, entries, signed, lay):
     """Deviations and partial correlations of block f given its standard normals; theta and `signed` in place."""
-    start, moved = np.empty(theta.size), np.empty(signed.size)
     group, none = lay.groups[lay.firsts[f]], np.zeros(entries.shape[0])
+    if group == FIXED:
+        return
+    start, moved = np.empty(theta.size), np.empty(signed.size)
     now = log_likelihood(link, signed) + prior(theta, lay, group)
     for k in range(lay.firsts[f], lay.firsts[f] + entries.shape[0]):
         start[:] = theta

@@ -16,6 +16,7 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
+from bayesimpute.samplers.gibbs.layout import FIXED
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH
 
 SINGULAR = 1e-10
@@ -157,7 +158,7 @@ def move_given_effects(rng, theta, h, steps, f, lay):
     """Deviations and partial correlations of block f given its effects; theta and the standard normals in place."""
     q, clusters = h.shape[1], h.shape[0]
     factor, u, uu = block_root(theta, lay, f), np.zeros(h.shape), np.zeros((q, q))
-    if not large(factor):
+    if not large(factor) or lay.groups[lay.firsts[f]] == FIXED:
         return
     for j in range(clusters):
         for a in range(q):

@@ -9,6 +9,7 @@ A kind is a number. What `y`, `beside` and `shape` are in each row:
 | binomial | successes | trials | |
 | gamma | the number | its logarithm | log alpha |
 | beta | log y / (1 - y) | log(1 - y) | log kappa |
+| Poisson and negative binomial that are not zero | the count | | (log alpha) |
 
 Predictors have the logarithm of an exposure in them. Terms without the predictor are left out, but in
 :func:`shape_density`.
@@ -20,13 +21,15 @@ from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.exponential import quick_exp
 from bayesimpute.samplers.gibbs.densities import log_prior
 
-POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA = 0, 1, 2, 3, 4
+POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA, SOME_POISSON, SOME_NEGATIVE_BINOMIAL = 0, 1, 2, 3, 4, 5, 6
 LARGEST = 700.0
 """Predictors above it have the likelihood of this one."""
 STIRLING = 1e4
 """From this alpha on the ratio of gamma functions is a series."""
 LEAST = 1e-12
 """Parameters of a beta distribution below it count as this, as in the family."""
+SMALLEST = 1e-300
+"""Of -log P(y = 0)."""
 FAR = 6.0
 """From this argument on derivatives of log Gamma are by their asymptotic series, right to 1e-10."""
 
@@ -34,7 +37,7 @@ FAR = 6.0
 @compiled
 def has_shape(kind):
     """Whether a kind has another parameter."""
-    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA)
+    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL)
 
 
 @compiled
@@ -69,8 +72,35 @@ def halves(eta, shape):
 
 
 @compiled
+def log_none(kind, eta, shape):
+    """Log P(y = 0) of a count that is known not to be zero."""
+    if kind == SOME_POISSON:
+        return -quick_exp(min(eta, LARGEST))
+    psi = eta - shape
+    return -math.exp(shape) * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+
+
+@compiled
+def log_some(kind, eta, shape):
+    """Log P(y > 0) of the same."""
+    none = min(log_none(kind, eta, shape), -SMALLEST)
+    return math.log(-math.expm1(none)) if none > -0.5 else math.log1p(-math.exp(none))
+
+
+@compiled
+def some_derivatives(kind, eta, y, shape):
+    """Score and Fisher information of a count that is not zero."""
+    m, over = quick_exp(min(eta, LARGEST)), 0.0 if kind == SOME_POISSON else math.exp(-shape)
+    some, by = math.exp(log_some(kind, eta, shape)), 1.0 / (1.0 + m * over)
+    mean, rest = m / some, m * math.exp(log_none(kind, eta, shape)) / some  # rest is mean - m
+    return by * (y - mean), by * mean * max(1.0 - by * rest, 0.0)
+
+
+@compiled
 def row_likelihood(kind, eta, y, beside, shape):
     """Of one row."""
+    if kind == SOME_POISSON:
+        return y * eta - quick_exp(min(eta, LARGEST)) - log_some(kind, eta, shape)
     if kind == POISSON:
         return y * eta - quick_exp(min(eta, LARGEST))
     if kind == GAMMA:
@@ -78,9 +108,10 @@ def row_likelihood(kind, eta, y, beside, shape):
     if kind == BETA:
         a, b, _ = halves(eta, shape)
         return a * y - math.lgamma(a) - math.lgamma(b)
-    psi = eta - shape if kind == NEGATIVE_BINOMIAL else eta
-    times = y + math.exp(shape) if kind == NEGATIVE_BINOMIAL else beside
-    return y * eta - times * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+    psi = eta if kind == BINOMIAL else eta - shape
+    times = beside if kind == BINOMIAL else y + math.exp(shape)
+    found = y * eta - times * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+    return found - log_some(kind, eta, shape) if kind == SOME_NEGATIVE_BINOMIAL else found
 
 
 @compiled
@@ -105,6 +136,8 @@ def derivatives(kind, eta, y, beside, shape):
     if kind == GAMMA:
         alpha = math.exp(shape)
         return alpha * (y * quick_exp(min(-eta, LARGEST)) - 1.0), alpha
+    if kind >= SOME_POISSON:
+        return some_derivatives(kind, eta, y, shape)
     if kind == BETA:
         a, b, slope = halves(eta, shape)
         slope *= math.exp(shape)
@@ -121,6 +154,9 @@ def first_guess(kind, y, beside, shape):
         return beside, math.exp(shape)
     if kind == BETA:
         return y, derivatives(kind, y, y, beside, shape)[1]
+    if kind >= SOME_POISSON:
+        guess = math.log(max(y - 0.5, 0.5))
+        return guess, some_derivatives(kind, guess, y, shape)[1]
     if kind == BINOMIAL:
         p = (y + 0.5) / (beside + 1.0)
         return math.log(p / (1.0 - p)), max(beside, 0.5) * p * (1.0 - p)
@@ -163,4 +199,7 @@ def shape_density(shape, eta, y, counted):
     for i in range(eta.size):
         psi = eta[i] - shape
         total -= (y[i] + size) * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+    if counted.kind == SOME_NEGATIVE_BINOMIAL:
+        for i in range(eta.size):
+            total -= log_some(counted.kind, eta[i], shape)
     return total

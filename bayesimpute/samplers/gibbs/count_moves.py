@@ -13,6 +13,7 @@ from bayesimpute.samplers.gibbs.binary_moves import SHORTEST, add_entries, below
 from bayesimpute.samplers.gibbs.centring_moves import own_prior
 from bayesimpute.samplers.gibbs.count_likelihoods import count_likelihood, first_guess, shape_density
 from bayesimpute.samplers.gibbs.densities import block_root
+from bayesimpute.samplers.gibbs.layout import FIXED
 from bayesimpute.samplers.gibbs.sweeps import MEMORY, SHRINKAGES, WIDTH
 
 
@@ -91,6 +92,8 @@ def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay)
 @compiled
 def move_deviations(rng, counted, shape, theta, steps, f, entries, eta, y, lay):
     """Deviations and partial correlations of block f given its standard normals; theta and `eta` in place."""
+    if lay.groups[lay.firsts[f]] == FIXED:
+        return
     begin, moved, none = np.empty(theta.size), np.empty(eta.size), np.zeros(entries.shape[0])
     now = count_likelihood(counted.kind, eta, y, counted.beside, shape) + own_prior(theta, lay, f)
     for k in range(lay.firsts[f], lay.firsts[f] + entries.shape[0]):

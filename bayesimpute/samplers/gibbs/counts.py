@@ -15,14 +15,15 @@ All of it is exact. A binomial with a logit link, gamma and beta are moved in th
 what they are made of.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
-from bayesimpute.families import Beta, Binomial, Gamma, NegativeBinomial, Poisson
+from bayesimpute.families import Beta, Binomial, Family, Gamma, NegativeBinomial, Poisson
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.binary_moves import (
     block_groups,
@@ -34,7 +35,17 @@ from bayesimpute.samplers.gibbs.binary_moves import (
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.centring_moves import draw_centred, move_given_effects, replaceable
 from bayesimpute.samplers.gibbs.cluster_moves import members_of, move_clusters
-from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, NEGATIVE_BINOMIAL, POISSON, has_shape
+from bayesimpute.samplers.gibbs.count_likelihoods import (
+    BETA,
+    BINOMIAL,
+    GAMMA,
+    NEGATIVE_BINOMIAL,
+    POISSON,
+    SOME_NEGATIVE_BINOMIAL,
+    SOME_POISSON,
+    count_likelihood,
+    has_shape,
+)
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
@@ -189,9 +200,29 @@ class Counting:
         moves = {"lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
         return to_arrays(state) | to_arrays(tail, "alpha_") | {"u": u} | moves, float(taken)
 
+    def with_added(self, added: np.ndarray) -> Self:
+        """The same with something more added to the predictor, shape (row,)."""
+        return replace(self, counted=self.counted._replace(added=self.counted.added + added))
+
+    def predictor(self, arrays: Arrays) -> np.ndarray:
+        """The linear predictor, with what is added to it, shape (row,)."""
+        b = outer_effects(arrays["theta"], self.lay, arrays["z"])
+        return predicted(self.columns, b, arrays["u"], self.lay, self.rows) + self.counted.added
+
+    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
+        """The log likelihood at a predictor."""
+        counted, shape = self.counted, float(arrays["alpha_theta"][0])
+        return count_likelihood(counted.kind, eta, self.columns.y, counted.beside, shape)
+
 
 Likelihoods = Poisson | NegativeBinomial | Binomial | Gamma | Beta
-KINDS = {Poisson: POISSON, NegativeBinomial: NEGATIVE_BINOMIAL, Binomial: BINOMIAL, Gamma: GAMMA, Beta: BETA}
+KINDS: Mapping[type[Family], int] = {
+    Poisson: POISSON,
+    NegativeBinomial: NEGATIVE_BINOMIAL,
+    Binomial: BINOMIAL,
+    Gamma: GAMMA,
+    Beta: BETA,
+}
 FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
 
@@ -201,6 +232,7 @@ class Counts(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays. `other` is alpha's or kappa's prior."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta"))
+    kinds: ClassVar[Mapping[type[Family], int]] = KINDS
     family: Likelihoods
     other: Prior | None
 
@@ -222,7 +254,7 @@ class Counts(MixedEngine):
     def on(self, data: Data, y: np.ndarray) -> Counting:
         """The model on data; what the target comes without is added to the linear predictor."""
         given = np.asarray(data["y_data"], dtype=float)
-        kind, lay, added = np.int64(KINDS[type(self.family)]), self.lay, given - y
+        kind, lay, added = np.int64(self.kinds[type(self.family)]), self.lay, given - y
         if "side_exposure" in data:
             added = added + np.log(data["side_exposure"])
         values, times = np.unique(given, return_counts=True)
@@ -254,3 +286,10 @@ class Counts(MixedEngine):
         """The vectors as the graph has them."""
         names = [p.name for p in self.family.parameters if p.name != "mu"]
         return super().values(arrays) | {name: np.exp(arrays["alpha_theta"]) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class CountsAboveZero(Counts):
+    """The same of counts that are known not to be zero: of two parts."""
+
+    kinds: ClassVar[Mapping[type[Family], int]] = {Poisson: SOME_POISSON, NegativeBinomial: SOME_NEGATIVE_BINOMIAL}

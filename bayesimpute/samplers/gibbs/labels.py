@@ -11,22 +11,23 @@ differences, and Sigma is moved with it integrated out. So chains forget it at o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.designs.parts import Block, places
+from bayesimpute.designs.parts import Block
 from bayesimpute.families import Categorical
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
+from bayesimpute.samplers.gibbs.part_of_several import part_of
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, packed
+from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, put_deviations, taken_deviations
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
@@ -128,36 +129,18 @@ class Softmax:
         eta[:, k] = own_eta
         if not self.together:
             return
-        b = outer_effects(moved[0], label.lay, moved[1])
         for whole in self.together:
             effects, mean = state[whole.block.key], means[whole.block.key]
-            effects[:, whole.own(k)] = mean + self._own_effects(whole, label, b, u)
+            own = {name: state[name][k] for name in ("theta", "z", "u")}
+            effects[:, whole.own(k)] = mean + taken_deviations(own, label.lay, whole.place)
             eta[:, k] += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
-
-    def _own_effects(self, whole: Together, label: Label, b: np.ndarray, u: np.ndarray) -> np.ndarray:
-        width, low = label.lay.widths[whole.place], label.lay.offsets[whole.place]
-        if whole.inner:
-            return u[:, low : low + width]
-        return b[low : low + whole.block.size * width].reshape(whole.block.size, width)
 
     def _given_others(self, whole: Together, k: int, state: dict[str, np.ndarray]) -> np.ndarray:
         """A label's effects given the others': their means (cluster, effect); the covariance goes into its theta."""
-        effects, root = state[whole.block.key], whole.root(state)
-        mine = np.arange(whole.block.width)[whole.own(k)]
-        rest = np.setdiff1d(np.arange(whole.block.width), mine)
-        covariance = root @ root.T
-        slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
-        mean = effects[:, rest] @ slopes
-        left = covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
-        label = self.labels[k]
-        first, width = label.lay.firsts[whole.place], label.lay.widths[whole.place]
-        state["theta"][k, first : first + width * (width + 1) // 2] = packed(left)
-        low, deviations = label.lay.offsets[whole.place], effects[:, whole.own(k)] - mean
-        if whole.inner:
-            state["u"][k, :, low : low + width] = deviations
-        else:
-            normals = np.linalg.solve(np.linalg.cholesky(left), deviations.T).T
-            state["z"][k, low : low + normals.size] = normals.ravel()
+        own = {name: state[name][k] for name in ("theta", "z", "u")}
+        mean, left = whole.given_others(state, whole.own(k))
+        deviations = state[whole.block.key][:, whole.own(k)] - mean
+        put_deviations(own, self.labels[k].lay, whole.place, deviations, left)
         return mean
 
     def _move_covariance(
@@ -214,26 +197,9 @@ class Softmax:
         eta += (self._matrix(whole, 0) * moved.T[self._clusters(whole)]).sum(axis=1)[:, None]
 
 
-def part_of(block: Block, design: Design, k: int) -> Block | None:
-    """A block's part of one label's predictor, as a block of its own; None if it has none."""
-    key = design.predictors[k].key
-    at = next((place for predictor, place in places(block) if predictor == key), None)
-    if at is None:
-        return None
-    return replace(
-        block,
-        parts=tuple(part for part in block.parts if part[0] == key),
-        names=block.names[at],
-        centre=block.centre[at],
-        scale=block.scale[at],
-        units=block.units[at],
-        priors=block.priors[at],
-    )
-
-
 def parts_of(design: Design, k: int) -> list[Block]:
     """Of all blocks."""
-    return [b for b in (part_of(each, design, k) for each in design.blocks) if b is not None]
+    return [b for b in (part_of(each, design.predictors[k].key) for each in design.blocks) if b is not None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +245,7 @@ class Labels:
             lay, _ = layout([], None, [], [b], codes, n)
             medians = [float(np.median(prior.draw(np.random.default_rng(0), 1001))) for prior in b.priors]
             place = keys.index(b.key)
-            together.append(Together(b, len(labels), lay, place, place < inner, float(np.mean(np.square(medians)))))
+            together.append(Together(b, lay, len(labels), place, place < inner, float(np.mean(np.square(medians)))))
         return cls(family, tuple(labels), tuple(together))
 
     def on(self, data: Data, y: np.ndarray) -> Softmax:
@@ -305,10 +271,7 @@ class Labels:
         each = [self._begun(label, rng) for label in self.labels]
         found = {name: np.array([state[name] for state in each]) for name in each[0]}
         for whole in self.together:
-            theta, *learnt = fresh(starts([whole.block], 0.0, rng), np.zeros(0))
-            key, names = whole.block.key, (f"{whole.block.key}_{name}" for name in ("z", "mean", "covariance", "count"))
-            found |= {f"{key}_theta": theta, key: np.zeros((whole.block.size, whole.block.width))}
-            found |= {name: np.asarray(value) for name, value in zip(names, learnt, strict=True)}
+            found |= whole.begun(rng)
         return found
 
     def _begun(self, label: Label, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -327,7 +290,5 @@ class Labels:
                 b = outer_effects(theta, label.lay, z)
                 found |= block_values(label.blocks, label.lay, theta, b, u)
         for whole in self.together:
-            key, width, theta = whole.block.key, whole.block.width, arrays[f"{whole.block.key}_theta"]
-            found |= {f"{key}_sd": np.exp(theta[1 : width + 1]), key: arrays[key]}
-            found |= {f"{key}_partial": (1 + np.tanh(theta[width + 1 :])) / 2}
+            found |= whole.values(arrays)
         return found

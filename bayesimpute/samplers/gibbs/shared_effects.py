@@ -1,4 +1,4 @@
-"""Effects that labels have together: one covariance for each cluster key, over all labels and columns.
+"""Effects that predictors have together, labels' above all: one covariance for each cluster key, over all columns.
 
 Labels matter by the differences of their predictors only. With E = 1 (x) I, which adds the same to all labels, the law
 of the differences is the same for Sigma and for Sigma + A E' + E A' with any A: a part of Sigma is known to the priors
@@ -15,7 +15,9 @@ from bayesimpute.designs.graph import cholesky
 from bayesimpute.designs.parts import Block, pairs, places
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import log_prior
+from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout
+from bayesimpute.samplers.gibbs.states import fresh, starts
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
 
 REACH = 4.0
@@ -28,17 +30,59 @@ ROUNDS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
-    """Effects that labels have together.
+class Joint:
+    """Effects that several linear predictors have together.
 
     Parameters
     ----------
     block : Block
-        Of all labels.
-    labels : int
-        Their number.
+        Of all of them.
     lay : Layout
         The block's alone.
+    """
+
+    block: Block
+    lay: Layout
+
+    def root(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The factor of Sigma."""
+        theta, width = state[f"{self.block.key}_theta"], self.block.width
+        sd, partial = np.exp(theta[1 : width + 1]), np.tanh(theta[width + 1 :])
+        return sd[:, None] * (cholesky(partial, width) if width > 1 else np.ones((1, 1)))
+
+    def begun(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A dispersed start of Sigma, effects of zero, and nothing learnt."""
+        key, (theta, *learnt) = self.block.key, fresh(starts([self.block], 0.0, rng), np.zeros(0))
+        names = (f"{key}_{name}" for name in ("z", "mean", "covariance", "count"))
+        found = {f"{key}_theta": theta, key: np.zeros((self.block.size, self.block.width))}
+        return found | {name: np.asarray(value) for name, value in zip(names, learnt, strict=True)}
+
+    def values(self, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Deviations, partial correlations and effects as the graph has them."""
+        key, width, theta = self.block.key, self.block.width, state[f"{self.block.key}_theta"]
+        found = {f"{key}_sd": np.exp(theta[1 : width + 1]), key: state[key]}
+        return found | ({f"{key}_partial": (1 + np.tanh(theta[width + 1 :])) / 2} if width > 1 else {})
+
+    def given_others(self, state: Mapping[str, np.ndarray], own: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Some effects given the others: their means, shape (cluster, effect), and their covariance, Schur's
+        complement.
+        """
+        effects, root = state[self.block.key], self.root(state)
+        mine = np.arange(self.block.width)[own]
+        rest = np.setdiff1d(np.arange(self.block.width), mine)
+        covariance = root @ root.T
+        slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
+        return effects[:, rest] @ slopes, covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
+
+
+@dataclass(frozen=True, eq=False)
+class Together(Joint):
+    """Effects that labels have together.
+
+    Parameters
+    ----------
+    labels : int
+        Their number.
     place : int
         Its place among each label's own blocks.
     inner : bool
@@ -47,9 +91,7 @@ class Together:
         What the priors take for a variance of an effect.
     """
 
-    block: Block
     labels: int
-    lay: Layout
     place: int
     inner: bool
     variance: float
@@ -74,11 +116,27 @@ class Together:
         """E, shape (effect, effect of a label)."""
         return np.tile(np.eye(self.each), (self.labels, 1))
 
-    def root(self, state: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The factor of Sigma."""
-        theta, width = state[f"{self.block.key}_theta"], self.block.width
-        sd, partial = np.exp(theta[1 : width + 1]), np.tanh(theta[width + 1 :])
-        return sd[:, None] * (cholesky(partial, width) if width > 1 else np.ones((1, 1)))
+
+def put_deviations(
+    arrays: Mapping[str, np.ndarray], lay: Layout, place: int, deviations: np.ndarray, covariance: np.ndarray
+) -> None:
+    """Put effects of a block, (cluster, effect), and their covariance into the arrays of a predictor, in place."""
+    first, width, low = lay.firsts[place], lay.widths[place], lay.offsets[place]
+    arrays["theta"][first : first + width * (width + 1) // 2] = packed(covariance)
+    if place < lay.inner:
+        arrays["u"][:, low : low + width] = deviations
+    else:
+        normals = np.linalg.solve(np.linalg.cholesky(covariance), deviations.T).T
+        arrays["z"][low : low + normals.size] = normals.ravel()
+
+
+def taken_deviations(arrays: Mapping[str, np.ndarray], lay: Layout, place: int) -> np.ndarray:
+    """The effects of a block of a predictor, shape (cluster, effect)."""
+    width, low = lay.widths[place], lay.offsets[place]
+    if place < lay.inner:
+        return arrays["u"][:, low : low + width]
+    b = outer_effects(arrays["theta"], lay, arrays["z"])
+    return b[low : low + lay.sizes[place] * width].reshape(lay.sizes[place], width)
 
 
 def packed(covariance: np.ndarray) -> np.ndarray:

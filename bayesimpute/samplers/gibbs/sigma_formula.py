@@ -1,16 +1,17 @@
 """Sweeps of a model with a formula for sigma: those of mu on weighted rows, those of sigma given the residuals."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
-from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members
+from bayesimpute.samplers.gibbs.predictor_rows import Columns, Members, inverse_sigma, members, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, mixed, parts
 from bayesimpute.samplers.gibbs.sigma_moves import run_scales
 from bayesimpute.samplers.gibbs.states import Arrays, Moved, fresh, from_arrays, predictor_values, starts, to_arrays
@@ -30,6 +31,7 @@ class Divided:
     mu_lay: Layout
     mu_rows: Rows
     mu_columns: Columns
+    added: np.ndarray | float = 0.0
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps of both predictors, each with the inner effects of mu."""
@@ -42,6 +44,21 @@ class Divided:
             of_mu = self.mu_columns, b, u, self.mu_lay, self.mu_rows, products
             scale = run_scales(rng, scale, tune, self.lay, self.rows, self.columns, self.members, *of_mu)
         return to_arrays(state) | {"u": u} | to_arrays(scale, "sigma_"), 1.0
+
+    def with_added(self, added: np.ndarray) -> Self:
+        """The same with something more added to mu's predictor, shape (row,)."""
+        columns = self.mu_columns._replace(y=self.mu_columns.y - added)
+        return replace(self, mu_columns=columns, added=self.added + added)
+
+    def predictor(self, arrays: Arrays) -> np.ndarray:
+        """Mu's linear predictor, with what is added to it, shape (row,)."""
+        b = outer_effects(arrays["theta"], self.mu_lay, arrays["z"])
+        return predicted(self.mu_columns, b, arrays["u"], self.mu_lay, self.mu_rows) + self.added
+
+    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
+        """The log likelihood at a predictor of mu."""
+        root = inverse_sigma(arrays["sigma_theta"], arrays["sigma_z"], self.columns, self.lay, self.rows)
+        return -0.5 * float(np.square(root * (self.mu_columns.y + self.added - eta)).sum())
 
 
 @dataclass(frozen=True, eq=False)

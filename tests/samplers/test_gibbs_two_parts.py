@@ -1,0 +1,122 @@
+"""The compiled sampler of amounts and hurdle counts: which models it takes, and the likelihood of how many."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from modelling import completed, only, placed, workspace
+from scipy import stats
+
+from bayesimpute.families import HurdleNegativeBinomial, HurdlePoisson, Semicontinuous
+from bayesimpute.plan.conditional import Conditional
+from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
+
+ERRORS = 4.5
+BATCHES = 40
+STEP = 1e-4
+
+
+def frame(n: int = 160, clusters: int = 16) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    g = np.arange(n) % clusters
+    u, x = rng.normal(0, 0.6, (2, clusters)), rng.normal(size=n)
+    some = rng.random(n) < 1 / (1 + np.exp(-0.3 - x - u[0, g]))
+    amount = np.exp(0.4 * x + u[1, g] + rng.normal(0, 0.5, n))
+    out = pd.DataFrame({"g": g, "h": np.arange(n) % 5, "x": x, "years": rng.uniform(0.5, 2.0, n)})
+    return out.assign(y=np.where(np.arange(n) % 6 == 5, np.nan, some * amount), k=np.ceil(some * amount))
+
+
+def model(family: Any, mu: str, zero: str, **more: Any) -> ConditionalModel:
+    data = frame()
+    if not isinstance(family, Semicontinuous):
+        data["y"] = data["k"].where(data["y"].notna())
+    formulas = {"mu": f"y ~ {mu}", "zero": zero, **more.pop("formulas", {})}
+    space = workspace(data, Conditional(target="y", family=family, formulas=formulas, **more))
+    done, (_, design), at = completed(space), only(space), placed(space)
+    held = at.data(design.matrices(done.columns), done.values["y"]) | at.side(done.values)
+    return ConditionalModel(design, held)
+
+
+LOGNORMAL, GAMMA = Semicontinuous(positive="lognormal"), Semicontinuous(positive="gamma")
+BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
+
+
+@pytest.mark.parametrize(
+    ("family", "mu", "more", "taken"),
+    [
+        (LOGNORMAL, CROSSED, {}, True),
+        (LOGNORMAL, "x", {}, True),
+        (LOGNORMAL, BY_G, {"formulas": {"sigma": "x + (1 | g)"}}, True),
+        (GAMMA, CROSSED, {}, True),
+        (GAMMA, BY_G, {"formulas": {"alpha": "x"}}, False),
+        (LOGNORMAL, BY_G, {"priors": {"zero_x": "Laplace(0, 1)"}}, False),
+        (HurdlePoisson(), CROSSED, {"side": {"exposure": "years"}}, True),
+        (HurdleNegativeBinomial(), BY_G, {}, True),
+    ],
+)
+def test_what_it_takes(family: Any, mu: str, more: dict[str, Any], taken: bool) -> None:
+    assert Gibbs().supports(model(family, mu, BY_G, **more)) == taken
+
+
+def test_the_likelihood_of_a_count_above_zero_is_that_of_its_law() -> None:
+    y, eta, shape = np.array([1.0, 2.0, 9.0, 40.0]), np.array([-3.0, 0.2, 1.5, 4.0]), 0.7
+    size = np.exp(shape)
+    laws = {
+        count_likelihoods.SOME_POISSON: stats.poisson(np.exp(eta)),
+        count_likelihoods.SOME_NEGATIVE_BINOMIAL: stats.nbinom(size, size / (size + np.exp(eta))),
+    }
+    for kind, law in laws.items():
+        found = np.array(
+            [count_likelihoods.row_likelihood(kind, e, k, 0.0, shape) for e, k in zip(eta, y, strict=True)]
+        )
+        other = law.logpmf(y) - np.log(law.sf(0))
+        np.testing.assert_allclose(np.diff(found - other - _constant(kind, y, size)), 0, atol=1e-9)
+
+
+def _constant(kind: int, y: np.ndarray, size: float) -> np.ndarray:
+    """What the likelihood leaves out."""
+    from scipy.special import gammaln
+
+    rising = gammaln(y + size) - gammaln(size) - y * np.log(size)
+    return gammaln(y + 1) - (rising if kind == count_likelihoods.SOME_NEGATIVE_BINOMIAL else 0.0)
+
+
+@pytest.mark.parametrize("kind", [count_likelihoods.SOME_POISSON, count_likelihoods.SOME_NEGATIVE_BINOMIAL])
+@pytest.mark.parametrize("eta", [-6.0, 0.3, 3.0])
+def test_its_score_and_information_are_those_of_the_likelihood(kind: int, eta: float) -> None:
+    """The information is the mean curvature over the law, by sums over counts."""
+    shape, counts = 0.7, np.arange(1, 4000)
+
+    def at(e: float) -> np.ndarray:
+        return np.array([count_likelihoods.row_likelihood(kind, e, y, 0.0, shape) for y in counts.astype(float)])
+
+    above, here, below = at(eta + STEP), at(eta), at(eta - STEP)
+    found = [count_likelihoods.derivatives(kind, eta, float(y), 0.0, shape) for y in counts[:3]]
+    np.testing.assert_allclose([s for s, _ in found], ((above - below) / (2 * STEP))[:3], rtol=1e-6, atol=1e-6)
+    size, m = np.exp(shape), np.exp(eta)
+    law = stats.poisson(m) if kind == count_likelihoods.SOME_POISSON else stats.nbinom(size, size / (size + m))
+    weights = law.pmf(counts) / law.sf(0)
+    score = (above - below) / (2 * STEP)
+    np.testing.assert_allclose(found[0][1], weights @ score**2, rtol=1e-5, atol=1e-6)
+    assert np.isfinite(here).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial()], ids=lambda f: f.name)
+def test_both_samplers_agree(family: Any) -> None:
+    made = model(family, CROSSED, BY_G)
+    chains = []
+    for sampler, thin in ((Gibbs(), 4), (Nuts(), 1)):
+        posterior, rng, rows = sampler.compile(made), np.random.default_rng(1), []
+        state = posterior.init(made.data, rng)
+        for _ in range(4000):
+            state, draw, _ = posterior.step(state, made.data, rng, transitions=thin)
+            rows.append(made.design.posterior(draw))
+        chains.append(np.array(rows))
+    for k, name in enumerate(made.design.names):
+        for function in (np.tanh, lambda v: np.tanh(v) ** 2):
+            batches = [function(c[:, k]).reshape(BATCHES, -1).mean(axis=1) for c in chains]
+            error = np.sqrt(sum(v.var(ddof=1) / BATCHES for v in batches))
+            assert abs(batches[0].mean() - batches[1].mean()) < ERRORS * error, name
