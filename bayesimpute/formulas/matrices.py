@@ -11,7 +11,7 @@ term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is le
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, cast
 
 import numpy as np
@@ -206,6 +206,7 @@ def namespace(extra: Given) -> dict[str, Callable[..., Any]]:
 
     formulae hands a function the columns themselves; those in `extra` get the name of a key or a column instead.
     """
+    _mend_calls()
     functions = {name: f.apply for name, f in FUNCTIONS.items() if f.formula and f.apply is not None}
     del functions["I"]
     if "cluster_mean" in extra:
@@ -292,6 +293,19 @@ def _values(call: Call) -> list[Any]:
         part.value for setting in settings for part in walk(setting) if isinstance(part, Text | Number | Constant)
     ]
     return [value for value in values if value is not None]
+
+
+@cache
+def _mend_calls() -> None:
+    """Calls of formulae 0.6 compare to calls only: ``log(1 + f(x))`` beside ``log(1 + y / 2)`` ends in a traceback."""
+    from formulae.terms.call_resolver import LazyCall
+
+    compare = LazyCall.__eq__
+
+    def equal(one: Any, other: object) -> bool:
+        return isinstance(other, LazyCall) and bool(compare(one, other))
+
+    LazyCall.__eq__ = equal
 
 
 def _design(

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bayesimpute.base.arguments import typed, typed_after
-from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
+from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, errors, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
@@ -246,6 +246,12 @@ def _suggestion(
     )
     beside = " ".join(note for _, models in sections for model in models for note in model.notes)
     remarks = [problem for problem in check(plan, scene.data) if problem.remedy not in beside]
+    if errors(remarks):
+        raise PlanError(errors(remarks))
+    if not plan.models:
+        names = listed((n for n in scene.data.columns if scene.data.variables[n].n_missing), 12)
+        finding = f"nothing that is incomplete in it can be imputed; incomplete are {names}"
+        raise one(PlanError, "analysis", finding, "leave these columns out, or write a plan for them")
     opening = [
         *_opening(scene, mode),
         *_outside(scene, found, why_not, auxiliary),

@@ -11,7 +11,7 @@ only one way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,9 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import continuous
+from bayesimpute.families import auto
+from bayesimpute.families.values import Amounts, Counts
+from bayesimpute.formulas import quote
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
@@ -171,12 +174,36 @@ class SparsePlan:
         if level is not None:
             fixed = [n for n in names if scene.fixed_within(n, level)]
             loose = [n for n in names if n not in fixed]
-            return [*mains(scene, fixed, "level-2 variables"), *means(scene, loose, [level])]
+            return [*self._mains(fixed, "level-2 variables"), *means(scene, loose, [level])]
         upper = [n for n in names if scene.level(n) is not None]
         lower = [n for n in names if n not in upper]
         what = "level-1 variables" if scene.keys else "variables"
-        found = [*mains(scene, lower, what), *mains(scene, upper, "level-2 variables")]
+        found = [*self._mains(lower, what), *self._mains(upper, "level-2 variables")]
         return [*found, *(p for key in scene.keys for n in names for p in self._means(n, key))]
+
+    def _mains(self, names: Sequence[str], what: str) -> list[Piece]:
+        """Main effects, amounts and counts by their logarithms, but for variables of a named analysis."""
+        found = []
+        for name in names:
+            plain, text = mains(self.scene, [name], what), self._logarithm(name)
+            found += [replace(piece, text=text) for piece in plain] if text else plain
+        return found
+
+    def _logarithm(self, name: str) -> str:
+        """How an amount or a count predicts, in units of about its median where there is any; nothing: as it is.
+
+        Models on the scale of logarithms that read each other's values run away: a large draw makes a larger one. So
+        values count as their logarithm, and beyond the largest observed one as that, to which models are fitted.
+        """
+        column = self.scene.data.columns[name]
+        family = auto(column)
+        if name in self.named or family.values not in (Amounts, Counts) or not family.values.accepts(column):
+            return ""
+        known = column.values[column.values > 0]
+        middle, most = float(np.median(known)), float(known.max())
+        digit = 10.0 ** np.floor(np.log10(middle))
+        unit = float(digit * np.round(middle / digit))
+        return f"log(1 + minimum({quote(name)}, {most:.17g}){'' if unit == 1 else f' / {unit:g}'})"
 
     def _means(self, name: str, key: str) -> list[Piece]:
         return means(self.scene, [name], [key]) if self.differs(name, key) else []
@@ -247,6 +274,11 @@ class SparsePlan:
             f"is {rule.least:g} or more (|r| of numbers, eta of labels and numbers, Cramer's V of labels; of level-2 "
             f"variables over clusters), at most {rule.most}{means_of}.",
         ]
+        if any(self._logarithm(n) for n in self.candidates):
+            lines.append(
+                "Amounts that may be nothing, and counts, predict by their logarithms, up to the largest observed: so "
+                "no draw runs away."
+            )
         lines += [f"Not imputed: {_reasons(self.not_imputed)}."] if self.not_imputed else []
         return [*lines, *(["Never predictors:", *(f"- {line}" for line in told)] if told else [])]
 

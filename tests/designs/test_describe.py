@@ -342,3 +342,9 @@ def test_yes_no_targets_are_not_scaled_and_their_link_reaches_bambi() -> None:
         _, design = only(space)
         assert (design.centre, design.scale) == (0.0, 1.0)
         assert user_coefficients(design)["Intercept"] == share_prior(space, link)
+
+
+def test_calls_stand_beside_arithmetic_in_calls() -> None:
+    """formulae compares them as if both were calls."""
+    _, design = only(workspace(school_frame(), "y ~ log(1 + abs(w)) + log(1 + x / 2)"))
+    assert design.predictor("mu").names == ("Intercept", "log(1 + abs(w))", "log(1 + x / 2)")

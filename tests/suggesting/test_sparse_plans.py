@@ -193,6 +193,22 @@ def test_include_exclude_and_the_variables_of_an_analysis(pupils: pd.DataFrame) 
     assert named.plan.analyses[0].formula == "english ~ sex + noise + (1 | school)"
 
 
+def test_amounts_and_counts_predict_by_logarithms_up_to_the_largest_observed(pupils: pd.DataFrame) -> None:
+    """But for those of a named analysis; of a complete one the models know no other values, either."""
+    rng, data = np.random.default_rng(3), pupils.copy()
+    data["cost"] = np.where(
+        rng.random(len(data)) < 0.3, 0.0, np.exp(data["maths"].fillna(25) / 9 + rng.normal(2, 1, len(data)))
+    )
+    data["visits"] = rng.poisson(np.exp(np.minimum(data["maths"].fillna(25), 60) / 9 - 3))
+    data.loc[::9, ["cost", "visits"]] = np.nan
+    made = {c.target: c.formulas["mu"] for c in bi.suggest(None, data, clusters="school").plan.conditionals}
+    assert f"log(1 + minimum(visits, {data['visits'].max():.0f}))" in made["cost"]
+    assert f"log(1 + minimum(cost, {data['cost'].max():.17g}) / " in made["visits"]
+    named = bi.suggest("english ~ cost + (1 | school)", data, mode="sparse")
+    asked = {c.target: c.formulas["mu"] for c in named.plan.conditionals}
+    assert " cost" in asked["english"] and "minimum(cost" not in asked["english"]
+
+
 def test_families_have_their_reasons(pupils: pd.DataFrame) -> None:
     text = str(bi.suggest(None, pupils, clusters="school"))
     assert 'family = "ordinal"  # ordered category -> ordinal' in text

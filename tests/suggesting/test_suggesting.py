@@ -573,6 +573,14 @@ def test_whatever_the_data_a_plan_has_no_errors_or_is_refused(
         assert_no_circle(made.plan, frame)
 
 
+def test_a_plan_that_check_refuses_is_not_suggested() -> None:
+    """Labels of which one is observed have no family, and nothing else that is incomplete is in the analysis."""
+    text = pd.Series(["p", "p", "p", "p", "p", None, None, None, None, None], dtype=object)
+    frame = pd.DataFrame({"y": np.arange(10.0) ** 1.5, "x": [1.0, None] * 5, "text": text, "g": [0, 1, 2, 0, 1] * 2})
+    with pytest.raises(InputError, match="text"):
+        suggest("y ~ 1 + (1 + text | g)", frame)
+
+
 def test_the_data_are_not_changed(school: pd.DataFrame) -> None:
     before = school.copy()
     suggest(ANALYSIS, school, auxiliary="auto")
