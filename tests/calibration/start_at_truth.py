@@ -26,6 +26,7 @@ from bayesimpute.samplers.gibbs.layout import Layout
 from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
+from bayesimpute.samplers.gibbs.powers import Powers
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.shared_effects import Joint
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
@@ -56,6 +57,9 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         return made | {"cutpoints": one}
     if isinstance(engine, Plain):
         return linear(engine.lay, blocks, _log(engine.sigma_prior, rng), rng)
+    if isinstance(engine, Powers):
+        made = linear(engine.lay, blocks, _log(engine.sigma_prior, rng), rng)
+        return made | {"skew_theta": np.arctanh(engine.skew_prior.draw(rng, 1))}
     if isinstance(engine, Heavy):
         sigma, nu = (_log(prior, rng) for prior in engine.tail)
         return linear(engine.lay, blocks, sigma, rng) | {"nu_theta": np.array([nu])}

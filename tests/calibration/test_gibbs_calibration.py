@@ -144,6 +144,14 @@ STRUCTURES = STRUCTURES | {
     ),
     "beta": Structure(right="x + (1 + x | g)", family="beta", priors=COUNTS | FEW | INNER),
 }
+STRUCTURES = STRUCTURES | {
+    "skewed": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        family="skewed",
+        priors=PRIORS | SPREAD | DEVIATIONS | SLOPES | CROSSED | {"skew": "ScaledBeta(4, 4)"},
+    ),
+    "skewed, single-level": Structure(right="x", family="skewed", priors=PRIORS | SPREAD | {"skew": "Uniform(-1, 1)"}),
+}
 ZEROS = {"zero_Intercept": "Normal(-0.5, 0.7)", "zero_x": "Normal(0, 0.7)"}
 BOTH = ZEROS | {"zero_1|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(1)"}
 STRUCTURES = STRUCTURES | {
@@ -289,7 +297,7 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
     of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
-    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha", "cutpoints") if name in draw]
+    more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha", "skew", "cutpoints") if name in draw]
     common = [
         draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name in ("mu", "zero")
     ]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long(30)
 
 MUS = tuple(f"mu[{k}]" for k in range(3))
 """Of labels."""
-PARAMETERS = ("mu", "zero", "selection", "rho", "sigma", "nu", "alpha", "kappa", "cutpoints")
+PARAMETERS = ("mu", "zero", "selection", "rho", "sigma", "nu", "alpha", "kappa", "skew", "cutpoints")
 
 
 def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
@@ -92,6 +92,8 @@ QUICK = (
     "negative binomial",
     "gamma",
     "beta",
+    "skewed",
+    "semicontinuous",
     "ordinal",
     "categorical",
 )

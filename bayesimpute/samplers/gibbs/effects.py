@@ -129,8 +129,8 @@ def outer_effects(theta, lay, z):
 
 
 @compiled
-def draw_outer(rng, theta, lay, a, c):
-    """Coefficients and standard normals of the outer blocks, jointly."""
+def outer_root(theta, lay, a, c):
+    """The upper factor R of the precision of coefficients and standard normals of the outer blocks, and R'^-1 c."""
     a, c = a.copy(), c.copy()
     n = c.size
     for f in range(lay.inner, lay.widths.size):
@@ -156,7 +156,14 @@ def draw_outer(rng, theta, lay, a, c):
         c[k] += lay.precision[k] * lay.mean[k]
     cholesky(a, lay.precision)
     solve_lower(a, c)
-    for k in range(n):
+    return a, c
+
+
+@compiled
+def draw_outer(rng, theta, lay, a, c):
+    """Coefficients and standard normals of the outer blocks, jointly."""
+    a, c = outer_root(theta, lay, a, c)
+    for k in range(c.size):
         c[k] += rng.standard_normal()
     solve_upper(a, c)
     return c

@@ -20,6 +20,7 @@ from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
+from bayesimpute.samplers.gibbs.powers import Powers
 from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
@@ -87,6 +88,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "one sigma": Plain,
     "formula for sigma": Scaled,
     "censored": Censored,
+    "skewed": Powers,
     "yes or no": Binary,
     "ordered labels": Cumulative,
     "labels": Labels,
