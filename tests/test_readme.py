@@ -73,7 +73,8 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    whole, compatible, selection, delta, dropping = blocks("toml")
+    whole, cells, compatible, selection, delta, dropping = blocks("toml")
+    assert Plan.from_toml(cells).run.ignore == "fold == 'test'"
     assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
     rng = np.random.default_rng(1)

@@ -9,8 +9,8 @@ another:
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
-  :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
-  :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
+  :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
+  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
   :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
@@ -30,6 +30,7 @@ from bayesimpute.checking import (
     estimand_problems,
     exclusions,
     fixed_coefficients,
+    ignored_rows,
     indicators,
     names,
     observed_values,
@@ -82,6 +83,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         read = target_columns.with_formulas(read, data)
         problems += indicators.problems(read, data)
         problems += timing.problems(read, data)
+        problems += ignored_rows.problems(read, data)
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)

@@ -36,7 +36,7 @@ class Completed:
         self._incomplete = incomplete
         self._derived = resolved.derived
         self._targets = {target.name: target for target in resolved.targets}
-        self._means = ClusterMeans(incomplete)
+        self._means = ClusterMeans(incomplete, ignored=resolved.ignored)
         read = {name for target in resolved.targets for name in target.columns}
         read |= {name for column in resolved.derived for name in column.expression.names}
         read |= {column.name for column in resolved.derived if column.fills}

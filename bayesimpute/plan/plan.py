@@ -208,6 +208,7 @@ class Plan:
         lines.append(
             f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"
         )
+        lines += [f"ignored: {r.ignore}"] if r.ignore is not None else []
         return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import held_options, who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional, with_likes
+from bayesimpute.plan.conditions import ignored_rows
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
 from bayesimpute.plan.options import Time
@@ -36,6 +37,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     levels = {name: variable.level for name, variable in incomplete.variables.items()}
     levels |= {m.target: levels[name] for m in plan.models if (name := indicated(m.target)) is not None}
     levels |= {model.target: model.level for model in plan.models if model.level is not None}
+    ignored = ignored_rows(plan.run.ignore, incomplete)
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
             events += _deduce(incomplete, name, levels[name], filled)
@@ -49,17 +51,20 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         path, conditional = plan.path(conditional), of_its_family(conditional, column)
         read = read_formulas(conditional, path, plan.derived, incomplete)
         target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column)
+        target = target if ignored is None else _without(target, ignored)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
         events += [*_notes(conditional, target, column), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
+    events += [] if ignored is None else [_ignoring(ignored, plan.run.ignore)]
     resolved = Resolved(
         targets=_sequence(plan, targets),
         derived=derived,
         filled=filled,
         events=tuple(dict.fromkeys(events)),
         time=plan.time,
+        ignored=ignored,
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
     resolved = replace(resolved, events=(*resolved.events, *held_options.told(plan.models, plan.assumptions)))
@@ -108,6 +113,17 @@ def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     """Every column whose values a target's formulas and family need, those behind derived variables included."""
     direct = target.adjusting.union(*(formula.needs for formula in target.formulas.values()), target.side.values())
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
+
+
+def _without(target: Target, ignored: np.ndarray) -> Target:
+    """A target that learns nothing from some rows; of a cluster all of whose rows are meant, nothing of the cluster."""
+    kept = np.bincount(target.unit_of_row, weights=~ignored, minlength=len(target.rows))
+    return replace(target, ignored=kept == 0, learn=target.learn & (kept > 0))
+
+
+def _ignoring(ignored: np.ndarray, condition: str | None) -> Event:
+    what = f"{int(ignored.sum())} of {len(ignored)} rows are imputed and teach nothing"
+    return Event(what=what, why=f'run.ignore = "{condition}"')
 
 
 def _not_fitted(name: str, filled: Mapping[str, np.ndarray]) -> Event:

@@ -80,6 +80,8 @@ class Target:
         Clusters of which it is not known whether their values are missing systematically; None: there are none.
     empty_of : ndarray of int, shape (unit,), or None
         Which of these a unit belongs to, -1 where to none.
+    ignored : ndarray of bool, shape (unit,), or None
+        Units that are imputed but teach nothing, whatever is observed of them; None: there are none.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Target:
     watched: bool = False
     empty: EmptyClusters | None = None
     empty_of: np.ndarray | None = None
+    ignored: np.ndarray | None = None
 
     @property
     def mnar(self) -> bool:
@@ -116,10 +119,15 @@ class Target:
         """
         return self.family.selection is not None or bool(self.adjusting) or self.watched
 
+    @property
+    def seen(self) -> np.ndarray:
+        """Units whose value is observed and may teach something, bool, shape (unit,)."""
+        return self.observed if self.ignored is None else self.observed & ~self.ignored
+
     @cached_property
     def fit_rows(self) -> np.ndarray:
-        """A row of each observed unit."""
-        return self.rows[self.observed]
+        """A row of each observed unit that is not ignored."""
+        return self.rows[self.seen]
 
     @cached_property
     def learn_rows(self) -> np.ndarray:
@@ -136,7 +144,8 @@ class Target:
         """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
         if self.family.selection is None:
             return self.learn_rows
-        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
+        left = self.apart if self.ignored is None else self.apart | self.ignored
+        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~left]])
 
     def rows_of(self, parameter: Parameter) -> np.ndarray:
         """A row of each unit that a parameter is learnt from."""
@@ -215,8 +224,8 @@ class Step:
 
     @cached_property
     def fit_rows(self) -> np.ndarray:
-        """A row of each unit of which the value of any target is observed."""
-        return self.lead.rows[np.any([target.observed for target in self.targets], axis=0)]
+        """A row of each unit of which the value of any target is observed and may teach something."""
+        return self.lead.rows[np.any([target.seen for target in self.targets], axis=0)]
 
     @cached_property
     def learn_rows(self) -> np.ndarray:
@@ -313,6 +322,8 @@ class Resolved:
         How rows follow each other.
     afterwards : Resolved or None
         The same with those adjustments, too, that the chains know nothing of; None: there are none.
+    ignored : ndarray of bool, shape (row,), or None
+        Rows that are imputed but teach nothing; None: there are none.
     """
 
     targets: tuple[Target, ...]
@@ -324,6 +335,7 @@ class Resolved:
     assumptions: tuple[Assumption, ...] = ()
     time: Time | None = None
     afterwards: "Resolved | None" = None
+    ignored: np.ndarray | None = None
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
