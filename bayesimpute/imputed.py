@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
+    from bayesimpute.plan.known_cells import Known
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion
@@ -59,6 +60,7 @@ def impute(
     keep_effects: bool = False,
     keep: str | Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
+    known: "Sequence[Known]" = (),
     **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
@@ -77,7 +79,7 @@ def impute(
         (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
     cluster : str or sequence of str
         Without a plan: the cluster keys, by each of which variables have random intercepts.
-    m, chains, warmup, sweeps, steps, visit_sequence, sampler : optional
+    m, chains, warmup, sweeps, steps, visit_sequence, sampler, ignore : optional
         See :class:`~bayesimpute.plan.options.Run`; None takes the plan's value.
     seed : int
         All random numbers follow from it, whatever the number of workers.
@@ -101,6 +103,8 @@ def impute(
     columns : mapping of str to str or dict, optional
         What columns are where their types do not say it, beside what the plan says:
         ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}``.
+    known : sequence of Known
+        What is known of missing cells, beside what the plan says: ``[bi.Known(column="y", between=("low", "high"))]``.
 
     Returns
     -------
@@ -117,6 +121,7 @@ def impute(
     """
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
+    settled = replace(settled, known=(*settled.known, *known)) if known else settled
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,

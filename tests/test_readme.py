@@ -74,7 +74,9 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 def test_the_plan_is_one() -> None:
     whole, cells, compatible, selection, delta, dropping = blocks("toml")
-    assert Plan.from_toml(cells).run.ignore == "fold == 'test'"
+    told = Plan.from_toml(cells)
+    assert told.run.ignore == "fold == 'test'" and told.columns[0].kind == "censored number"
+    assert [each.column for each in told.known] == ["bnp", "stage"]
     assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
     rng = np.random.default_rng(1)

@@ -10,8 +10,8 @@ another:
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
   :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
-  :mod:`.estimand_problems` hold it against the columns of the data;
+  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`,
+  :mod:`.adjustments`, :mod:`.partly_known` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -34,6 +34,7 @@ from bayesimpute.checking import (
     indicators,
     names,
     observed_values,
+    partly_known,
     rare_labels,
     selection_indicators,
     sensitivity_requests,
@@ -97,6 +98,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += substantive.problems(read, data)
         problems += several_outcomes.problems(plan, data)
         problems += adjustments.problems(read, data)
+        problems += partly_known.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)

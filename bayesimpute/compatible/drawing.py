@@ -18,8 +18,9 @@ from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_n
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.known_draws import redrawn
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Context, Donors, Known, Side, Theta
+from bayesimpute.families import AtRows, Context, Donors, Side, Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
 MOST_KEPT = 20_000_000
@@ -137,7 +138,7 @@ def kind(target: Target, resolved: Resolved) -> Kind:
         return "enumerated"
     models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
     linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
-    return "normal" if target.family.normal and linear and target.limits is None else "slice"
+    return "normal" if target.family.normal and linear and target.known_cells is None else "slice"
 
 
 def _why(target: Target, resolved: Resolved) -> str:
@@ -234,14 +235,15 @@ def _drawn(
 ) -> np.ndarray:
     """One draw of each cell from the variable's own model alone."""
 
-    def look(rows: np.ndarray) -> Known:
-        return Known(y=np.full(len(rows), np.nan), side=completed.side(how.target, rows))
+    def look(rows: np.ndarray) -> AtRows:
+        return AtRows(y=np.full(len(rows), np.nan), side=completed.side(how.target, rows))
 
     def nobody() -> Donors:
         raise TypeError("matching has no density, and is in no plan with substantive models")
 
     context = Context(rows=how.target.missing_rows, look=look, fitted=nobody)
-    return how.target.family.impute(rng, theta, context) + moved
+    drawn = how.target.family.impute(rng, theta, context)
+    return redrawn(rng, how.target, theta, drawn, context.at().side) + moved
 
 
 def _derivatives(
@@ -256,10 +258,8 @@ def _derivatives(
 def _own(target: Target, values: np.ndarray, moved: np.ndarray | float, theta: Theta, side: Side) -> np.ndarray:
     """The log-density of the variable's own model at values of its cells, (cell,)."""
     found = target.family.logp(values - moved, theta, side)
-    if target.limits is None:
-        return found
-    low, high = (end[target.impute] for end in target.limits)
-    return np.where((values >= low) & (values <= high), found, -np.inf)
+    known = target.known_cells
+    return found if known is None else np.where(known.allows(values, target.values.support.points), found, -np.inf)
 
 
 def move_levels(

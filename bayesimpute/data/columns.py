@@ -52,6 +52,8 @@ class Column:
         Of one whose labels are said: the column by itself, which values go back to.
     back : ndarray, shape (label,), or None
         What each label is in that; NaN where it is not there.
+    limits : tuple of (ndarray, ndarray), shape (unit,), or None
+        Of censored numbers the ends between which those lie that are missing, infinite where they are open.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     said: str | None = None
     was: "Column | None" = None
     back: np.ndarray | None = None
+    limits: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def ordered(self) -> bool:

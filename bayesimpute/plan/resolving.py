@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
-from bayesimpute.base.phrases import arrows, listed
+from bayesimpute.base.phrases import arrows, counted, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -23,6 +23,7 @@ from bayesimpute.plan.conditional import Conditional, with_likes
 from bayesimpute.plan.conditions import ignored_rows
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
+from bayesimpute.plan.known_cells import Known, known_of
 from bayesimpute.plan.options import Time
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
@@ -50,7 +51,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         column = column_of(name, incomplete, plan.time)
         path, conditional = plan.path(conditional), of_its_family(conditional, column)
         read = read_formulas(conditional, path, plan.derived, incomplete)
-        target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column)
+        target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column, plan.known)
         target = target if ignored is None else _without(target, ignored)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
@@ -65,6 +66,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         events=tuple(dict.fromkeys(events)),
         time=plan.time,
         ignored=ignored,
+        known=plan.known,
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
     resolved = replace(resolved, events=(*resolved.events, *held_options.told(plan.models, plan.assumptions)))
@@ -154,6 +156,7 @@ def _target(
     filled: Mapping[str, np.ndarray],
     formulas: Mapping[str, Formula],
     column: Column,
+    known: Iterable[Known],
 ) -> Target:
     name = conditional.target
     given = filled.get(name, column.values)
@@ -161,8 +164,8 @@ def _target(
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
     observed = ~np.isnan(given[rows])
-    limits = limits_of(family, conditional, incomplete, rows)
-    in_part = False if limits is None else np.isfinite(limits).any(axis=0)
+    values = family.values.of(column)
+    part = known_of(known, column, values, incomplete, unit_of_row, len(rows))
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
@@ -177,15 +180,15 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=observed | in_part,
+        learn=observed if part is None else observed | part.some,
         impute=~observed if indicated(name) is None else np.zeros_like(observed),
         apart=apart,
         empty=empty,
         empty_of=empty_of,
-        values=family.values.of(column),
+        values=values,
         path=path,
         conditional=conditional,
-        limits=limits,
+        known=part,
     )
 
 
@@ -209,20 +212,6 @@ def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
         assert time is not None
         seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
     return Column(name=name, kind="yes/no", values=seen)
-
-
-def limits_of(
-    family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """The ends between which values lie that are not observed, by the columns that a plan names."""
-    if not set(family.known_between) & set(conditional.side):
-        return None
-    ends = []
-    for role, end in zip(family.known_between, (-np.inf, np.inf), strict=True):
-        column = conditional.side.get(role)
-        values = np.full(len(rows), end) if column is None else incomplete.columns[column].values[rows]
-        ends.append(np.where(np.isnan(values), end, values))
-    return ends[0], ends[1]
 
 
 def settle_family(conditional: Conditional, column: Column) -> Family:
@@ -280,6 +269,9 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
         what = f"{len(target.empty)} clusters without any observed value, {(target.empty_of >= 0).sum()} values"
         why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
+    if target.known_cells is not None:
+        what = f"{counted(int(target.known_cells.some.sum()), 'missing cell')} known in part"
+        notes.append(Event(target=target.name, what=what, why="drawn within what is known, and in the likelihood"))
     if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))

@@ -13,6 +13,7 @@ from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters
+from bayesimpute.plan.known_cells import InPart, Known
 from bayesimpute.plan.options import Time
 
 
@@ -70,8 +71,8 @@ class Target:
         the last, and the one before it is added.
     label_shifts : mapping of str to str
         Of a variable whose labels have linear predictors of their own the columns that are added to those, by label.
-    limits : tuple of (ndarray, ndarray), shape (unit,), or None
-        The ends between which a value lies that is not observed, infinite where they are open; None: all are.
+    known : InPart or None
+        What is known of values that are not observed, of all units; None: nothing.
     together : str or None
         The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
     watched : bool
@@ -104,7 +105,7 @@ class Target:
     odds: str | None = None
     move: str | None = None
     ratio: str | None = None
-    limits: tuple[np.ndarray, np.ndarray] | None = None
+    known: InPart | None = None
     together: str | None = None
     watched: bool = False
     empty: EmptyClusters | None = None
@@ -155,6 +156,12 @@ class Target:
     def missing_rows(self) -> np.ndarray:
         """A row of each unit that is imputed."""
         return self.rows[self.impute]
+
+    @cached_property
+    def known_cells(self) -> InPart | None:
+        """What is known of the cells that are drawn, if it is something."""
+        found = None if self.known is None else self.known.at(self.impute)
+        return found if found is not None and found.some.any() else None
 
     @cached_property
     def imputed_row(self) -> np.ndarray:
@@ -324,6 +331,8 @@ class Resolved:
         The same with those adjustments, too, that the chains know nothing of; None: there are none.
     ignored : ndarray of bool, shape (row,), or None
         Rows that are imputed but teach nothing; None: there are none.
+    known : tuple of Known
+        What the plan knows of missing cells.
     """
 
     targets: tuple[Target, ...]
@@ -336,6 +345,7 @@ class Resolved:
     time: Time | None = None
     afterwards: "Resolved | None" = None
     ignored: np.ndarray | None = None
+    known: tuple[Known, ...] = ()
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

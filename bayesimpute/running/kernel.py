@@ -20,6 +20,7 @@ from bayesimpute.data.other_rows import matched
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.estimate import estimate
+from bayesimpute.designs.known_draws import redrawn
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors, Theta
 from bayesimpute.plan.targets import Event, Step, Target
@@ -334,7 +335,10 @@ def impute(
     predict = partial(placement.missing_at, matrices=missing)
     how = space.compatible.get(step.name)
     if how is None:
-        drawn = step.lead.family.impute(rng, bench.odds(step.lead, predict(draw)), bench.context(step, draw))
+        theta, context = bench.odds(step.lead, predict(draw)), bench.context(step, draw)
+        drawn = step.lead.family.impute(rng, theta, context)
+        if len(step.targets) == 1 and step.lead.known_cells is not None:
+            drawn = redrawn(rng, step.lead, theta, drawn, context.at().side)
         cells = step.cells(drawn)
         return {target.name: bench.adjusted(target, cells[target.name]) for target in step.targets}
     draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}

@@ -18,7 +18,7 @@ import numpy as np
 from bayesimpute.compatible import Compatible
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
-from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.completed import Completed, within
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
 from bayesimpute.plan.targets import Resolved
@@ -102,7 +102,7 @@ class NewRows:
         for t in self.resolved.targets:
             learnt = self.run.resolved.target(t.name)
             values = t.values.start(rng, learnt.given[learnt.fit_rows], size=len(t.missing_rows), spread=0.0)
-            values = values if t.limits is None else np.clip(values, *(end[t.impute] for end in t.limits))
+            values = within(t, rng, values)
             found[t.name] = _put(values, held.get(t.name))
         return found
 
