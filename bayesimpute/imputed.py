@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
     from bayesimpute.plan.known_cells import Known
+    from bayesimpute.plan.restrictions import Restriction
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion
@@ -61,6 +62,7 @@ def impute(
     keep: str | Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
     known: "Sequence[Known]" = (),
+    restrictions: "Sequence[Restriction]" = (),
     **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
@@ -105,6 +107,8 @@ def impute(
         ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}``.
     known : sequence of Known
         What is known of missing cells, beside what the plan says: ``[bi.Known(column="y", between=("low", "high"))]``.
+    restrictions : sequence of Restriction
+        Rules that draws respect, beside those of the plan: ``[bi.Restriction(rule="kids == 0", where="age < 9")]``.
 
     Returns
     -------
@@ -122,6 +126,7 @@ def impute(
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
     settled = replace(settled, known=(*settled.known, *known)) if known else settled
+    settled = replace(settled, restrictions=(*settled.restrictions, *restrictions)) if restrictions else settled
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,

@@ -76,7 +76,7 @@ def test_the_plan_is_one() -> None:
     whole, cells, compatible, selection, delta, dropping = blocks("toml")
     told = Plan.from_toml(cells)
     assert told.run.ignore == "fold == 'test'" and told.columns[0].kind == "censored number"
-    assert [each.column for each in told.known] == ["bnp", "stage"]
+    assert [each.column for each in told.known] == ["bnp", "stage"] and told.restrictions[0].where == "sex == 'm'"
     assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
     rng = np.random.default_rng(1)

@@ -11,7 +11,8 @@ another:
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
   :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
   :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`,
-  :mod:`.adjustments`, :mod:`.partly_known` and :mod:`.estimand_problems` hold it against the columns of the data;
+  :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules` and :mod:`.estimand_problems` hold it against the
+  columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -23,6 +24,7 @@ from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
     adjustments,
+    broken_rules,
     clusters,
     coded_formulas,
     copies,
@@ -99,9 +101,11 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += several_outcomes.problems(plan, data)
         problems += adjustments.problems(read, data)
         problems += partly_known.problems(read, data)
+        problems += broken_rules.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
+        problems += [] if errors(problems) else broken_rules.unmet(plan, data)
     return list(dict.fromkeys(problems))
 
 

@@ -40,6 +40,7 @@ class Completed:
         read = {name for target in resolved.targets for name in target.columns}
         read |= {name for column in resolved.derived for name in column.expression.names}
         read |= {column.name for column in resolved.derived if column.fills}
+        read |= {name for rule in resolved.rules for name in rule.expression.names}
         self.values: dict[str, np.ndarray] = {}
         self._series: dict[str, pd.Series] = {}
         for name in incomplete.columns:

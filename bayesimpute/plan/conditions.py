@@ -4,6 +4,7 @@ Labels are texts in them, as in formulas and shifts, with what ``[columns]`` say
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,19 @@ def ignored_rows(condition: str | None, incomplete: Incomplete) -> np.ndarray | 
     return condition_values(parse_expression(condition, "run.ignore"), incomplete) == 1
 
 
-def condition_values(expression: Expression, incomplete: Incomplete) -> np.ndarray:
-    """What an expression of columns of the data is there, shape (row,); NaN where they are missing."""
-    columns: Mapping[str, pd.Series | np.ndarray] = {
-        name: as_given(incomplete.columns[name], incomplete) for name in expression.names if name in incomplete.columns
-    }
+def condition_values(
+    expression: Expression, incomplete: Incomplete, derived: Mapping[str, Expression] = MappingProxyType({})
+) -> np.ndarray:
+    """What an expression of columns of the data, and of variables derived from them, is there, shape (row,).
+
+    NaN where that does not follow from what is observed.
+    """
+    columns: dict[str, pd.Series | np.ndarray] = {}
+    for name in expression.names:
+        if name in incomplete.columns:
+            columns[name] = as_given(incomplete.columns[name], incomplete)
+        elif name in derived:
+            columns[name] = condition_values(derived[name], incomplete, derived)
     return evaluate_expression(expression, columns)
 
 

@@ -23,6 +23,7 @@ from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.fixed import fixes
 from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time, in_document, needed, types_of
+from bayesimpute.plan.restrictions import Restriction
 
 SCHEMA = 1
 
@@ -51,6 +52,7 @@ SECTIONS: Mapping[str, Section] = {
     "assumption": Section("assumptions", Assumption),
     "adjustment": Section("adjustments", Adjustment),
     "known": Section("known", Known),
+    "restriction": Section("restrictions", Restriction),
     "analysis": Section("analyses", Analysis, named=("family",)),
     "estimand": Section("estimands", Estimand, named=("statistic", "target")),
     "sensitivity": Section("sensitivities", Sensitivity, named=("tip",)),
@@ -138,7 +140,7 @@ def _called(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     formulas = entry.get("formulas")
     inner = formulas.get("mu") if isinstance(formulas, Mapping) else None
     lefts = [_left(text) for text in (entry.get("formula"), inner) if isinstance(text, str) and "target" not in entry]
-    return entry.get("target"), entry.get("name"), entry.get("column"), *lefts
+    return entry.get("target"), entry.get("name"), entry.get("column"), entry.get("rule"), *lefts
 
 
 def _without_double(entry: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:

@@ -10,13 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from bayesimpute.base.errors import Problem
+from bayesimpute.base.phrases import counted, rows
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas.language import usage_of
+from bayesimpute.plan.conditions import condition_values
 from bayesimpute.plan.known_cells import known_of
 from bayesimpute.plan.resolving import column_of, indicated, reads, systematic
+from bayesimpute.plan.restrictions import broken
 from bayesimpute.plan.targets import Event, Resolved, Target
 from bayesimpute.plan.units import with_visits
 
@@ -33,6 +36,7 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     names |= {name for each in resolved.known for name in each.reads}
+    names |= {name for rule in resolved.rules for name in rule.names}
     return tuple(name for name in before.columns if name in names)
 
 
@@ -73,6 +77,18 @@ def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) 
             finding = f"{gaps} values are missing, and the run has no model of it: it was complete there"
             remedy = "give these values, or make a run whose data have some of them missing, with a conditional"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+    return problems
+
+
+def broken_by(resolved: Resolved, incomplete: Incomplete) -> list[Problem]:
+    """Restrictions that what is observed of new rows breaks; `resolved` is the plan on these."""
+    derived, problems = {d.name: d.expression for d in resolved.derived if not d.expression.keys}, []
+    for rule in resolved.rules:
+        wrong = broken(condition_values(rule.expression, incomplete, derived))
+        if wrong.any():
+            where = f"{counted(int(wrong.sum()), 'row')}: {rows(incomplete.frame, wrong.nonzero()[0])}"
+            finding, remedy = f"what is observed breaks it in {where}", "mend these rows"
+            problems.append(Problem(path=rule.restriction.path, finding=finding, remedy=remedy))
     return problems
 
 

@@ -20,6 +20,7 @@ from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
+from bayesimpute.plan.restrictions import Restriction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Plan:
         How missing values differ from what their models say of them.
     known : tuple of Known
         What is known of missing cells: between which numbers they lie, or among which labels.
+    restrictions : tuple of Restriction
+        Rules that completed rows respect: they act on draws alone.
     analyses : tuple of Analysis
         What ``pool`` runs when given no formula.
     estimands : tuple of Estimand
@@ -65,6 +68,7 @@ class Plan:
     assumptions: tuple[Assumption, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     known: tuple[Known, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
@@ -207,6 +211,7 @@ class Plan:
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]
         lines += [str(each) for each in self.known]
+        lines += [f"draws respect {each}" for each in self.restrictions]
         lines += [f"visits of {self.time.subject} by {self.time.order}"] if self.time is not None else []
         lines += [f"estimand {e}" for e in self.estimands]
         r = self.run

@@ -26,6 +26,8 @@ from bayesimpute.plan.fixed import read_formulas
 from bayesimpute.plan.known_cells import Known, known_of
 from bayesimpute.plan.options import Time
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.restrictions import Rule
+from bayesimpute.plan.restrictions import expression_of as expression_of_rule
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted, with_units, with_visits
 
@@ -58,6 +60,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         events += [*_notes(conditional, target, column), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
+    events += [Event(what=f"draws respect {each}", why="a restriction of the plan") for each in plan.restrictions]
     events += [] if ignored is None else [_ignoring(ignored, plan.run.ignore)]
     resolved = Resolved(
         targets=_sequence(plan, targets),
@@ -67,6 +70,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         time=plan.time,
         ignored=ignored,
         known=plan.known,
+        rules=_rules(plan, derived),
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
     resolved = replace(resolved, events=(*resolved.events, *held_options.told(plan.models, plan.assumptions)))
@@ -115,6 +119,16 @@ def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     """Every column whose values a target's formulas and family need, those behind derived variables included."""
     direct = target.adjusting.union(*(formula.needs for formula in target.formulas.values()), target.side.values())
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
+
+
+def _rules(plan: Plan, derived: Iterable[DerivedColumn]) -> tuple[Rule, ...]:
+    """The restrictions of a plan, with all that they follow from."""
+    inside = {column.name: column.expression.needs for column in derived}
+    found = [(each, expression_of_rule(each)) for each in plan.restrictions]
+    return tuple(
+        Rule(restriction=each, expression=read, names=frozenset(who_reads.closure(read.needs, inside)))
+        for each, read in found
+    )
 
 
 def _without(target: Target, ignored: np.ndarray) -> Target:

@@ -15,6 +15,7 @@ from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters
 from bayesimpute.plan.known_cells import InPart, Known
 from bayesimpute.plan.options import Time
+from bayesimpute.plan.restrictions import Rule, reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,6 +334,8 @@ class Resolved:
         Rows that are imputed but teach nothing; None: there are none.
     known : tuple of Known
         What the plan knows of missing cells.
+    rules : tuple of Rule
+        What completed rows have to respect.
     """
 
     targets: tuple[Target, ...]
@@ -346,6 +349,7 @@ class Resolved:
     afterwards: "Resolved | None" = None
     ignored: np.ndarray | None = None
     known: tuple[Known, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -359,6 +363,10 @@ class Resolved:
         """The same with derived columns that are known at some rows, by name."""
         held = (replace(d, held=means[d.name]) if d.name in means else d for d in self.derived)
         return replace(self, derived=tuple(held)) if means else self
+
+    def restricted(self, target: str) -> bool:
+        """Whether some rule reads a target."""
+        return bool(reading(self.rules, target))
 
     def step(self, target: str) -> Step:
         """The step that draws a target."""

@@ -164,7 +164,12 @@ class Shifts:
         drawn = any((target.shift, target.odds, target.label_shifts, was.shift, was.odds, was.label_shifts))
         mu = target.family.parameters[0]
         plain = mu.unit == "location" and mu.link == "identity" and target.known is None and target.family.density
-        plain = plain and not self.whole.factors and not (target.odds or was.odds)
+        plain = (
+            plain
+            and not self.whole.restricted(target.name)
+            and not self.whole.factors
+            and not (target.odds or was.odds)
+        )
         return (plain or not drawn) and not self._seen_in_between(target.name)
 
     def _seen_in_between(self, name: str) -> bool:
