@@ -47,7 +47,7 @@ class Column:
         The dtype of the column as given, as pandas writes it; ``category[ordered]`` for ordered categories. Where
         the labels alone do not tell the dtype of the categories it is there too: ``category[object]``.
     said : str or None
-        What the user says that it is (:mod:`bayesimpute.data.said_columns`): "ordered", "labels" or "number".
+        What the user says that it is: a key of :data:`bayesimpute.data.said_columns.KINDS`.
     was : Column or None
         Of one whose labels are said: the column by itself, which values go back to.
     back : ndarray, shape (label,), or None

@@ -13,6 +13,7 @@ from bayesimpute.data.censored_texts import is_marked, read_censored
 from bayesimpute.data.column_remarks import remarks
 from bayesimpute.data.columns import encode
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import auto, why_auto
 
 LIMITS = {"crp": "censored number"}
 
@@ -99,6 +100,12 @@ def test_who_does_not_say_it_is_told_what_to_write() -> None:
     assert remarks(encode(mostly, "crp"))[0].remedy.endswith(said)
     with pytest.raises(bi.PlanError, match=re.escape(said)):
         bi.suggest(None, frame)
+
+
+def test_it_is_a_number_whatever_few_values_it_has() -> None:
+    frame = pd.DataFrame({"n": np.tile(["<1", "1", "2", "3", ">3"], 20)})
+    column = Incomplete.from_frame(frame, columns={"n": "censored number"}).columns["n"]
+    assert auto(column).name == "gaussian" and why_auto(column) == "said to be a censored number -> gaussian"
 
 
 def test_the_sparse_default_takes_it() -> None:
