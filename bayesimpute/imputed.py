@@ -31,6 +31,8 @@ from bayesimpute.result.result import Result
 from bayesimpute.running.transforming import SWEEPS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.estimating.descriptive_tables import Descriptives
     from bayesimpute.estimating.estimands import Estimates
@@ -271,6 +273,32 @@ class MultiplyImputed(Result):
             seen, missing values of a variable that has no model.
         """
         return MultiplyImputed.over(transform(self, data, seed=seed, sweeps=sweeps))
+
+    @typed_after
+    def overimputed(self, target: str, *, level: float = 0.9) -> "pd.DataFrame":
+        """Observed cells that were drawn, too, beside their draws: whether the model says of them what they are.
+
+        Parameters
+        ----------
+        target : str
+            A variable whose conditional has ``where``.
+        level : float
+            Of the intervals of numbers, which are quantiles of the m draws: take m = 100 or more.
+
+        Returns
+        -------
+        DataFrame
+            A row for each such cell: of numbers ``observed``, ``mean``, ``sd``, ``low``, ``high``, ``covered``; of
+            labels and other variables of few values ``observed``, and the ``share`` of draws that are the same.
+
+        Raises
+        ------
+        InputError
+            If no observed cell of the variable was drawn.
+        """
+        from bayesimpute.result.overimputed import overimputed
+
+        return overimputed(self, target, level=level)
 
     def model(self, target: str | None = None, *, imputation: int = 0) -> "ImputationModel":
         """The conditional model of a variable on one of the completed datasets: to look at, criticise, take away.

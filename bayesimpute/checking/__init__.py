@@ -11,8 +11,8 @@ another:
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
   :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
   :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`,
-  :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules` and :mod:`.estimand_problems` hold it against the
-  columns of the data;
+  :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`, :mod:`.drawn_too` and :mod:`.estimand_problems` hold
+  it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -29,6 +29,7 @@ from bayesimpute.checking import (
     coded_formulas,
     copies,
     derived,
+    drawn_too,
     estimand_problems,
     exclusions,
     fixed_coefficients,
@@ -102,6 +103,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += adjustments.problems(read, data)
         problems += partly_known.problems(read, data)
         problems += broken_rules.problems(read, data)
+        problems += drawn_too.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)

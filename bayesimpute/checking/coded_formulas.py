@@ -71,7 +71,7 @@ def _sound(read: Read, data: Incomplete) -> Plan:
             continue
         family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
         settled_there = {"family": family, "formulas": formulas, "level": level, "priors": reading.priors}
-        made = replace(reading.conditional, **settled_there)
+        made = replace(reading.conditional, where=None, **settled_there)
         (substantive if is_substantive(reading) else conditionals).append(made)
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived

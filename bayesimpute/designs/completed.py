@@ -29,11 +29,15 @@ class Completed:
     resolved : Resolved
         What is imputed and what is derived.
     values : mapping of str to ndarray
-        For each target, the values of its missing units.
+        For each target, the values of its missing units, and of observed ones that are drawn, too.
+    shown : bool
+        Whether the latter are in the place of what was observed: in what is shown, never in what models read.
     """
 
-    def __init__(self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray]) -> None:
-        self._incomplete = incomplete
+    def __init__(
+        self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray], *, shown: bool = False
+    ) -> None:
+        self._incomplete, self._shown = incomplete, shown
         self._derived = resolved.derived
         self._targets = {target.name: target for target in resolved.targets}
         self._means = ClusterMeans(incomplete, ignored=resolved.ignored)
@@ -103,7 +107,10 @@ class Completed:
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows
         values = self.values[target.name]
-        values[rows] = cells if target.level is None else cells[places]
+        if self._shown and target.over is not None:
+            values[:] = unfolded(target, values, cells)
+        else:
+            values[rows] = cells if target.level is None and target.over is None else cells[places]
         if self._labelled(target.name):  # the series of numbers is a view
             self._series[target.name] = _as_series(self._incomplete, target.name, values)
 

@@ -54,7 +54,7 @@ class Latent:
         assert target.known is not None
         self.design, self.points = design, target.values.support.points
         known = target.known.at(target.learn)
-        self.places = np.flatnonzero(known.some & target.impute[target.learn])
+        self.places = np.flatnonzero(known.some & target.gaps[target.learn])
         self.known = known.at(self.places)
         self.ends = [(end - float(design.centre)) / float(design.scale) for end in (self.known.low, self.known.high)]
         self.alone = frozenset(p.parameter.name for p in design.predictors if p.matrix is None)
@@ -89,6 +89,6 @@ def latent(design: Design, step: Step) -> Latent | None:
     """The values that a model is fitted to and that are known in part; None: there are none."""
     target: Target = step.lead
     known: InPart | None = target.known
-    if known is None or not (known.some & target.impute & target.learn).any():
+    if known is None or not (known.some & target.gaps & target.learn).any():
         return None
     return Latent(design, step)

@@ -13,6 +13,9 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, evaluate_expression, parse_expression
 
+ALL = "all"
+"""Every observed cell."""
+
 
 def ignored_rows(condition: str | None, incomplete: Incomplete) -> np.ndarray | None:
     """The rows that are imputed and teach nothing, bool, shape (row,); None: there are none.
@@ -22,6 +25,13 @@ def ignored_rows(condition: str | None, incomplete: Incomplete) -> np.ndarray | 
     if condition is None:
         return None
     return condition_values(parse_expression(condition, "run.ignore"), incomplete) == 1
+
+
+def drawn_too(where: str | None, incomplete: Incomplete, path: str) -> np.ndarray | None:
+    """The rows whose observed values are drawn as well, bool, shape (row,); None: none are."""
+    if where is None or where == ALL:
+        return None if where is None else np.ones(len(incomplete.frame), dtype=bool)
+    return condition_values(parse_expression(where, path), incomplete) == 1
 
 
 def condition_values(

@@ -80,6 +80,11 @@ class InPart:
         ends = np.isfinite(self.low) | np.isfinite(self.high)
         return ends if self.among is None else ends | ~self.among.all(axis=1)
 
+    def free(self, units: np.ndarray) -> "InPart":
+        """The same where nothing is known of some units, bool, shape (unit,)."""
+        low, high = np.where(units, -np.inf, self.low), np.where(units, np.inf, self.high)
+        return InPart(low=low, high=high, among=None if self.among is None else self.among | units[:, None])
+
     def at(self, units: np.ndarray) -> "InPart":
         """Of some units."""
         among = None if self.among is None else self.among[units]

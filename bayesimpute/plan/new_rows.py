@@ -128,4 +128,5 @@ def _target(
         empty_of=empty_of,
         known=part,
         ignored=None,
+        over=None,
     )

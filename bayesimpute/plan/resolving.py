@@ -20,7 +20,7 @@ from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import held_options, who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional, with_likes
-from bayesimpute.plan.conditions import ignored_rows
+from bayesimpute.plan.conditions import drawn_too, ignored_rows
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
 from bayesimpute.plan.known_cells import Known, known_of
@@ -180,6 +180,8 @@ def _target(
     observed = ~np.isnan(given[rows])
     values = family.values.of(column)
     part = known_of(known, column, values, incomplete, unit_of_row, len(rows))
+    asked, none = drawn_too(conditional.where, incomplete, f"{path}.where"), np.zeros_like(observed)
+    over = None if asked is None else observed & (np.bincount(unit_of_row, weights=asked, minlength=len(rows)) > 0)
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
@@ -195,7 +197,7 @@ def _target(
         given=given,
         observed=observed,
         learn=observed if part is None else observed | part.some,
-        impute=~observed if indicated(name) is None else np.zeros_like(observed),
+        impute=(~observed if over is None else ~observed | over) if indicated(name) is None else none,
         apart=apart,
         empty=empty,
         empty_of=empty_of,
@@ -203,6 +205,7 @@ def _target(
         path=path,
         conditional=conditional,
         known=part,
+        over=over,
     )
 
 
@@ -283,6 +286,9 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
         what = f"{len(target.empty)} clusters without any observed value, {(target.empty_of >= 0).sum()} values"
         why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
+    if target.over is not None:
+        what = f"{counted(int(target.over.sum()), 'observed cell')} drawn, too: the completed datasets hold the draws"
+        notes.append(Event(target=target.name, what=what, why=f'where = "{conditional.where}", for checks'))
     if target.known_cells is not None:
         what = f"{counted(int(target.known_cells.some.sum()), 'missing cell')} known in part"
         notes.append(Event(target=target.name, what=what, why="drawn within what is known, and in the likelihood"))

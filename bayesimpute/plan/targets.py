@@ -84,6 +84,9 @@ class Target:
         Which of these a unit belongs to, -1 where to none.
     ignored : ndarray of bool, shape (unit,), or None
         Units that are imputed but teach nothing, whatever is observed of them; None: there are none.
+    over : ndarray of bool, shape (unit,), or None
+        Units whose value is drawn though it is observed: for checks, so that no model sees the draw; None: there are
+        none.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Target:
     empty: EmptyClusters | None = None
     empty_of: np.ndarray | None = None
     ignored: np.ndarray | None = None
+    over: np.ndarray | None = None
 
     @property
     def mnar(self) -> bool:
@@ -139,7 +143,7 @@ class Target:
     @cached_property
     def learns_imputed(self) -> bool:
         """Whether its model is fitted to values that are drawn: they have to be current."""
-        return bool((self.learn & self.impute).any())
+        return bool((self.learn & self.gaps).any())
 
     @cached_property
     def model_rows(self) -> np.ndarray:
@@ -153,6 +157,16 @@ class Target:
         """A row of each unit that a parameter is learnt from."""
         return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
 
+    @property
+    def gaps(self) -> np.ndarray:
+        """Units whose value is drawn because it is missing, bool, shape (unit,)."""
+        return self.impute if self.over is None else self.impute & ~self.over
+
+    @property
+    def real(self) -> np.ndarray | slice:
+        """Which of the cells that are drawn are missing, (cell,)."""
+        return slice(None) if self.over is None else ~self.over[self.impute]
+
     @cached_property
     def missing_rows(self) -> np.ndarray:
         """A row of each unit that is imputed."""
@@ -161,18 +175,18 @@ class Target:
     @cached_property
     def known_cells(self) -> InPart | None:
         """What is known of the cells that are drawn, if it is something."""
-        found = None if self.known is None else self.known.at(self.impute)
+        found = None if self.known is None else self.known.free(self.observed).at(self.impute)
         return found if found is not None and found.some.any() else None
 
     @cached_property
     def imputed_row(self) -> np.ndarray:
-        """Whether the value of each row is drawn, bool, shape (row,)."""
-        return self.impute[self.unit_of_row]
+        """Whether the value of each row is missing and drawn, bool, shape (row,)."""
+        return self.gaps[self.unit_of_row]
 
     @cached_property
     def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
-        if self.level is None:
+        """Every row of each unit that is missing and imputed, and the place of its value among the cells."""
+        if self.level is None and self.over is None:
             return self.missing_rows, np.arange(len(self.missing_rows))
         rows = np.flatnonzero(self.imputed_row)
         return rows, (np.cumsum(self.impute) - 1)[self.unit_of_row[rows]]
