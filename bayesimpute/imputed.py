@@ -31,12 +31,16 @@ from bayesimpute.result.result import Result
 from bayesimpute.running.transforming import SWEEPS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesimpute.diagnosis.diagnosis import Diagnosis
     from bayesimpute.estimating.descriptive_tables import Descriptives
     from bayesimpute.estimating.estimands import Estimates
     from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
+    from bayesimpute.plan.known_cells import Known
+    from bayesimpute.plan.restrictions import Restriction
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion
@@ -59,6 +63,8 @@ def impute(
     keep_effects: bool = False,
     keep: str | Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
+    known: "Sequence[Known]" = (),
+    restrictions: "Sequence[Restriction]" = (),
     **settings: Any,
 ) -> "MultiplyImputed":
     """Impute incomplete multilevel data.
@@ -77,7 +83,7 @@ def impute(
         (:mod:`bayesimpute.compatible`). Without a plan, :func:`bayesimpute.suggest` writes the rest of it.
     cluster : str or sequence of str
         Without a plan: the cluster keys, by each of which variables have random intercepts.
-    m, chains, warmup, sweeps, steps, visit_sequence, sampler : optional
+    m, chains, warmup, sweeps, steps, visit_sequence, sampler, ignore : optional
         See :class:`~bayesimpute.plan.options.Run`; None takes the plan's value.
     seed : int
         All random numbers follow from it, whatever the number of workers.
@@ -101,6 +107,10 @@ def impute(
     columns : mapping of str to str or dict, optional
         What columns are where their types do not say it, beside what the plan says:
         ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}``.
+    known : sequence of Known
+        What is known of missing cells, beside what the plan says: ``[bi.Known(column="y", between=("low", "high"))]``.
+    restrictions : sequence of Restriction
+        Rules that draws respect, beside those of the plan: ``[bi.Restriction(rule="kids == 0", where="age < 9")]``.
 
     Returns
     -------
@@ -117,6 +127,8 @@ def impute(
     """
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
+    settled = replace(settled, known=(*settled.known, *known)) if known else settled
+    settled = replace(settled, restrictions=(*settled.restrictions, *restrictions)) if restrictions else settled
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,
@@ -261,6 +273,32 @@ class MultiplyImputed(Result):
             seen, missing values of a variable that has no model.
         """
         return MultiplyImputed.over(transform(self, data, seed=seed, sweeps=sweeps))
+
+    @typed_after
+    def overimputed(self, target: str, *, level: float = 0.9) -> "pd.DataFrame":
+        """Observed cells that were drawn, too, beside their draws: whether the model says of them what they are.
+
+        Parameters
+        ----------
+        target : str
+            A variable whose conditional has ``where``.
+        level : float
+            Of the intervals of numbers, which are quantiles of the m draws: take m = 100 or more.
+
+        Returns
+        -------
+        DataFrame
+            A row for each such cell: of numbers ``observed``, ``mean``, ``sd``, ``low``, ``high``, ``covered``; of
+            labels and other variables of few values ``observed``, and the ``share`` of draws that are the same.
+
+        Raises
+        ------
+        InputError
+            If no observed cell of the variable was drawn.
+        """
+        from bayesimpute.result.overimputed import overimputed
+
+        return overimputed(self, target, level=level)
 
     def model(self, target: str | None = None, *, imputation: int = 0) -> "ImputationModel":
         """The conditional model of a variable on one of the completed datasets: to look at, criticise, take away.

@@ -73,7 +73,10 @@ def test_the_code_prints_what_the_readme_shows() -> None:
 
 
 def test_the_plan_is_one() -> None:
-    whole, compatible, selection, delta, dropping = blocks("toml")
+    whole, cells, compatible, selection, delta, dropping = blocks("toml")
+    told = Plan.from_toml(cells)
+    assert told.run.ignore == "fold == 'test'" and told.columns[0].kind == "censored number"
+    assert [each.column for each in told.known] == ["bnp", "stage"] and told.restrictions[0].where == "sex == 'm'"
     assert Plan.from_toml(dropping).substantive[0].target == "dropout(y)"
     varied = Plan.from_toml(delta)
     rng = np.random.default_rng(1)

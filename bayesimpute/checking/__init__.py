@@ -9,9 +9,10 @@ another:
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
-  :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
-  :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
-  :mod:`.estimand_problems` hold it against the columns of the data;
+  :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
+  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`,
+  :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`, :mod:`.drawn_too` and :mod:`.estimand_problems` hold
+  it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -23,16 +24,20 @@ from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import DataError, PlanError, Problem, errors
 from bayesimpute.checking import (
     adjustments,
+    broken_rules,
     clusters,
     coded_formulas,
     copies,
     derived,
+    drawn_too,
     estimand_problems,
     exclusions,
     fixed_coefficients,
+    ignored_rows,
     indicators,
     names,
     observed_values,
+    partly_known,
     rare_labels,
     selection_indicators,
     sensitivity_requests,
@@ -82,6 +87,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         read = target_columns.with_formulas(read, data)
         problems += indicators.problems(read, data)
         problems += timing.problems(read, data)
+        problems += ignored_rows.problems(read, data)
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
@@ -95,9 +101,13 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += substantive.problems(read, data)
         problems += several_outcomes.problems(plan, data)
         problems += adjustments.problems(read, data)
+        problems += partly_known.problems(read, data)
+        problems += broken_rules.problems(read, data)
+        problems += drawn_too.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
+        problems += [] if errors(problems) else broken_rules.unmet(plan, data)
     return list(dict.fromkeys(problems))
 
 

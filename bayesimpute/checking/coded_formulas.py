@@ -12,9 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import FormulaError, Problem, Severity
+from bayesimpute.base.errors import FormulaError, Problem, Severity, errors
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, separation, timing
+from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, ignored_rows, separation, timing
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
@@ -49,7 +49,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _numbers(read, resolved, completed, data, notes)
     readings = {reading.target: reading for reading in read.conditionals}
     for target in resolved.targets:
-        target = replace(target, learn=target.observed)  # what can be learnt is where it is observed
+        target = replace(target, learn=target.seen)  # what can be learnt is where it is observed
         _Model(readings[target.name], target, read, data, completed, notes).check()
     return notes.problems
 
@@ -71,13 +71,14 @@ def _sound(read: Read, data: Incomplete) -> Plan:
             continue
         family = reading.family if settled(reading, column) is not None and reading.family is not None else "auto"
         settled_there = {"family": family, "formulas": formulas, "level": level, "priors": reading.priors}
-        made = replace(reading.conditional, **settled_there)
+        made = replace(reading.conditional, where=None, **settled_there)
         (substantive if is_substantive(reading) else conditionals).append(made)
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
     )
+    run = Run(ignore=None if errors(ignored_rows.problems(read, data)) else getattr(read.plan.run, "ignore", None))
     return Plan(
-        conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, time=read.plan.time, run=Run()
+        conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, time=read.plan.time, run=run
     )
 
 
@@ -249,7 +250,7 @@ class _Model:
     def group(self, factor: str, matrix: Matrix | None, path: str) -> None:
         codes = self.data.codes(factor)[self.target.rows]
         units, all_clusters = len(codes), len(np.unique(codes))
-        clusters_seen = len(np.unique(codes[self.target.observed]))
+        clusters_seen = len(np.unique(codes[self.target.seen]))
         if self.target.level is not None and all_clusters == units:
             finding = f'random effects by "{factor}" of a target of level "{self.target.level}": one row a cluster'
             self.notes.add(path, finding, "leave them out; use a coarser key, or none")

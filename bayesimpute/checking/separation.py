@@ -70,7 +70,7 @@ def of_outcome(x: np.ndarray, matrix: Matrix, target: Target, path: str) -> list
 
 def _groups(target: Target) -> Iterator[tuple[np.ndarray, str]]:
     """Which observed rows are on one side, and what that is called."""
-    values, y = target.values, target.given[target.rows[target.observed]]
+    values, y = target.values, target.given[target.fit_rows]
     if isinstance(values, Binary):
         yield y == 1, values.labels[1]
     elif isinstance(values, Labelled):

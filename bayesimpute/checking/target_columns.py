@@ -10,7 +10,7 @@ from bayesimpute.base.phrases import SHOWN, counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems, read_plan
 from bayesimpute.checking.uses import Use
-from bayesimpute.data.column_remarks import between_numbers, not_normal, remarks
+from bayesimpute.data.column_remarks import between_numbers, limits_among, not_normal, remarks, said_censored
 from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import VALUES, Family, accepting, auto
@@ -40,7 +40,6 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             _splines(use, reading.target, read, data, notes)
         for role, use in reading.side.items():
             _side(use, role, reading, read, data, notes)
-        _limits(reading, data, notes)
         _misfits(reading, data, notes)
     for definition in read.derived.values():
         _kinds(definition.use, data, notes)
@@ -166,7 +165,9 @@ def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: 
     none = '"auto" stands for no family of so many' if fitting else "no family imputes these"
     finding = f'"{reading.target}" is a category with {len(column.labels)} labels, and {none}'
     if between_numbers(column) is not None:
-        notes.add(reading.path, f"{finding}; most labels look like numbers", "make it a column of numbers")
+        limits = limits_among(column)
+        remedy = said_censored(reading.target) if limits else "make it a column of numbers"
+        notes.add(reading.path, f"{finding}; most labels look like numbers", remedy)
         return
     if fitting:
         notes.add(f"{reading.path}.family", finding, f"use {' or '.join(fitting)}, or leave it out")
@@ -188,9 +189,9 @@ def _predictors(use: Use, target: str, read: Read, data: Incomplete, notes: Note
 
 def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:
     family = reading.family
-    if family is None or role not in (*family.known_between, *family.certain):
+    if family is None or role not in family.certain:
         _unimputed(use, reading.target, use.values, read, data, notes)
-    elif role in family.certain and any(data.columns[n].missing.any() for n in use.values & set(data.columns)):
+    elif any(data.columns[n].missing.any() for n in use.values & set(data.columns)):
         notes.add(use.path, f"{listed(sorted(use.values))} has missing values", "name a column that is complete")
     elif not use.values <= set(data.columns) - read.targets:
         notes.add(use.path, "limits are known before the run", "name a column of the data that is not imputed")
@@ -198,20 +199,6 @@ def _side(use: Use, role: str, reading: Reading, read: Read, data: Incomplete, n
         kind = data.columns[name].kind
         if kind not in ("number", "yes/no"):
             notes.add(use.path, f'"{name}" is {OUTSIDE.get(kind, "a category")}', "name a column of numbers")
-
-
-def _limits(reading: Reading, data: Incomplete, notes: Notes) -> None:
-    """Values that are to lie where there is nothing, or that are observed elsewhere."""
-    roles = () if reading.family is None else [r for r in reading.family.known_between if r in reading.side]
-    names = [name for role in roles for name in reading.side[role].values if name in data.columns]
-    if len(names) < 2 or reading.target not in data.columns:
-        return
-    low, high = (data.columns[name].values for name in names)
-    crossed = low > high
-    if crossed.any():
-        where = f"{counted(int(crossed.sum()), 'row')}, {first_row(data.frame, crossed)}"
-        finding = f'"{names[0]}" is above "{names[1]}" in {where}'
-        notes.add(f"{reading.path}.side", finding, "mend the data: no value lies between them")
 
 
 def _misfits(reading: Reading, data: Incomplete, notes: Notes) -> None:

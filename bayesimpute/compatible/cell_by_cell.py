@@ -61,7 +61,8 @@ def _chosen(rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
     u, chosen = rng.random(weights.shape[1]), np.zeros(weights.shape[1], dtype=np.int64)
     above = np.zeros(weights.shape[1])
     for k in range(len(weights) - 1, 0, -1):
-        logits = weights[k] - np.logaddexp.reduce(weights[:k])
+        with np.errstate(invalid="ignore"):  # neither this value nor one below may be possible
+            logits = weights[k] - np.logaddexp.reduce(weights[:k])
         upto = above + (1 - above) * expit(np.where(np.isnan(logits), 0.0, logits))
         chosen[(above <= u) & (u < upto)] = k
         above = upto

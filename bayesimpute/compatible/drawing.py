@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Concatenate, Literal
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from bayesimpute.compatible.normal_draws import Derivatives, derivatives, draw_n
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Design, Draw
+from bayesimpute.designs.known_draws import redrawn
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Context, Donors, Known, Side, Theta
+from bayesimpute.designs.restricted import respects
+from bayesimpute.families import AtRows, Context, Donors, Side, Theta
 from bayesimpute.plan.targets import Event, Resolved, Target
 
 MOST_KEPT = 20_000_000
@@ -50,6 +52,8 @@ class Compatible:
         The columns that derivatives of these models by the variable follow from.
     levels : tuple of Levels
         The clusters without any observed value, whose level is moved before the cells are drawn, by key.
+    resolved : Resolved
+        The plan, whose rules restrict the draws.
     """
 
     target: Target
@@ -60,6 +64,7 @@ class Compatible:
     affine: bool
     beside: frozenset[str]
     levels: tuple[Levels, ...]
+    resolved: Resolved
 
     @classmethod
     def of(
@@ -88,8 +93,9 @@ class Compatible:
             affine=affine and numbers * len(rows.passes) < MOST_KEPT,
             beside=frozenset().union(*read),
             levels=_levels(target, how, own, {n: p for n, p in mine.items() if n in movable}, rows, incomplete)
-            if target.name in movable
+            if target.name in movable and not resolved.restricted(target.name)
             else (),
+            resolved=resolved,
         )
 
     @property
@@ -136,8 +142,9 @@ def kind(target: Target, resolved: Resolved) -> Kind:
     if target.values.support.points is not None:
         return "enumerated"
     models = [t for t in resolved.targets if t.name in resolved.factors[target.name]]
+    free = target.known_cells is None and not resolved.restricted(target.name)
     linear = all(model.family.normal and is_affine(model, target.name, resolved.derived) for model in models)
-    return "normal" if target.family.normal and linear and target.limits is None else "slice"
+    return "normal" if target.family.normal and linear and free else "slice"
 
 
 def _why(target: Target, resolved: Resolved) -> str:
@@ -211,7 +218,7 @@ def draw(
         return _own(how.target, values, moved, theta, side)
 
     if support.points is not None:
-        return draw_enumerated(rng, how.affected, cells, own, scenario.logp, support.points)
+        return draw_enumerated(rng, how.affected, cells, own, _within(how, completed, scenario.logp), support.points)
     width = SPAN * spread(how.target, theta, side)
 
     def anew(values: np.ndarray, moving: int) -> np.ndarray:
@@ -222,6 +229,7 @@ def draw(
     if how.affine:
         given = _derivatives(how, scenario, completed.cells(how.target), unit, memory)
         others = AffineFactors(scenario, given, cells).logp
+    others = _within(how, completed, others)
     if atoms := how.target.family.atoms(side):
         cells = draw_candidates(rng, how.affected, cells, partial(_drawn, rng, how, theta, completed, moved), others)
         stays = np.any([cells - moved == atom for atom in atoms], axis=0)  # a slice leads neither to them nor away
@@ -229,19 +237,35 @@ def draw(
     return draw_slice(rng, how.affected, cells, own, others, width, support)
 
 
+def _within[**P](
+    how: Compatible, completed: Completed, logp: Callable[Concatenate[np.ndarray, P], np.ndarray]
+) -> Callable[Concatenate[np.ndarray, P], np.ndarray]:
+    """The log-density of the models that read the variable at each block, where no cell of it breaks a rule."""
+    if not how.resolved.restricted(how.target.name):
+        return logp
+
+    def within(values: np.ndarray, *more: P.args, **others: P.kwargs) -> np.ndarray:
+        found = logp(values, *more, **others).copy()
+        found[how.affected.block_of_cell[~respects(completed, how.resolved, how.target, values)]] = -np.inf
+        return found
+
+    return within
+
+
 def _drawn(
     rng: np.random.Generator, how: Compatible, theta: Theta, completed: Completed, moved: np.ndarray | float
 ) -> np.ndarray:
     """One draw of each cell from the variable's own model alone."""
 
-    def look(rows: np.ndarray) -> Known:
-        return Known(y=np.full(len(rows), np.nan), side=completed.side(how.target, rows))
+    def look(rows: np.ndarray) -> AtRows:
+        return AtRows(y=np.full(len(rows), np.nan), side=completed.side(how.target, rows))
 
     def nobody() -> Donors:
         raise TypeError("matching has no density, and is in no plan with substantive models")
 
     context = Context(rows=how.target.missing_rows, look=look, fitted=nobody)
-    return how.target.family.impute(rng, theta, context) + moved
+    drawn = how.target.family.impute(rng, theta, context)
+    return redrawn(rng, how.target, theta, drawn, context.at().side) + moved
 
 
 def _derivatives(
@@ -256,10 +280,8 @@ def _derivatives(
 def _own(target: Target, values: np.ndarray, moved: np.ndarray | float, theta: Theta, side: Side) -> np.ndarray:
     """The log-density of the variable's own model at values of its cells, (cell,)."""
     found = target.family.logp(values - moved, theta, side)
-    if target.limits is None:
-        return found
-    low, high = (end[target.impute] for end in target.limits)
-    return np.where((values >= low) & (values <= high), found, -np.inf)
+    known = target.known_cells
+    return found if known is None else np.where(known.allows(values, target.values.support.points), found, -np.inf)
 
 
 def move_levels(

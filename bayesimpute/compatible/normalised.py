@@ -52,7 +52,7 @@ def settled(
     target: Target, resolved: Resolved, placements: Mapping[str, Placement], incomplete: Incomplete
 ) -> Compatible:
     """A variable as :func:`value_densities` takes it: its observed values are the cells that could be others."""
-    observed = replace(target, impute=target.observed, limits=None)
+    observed = replace(target, impute=target.observed, known=None)
     return Compatible.of(observed, resolved, placements, incomplete, frozenset())
 
 

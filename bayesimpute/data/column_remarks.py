@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.base.phrases import counted, listed
+from bayesimpute.data.censored_texts import is_marked
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 
@@ -35,6 +36,7 @@ DERIVED = '; or write family = "skewed"; or impute a column of its own, {column}
 COUNTED = '; if it counts something, write family = "negative_binomial"; else family = "skewed"'
 _CODE = re.compile(r"-?(9+[78]?|8+|7+)")
 _FEWEST_OTHERS = 5
+LIMITS = "they are limits between which a number lies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +61,41 @@ def remarks(column: Column) -> list[Problem]:
         finding = f'"{column.name}" is {shown} in {counted(cells, "row")}, far from all its other values'
     else:
         return []
+    marks = [text for text in texts if is_marked(text)]
+    if texts and len(marks) == len(texts):
+        return [_warning(column.name, finding, f"{LIMITS}: {said_censored(column.name)}")]
     given = ",".join(texts[:5] or [f"{code:g}" for code in codes])
     python = ", ".join([repr(text) for text in texts[:5]] or [f"{code:g}" for code in codes])
     remedy = (
         f'if {"they mean" if len(texts or codes) > 1 else "it means"} missing, --missing="{given}" '
         f"(read_data(…, missing=[{python}]) in Python), which holds for all columns"
     )
+    remedy += f"; then, as others are limits, {said_censored(column.name)}" * bool(marks)
     return [_warning(column.name, finding, remedy)]
+
+
+def said_censored(name: str) -> str:
+    """What to write of a column of numbers and limits."""
+    return f'write columns.{name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else repr(name)} = "censored number"'
+
+
+def limits_among(column: Column) -> bool:
+    """Whether a column is one of numbers but for limits such as ``<0.5``."""
+    return any(map(is_marked, between_numbers(column) or ()))
 
 
 def between_numbers(column: Column) -> tuple[str, ...] | None:
     """The texts that make a text of a column of numbers, such as a dot; None: it is no column of numbers.
 
-    It is one if most of its values are numbers, at least five of them different: ``1, 2, 3+`` are labels.
+    It is one if most of its values are numbers or limits such as ``<0.5``, and at least five numbers are different:
+    ``1, 2, 3+`` are labels.
     """
     if column.kind != "category" or column.dtype.startswith("category") or column.said is not None:
         return None
     number = np.array([_is_number(label) for label in column.labels], dtype=bool)
+    like = number | np.array([is_marked(str(label)) for label in column.labels], dtype=bool)
     cells = column.values[~column.missing].astype(np.int64)
-    if number.sum() < max(5, (~number).sum()) or number[cells].mean() <= 0.5:
+    if number.sum() < max(5, (~like).sum()) or like[cells].mean() <= 0.5:
         return None
     return tuple(label for label, is_number in zip(column.labels, number, strict=True) if not is_number)
 

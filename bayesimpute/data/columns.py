@@ -47,11 +47,13 @@ class Column:
         The dtype of the column as given, as pandas writes it; ``category[ordered]`` for ordered categories. Where
         the labels alone do not tell the dtype of the categories it is there too: ``category[object]``.
     said : str or None
-        What the user says that it is (:mod:`bayesimpute.data.said_columns`): "ordered", "labels" or "number".
+        What the user says that it is: a key of :data:`bayesimpute.data.said_columns.KINDS`.
     was : Column or None
         Of one whose labels are said: the column by itself, which values go back to.
     back : ndarray, shape (label,), or None
         What each label is in that; NaN where it is not there.
+    limits : tuple of (ndarray, ndarray), shape (unit,), or None
+        Of censored numbers the ends between which those lie that are missing, infinite where they are open.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     said: str | None = None
     was: "Column | None" = None
     back: np.ndarray | None = None
+    limits: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def ordered(self) -> bool:

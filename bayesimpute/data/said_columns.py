@@ -16,17 +16,19 @@ import pandas as pd
 
 from bayesimpute.base.errors import InputError, Problem, Severity, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
+from bayesimpute.data.censored_texts import numbers_and_limits, read_censored
 from bayesimpute.data.columns import Column
 
-ORDERED, LABELS, NUMBER = "ordered", "labels", "number"
+ORDERED, LABELS, NUMBER, CENSORED = "ordered", "labels", "number", "censored number"
 KINDS: Mapping[str, str] = {
     ORDERED: "labels in an order, of numbers theirs, of texts to be written out",
     LABELS: "labels in no order, of which the first is the reference",
     NUMBER: "a number, whatever few values it has",
+    CENSORED: "numbers and limits: <0.5 is known to lie below .5, >200 above 200",
 }
 SIGNS: Mapping[str, str] = {ORDERED: " < ", LABELS: " | "}
 """What stands between the labels of an order that is written out, and of one without."""
-EXAMPLE = '"low < middle < high", "west | south | east", "ordered", "labels" or "number"'
+EXAMPLE = '"low < middle < high", "west | south | east", "ordered", "labels", "number" or "censored number"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ def alone(said: SaidColumn) -> Problem | None:
         remedy = "put spaces around < and |" if tight else did_you_mean(said.kind, KINDS, f"write {EXAMPLE}")
         return Problem(path=said.path, finding=signs, remedy=remedy)
     twice = [label for k, label in enumerate(said.labels) if label in said.labels[:k]]
-    if said.kind == NUMBER and said.labels:
+    if said.kind in (NUMBER, CENSORED) and said.labels:
         return Problem(path=said.path, finding="a number has no labels", remedy=f"write {EXAMPLE}")
     if twice or "" in said.labels:
         finding = f'"{twice[0]}" stands in it twice' if twice else "a label of it is empty"
@@ -112,6 +114,8 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
     wrong = alone(said)
     if wrong is not None:
         return wrong
+    if said.kind == CENSORED:
+        return _censored(column, said)
     if column.kind in ("date", "mixed"):
         finding = f"it holds {'dates' if column.kind == 'date' else 'values of different types'}"
         return Problem(path=said.path, finding=finding, remedy="make texts or numbers of them")
@@ -139,6 +143,23 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
         codes[column.values == value] = code
     kept = tuple(_label(column, value, text) for value, text in zip(back, labels, strict=True))
     return replace(column, kind="category", values=codes, labels=kept, said=said.kind, was=column, back=back)
+
+
+def _censored(column: Column, said: SaidColumn) -> Column | Problem:
+    """A column of numbers, of which those that stand as a limit are missing and known in part."""
+    if column.kind == "number":
+        return replace(column, said=CENSORED)
+    if column.kind not in ("category", "mixed"):
+        what = "dates" if column.kind == "date" else "yes/no values"
+        return Problem(path=said.path, finding=f"it holds {what}, not numbers", remedy="make numbers of them")
+    texts = tuple(map(str, column.labels))
+    seen = column.values[~column.missing].astype(np.int64)
+    wrong = [text for k, text in enumerate(texts) if read_censored(text) is None and np.any(seen == k)]
+    if wrong:
+        finding = f"{listed(map(repr, wrong))} {'is' if len(wrong) == 1 else 'are'} no number and no limit such as <0.5"
+        return Problem(path=said.path, finding=finding, remedy="mend them, or make them missing")
+    values, limits = numbers_and_limits(column.values, texts)
+    return Column(name=column.name, kind="number", values=values, said=CENSORED, limits=limits)
 
 
 def unused(column: Column, said: SaidColumn) -> Problem | None:

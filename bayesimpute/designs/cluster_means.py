@@ -53,10 +53,14 @@ class ClusterMeans:
         The data.
     rows : ndarray of int, shape (row,), optional
         Some rows of them, whole clusters, on which the means are taken; by default all.
+    ignored : ndarray of bool, shape (row,), optional
+        Rows that are in no mean, except of clusters that have no other rows.
     """
 
-    def __init__(self, incomplete: Incomplete, rows: np.ndarray | None = None) -> None:
-        self._incomplete, self._rows = incomplete, rows
+    def __init__(
+        self, incomplete: Incomplete, rows: np.ndarray | None = None, ignored: np.ndarray | None = None
+    ) -> None:
+        self._incomplete, self._rows, self._ignored = incomplete, rows, ignored
         self._codes: dict[str, np.ndarray] = {}
         self._members: dict[tuple[str, Units], _Members] = {}
         self._observed: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
@@ -83,9 +87,19 @@ class ClusterMeans:
     def _of(self, key: str, units: Units) -> _Members:
         if (key, units) not in self._members:
             codes = self._cluster(key)
-            rows = EVERY_ROW if units is None else unit_rows([codes, *map(self._cluster, sorted(units))])
+            rows = self._counted(codes)
+            if units is not None:
+                first = unit_rows([each[rows] for each in (codes, *map(self._cluster, sorted(units)))])
+                rows = first if isinstance(rows, slice) else rows[first]
             self._members[key, units] = _Members(rows=rows, codes=codes[rows], sizes=np.bincount(codes[rows]))
         return self._members[key, units]
+
+    def _counted(self, codes: np.ndarray) -> np.ndarray | slice:
+        """The rows that are in the means of the clusters."""
+        if self._ignored is None:
+            return EVERY_ROW
+        others = np.bincount(codes, weights=~self._ignored) > 0
+        return np.flatnonzero(~self._ignored | ~others[codes])
 
     def _cluster(self, key: str) -> np.ndarray:
         if key not in self._codes:

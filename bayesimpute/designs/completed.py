@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
-from bayesimpute.families import Known
+from bayesimpute.families import AtRows
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Step, Target
@@ -29,17 +29,22 @@ class Completed:
     resolved : Resolved
         What is imputed and what is derived.
     values : mapping of str to ndarray
-        For each target, the values of its missing units.
+        For each target, the values of its missing units, and of observed ones that are drawn, too.
+    shown : bool
+        Whether the latter are in the place of what was observed: in what is shown, never in what models read.
     """
 
-    def __init__(self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray]) -> None:
-        self._incomplete = incomplete
+    def __init__(
+        self, incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray], *, shown: bool = False
+    ) -> None:
+        self._incomplete, self._shown = incomplete, shown
         self._derived = resolved.derived
         self._targets = {target.name: target for target in resolved.targets}
-        self._means = ClusterMeans(incomplete)
+        self._means = ClusterMeans(incomplete, ignored=resolved.ignored)
         read = {name for target in resolved.targets for name in target.columns}
         read |= {name for column in resolved.derived for name in column.expression.names}
         read |= {column.name for column in resolved.derived if column.fills}
+        read |= {name for rule in resolved.rules for name in rule.expression.names}
         self.values: dict[str, np.ndarray] = {}
         self._series: dict[str, pd.Series] = {}
         for name in incomplete.columns:
@@ -77,11 +82,11 @@ class Completed:
         """The columns that a target's family reads, by role, at some rows."""
         return {role: self.values[column][rows] for role, column in target.side.items()}
 
-    def known(self, step: Step, rows: np.ndarray) -> Known:
+    def known(self, step: Step, rows: np.ndarray) -> AtRows:
         """What a step's family may know at some rows: of several targets y is of shape (row, target)."""
         units = step.lead.unit_of_row[rows]
         y = [np.where(t.observed[units], self.values[t.name][rows], np.nan) for t in step.targets]
-        return Known(y=y[0] if len(y) == 1 else np.stack(y, axis=1), side=self.side(step.lead, rows))
+        return AtRows(y=y[0] if len(y) == 1 else np.stack(y, axis=1), side=self.side(step.lead, rows))
 
     def outcome(self, step: Step) -> np.ndarray:
         """The values of a step's targets as its model has them, shape (row,), or (row, target) of several."""
@@ -102,7 +107,10 @@ class Completed:
     def _write(self, target: Target, cells: np.ndarray) -> None:
         rows, places = target.filled_rows
         values = self.values[target.name]
-        values[rows] = cells if target.level is None else cells[places]
+        if self._shown and target.over is not None:
+            values[:] = unfolded(target, values, cells)
+        else:
+            values[rows] = cells if target.level is None and target.over is None else cells[places]
         if self._labelled(target.name):  # the series of numbers is a view
             self._series[target.name] = _as_series(self._incomplete, target.name, values)
 
@@ -282,8 +290,7 @@ def fill(
         for t in resolved.targets
     }
     for t in resolved.targets:
-        if t.limits is not None:
-            cells[t.name] = np.clip(cells[t.name], *(end[t.impute] for end in t.limits))
+        cells[t.name] = within(t, rng, cells[t.name])
         of = incomplete.columns
         known = {role: of[name].values[t.missing_rows] for role, name in t.side.items() if name in of}
         cells[t.name] = t.family.possible(cells[t.name], known)
@@ -308,4 +315,11 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
             chosen = starts[mine] + (rng.random(len(mine)) * counts[mine]).astype(np.int64)
             has = counts[mine] > 0
             cells[target.name][has] = target.given[known[chosen[has]]]
+            cells[target.name] = within(target, rng, cells[target.name])
     return cells
+
+
+def within(target: Target, rng: np.random.Generator, cells: np.ndarray) -> np.ndarray:
+    """Cells of a target where what is known of them lets them be, shape (missing unit,)."""
+    known = target.known_cells
+    return cells if known is None else known.moved_inside(rng, cells, target.values.support.points)

@@ -32,11 +32,11 @@ from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.categorical import Categorical
 from bayesimpute.families.counting import Counting
 from bayesimpute.families.family import (
+    AtRows,
     Context,
     Dependence,
     Donors,
     Family,
-    Known,
     Misfit,
     Parameter,
     Rows,
@@ -96,6 +96,7 @@ __all__ = [
     "FAMILIES",
     "VALUES",
     "Amounts",
+    "AtRows",
     "Bernoulli",
     "Beta",
     "Binary",
@@ -116,7 +117,6 @@ __all__ = [
     "Hurdle",
     "HurdleNegativeBinomial",
     "HurdlePoisson",
-    "Known",
     "LogNormal",
     "Misfit",
     "NegativeBinomial",

@@ -23,7 +23,7 @@ from bayesimpute.families.family import (
 )
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.log_space import ARRAYS, tensors
-from bayesimpute.families.normal_between import log_between, log_phi, moments
+from bayesimpute.families.normal_between import draw_normal_between, log_between, log_phi, moments
 from bayesimpute.families.values import Limited, Values
 
 ROLES = ("low", "high")
@@ -59,6 +59,7 @@ class Bounded(Family):
     in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ROLES
     certain: ClassVar[tuple[str, ...]] = ROLES
+    drawn_between: ClassVar[bool] = True
 
     limits: tuple[float | str, float | str] = (0.0, np.inf)
     at_limits: Literal["truncated", "censored"] = "truncated"
@@ -173,6 +174,16 @@ class Bounded(Family):
             )
             drawn = theta["mu"] + theta["sigma"] * z
         return np.clip(drawn, low, high)
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        least, most = self.ends(side)
+        a, b = np.maximum(low, least), np.minimum(high, most)
+        beyond = a, b
+        if self.at_limits == "censored":  # what is at a limit lies beyond it
+            beyond = np.where(a <= least, -np.inf, a), np.where(b >= most, np.inf, b)
+        return np.clip(draw_normal_between(rng, theta["mu"], theta["sigma"], *beyond), a, b)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         sigma, (a, b, *_) = np.asarray(theta["sigma"]), self._scores(theta, side)

@@ -96,7 +96,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Known:
+class AtRows:
     """What is known at some rows: `y`, NaN where it is imputed, and the side columns."""
 
     y: np.ndarray
@@ -132,10 +132,10 @@ class Context:
     """
 
     rows: np.ndarray
-    look: Callable[[np.ndarray], Known]
+    look: Callable[[np.ndarray], AtRows]
     fitted: Callable[[], Donors]
 
-    def at(self, rows: np.ndarray | None = None) -> Known:
+    def at(self, rows: np.ndarray | None = None) -> AtRows:
         """What is known at some rows of the data; by default at those that are imputed."""
         return self.look(self.rows if rows is None else rows)
 
@@ -146,7 +146,7 @@ class Context:
 
 NOWHERE = Context(
     rows=np.zeros(0, dtype=np.int64),
-    look=lambda rows: Known(y=np.full(len(rows), np.nan), side=NO_SIDE),
+    look=lambda rows: AtRows(y=np.full(len(rows), np.nan), side=NO_SIDE),
     fitted=lambda: Donors(y=np.zeros(0), theta={}),
 )
 """The context of who draws without data: no family that reads side columns can use it."""
@@ -288,10 +288,6 @@ class Family(ABC):
     """Whether bambi's is this very family: else a model of it is none of bambi's."""
     reads: ClassVar[tuple[str, ...]] = ()
     """The roles of side columns that it may be given: ``("exposure",)``; a plan says which column plays which."""
-    known_between: ClassVar[tuple[str, ...]] = ()
-    """Of these, the two between whose columns a value lies that is not observed: the lower end and the upper. Where
-    such a column has no value, or an infinite one, that end is open. A value with an end is known in part: the model is
-    fitted to what it is currently drawn as."""
     certain: ClassVar[tuple[str, ...]] = ()
     """Of the roles that it reads, those whose columns must be known before the run: they are not imputed."""
     steered: ClassVar[tuple[str, ...]] = ("mu",)
@@ -299,6 +295,8 @@ class Family(ABC):
     density: ClassVar[bool] = True
     """Whether what it imputes has the density that its model is fitted with: else no other model's draws may take it
     into account, nor it theirs."""
+    drawn_between: ClassVar[bool] = False
+    """Whether :meth:`between` draws values that are known to lie between two numbers."""
     normal: ClassVar[bool] = False
     """Whether y is Normal(mu, sigma) given the parameters, with mu its own linear predictor: then missing covariates of
     models that are linear in them have closed-form draws (:mod:`bayesimpute.compatible`)."""
@@ -476,6 +474,16 @@ class Family(ABC):
         Of a family that selects: given that the unit was not selected; a linear predictor of minus infinity says that
         it could not have been, so that its being missing tells nothing.
         """
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        """One draw of y for each row, shape (row,), of its law given that it is between two numbers, each (row,).
+
+        Either may be infinite; where they are the same, y is that number. Only of families that say so
+        (:attr:`drawn_between`): the check refuses others.
+        """
+        raise TypeError(f"{self.name} draws no values that are known to lie between two numbers")
 
     def remarks(self, rng: np.random.Generator, theta: Theta, context: Context) -> tuple[tuple[str, str], ...]:
         """What there is to say of how values are drawn at a visit, each a thing and its reason; mostly nothing."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.normal_between import draw_normal_between
 from bayesimpute.families.values import Real, Values
 
 
@@ -21,6 +22,7 @@ class Gaussian(Family):
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"
     normal: ClassVar[bool] = True
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -50,6 +52,11 @@ class Gaussian(Family):
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        return draw_normal_between(rng, theta["mu"], theta["sigma"], low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return theta["mu"], theta["sigma"] ** 2

@@ -11,6 +11,7 @@ from bayesimpute.families.counting import tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.links import LARGEST
+from bayesimpute.families.normal_between import draw_normal_between
 from bayesimpute.families.values import Positive, Values
 
 
@@ -24,6 +25,7 @@ class LogNormal(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -69,6 +71,14 @@ class LogNormal(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         drawn = theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
         return np.exp(np.clip(drawn, -LARGEST, LARGEST))  # neither 0 nor infinity is a value
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        a, b = (np.log(np.clip(end, np.exp(-LARGEST), np.exp(LARGEST))) for end in (low, high))
+        a, b = np.where(low <= 0, -np.inf, a), np.where(np.isposinf(high), np.inf, b)
+        drawn = draw_normal_between(rng, theta["mu"], theta["sigma"], a, b)
+        return np.clip(np.exp(np.clip(drawn, -LARGEST, LARGEST)), low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         square = np.asarray(theta["sigma"]) ** 2

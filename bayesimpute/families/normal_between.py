@@ -39,6 +39,15 @@ SMALL = 5e-3
 """Width below which mean and variance are the uniform's: more digits than the differences have."""
 
 
+def draw_normal_between(rng: np.random.Generator, mu: Any, sigma: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """One draw of each Normal(mu, sigma) between two numbers, each () or (row,), exact to the far tails."""
+    from bayesimpute.numerics.truncated_normals import draw_between
+
+    mu, sigma = (np.broadcast_to(np.asarray(each, dtype=np.float64), np.shape(low)) for each in (mu, sigma))
+    a, b = (np.ascontiguousarray((end - mu) / sigma) for end in (low, high))
+    return np.clip(mu + sigma * draw_between(rng, a, b), low, high)
+
+
 def moments(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of a standard normal between a and b, each (row,)."""
     total, width = log_between(ARRAYS, a, b), b - a

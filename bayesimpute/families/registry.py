@@ -3,6 +3,7 @@
 import re
 
 from bayesimpute.data.columns import Column
+from bayesimpute.data.said_columns import CENSORED, NUMBER
 from bayesimpute.families.family import Family
 from bayesimpute.families.values import VALUES
 
@@ -21,8 +22,8 @@ def why_auto(column: Column) -> str:
     Of numbers that are taken as labels it says, too, what to write if they have no order.
     """
     family = auto(column)
-    if column.said == "number":
-        return f"said to be a number -> {family.name}"
+    if column.said in (NUMBER, CENSORED):
+        return f"said to be a {column.said} -> {family.name}"
     found = family.values.suits(column)
     if found is None:
         return f"no family suits it -> {family.name}"
@@ -39,7 +40,7 @@ def auto(column: Column) -> type[Family]:
     Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
     says so.
     """
-    if column.said == "number":
+    if column.said in (NUMBER, CENSORED):
         return FAMILIES["gaussian"]
     found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
     return next(found, FAMILIES["gaussian"])

@@ -11,6 +11,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound, changed
 from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.normal_between import draw_normal_between
 from bayesimpute.families.values import Shaped, Values
 
 SKEW = "skew"
@@ -47,6 +48,7 @@ class Skewed(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
+    drawn_between: ClassVar[bool] = True
 
     centre: float = bound(0.0)
     unit: float = bound(1.0)
@@ -86,6 +88,13 @@ class Skewed(Family):
         logs = np.minimum(np.log1p(own * np.abs(z)) / own, FARTHEST)
         return self.centre + self.unit * np.sign(z) * np.expm1(logs)
 
+    def there(self, y: np.ndarray, power: np.ndarray) -> np.ndarray:
+        """The powers of values, infinite ones included."""
+        x = (y - self.centre) / self.unit
+        own = np.clip(np.where(x < 0, 2 - power, power), LEAST, 2 - LEAST)
+        with np.errstate(over="ignore"):
+            return np.sign(x) * np.expm1(own * np.log1p(np.abs(x))) / own
+
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         x = (y - self.centre) / self.unit
         power = np.clip(1 - np.asarray(theta[SKEW]), LEAST, 2 - LEAST)
@@ -98,6 +107,14 @@ class Skewed(Family):
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return self.back(Gaussian().impute(rng, theta), 1 - np.asarray(theta[SKEW]))
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        power = 1 - np.asarray(theta[SKEW])
+        a, b = (self.there(end, power) for end in (low, high))
+        drawn = draw_normal_between(rng, theta["mu"], theta["sigma"], a, b)
+        return np.clip(self.back(drawn, power), low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         """By Gauss-Legendre quadrature to both sides of the kink."""

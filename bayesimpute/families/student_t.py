@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, stdtr, stdtrit
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
@@ -21,6 +21,7 @@ class StudentT(Family):
     values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "t"
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -53,6 +54,17 @@ class StudentT(Family):
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * rng.standard_t(theta["nu"], np.shape(theta["mu"]))
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        mu, sigma, nu = (np.broadcast_to(theta[name], np.shape(low)) for name in ("mu", "sigma", "nu"))
+        a, b = ((end - mu) / sigma for end in (low, high))
+        right = np.nan_to_num(a) + np.nan_to_num(b) > 0  # on that side where probabilities keep their digits
+        a, b = np.where(right, -b, a), np.where(right, -a, b)
+        under, over = stdtr(nu, a), stdtr(nu, b)
+        z = np.clip(stdtrit(nu, under + rng.random(len(a)) * (over - under)), a, b)
+        return np.clip(mu + sigma * np.where(right, -z, z), low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         nu = theta["nu"]

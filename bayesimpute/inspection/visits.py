@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.families import Context, Donors, Known
+from bayesimpute.families import AtRows, Context, Donors
 from bayesimpute.inspection.imputation_model import ImputationModel
 from bayesimpute.running.at_visits import COLUMNS, EFFECTS, ETA, ROOT
 
@@ -139,10 +139,9 @@ class Visits:
 
         return self._collected(drawn)
 
-    def _look(self, rows: np.ndarray) -> Known:
-        """Nothing is known of values, and their ends are open: so the whole law is drawn from."""
-        open_ends = {role: np.full(len(rows), np.nan) for role in self.design.family.known_between}
-        return Known(y=np.full(len(rows), np.nan), side={**{k: v[rows] for k, v in self.side.items()}, **open_ends})
+    def _look(self, rows: np.ndarray) -> AtRows:
+        """Nothing is known of values: so the whole law is drawn from."""
+        return AtRows(y=np.full(len(rows), np.nan), side={k: v[rows] for k, v in self.side.items()})
 
     def _collected(self, each: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         found = [each(self.etas(chain, draw)) for chain, draw in self.places()]

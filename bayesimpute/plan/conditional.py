@@ -34,6 +34,10 @@ class Conditional:
         reports them.
     side : mapping of str to str
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
+    where : str or None
+        Observed cells that are drawn, too, for checks: "all", or a condition of complete columns. The model is fitted
+        to what was observed, and other models read that; the completed datasets hold the draws
+        (:meth:`bayesimpute.MultiplyImputed.overimputed`). By default none.
     """
 
     target: str
@@ -42,6 +46,7 @@ class Conditional:
     level: str | None = None
     priors: Mapping[str, Prior | float | str] = field(default_factory=dict)
     side: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
 
     def __post_init__(self) -> None:
         for name, example in _MAPPINGS.items():

@@ -21,7 +21,9 @@ from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.fixed import fixes
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time, in_document, needed, types_of
+from bayesimpute.plan.restrictions import Restriction
 
 SCHEMA = 1
 
@@ -49,6 +51,8 @@ SECTIONS: Mapping[str, Section] = {
     "derived": Section("derived", Derived),
     "assumption": Section("assumptions", Assumption),
     "adjustment": Section("adjustments", Adjustment),
+    "known": Section("known", Known),
+    "restriction": Section("restrictions", Restriction),
     "analysis": Section("analyses", Analysis, named=("family",)),
     "estimand": Section("estimands", Estimand, named=("statistic", "target")),
     "sensitivity": Section("sensitivities", Sensitivity, named=("tip",)),
@@ -136,7 +140,7 @@ def _called(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     formulas = entry.get("formulas")
     inner = formulas.get("mu") if isinstance(formulas, Mapping) else None
     lefts = [_left(text) for text in (entry.get("formula"), inner) if isinstance(text, str) and "target" not in entry]
-    return entry.get("target"), entry.get("name"), *lefts
+    return entry.get("target"), entry.get("name"), entry.get("column"), entry.get("rule"), *lefts
 
 
 def _without_double(entry: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -214,6 +218,8 @@ class _Wanted:
             return all(isinstance(v, str | list) for v in value.values())
         if isinstance(value, Mapping):
             return Mapping in self.types and all(type(v) in (int, float) for v in value.values())
+        if Sequence in self.types:
+            return isinstance(value, list) and all(type(v) in (str, int, float) for v in value)
         if isinstance(value, list):
             return list in self.types and all(isinstance(v, str) for v in value)
         return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
@@ -226,6 +232,7 @@ _WANTED: Mapping[frozenset[type], _Wanted] = {
     frozenset({str, float}): _Wanted("a number or an expression", '0.5 or "2 * x"', (str, int, float)),
     frozenset({dict}): _Wanted("a table of grids", '{ delta = "-5:5:1" }', (dict,)),
     frozenset({Mapping}): _Wanted("a table of numbers", "{ other = 0.5 }", (Mapping,)),
+    frozenset({Sequence}): _Wanted("a list of two numbers or names", '["low", 100]', (Sequence,)),
     frozenset({tuple}): _Wanted("a name or a list of names", '["region", "sex"]', (str, list)),
     frozenset({bool}): _Wanted("true or false", "true", (bool,)),
     frozenset({int}): _Wanted("a whole number", "9", (int,)),

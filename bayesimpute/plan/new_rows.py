@@ -10,13 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from bayesimpute.base.errors import Problem
+from bayesimpute.base.phrases import counted, rows
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas.language import usage_of
-from bayesimpute.plan.options import Time
-from bayesimpute.plan.resolving import column_of, indicated, limits_of, reads, systematic
+from bayesimpute.plan.conditions import condition_values
+from bayesimpute.plan.known_cells import known_of
+from bayesimpute.plan.resolving import column_of, indicated, reads, systematic
+from bayesimpute.plan.restrictions import broken
 from bayesimpute.plan.targets import Event, Resolved, Target
 from bayesimpute.plan.units import with_visits
 
@@ -32,6 +35,8 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
         names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
+    names |= {name for each in resolved.known for name in each.reads}
+    names |= {name for rule in resolved.rules for name in rule.names}
     return tuple(name for name in before.columns if name in names)
 
 
@@ -47,12 +52,13 @@ def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) 
                 filled[name] = values
                 what = f"{cells} cells filled in from the same {key}, here or in the data of the run"
                 events.append(Event(target=name, what=what, why="it is constant within clusters"))
-    targets = [_target(t, filled.get(t.name), before, incomplete, resolved.time) for t in resolved.targets]
+    targets = [_target(t, filled.get(t.name), before, incomplete, resolved) for t in resolved.targets]
     missing = {t.name for t in targets if t.impute.any()}
     factors = {name: found for name, found in resolved.factors.items() if name in missing}
     used = missing.union(*factors.values())
     return replace(
         resolved,
+        ignored=None,
         targets=tuple(t for t in targets if t.name in used),
         derived=with_visits(resolved.derived, incomplete, resolved.time),
         filled=filled,
@@ -63,8 +69,7 @@ def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) 
 
 def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) -> list[Problem]:
     """Columns with missing values in the new rows that no model of the run imputes; `resolved` is the plan on these."""
-    limits = {t.side[role] for t in resolved.targets for role in t.family.known_between if role in t.side}
-    models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills} | limits
+    models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills}
     read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
     for name in names:
         gaps = int(np.isnan(resolved.filled.get(name, incomplete.columns[name].values)).sum())
@@ -72,6 +77,18 @@ def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) 
             finding = f"{gaps} values are missing, and the run has no model of it: it was complete there"
             remedy = "give these values, or make a run whose data have some of them missing, with a conditional"
             problems.append(Problem(path=f"data[{name}]", finding=finding, remedy=remedy))
+    return problems
+
+
+def broken_by(resolved: Resolved, incomplete: Incomplete) -> list[Problem]:
+    """Restrictions that what is observed of new rows breaks; `resolved` is the plan on these."""
+    derived, problems = {d.name: d.expression for d in resolved.derived if not d.expression.keys}, []
+    for rule in resolved.rules:
+        wrong = broken(condition_values(rule.expression, incomplete, derived))
+        if wrong.any():
+            where = f"{counted(int(wrong.sum()), 'row')}: {rows(incomplete.frame, wrong.nonzero()[0])}"
+            finding, remedy = f"what is observed breaks it in {where}", "mend these rows"
+            problems.append(Problem(path=rule.restriction.path, finding=finding, remedy=remedy))
     return problems
 
 
@@ -83,14 +100,14 @@ def _known(name: str, key: str, resolved: Resolved, before: Incomplete, incomple
 
 
 def _target(
-    t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete, time: Time | None
+    t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete, resolved: Resolved
 ) -> Target:
-    given = column_of(t.name, incomplete, time).values if filled is None else filled
+    column = column_of(t.name, incomplete, resolved.time)
+    given = column.values if filled is None else filled
     unit_of_row = incomplete.each_row if t.level is None else incomplete.codes(t.level)
     rows = incomplete.each_row if t.level is None else incomplete.level_rows(t.level)
     observed = ~np.isnan(given[rows])
-    limits = limits_of(t.family, t.conditional, incomplete, rows)
-    in_part = False if limits is None else np.isfinite(limits).any(axis=0)
+    part = known_of(resolved.known, column, t.values, incomplete, unit_of_row, len(rows))
 
     def seen(key: str) -> np.ndarray:
         had = np.bincount(before.codes(key)[t.fit_rows], minlength=before.n_clusters(key)) > 0
@@ -104,10 +121,12 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=np.ones_like(observed) if t.learn.all() else observed | in_part,
+        learn=np.ones_like(observed) if t.learn.all() else observed if part is None else observed | part.some,
         impute=~observed if indicated(t.name) is None else np.zeros_like(observed),
         apart=apart,
         empty=empty,
         empty_of=empty_of,
-        limits=limits,
+        known=part,
+        ignored=None,
+        over=None,
     )

@@ -38,6 +38,9 @@ class Run:
         The order in which the targets are visited; None: by the number of missing cells, fewest first.
     sampler : str
         A key of ``SAMPLERS`` or "auto".
+    ignore : str or None
+        A condition of complete columns, ``"fold == 'test'"``: rows that are imputed but teach nothing. No model is
+        fitted to them, and cluster means are those of the other rows (R's mice: ``ignore``).
     """
 
     m: int = setting(20, "completed datasets")
@@ -47,6 +50,7 @@ class Run:
     steps: int | str = setting("auto", "transitions of the sampler a visit")
     visit_sequence: tuple[str, ...] | None = setting(None, "the order in which the targets are visited")
     sampler: str = setting("auto", "the sampler of all models")
+    ignore: str | None = setting(None, "rows that are imputed but teach nothing, such as fold == 'test'")
 
     def __post_init__(self) -> None:
         if isinstance(self.visit_sequence, list):

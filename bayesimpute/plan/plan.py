@@ -18,7 +18,9 @@ from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
+from bayesimpute.plan.restrictions import Restriction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,10 @@ class Plan:
         Numbers that the data cannot tell; shifts are written with them.
     adjustments : tuple of Adjustment
         How missing values differ from what their models say of them.
+    known : tuple of Known
+        What is known of missing cells: between which numbers they lie, or among which labels.
+    restrictions : tuple of Restriction
+        Rules that completed rows respect: they act on draws alone.
     analyses : tuple of Analysis
         What ``pool`` runs when given no formula.
     estimands : tuple of Estimand
@@ -61,6 +67,8 @@ class Plan:
     derived: tuple[Derived, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
+    known: tuple[Known, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
     analyses: tuple[Analysis, ...] = ()
     estimands: tuple[Estimand, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
@@ -202,12 +210,15 @@ class Plan:
         lines += [f"{d.name} := {d.expression}" for d in self.derived]
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]
+        lines += [str(each) for each in self.known]
+        lines += [f"draws respect {each}" for each in self.restrictions]
         lines += [f"visits of {self.time.subject} by {self.time.order}"] if self.time is not None else []
         lines += [f"estimand {e}" for e in self.estimands]
         r = self.run
         lines.append(
             f"m = {r.m}, {r.chains} chains, {r.warmup} + {r.sweeps} sweeps, steps {r.steps}, sampler {r.sampler}"
         )
+        lines += [f"ignored: {r.ignore}"] if r.ignore is not None else []
         return "\n".join(lines)
 
 

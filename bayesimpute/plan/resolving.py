@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from bayesimpute.base.errors import PlanError, one
-from bayesimpute.base.phrases import arrows, listed
+from bayesimpute.base.phrases import arrows, counted, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
@@ -20,10 +20,14 @@ from bayesimpute.formulas.syntax import Call, Name, read_expression
 from bayesimpute.plan import held_options, who_reads
 from bayesimpute.plan.adjusted import adjusted, expression_of
 from bayesimpute.plan.conditional import Conditional, with_likes
+from bayesimpute.plan.conditions import drawn_too, ignored_rows
 from bayesimpute.plan.empty_clusters import EmptyClusters, empty_clusters
 from bayesimpute.plan.fixed import read_formulas
+from bayesimpute.plan.known_cells import Known, known_of
 from bayesimpute.plan.options import Time
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.restrictions import Rule
+from bayesimpute.plan.restrictions import expression_of as expression_of_rule
 from bayesimpute.plan.targets import DerivedColumn, Event, Resolved, Target
 from bayesimpute.plan.units import lifted, with_units, with_visits
 
@@ -36,6 +40,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
     levels = {name: variable.level for name, variable in incomplete.variables.items()}
     levels |= {m.target: levels[name] for m in plan.models if (name := indicated(m.target)) is not None}
     levels |= {model.target: model.level for model in plan.models if model.level is not None}
+    ignored = ignored_rows(plan.run.ignore, incomplete)
     for name in incomplete.columns:
         if name in wanted:  # what nothing needs is not touched
             events += _deduce(incomplete, name, levels[name], filled)
@@ -48,18 +53,24 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
         column = column_of(name, incomplete, plan.time)
         path, conditional = plan.path(conditional), of_its_family(conditional, column)
         read = read_formulas(conditional, path, plan.derived, incomplete)
-        target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column)
+        target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column, plan.known)
+        target = target if ignored is None else _without(target, ignored)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
         events += [*_notes(conditional, target, column), *read.events]
     derived = _ordered(plan, incomplete, calls)
     events += _left_missing(plan, incomplete, filled)
+    events += [Event(what=f"draws respect {each}", why="a restriction of the plan") for each in plan.restrictions]
+    events += [] if ignored is None else [_ignoring(ignored, plan.run.ignore)]
     resolved = Resolved(
         targets=_sequence(plan, targets),
         derived=derived,
         filled=filled,
         events=tuple(dict.fromkeys(events)),
         time=plan.time,
+        ignored=ignored,
+        known=plan.known,
+        rules=_rules(plan, derived),
     )
     resolved = adjusted(resolved, plan.adjustments, plan.assumptions, incomplete)
     resolved = replace(resolved, events=(*resolved.events, *held_options.told(plan.models, plan.assumptions)))
@@ -110,6 +121,27 @@ def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
     return frozenset(who_reads.closure(direct, {column.name: column.expression.needs for column in derived}))
 
 
+def _rules(plan: Plan, derived: Iterable[DerivedColumn]) -> tuple[Rule, ...]:
+    """The restrictions of a plan, with all that they follow from."""
+    inside = {column.name: column.expression.needs for column in derived}
+    found = [(each, expression_of_rule(each)) for each in plan.restrictions]
+    return tuple(
+        Rule(restriction=each, expression=read, names=frozenset(who_reads.closure(read.needs, inside)))
+        for each, read in found
+    )
+
+
+def _without(target: Target, ignored: np.ndarray) -> Target:
+    """A target that learns nothing from some rows; of a cluster all of whose rows are meant, nothing of the cluster."""
+    kept = np.bincount(target.unit_of_row, weights=~ignored, minlength=len(target.rows))
+    return replace(target, ignored=kept == 0, learn=target.learn & (kept > 0))
+
+
+def _ignoring(ignored: np.ndarray, condition: str | None) -> Event:
+    what = f"{int(ignored.sum())} of {len(ignored)} rows are imputed and teach nothing"
+    return Event(what=what, why=f'run.ignore = "{condition}"')
+
+
 def _not_fitted(name: str, filled: Mapping[str, np.ndarray]) -> Event:
     why = "every missing cell was filled in from its cluster" if name in filled else "it has no missing values"
     return Event(target=name, what="no model fitted", why=why)
@@ -138,6 +170,7 @@ def _target(
     filled: Mapping[str, np.ndarray],
     formulas: Mapping[str, Formula],
     column: Column,
+    known: Iterable[Known],
 ) -> Target:
     name = conditional.target
     given = filled.get(name, column.values)
@@ -145,8 +178,10 @@ def _target(
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
     observed = ~np.isnan(given[rows])
-    limits = limits_of(family, conditional, incomplete, rows)
-    in_part = False if limits is None else np.isfinite(limits).any(axis=0)
+    values = family.values.of(column)
+    part = known_of(known, column, values, incomplete, unit_of_row, len(rows))
+    asked, none = drawn_too(conditional.where, incomplete, f"{path}.where"), np.zeros_like(observed)
+    over = None if asked is None else observed & (np.bincount(unit_of_row, weights=asked, minlength=len(rows)) > 0)
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
     if empty is not None and family.selection is not None:
         family = family.selection.in_doubt
@@ -161,15 +196,16 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=observed | in_part,
-        impute=~observed if indicated(name) is None else np.zeros_like(observed),
+        learn=observed if part is None else observed | part.some,
+        impute=(~observed if over is None else ~observed | over) if indicated(name) is None else none,
         apart=apart,
         empty=empty,
         empty_of=empty_of,
-        values=family.values.of(column),
+        values=values,
         path=path,
         conditional=conditional,
-        limits=limits,
+        known=part,
+        over=over,
     )
 
 
@@ -193,20 +229,6 @@ def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
         assert time is not None
         seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
     return Column(name=name, kind="yes/no", values=seen)
-
-
-def limits_of(
-    family: Family, conditional: Conditional, incomplete: Incomplete, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """The ends between which values lie that are not observed, by the columns that a plan names."""
-    if not set(family.known_between) & set(conditional.side):
-        return None
-    ends = []
-    for role, end in zip(family.known_between, (-np.inf, np.inf), strict=True):
-        column = conditional.side.get(role)
-        values = np.full(len(rows), end) if column is None else incomplete.columns[column].values[rows]
-        ends.append(np.where(np.isnan(values), end, values))
-    return ends[0], ends[1]
 
 
 def settle_family(conditional: Conditional, column: Column) -> Family:
@@ -264,6 +286,12 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
         what = f"{len(target.empty)} clusters without any observed value, {(target.empty_of >= 0).sum()} values"
         why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
+    if target.over is not None:
+        what = f"{counted(int(target.over.sum()), 'observed cell')} drawn, too: the completed datasets hold the draws"
+        notes.append(Event(target=target.name, what=what, why=f'where = "{conditional.where}", for checks'))
+    if target.known_cells is not None:
+        what = f"{counted(int(target.known_cells.some.sum()), 'missing cell')} known in part"
+        notes.append(Event(target=target.name, what=what, why="drawn within what is known, and in the likelihood"))
     if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))

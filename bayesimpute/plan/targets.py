@@ -13,7 +13,9 @@ from bayesimpute.formulas import Expression, Formula
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.empty_clusters import EmptyClusters
+from bayesimpute.plan.known_cells import InPart, Known
 from bayesimpute.plan.options import Time
+from bayesimpute.plan.restrictions import Rule, reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +72,8 @@ class Target:
         the last, and the one before it is added.
     label_shifts : mapping of str to str
         Of a variable whose labels have linear predictors of their own the columns that are added to those, by label.
-    limits : tuple of (ndarray, ndarray), shape (unit,), or None
-        The ends between which a value lies that is not observed, infinite where they are open; None: all are.
+    known : InPart or None
+        What is known of values that are not observed, of all units; None: nothing.
     together : str or None
         The name of the step in which it is drawn together with others; None: a step of its own, of its own name.
     watched : bool
@@ -80,6 +82,11 @@ class Target:
         Clusters of which it is not known whether their values are missing systematically; None: there are none.
     empty_of : ndarray of int, shape (unit,), or None
         Which of these a unit belongs to, -1 where to none.
+    ignored : ndarray of bool, shape (unit,), or None
+        Units that are imputed but teach nothing, whatever is observed of them; None: there are none.
+    over : ndarray of bool, shape (unit,), or None
+        Units whose value is drawn though it is observed: for checks, so that no model sees the draw; None: there are
+        none.
     """
 
     name: str
@@ -102,11 +109,13 @@ class Target:
     odds: str | None = None
     move: str | None = None
     ratio: str | None = None
-    limits: tuple[np.ndarray, np.ndarray] | None = None
+    known: InPart | None = None
     together: str | None = None
     watched: bool = False
     empty: EmptyClusters | None = None
     empty_of: np.ndarray | None = None
+    ignored: np.ndarray | None = None
+    over: np.ndarray | None = None
 
     @property
     def mnar(self) -> bool:
@@ -116,10 +125,15 @@ class Target:
         """
         return self.family.selection is not None or bool(self.adjusting) or self.watched
 
+    @property
+    def seen(self) -> np.ndarray:
+        """Units whose value is observed and may teach something, bool, shape (unit,)."""
+        return self.observed if self.ignored is None else self.observed & ~self.ignored
+
     @cached_property
     def fit_rows(self) -> np.ndarray:
-        """A row of each observed unit."""
-        return self.rows[self.observed]
+        """A row of each observed unit that is not ignored."""
+        return self.rows[self.seen]
 
     @cached_property
     def learn_rows(self) -> np.ndarray:
@@ -129,18 +143,29 @@ class Target:
     @cached_property
     def learns_imputed(self) -> bool:
         """Whether its model is fitted to values that are drawn: they have to be current."""
-        return bool((self.learn & self.impute).any())
+        return bool((self.learn & self.gaps).any())
 
     @cached_property
     def model_rows(self) -> np.ndarray:
         """A row of each unit that some part of the model is fitted to, those with a value of the target first."""
         if self.family.selection is None:
             return self.learn_rows
-        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~self.apart]])
+        left = self.apart if self.ignored is None else self.apart | self.ignored
+        return np.concatenate([self.fit_rows, self.rows[~self.observed & ~left]])
 
     def rows_of(self, parameter: Parameter) -> np.ndarray:
         """A row of each unit that a parameter is learnt from."""
         return self.model_rows if parameter.rows is Rows.ALL else self.learn_rows
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Units whose value is drawn because it is missing, bool, shape (unit,)."""
+        return self.impute if self.over is None else self.impute & ~self.over
+
+    @property
+    def real(self) -> np.ndarray | slice:
+        """Which of the cells that are drawn are missing, (cell,)."""
+        return slice(None) if self.over is None else ~self.over[self.impute]
 
     @cached_property
     def missing_rows(self) -> np.ndarray:
@@ -148,14 +173,20 @@ class Target:
         return self.rows[self.impute]
 
     @cached_property
+    def known_cells(self) -> InPart | None:
+        """What is known of the cells that are drawn, if it is something."""
+        found = None if self.known is None else self.known.free(self.observed).at(self.impute)
+        return found if found is not None and found.some.any() else None
+
+    @cached_property
     def imputed_row(self) -> np.ndarray:
-        """Whether the value of each row is drawn, bool, shape (row,)."""
-        return self.impute[self.unit_of_row]
+        """Whether the value of each row is missing and drawn, bool, shape (row,)."""
+        return self.gaps[self.unit_of_row]
 
     @cached_property
     def filled_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every row of each unit that is imputed, and the place of its value among the imputed ones."""
-        if self.level is None:
+        """Every row of each unit that is missing and imputed, and the place of its value among the cells."""
+        if self.level is None and self.over is None:
             return self.missing_rows, np.arange(len(self.missing_rows))
         rows = np.flatnonzero(self.imputed_row)
         return rows, (np.cumsum(self.impute) - 1)[self.unit_of_row[rows]]
@@ -215,8 +246,8 @@ class Step:
 
     @cached_property
     def fit_rows(self) -> np.ndarray:
-        """A row of each unit of which the value of any target is observed."""
-        return self.lead.rows[np.any([target.observed for target in self.targets], axis=0)]
+        """A row of each unit of which the value of any target is observed and may teach something."""
+        return self.lead.rows[np.any([target.seen for target in self.targets], axis=0)]
 
     @cached_property
     def learn_rows(self) -> np.ndarray:
@@ -313,6 +344,12 @@ class Resolved:
         How rows follow each other.
     afterwards : Resolved or None
         The same with those adjustments, too, that the chains know nothing of; None: there are none.
+    ignored : ndarray of bool, shape (row,), or None
+        Rows that are imputed but teach nothing; None: there are none.
+    known : tuple of Known
+        What the plan knows of missing cells.
+    rules : tuple of Rule
+        What completed rows have to respect.
     """
 
     targets: tuple[Target, ...]
@@ -324,6 +361,9 @@ class Resolved:
     assumptions: tuple[Assumption, ...] = ()
     time: Time | None = None
     afterwards: "Resolved | None" = None
+    ignored: np.ndarray | None = None
+    known: tuple[Known, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -337,6 +377,10 @@ class Resolved:
         """The same with derived columns that are known at some rows, by name."""
         held = (replace(d, held=means[d.name]) if d.name in means else d for d in self.derived)
         return replace(self, derived=tuple(held)) if means else self
+
+    def restricted(self, target: str) -> bool:
+        """Whether some rule reads a target."""
+        return bool(reading(self.rules, target))
 
     def step(self, target: str) -> Step:
         """The step that draws a target."""

@@ -262,12 +262,11 @@ def _values(imputed: "Result", target: str) -> _Values:
     """One value a unit: a level-2 variable counts once a cluster."""
     imputed.draws(target)  # is the error for what is no target
     settled = next(t for t in imputed.record.resolved.targets if t.name == target)
-    column = imputed.incomplete.columns[target]
     variable = next(v for v in imputed.to_xarray().values() if v.attrs["name"] == target)
     cells = variable.values.astype(float)
     cells = cells[~np.isnan(cells[:, settled.missing_rows]).any(axis=1)]  # a run that was stopped has fewer than m
-    known = cells[:1, settled.fit_rows].ravel() if len(cells) else column.values[settled.fit_rows]
-    imputations = cells[:, settled.missing_rows]
+    known = settled.given[settled.fit_rows]
+    imputations = cells[:, settled.rows[settled.gaps]]
     return _Values(observed=known[~np.isnan(known)], imputed=imputations, labels=settled.values.labels)
 
 

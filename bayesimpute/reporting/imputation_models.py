@@ -101,7 +101,10 @@ def _fitted(target: "Target") -> str:
     kind = "" if target.learns_imputed else "observed "
     what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
-    return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
+    fitted = f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {int(target.gaps.sum())}"
+    if target.known_cells is None:
+        return fitted
+    return f"{fitted}, {int(target.known_cells.some.sum())} of which were known in part: within limits or among labels"
 
 
 def _selection(target: "Target", conditional: "Conditional", selection: "Selection") -> list[str]:

@@ -154,7 +154,8 @@ class Datasets:
     def _derived(self, k: int) -> Mapping[str, np.ndarray]:
         place, values = self._latest
         if place != k:
-            completed = Completed(self.incomplete, self.resolved.holding(self.means.get(k, {})), self.kept[k])
+            resolved = self.resolved.holding(self.means.get(k, {}))
+            completed = Completed(self.incomplete, resolved, self.kept[k], shown=True)
             values = {name: completed.values[name] for name in self.names() if name in self._computed}
             self._latest = (k, values)
         return values

@@ -163,8 +163,13 @@ class Shifts:
         was = self.was.target(target.name)
         drawn = any((target.shift, target.odds, target.label_shifts, was.shift, was.odds, was.label_shifts))
         mu = target.family.parameters[0]
-        plain = mu.unit == "location" and mu.link == "identity" and target.limits is None and target.family.density
-        plain = plain and not self.whole.factors and not (target.odds or was.odds)
+        plain = mu.unit == "location" and mu.link == "identity" and target.known is None and target.family.density
+        plain = (
+            plain
+            and not self.whole.restricted(target.name)
+            and not self.whole.factors
+            and not (target.odds or was.odds)
+        )
         return (plain or not drawn) and not self._seen_in_between(target.name)
 
     def _seen_in_between(self, name: str) -> bool:

@@ -34,7 +34,10 @@ def noted(record: Record) -> Record:
 
 def _event(record: Record, target: Target) -> Event | None:
     kept = [cells for leg in record.legs for k, cells in leg.kept.items() if k < record.schedule.m]
-    why = far(target.given[target.fit_rows], (np.asarray(cells[target.name], dtype=float) for cells in kept))
+    free = np.zeros(len(target.missing_rows), dtype=bool)
+    free[target.real] = True
+    free &= True if target.known_cells is None else ~target.known_cells.some  # these are where they must be
+    why = far(target.given[target.fit_rows], (np.asarray(cells[target.name], dtype=float)[free] for cells in kept))
     return None if why is None else Event(target=target.name, what=WHAT, why=why)
 
 

@@ -5,7 +5,7 @@ during a leg. ``visit`` is a function of its arguments: the random numbers come 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -20,6 +20,8 @@ from bayesimpute.data.other_rows import matched
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.estimate import estimate
+from bayesimpute.designs.known_draws import redrawn
+from bayesimpute.designs.restricted import OFTEN, drawn_within, respects, started
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors, Theta
 from bayesimpute.plan.targets import Event, Step, Target
@@ -29,6 +31,8 @@ from bayesimpute.samplers import SamplerState, Stats
 
 RUNAWAY = 1e8
 """Standard deviations of a target from its mean beyond which an imputed value is no value."""
+FRESH = 20
+"""Draws of which the share that breaks a rule is told."""
 WARMUP_STEPS = 3
 """Transitions a visit during warm-up, before their number is known."""
 
@@ -153,7 +157,22 @@ class Bench:
             return []
         theta = self.workspace.placements[step.name].missing_at(draw, self.missing(step))
         found = step.lead.family.remarks(rng, self.odds(step.lead, theta), self.context(step, draw))
+        found += self._rejecting(step, theta, self.context(step, draw), rng)
         return [Event(target=step.name, what=what, why=why) for what, why in found]
+
+    def _rejecting(
+        self, step: Step, theta: Theta, context: Context, rng: np.random.Generator
+    ) -> tuple[tuple[str, str], ...]:
+        """That rules reject many of a step's draws: then its law may better have the rule in it."""
+        resolved = self.workspace.resolved
+        if not resolved.restricted(step.name):
+            return ()
+        draws = (_from_its_model(rng, self, step, theta, context)[step.name] for _ in range(FRESH))
+        wrong = 1 - float(np.mean([respects(self.completed, resolved, step.lead, cells) for cells in draws]))
+        if wrong <= OFTEN:
+            return ()
+        why = 'where values cannot lie, family = "bounded" has no law; what is known of cells is a [[known]]'
+        return ((f"{wrong:.0%} of its draws break a restriction, and are made anew", why),)
 
     def donors(self, step: Step, draw: Draw) -> Donors:
         """The units whose values a step's model is fitted to, and the parameters there at the estimate.
@@ -240,7 +259,10 @@ def generator(seed: int, chain: int, sweep: int, place: int, aside: int = 0) -> 
 def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:
     """A chain's own fill, before anything is compiled."""
     rng = generator(seed, chain, 0, 0)
-    return ChainState(chain=chain, cells=fill(workspace.incomplete, workspace.resolved, rng, spread=1.0))
+    incomplete, resolved = workspace.incomplete, workspace.resolved
+    cells = fill(incomplete, resolved, rng, spread=1.0)
+    known = {t.name: t.given[t.fit_rows] for t in resolved.targets}
+    return ChainState(chain=chain, cells=started(incomplete, resolved, rng, cells, known))
 
 
 def adapt(bench: Bench, state: ChainState, seed: int) -> ChainState:
@@ -307,6 +329,22 @@ def require_sane(cells: Mapping[str, np.ndarray], design: Design, state: ChainSt
         raise one(PlanError, design.path, finding, remedy)
 
 
+def _from_its_model(
+    rng: np.random.Generator, bench: Bench, step: Step, theta: Theta, context: Context
+) -> dict[str, np.ndarray]:
+    """One draw of a step's missing cells from its own model, and what adjustments make of it, by target."""
+    theta = bench.odds(step.lead, theta)
+    drawn = step.lead.family.impute(rng, theta, context)
+    if len(step.targets) == 1 and step.lead.known_cells is not None:
+        drawn = redrawn(rng, step.lead, theta, drawn, context.at().side)
+    cells = step.cells(drawn)
+    return {target.name: bench.adjusted(target, cells[target.name]) for target in step.targets}
+
+
+def _one(anew: Callable[[], Mapping[str, np.ndarray]], name: str) -> np.ndarray:
+    return anew()[name]
+
+
 def impute(
     bench: Bench,
     state: ChainState,
@@ -334,9 +372,12 @@ def impute(
     predict = partial(placement.missing_at, matrices=missing)
     how = space.compatible.get(step.name)
     if how is None:
-        drawn = step.lead.family.impute(rng, bench.odds(step.lead, predict(draw)), bench.context(step, draw))
-        cells = step.cells(drawn)
-        return {target.name: bench.adjusted(target, cells[target.name]) for target in step.targets}
+        anew = partial(_from_its_model, rng, bench, step, predict(draw), bench.context(step, draw))
+        cells = anew()
+        if len(step.targets) == 1 and space.resolved.restricted(step.name):
+            now, again = cells[step.name], partial(_one, anew, step.name)
+            cells = {step.name: drawn_within(bench.completed, space.resolved, step.lead, now, again)}
+        return cells
     draws: Mapping[str, Draw] = {name: bench.draw(name, state) for name in how.placements}
     readers = {name: bench.matrices(space.resolved.step(name)) for name in how.placements}
     where = {"unit": float(placement.design.scale), "memory": bench.derivatives}

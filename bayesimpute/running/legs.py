@@ -235,6 +235,7 @@ class _Book:
     def __init__(self, job: Job, space: Workspace, chain: int) -> None:
         self.job, self.space, self.chain = job, space, chain
         self.values = {target.name: target.values for target in space.resolved.targets}
+        self.real = {target.name: target.real for target in space.resolved.targets}
         self.summaries: list[dict[str, np.ndarray]] = []
         self.events: list[Event] = []
         self.kept: dict[int, Cells] = {}
@@ -250,7 +251,7 @@ class _Book:
         if state.sweep <= self.job.schedule.base:
             return
         self.rows.append({name: self._row(name, v) for name, v in visits.items()})
-        found = {name: values.summaries(state.cells[name]) for name, values in self.values.items()}
+        found = {name: values.summaries(state.cells[name][self.real[name]]) for name, values in self.values.items()}
         self.summaries.append({name: np.array(list(each.values())) for name, each in found.items()})
         self.effects.append({name: self._of_clusters(name, v) for name, v in visits.items()})
         self.at_visits.append({name: visits[name].kept for name in self.job.keep})

@@ -22,6 +22,7 @@ import numpy as np
 from bayesimpute.designs.completed import Completed
 from bayesimpute.designs.design import Draw
 from bayesimpute.plan.resolving import reads
+from bayesimpute.plan.restrictions import reading
 from bayesimpute.plan.targets import Resolved, Step
 from bayesimpute.running.imputed_cells import Cells
 from bayesimpute.running.kernel import Bench, ChainState, Visit, impute
@@ -58,6 +59,8 @@ def seen_before(resolved: Resolved) -> tuple[frozenset[str], frozenset[str]]:
     for place, step in enumerate(resolved.steps):
         later = resolved.steps[place:]
         saw = frozenset[str]().union(*(reads(target, resolved.derived) for target in step.targets))
+        mine = [rule.names for target in step.targets for rule in reading(resolved.rules, target.name)]
+        saw = saw.union(*mine, {target.name for target in step.targets} if mine else ())
         factors = resolved.factors.get(step.name, ())
         for reader in map(resolved.target, factors):  # a step of compatible mode starts from its own cells
             saw |= reads(reader, resolved.derived) | {step.name}

@@ -18,9 +18,10 @@ import numpy as np
 from bayesimpute.compatible import Compatible
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
-from bayesimpute.designs.completed import Completed
+from bayesimpute.designs.completed import Completed, within
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.placement import Placement
+from bayesimpute.designs.restricted import started
 from bayesimpute.plan.targets import Resolved
 from bayesimpute.running.kernel import Bench, ChainState, impute, require_sane
 from bayesimpute.running.made_of import Made, drawn_with
@@ -102,9 +103,10 @@ class NewRows:
         for t in self.resolved.targets:
             learnt = self.run.resolved.target(t.name)
             values = t.values.start(rng, learnt.given[learnt.fit_rows], size=len(t.missing_rows), spread=0.0)
-            values = values if t.limits is None else np.clip(values, *(end[t.impute] for end in t.limits))
+            values = within(t, rng, values)
             found[t.name] = _put(values, held.get(t.name))
-        return found
+        known = {t.name: t.given[t.fit_rows] for t in self.run.resolved.targets}
+        return started(self.incomplete, self.resolved, rng, found, known, held)
 
     def _means(self, completed: Completed) -> Iterator[tuple[str, np.ndarray]]:
         """What cluster means were in the run's dataset, at the rows of known clusters."""

@@ -15,6 +15,7 @@ from bayesimpute.compatible import Compatible, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
+from bayesimpute.designs.known_draws import latent
 from bayesimpute.designs.placement import Placement
 from bayesimpute.designs.sheets import is_large
 from bayesimpute.families.family import changed
@@ -22,6 +23,7 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved, Step
 from bayesimpute.samplers import SAMPLERS, ConditionalModel, Posterior, chosen, why
+from bayesimpute.samplers.augmented import Augmented
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +148,9 @@ class Workspace:
         if step.name not in self.posteriors:
             model = ConditionalModel(self.placements[step.name].design, data)
             name = chosen(self.plan.run.sampler, model)
-            self.posteriors[step.name] = SAMPLERS[name]().compile(model)
+            compiled = SAMPLERS[name]().compile(model)
+            known = None if step.name in self.compatible else latent(model.design, step)
+            self.posteriors[step.name] = compiled if known is None else Augmented(compiled, known)
             self.samplers[step.name] = name
             self.compilations += 1
         return self.posteriors[step.name]

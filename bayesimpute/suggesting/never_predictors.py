@@ -15,7 +15,7 @@ import numpy as np
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.target_columns import FEWEST
-from bayesimpute.data.column_remarks import between_numbers
+from bayesimpute.data.column_remarks import between_numbers, limits_among, said_censored
 from bayesimpute.data.columns import Column
 from bayesimpute.families.values import MOST_LABELS
 from bayesimpute.suggesting.variable_roles import Scene
@@ -71,7 +71,8 @@ def _no_variable(scene: Scene, name: str) -> str:
         return "a date" if column.kind == "date" else "values of different types"
     texts = between_numbers(column)
     if texts:
-        return f"a text because {listed(map(repr, texts))} stand{'s' * (len(texts) == 1)} between numbers"
+        what = f"a text because {listed(map(repr, texts))} stand{'s' * (len(texts) == 1)} between numbers"
+        return f"{what}: {said_censored(name)}" if limits_among(column) else what
     return "its name cannot be written in a formula" if "`" in name or not name.isprintable() else ""
 
 

@@ -13,7 +13,7 @@ from scipy import integrate, stats
 import bayesimpute as bi
 from bayesimpute.designs.completed import fill
 from bayesimpute.designs.graph import build
-from bayesimpute.families import Bounded, Context, Donors, Gaussian, Known
+from bayesimpute.families import AtRows, Bounded, Context, Donors, Gaussian
 from bayesimpute.families.log_space import ARRAYS
 from bayesimpute.families.normal_between import log_between, moments
 from bayesimpute.plan.options import Run
@@ -82,8 +82,8 @@ def test_limits_of_each_row_are_those_of_its_columns() -> None:
     exact = [truncnorm(0, 1).logpdf(0.5), -np.inf, truncnorm(0, np.inf).logpdf(2.5)]
     np.testing.assert_allclose(found, exact, rtol=1e-12)
 
-    def look(rows: np.ndarray) -> Known:
-        return Known(y=np.full(len(rows), np.nan), side=side)
+    def look(rows: np.ndarray) -> AtRows:
+        return AtRows(y=np.full(len(rows), np.nan), side=side)
 
     context = Context(rows=np.arange(3), look=look, fitted=lambda: Donors(y=np.zeros(0), theta={}))
     drawn = np.array([family.impute(np.random.default_rng(s), theta, context) for s in range(200)])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bayesimpute.data.columns import Column, encode
-from bayesimpute.families import FAMILIES, Context, Donors, Family, Gaussian, Known, PredictiveMeanMatching
+from bayesimpute.families import FAMILIES, AtRows, Context, Donors, Family, Gaussian, PredictiveMeanMatching
 from bayesimpute.families.nearest_donors import Pool, drawn_donors
 
 DRAWS = 20_000
@@ -154,7 +154,7 @@ def test_what_cannot_be_matched(options: Mapping[str, Any], place: str, told: st
 
 def context(y: np.ndarray, theirs: np.ndarray, n: int) -> Context:
     donors = Donors(y=y, theta={"mu": theirs, "sigma": np.array(1.0)})
-    nothing = Known(y=np.full(n, np.nan), side={})
+    nothing = AtRows(y=np.full(n, np.nan), side={})
     return Context(rows=np.arange(n), look=lambda rows: nothing, fitted=lambda: donors)
 
 

@@ -80,7 +80,7 @@ def test_derived_variables_of_a_dataset_are_computed_at_once(imputed: MultiplyIm
 
     made = []
     original = module.Completed
-    monkeypatch.setattr(module, "Completed", lambda *a: made.append(1) or original(*a))
+    monkeypatch.setattr(module, "Completed", lambda *a, **k: made.append(1) or original(*a, **k))
     fresh = MultiplyImputed.of(imputed.record)
     fresh.completed(2)
     assert len(made) == 1
