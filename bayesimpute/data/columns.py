@@ -52,6 +52,8 @@ class Column:
         Of one whose labels are said: the column by itself, which values go back to.
     back : ndarray, shape (label,), or None
         What each label is in that; NaN where it is not there.
+    void : ndarray of bool, shape (unit,), or None
+        Where it does not apply: there it has no value, and none is missing. None: it applies everywhere.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     said: str | None = None
     was: "Column | None" = None
     back: np.ndarray | None = None
+    void: np.ndarray | None = None
 
     @property
     def ordered(self) -> bool:
@@ -95,8 +98,13 @@ class Column:
 
     @property
     def missing(self) -> np.ndarray:
-        """Bool, shape (unit,)."""
+        """Where it has no value, bool, shape (unit,)."""
         return np.isnan(self.values)
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Where it has none and applies, bool, shape (unit,): what is to be imputed."""
+        return self.missing if self.void is None else self.missing & ~self.void
 
     @property
     def integral(self) -> bool:

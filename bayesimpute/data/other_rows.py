@@ -110,7 +110,7 @@ def _as_before(column: Column, known: Column, *, values: bool) -> tuple[Column, 
         return column, [Problem(path=path, finding=finding, remedy=remedy)]
     codes = np.array([*(place.get(label, np.nan) for label in column.labels), np.nan], dtype=np.float64)
     at = np.where(column.missing, -1, column.values).astype(np.int64) if not empty else np.full(len(column.values), -1)
-    return replace(known, values=codes[at]), []
+    return replace(known, values=codes[at], void=None), []
 
 
 def _disagreeing(made: Incomplete, name: str, key: str) -> list[Problem]:

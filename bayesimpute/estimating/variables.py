@@ -54,6 +54,11 @@ class Variables:
             values = self._changing[name].values.astype(float)
         else:
             values = self.imputed.incomplete.columns[name].values[np.newaxis]
+        column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.void is not None:
+            finding = f"it does not apply in {counted(int(column.void.sum()), 'row')}"
+            remedy = f"impute with a derived variable, where_applies({name}, 0); or analyse it: pool({f'{name} ~ 1'!r})"
+            raise one(DataError, f"data[{name}]", finding, remedy)
         wrong = ~np.isfinite(values)
         if wrong.any():
             rows = wrong.any(axis=0)

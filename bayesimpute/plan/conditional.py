@@ -32,6 +32,9 @@ class Conditional:
         By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors. A number, or the
         name of an assumption, fixes a coefficient (:mod:`bayesimpute.plan.fixed`); other texts stay until ``check``
         reports them.
+    applies : str or None
+        A condition on complete columns, ``"insured == 1"``: where it does not hold the variable does not apply, and
+        its cells are neither missing nor drawn (:mod:`bayesimpute.plan.void_cells`).
     side : mapping of str to str
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     """
@@ -41,6 +44,7 @@ class Conditional:
     formulas: Mapping[str, str] = field(default_factory=dict)
     level: str | None = None
     priors: Mapping[str, Prior | float | str] = field(default_factory=dict)
+    applies: str | None = None
     side: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

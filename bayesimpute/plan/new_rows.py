@@ -14,9 +14,10 @@ from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
+from bayesimpute.formulas import parse_expression
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.plan.options import Time
-from bayesimpute.plan.resolving import column_of, indicated, limits_of, reads, systematic
+from bayesimpute.plan.resolving import column_of, indicated, limits_of, reads, systematic, void_units
 from bayesimpute.plan.targets import Event, Resolved, Target
 from bayesimpute.plan.units import with_visits
 
@@ -30,6 +31,8 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
     for column in resolved.derived:
         keys = {part for key in column.expression.keys for part in parts(before.frame, key)}
         names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
+    applying = (t.conditional.applies for t in resolved.targets if t.conditional.applies is not None)
+    names |= {name for condition in applying for name in parse_expression(condition).names}
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     return tuple(name for name in before.columns if name in names)
@@ -67,7 +70,9 @@ def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) 
     models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills} | limits
     read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
     for name in names:
-        gaps = int(np.isnan(resolved.filled.get(name, incomplete.columns[name].values)).sum())
+        column = incomplete.columns[name]
+        void = False if column.void is None else column.void
+        gaps = int((np.isnan(resolved.filled.get(name, column.values)) & ~np.asarray(void)).sum())
         if gaps and name in read - models:
             finding = f"{gaps} values are missing, and the run has no model of it: it was complete there"
             remedy = "give these values, or make a run whose data have some of them missing, with a conditional"
@@ -85,10 +90,11 @@ def _known(name: str, key: str, resolved: Resolved, before: Incomplete, incomple
 def _target(
     t: Target, filled: np.ndarray | None, before: Incomplete, incomplete: Incomplete, time: Time | None
 ) -> Target:
-    given = column_of(t.name, incomplete, time).values if filled is None else filled
+    column = column_of(t.name, incomplete, time)
+    given = column.values if filled is None else filled
     unit_of_row = incomplete.each_row if t.level is None else incomplete.codes(t.level)
     rows = incomplete.each_row if t.level is None else incomplete.level_rows(t.level)
-    observed = ~np.isnan(given[rows])
+    observed, void = ~np.isnan(given[rows]), void_units(column, rows)
     limits = limits_of(t.family, t.conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
 
@@ -104,8 +110,9 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=np.ones_like(observed) if t.learn.all() else observed | in_part,
-        impute=~observed if indicated(t.name) is None else np.zeros_like(observed),
+        learn=~void & (True if (t.learn | t.void).all() else observed | in_part),
+        impute=~observed & ~void if indicated(t.name) is None else np.zeros_like(observed),
+        void=void,
         apart=apart,
         empty=empty,
         empty_of=empty_of,

@@ -197,6 +197,7 @@ class Plan:
         for c in self.models:
             note = ", substantive" if any(c is s for s in self.substantive) else ""
             lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
+            lines += [f"    applies: {c.applies}"] if c.applies is not None else []
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{each.name} is {each.written}" for each in self.columns]
         lines += [f"{d.name} := {d.expression}" for d in self.derived]

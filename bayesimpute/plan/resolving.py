@@ -41,7 +41,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
             events += _deduce(incomplete, name, levels[name], filled)
     for conditional in (held_options.settled(model, plan.assumptions) for model in plan.models):
         name = conditional.target
-        complete = not column_of(name, incomplete, plan.time).missing.any() or _complete(filled.get(name))
+        complete = not column_of(name, incomplete, plan.time).gaps.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
@@ -101,7 +101,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 def _read(target: Target, graph: who_reads.Graph) -> Target:
     """A target whose values other models read: its own is fitted to all of them."""
     watched = any(target.name in graph[name] and indicated(name) == target.name for name in graph)
-    return replace(target, learn=np.ones_like(target.learn), watched=watched)
+    return replace(target, learn=~target.void, watched=watched)
 
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
@@ -144,7 +144,7 @@ def _target(
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
-    observed = ~np.isnan(given[rows])
+    observed, void = ~np.isnan(given[rows]), void_units(column, rows)
     limits = limits_of(family, conditional, incomplete, rows)
     in_part = False if limits is None else np.isfinite(limits).any(axis=0)
     apart, empty, empty_of = systematic(family, formulas, incomplete, rows, observed)
@@ -161,8 +161,9 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=observed | in_part,
-        impute=~observed if indicated(name) is None else np.zeros_like(observed),
+        learn=(observed | in_part) & ~void,
+        impute=~observed & ~void if indicated(name) is None else np.zeros_like(observed),
+        void=void,
         apart=apart,
         empty=empty,
         empty_of=empty_of,
@@ -193,6 +194,11 @@ def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
         assert time is not None
         seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
     return Column(name=name, kind="yes/no", values=seen)
+
+
+def void_units(column: Column, rows: np.ndarray) -> np.ndarray:
+    """The units to which a variable does not apply, bool, shape (unit,); `rows` has a row of each."""
+    return np.zeros(len(rows), dtype=bool) if column.void is None else column.void[rows]
 
 
 def limits_of(
@@ -264,6 +270,9 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
         what = f"{len(target.empty)} clusters without any observed value, {(target.empty_of >= 0).sum()} values"
         why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
+    if target.void.any():
+        what = f"{int(target.void.sum())} cells are void: neither missing nor drawn"
+        notes.append(Event(target=target.name, what=what, why=f"it applies where {conditional.applies}"))
     if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))

@@ -101,7 +101,13 @@ def _fitted(target: "Target") -> str:
     kind = "" if target.learns_imputed else "observed "
     what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
-    return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}"
+    applies, void = target.conditional.applies, int(target.void.sum())
+    where = (
+        f". It applies where {code(str(applies))}: {counted(void, 'value')} were neither missing nor drawn"
+        if void
+        else ""
+    )
+    return f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {len(target.missing_rows)}{where}"
 
 
 def _selection(target: "Target", conditional: "Conditional", selection: "Selection") -> list[str]:

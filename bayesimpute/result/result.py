@@ -155,7 +155,12 @@ class Result:
         They are pandas' frames, whatever the data were, and have labels in the order that the plan says.
         """
         plain = self.incomplete.given is None and not self.incomplete.said
-        return self if plain else _InPandas(self._analysed, self.m)
+        return self if plain else _InPandas(self._analysed, self.m, self.void)
+
+    @property
+    def void(self) -> frozenset[str]:
+        """The columns that do not apply everywhere, and are empty where they do not."""
+        return frozenset(name for name, column in self.incomplete.columns.items() if column.void is not None)
 
     def _analysed(self, k: int) -> pd.DataFrame:
         return for_analyses(self._frame(k), self.incomplete.columns)
@@ -285,6 +290,7 @@ class _InPandas:
 
     make: Callable[[int], pd.DataFrame]
     m: int
+    void: frozenset[str]
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return map(self.make, range(self.m))
