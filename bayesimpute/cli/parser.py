@@ -335,6 +335,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="the incomplete data first, as imputation 0, without which R's as.mids takes no table (default: yes)",
     )
+    parser.add_argument("--round", action="store_true", help="imputed values of columns of whole numbers rounded")
     _force(parser)
 
 
