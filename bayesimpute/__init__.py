@@ -140,7 +140,7 @@ _HOMES = {
     "plan.assumptions": ("Adjustment", "Assumption", "Sensitivity"),
     "plan.plan": ("Plan",),
     "plan.conditional": ("Conditional",),
-    "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Time"),
+    "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Score", "Time"),
     "plotting.forest": ("plot_forest",),
     "plotting.sensitivity_plots": ("plot_sensitivity",),
     "pooling": (
@@ -205,6 +205,7 @@ __all__ = [
     "Prior",
     "Problem",
     "Run",
+    "Score",
     "Sensitivities",
     "Sensitivity",
     "Suggestion",

@@ -10,8 +10,8 @@ another:
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
   :mod:`.copies`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`, :mod:`.systematic_missingness`,
-  :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`, :mod:`.adjustments` and
-  :mod:`.estimand_problems` hold it against the columns of the data;
+  :mod:`.substantive`, :mod:`.derived`, :mod:`.score_items`, :mod:`.congeniality.several_outcomes`,
+  :mod:`.adjustments` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -34,6 +34,7 @@ from bayesimpute.checking import (
     names,
     observed_values,
     rare_labels,
+    score_items,
     selection_indicators,
     sensitivity_requests,
     settings,
@@ -89,6 +90,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
+        problems += score_items.problems(read, data)
         problems += target_columns.problems(read, data)
         problems += rare_labels.problems(read, data)
         problems += copies.problems(read, data)

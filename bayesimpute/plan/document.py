@@ -21,7 +21,7 @@ from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.fixed import fixes
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time, in_document, needed, types_of
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Score, Time, in_document, needed, types_of
 
 SCHEMA = 1
 
@@ -47,6 +47,7 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = {
     "derived": Section("derived", Derived),
+    "score": Section("scores", Score, named=("score",)),
     "assumption": Section("assumptions", Assumption),
     "adjustment": Section("adjustments", Adjustment),
     "analysis": Section("analyses", Analysis, named=("family",)),

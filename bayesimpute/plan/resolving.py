@@ -47,7 +47,7 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
             continue
         column = column_of(name, incomplete, plan.time)
         path, conditional = plan.path(conditional), of_its_family(conditional, column)
-        read = read_formulas(conditional, path, plan.derived, incomplete)
+        read = read_formulas(conditional, path, plan.computed, incomplete)
         target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column)
         targets.append(target)
         calls |= read.calls | ({name} if name not in incomplete.columns else set())
@@ -282,7 +282,7 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
 def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[DerivedColumn, ...]:
     columns: dict[str, DerivedColumn] = {}
     waiting = set(calls)
-    for derived in plan.derived:
+    for derived in plan.computed:
         path = f"derived[{derived.name}].expression"
         expression, inner = lift_expression(parse_expression(derived.expression, path))
         waiting |= inner
@@ -311,7 +311,7 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
         names |= set(conditional.side.values())
         for parameter, text in conditional.formulas.items():
             names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
-    for derived in plan.derived:
+    for derived in plan.computed:
         names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
     for adjustment in plan.adjustments:
         names |= expression_of(adjustment).needs
@@ -319,7 +319,7 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
 
 
 def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
-    handled = {c.target for c in plan.models} | {d.name for d in plan.derived}
+    handled = {c.target for c in plan.models} | {d.name for d in plan.computed}
     left = [
         name
         for name, variable in incomplete.variables.items()

@@ -63,7 +63,7 @@ def _assumed(resolved: "Resolved") -> list[str]:
 
 
 def _derived(imputed: "Result") -> list[str]:
-    own = [f"{code(d.name)} = {code(d.expression)}" for d in imputed.plan.derived]
+    own = [f"{code(d.name)} = {code(d.expression)}" for d in imputed.plan.computed]
     return [f"Computed from other variables in every sweep: {'; '.join(own)}."] if own else []
 
 

@@ -206,7 +206,7 @@ class Result:
         DataError
             If the data have a column ``.imp`` or ``.id``.
         """
-        columns = {*self.incomplete.frame, *(derived.name for derived in self.plan.derived)}
+        columns = {*self.incomplete.frame, *(derived.name for derived in self.plan.computed)}
         taken = [f'"{name}"' for name in (".imp", ".id") if name in columns]
         if taken:
             finding = f"there is a column called {' and '.join(taken)} already"

@@ -101,7 +101,7 @@ def _defined(atom: Atom, derived: Mapping[str, Node]) -> Iterator[Atom]:
 def definitions(plan: Plan) -> dict[str, Node]:
     """The derived variables of a plan that can be read, as calculations with columns of the data."""
     found: dict[str, Node] = {}
-    for d in plan.derived:
+    for d in plan.computed:
         try:
             found[d.name] = parse_expression(d.expression).tree
         except InputError:  # what check reports
@@ -184,7 +184,7 @@ class Held:
         """Whether a variable has missing values and no model, known only with data."""
         if self.data is None or name not in self.data.columns or name in self.models:
             return False
-        return name not in {d.name for d in self.plan.derived} and self.missing(name)
+        return name not in {d.name for d in self.plan.computed} and self.missing(name)
 
     def multiplied(self, x: str) -> bool:
         """Whether the density of y's model multiplies into the draws of x."""
