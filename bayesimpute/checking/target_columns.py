@@ -161,7 +161,7 @@ def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
     """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
     if column.kind in OUTSIDE:
-        remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
+        remedy = say_date(column.name) if column.kind == "date" else "make all its values numbers, or all texts"
         notes.add(reading.path, f'"{reading.target}" is {OUTSIDE[column.kind]}, which cannot be imputed', remedy)
         return
     present = len(np.unique(column.values[~column.missing]))
@@ -248,7 +248,7 @@ def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:
     for name in sorted(use.values & set(data.columns)):
         kind = data.columns[name].kind
         if kind in OUTSIDE:
-            remedy = "turn it into numbers" if kind == "date" else "make all its values numbers, or all texts"
+            remedy = say_date(name) if kind == "date" else "make all its values numbers, or all texts"
             notes.add(use.path, f'"{name}" is {OUTSIDE[kind]}, which cannot be a predictor', remedy)
 
 
@@ -263,6 +263,11 @@ def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: In
     for name, number in missing.items():
         finding = f'"{name}" has {counted(number, "missing value")} and no conditional'
         notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
+
+
+def say_date(name: str) -> str:
+    """What to do about texts that are dates."""
+    return f'say that it is one: columns.{name} = "date"; or turn it into numbers'
 
 
 def _label(column: Column, value: float) -> str:

@@ -92,7 +92,7 @@ def _is_number(text: str) -> bool:
 def codes_among(column: Column) -> tuple[float, ...]:
     """The numbers of a column that look like codes for missing values: see above."""
     seen = column.values[~column.missing]
-    if column.kind != "number" or not len(seen) or not any(map(_looks, (seen.min(), seen.max()))):
+    if column.called != "number" or not len(seen) or not any(map(_looks, (seen.min(), seen.max()))):
         return ()
     distinct, counts = np.unique(seen, return_counts=True)
     below = _at_start(distinct, counts)
@@ -126,7 +126,7 @@ def _apart(codes: np.ndarray, others: np.ndarray) -> bool:
 
 def not_normal(data: Incomplete, name: str) -> Problem | None:
     """A warning of what a normal model would draw that a column of numbers never is: see :func:`shape`."""
-    found = shape(of_units(data, name)) if data.columns[name].kind == "number" else None
+    found = shape(of_units(data, name)) if data.columns[name].called == "number" else None
     if found is None:
         return None
     remedy = REMEDY.format(name=name, instead=found.instead.format(name=name))

@@ -297,7 +297,7 @@ def _describe(column: Column, keys: Mapping[str, Key], owners: frozenset[str]) -
     metric = column.kind in ("number", "yes/no") and level is None and first is not None and first not in owners
     return Variable(
         name=column.name,
-        kind=column.kind,
+        kind=column.called,
         labels=column.labels if column.kind == "category" else (),
         level=level,
         n_observed=int((~missing).sum()),

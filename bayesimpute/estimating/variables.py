@@ -74,6 +74,8 @@ class Variables:
     def label(self, name: str, value: float) -> Any:
         """A value as the user knows it."""
         column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.dates is not None:
+            return column.decode(np.array([value])).iloc[0]
         if column is not None and column.labels:
             return column.labels[int(value)]
         if column is not None and column.kind == "yes/no" and value in (0, 1):
@@ -83,6 +85,8 @@ class Variables:
     def kind(self, name: str) -> str:
         """``category`` or ``two labels`` by its column; ``binary`` if all its values are 0 or 1; or ``number``."""
         column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.dates is not None:
+            return "date"
         if column is not None and column.kind == "category":
             return "two labels" if len(column.labels) == 2 else "category"
         return "binary" if np.isin(self.values(name), (0.0, 1.0)).all() else "number"

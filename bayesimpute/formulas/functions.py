@@ -137,6 +137,7 @@ FUNCTIONS: dict[str, Function] = {
     "maximum": _elementwise(np.maximum, 2),
     "where": _elementwise(_where, 3),
     "scores": Function(apply=_scores, labels=True),
+    "days": _elementwise(lambda x: x),  # dates are days: it says so
     "where_applies": Function(least=2, most=2, apply=_where_applies, guards=True),
     "nelson_aalen": Function(least=2, most=2, data=2, formula=False, apply=nelson_aalen),
     **ENCODINGS,

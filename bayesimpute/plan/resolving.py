@@ -256,7 +256,7 @@ def systematic(
 def _notes(conditional: Conditional, target: Target, column: Column) -> list[Event]:
     notes = []
     if conditional.family == "auto":
-        why = str(target.values.suits(column))
+        why = f"{column.dates.unit}, in days" if column.dates is not None else str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
     elif settle_family(conditional, column).undecided:
         why = str(target.values.suits(column))

@@ -52,4 +52,4 @@ def _known(target: Target, incomplete: Incomplete) -> np.ndarray:
 
 def _whole(target: Target, incomplete: Incomplete) -> bool:
     known = _known(target, incomplete)
-    return incomplete.columns[target.name].kind == "number" and bool(np.all(known == np.round(known)))
+    return incomplete.columns[target.name].called == "number" and bool(np.all(known == np.round(known)))
