@@ -153,7 +153,8 @@ def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
     """What a normal model would draw that an incomplete target never is."""
     column = data.columns[reading.target]
     family = settled(reading, column) if column.gaps.any() else None
-    found = not_normal(data, reading.target) if family is not None and family.normal else None
+    names = sorted({name for use in reading.uses.values() for name in use.values} - {reading.target})
+    found = not_normal(data, reading.target, names) if family is not None and family.normal else None
     if found is not None:
         notes.problems.append(replace(found, path=f"{reading.path}.family"))
 
