@@ -74,7 +74,7 @@ class Column:
     void: np.ndarray | None = None
 
     @property
-    def called(self) -> str:
+    def called(self) -> Kind:
         """What users call its kind: that of numbers that are dates is "date"."""
         return self.kind if self.dates is None else "date"
 

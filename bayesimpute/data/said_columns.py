@@ -159,7 +159,7 @@ def _dated(column: Column, said: SaidColumn) -> Column | Problem:
         remedy = "write all of them as 2024-03-01 or 2024-03-01T10:30, or make a column of a type of dates of it"
         return Problem(path=said.path, finding=finding, remedy=remedy)
     values = np.append(days, np.nan)[np.where(column.missing, -1, column.values).astype(np.int64)]
-    style = "text" if isinstance(labels[0], str) else "date"
+    style = "text" if isinstance(next(iter(labels)), str) else "date"
     written = dates_of(values, labels, style)
     return replace(column, kind="number", values=values, labels=(), said=DATE, dates=written)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.base.phrases import listed
-from bayesimpute.data.columns import encode
+from bayesimpute.data.columns import Column, encode
 from bayesimpute.plan.options import Score
 
 
@@ -22,10 +22,14 @@ def with_columns(frame: pd.DataFrame, scores: Sequence[Score]) -> tuple[pd.DataF
         found = _problems(score, frame)
         problems += found
         if not found:
-            items = [encode(frame[item], item).values for item in score.items]
+            items = [_column(frame, item).values for item in score.items]
             total = np.sum(items, axis=0)
             columns[score.name] = total / len(items) if score.score == "mean" else total
     return (frame.assign(**columns) if columns else frame), problems
+
+
+def _column(frame: pd.DataFrame, name: str) -> Column:
+    return encode(pd.Series(frame[name]), name)
 
 
 def _problems(score: Score, frame: pd.DataFrame) -> list[Problem]:
@@ -42,7 +46,7 @@ def _problems(score: Score, frame: pd.DataFrame) -> list[Problem]:
         if item not in frame.columns:
             remedy = did_you_mean(str(item), list(map(str, frame.columns)), "name columns of the data")
             found.append((f'there is no column "{item}"', remedy))
-    there = [i for i in score.items if i in frame.columns and encode(frame[i], i).kind not in ("number", "yes/no")]
+    there = [i for i in score.items if i in frame.columns and _column(frame, i).kind not in ("number", "yes/no")]
     if there:
         found.append((f"{listed(there)}: no numbers", "give the items the numbers that they count"))
     return [Problem(path=path, finding=finding, remedy=remedy) for finding, remedy in found]
