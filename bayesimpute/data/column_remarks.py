@@ -241,6 +241,7 @@ def regressed(values: np.ndarray, x: np.ndarray | None) -> np.ndarray:
     """What a least-squares fit says of values, shape (unit,): their mean where there are too few for the columns."""
     if x is None or not x.shape[1] or len(values) < EACH * (x.shape[1] + 1):
         return np.full(len(values), values.mean())
+    x = x / np.where((top := np.abs(x).max(axis=0)) > 0, top, 1.0)  # whose squares are numbers
     z = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
     largest = np.abs(values).max(initial=0.0) or 1.0
     y = values / largest

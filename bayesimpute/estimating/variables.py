@@ -111,7 +111,7 @@ class Variables:
     def _observed(self) -> dict[str, np.ndarray]:
         incomplete = self.imputed.incomplete
         resolved = self.imputed.record.resolved
-        known = {name: ~column.missing for name, column in incomplete.columns.items()}
+        known = {name: ~column.gaps for name, column in incomplete.columns.items()}
         known |= {name: ~np.isnan(values) for name, values in resolved.filled.items()}
         for column in resolved.derived:
             follows = self._follows(column, known)

@@ -31,11 +31,16 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
     for column in resolved.derived:
         keys = {part for key in column.expression.keys for part in parts(before.frame, key)}
         names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
-    applying = (t.conditional.applies for t in resolved.targets if t.conditional.applies is not None)
-    names |= {name for condition in applying for name in parse_expression(condition).names}
+    names |= applied(resolved)
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     return tuple(name for name in before.columns if name in names)
+
+
+def applied(resolved: Resolved) -> frozenset[str]:
+    """The columns that say where variables apply."""
+    conditions = (t.conditional.applies for t in resolved.targets if t.conditional.applies is not None)
+    return frozenset(name for condition in conditions for name in parse_expression(condition).names)
 
 
 def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) -> Resolved:
@@ -68,7 +73,8 @@ def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) 
     """Columns with missing values in the new rows that no model of the run imputes; `resolved` is the plan on these."""
     limits = {t.side[role] for t in resolved.targets for role in t.family.known_between if role in t.side}
     models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills} | limits
-    read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
+    read = applied(resolved).union(*(reads(t, resolved.derived) for t in resolved.targets))
+    problems = []
     for name in names:
         column = incomplete.columns[name]
         void = False if column.void is None else column.void

@@ -69,6 +69,8 @@ def test_they_stay_empty_and_nothing_is_learnt_from_them(made: Any, tmp_path: Pa
     assert run.to_long()["cost"].isna().sum() == run.m * outside.sum()
     again = run.transform(data.iloc[:50].reset_index(drop=True), seed=2)
     assert all((each["cost"].isna().to_numpy() == outside[:50]).all() for each in again)
+    with pytest.raises(bi.DataError, match="data\\[insured\\]: 50 values are missing"):
+        run.transform(data.iloc[:50].assign(insured=np.nan), seed=2)
 
 
 def test_what_is_said_of_void_rows_changes_no_draw() -> None:
@@ -107,6 +109,9 @@ def test_analyses_are_of_rows_that_apply_or_guard() -> None:
     first, by_hand = run.completed(0), "y ~ insured + filled"
     found = bi.fit("y ~ insured + where_applies(cost, 0)", first).estimates
     np.testing.assert_allclose(found, bi.fit(by_hand, first.assign(filled=first["cost"].fillna(0.0))).estimates)
+    whole = bi.Plan.of([cost(), *GUARDED], derived=[bi.Derived(name="paid", expression="where_applies(cost, 0)")])
+    paid = bi.impute(frame(), whole, seed=1, progress=False, **RUN).estimate(variable="paid").table
+    assert paid["n_missing"].max() == run.incomplete.variables["cost"].n_missing
     with pytest.raises(bi.AnalysisError, match="does not apply in some of the rows"):
         run.pool("y ~ insured + cost")
     with pytest.raises(bi.AnalysisError, match=r'"plan" .* missing.* is incomplete'):
