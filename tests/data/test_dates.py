@@ -51,11 +51,11 @@ def test_they_are_days_and_come_back_as_they_were(name: str) -> None:
     back = column.decode(column.values, given.index)
     assert back.dtype == given.dtype
     pd.testing.assert_series_equal(back, given, check_names=False)
-    filled = column.decode(np.where(np.isnan(column.values), 10.26, column.values), given.index, given=given)
+    filled = column.decode(np.where(np.isnan(column.values), 10.74, column.values), given.index, given=given)
     assert filled.dtype == given.dtype
     again = dated(filled).values
     step = 1 if unit == "dates" else 1 / 48
-    assert again[1] == pytest.approx(round(10.26 / (step if step == 1 else 1 / 1440)) * (1 if step == 1 else 1 / 1440))
+    assert again[1] == pytest.approx(round(10.74 / (step if step == 1 else 1 / 1440)) * (1 if step == 1 else 1 / 1440))
     pd.testing.assert_series_equal(filled.drop(1), given.drop(1), check_names=False)
 
 

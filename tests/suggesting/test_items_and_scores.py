@@ -94,6 +94,8 @@ def test_the_sparse_default_follows_them(capsys: pytest.CaptureFixture[str], tmp
     assert "pain" in needs["other"] and not needs["other"] & {*ITEMS}
     for item in ITEMS:
         assert needs[item] >= {*ITEMS} - {item} and "pain" not in needs[item]
+    assert {e.why for e in found.events if e.target == "p0"} == {"p0 is an item of it"}
+    assert {e.why for e in found.events if e.target == "other"} == {"an item of pain, which stands for it"}
     assert bi.Plan.from_toml(found.toml) == found.plan
     run = bi.impute(data, found, seed=1, progress=False, **RUN)
     np.testing.assert_allclose(run.completed(0)["pain"], run.completed(0)[list(ITEMS)].sum(axis=1))
