@@ -160,6 +160,13 @@ def test_level_and_readers_elsewhere() -> None:
     assert "analysis[some].formula" not in found
 
 
+def test_an_analysis_that_guards_is_what_the_plan_knows() -> None:
+    made, analysis = plan(), "y ~ insured + where_applies(cost, 0)"
+    assert bi.congenial(made, analysis, frame()) == [] == bi.congenial(compatible(), analysis, frame())
+    lacking = bi.Plan.of([cost("cost ~ age"), *GUARDED])
+    assert {found.term for found in bi.congenial(lacking, analysis, frame())} == {"cost"}
+
+
 def test_the_guard_is_a_number_where_there_is_no_value() -> None:
     given = pd.DataFrame({"x": [1.0, np.nan, 3.0], "c": pd.Categorical(["a", None, "b"])})
     np.testing.assert_array_equal(evaluate_expression("where_applies(x, -1)", given), [1, -1, 3])

@@ -58,6 +58,7 @@ class Model:
         self.place = f"{plan.path(conditional)}.formulas.mu"
         self.target = conditional.target
         self.level = conditional.level
+        self.applies = _where(conditional)
         formula = readable(conditional.formulas.get("mu"))
         self.terms = [plain_term(t, derived) for t in common_terms(formula)] if formula else []
         self.effects = effects(formula, derived) if formula else set()
@@ -92,10 +93,23 @@ def plain_term(term: Iterable[Atom], derived: Mapping[str, Node]) -> frozenset[A
 
 
 def _defined(atom: Atom, derived: Mapping[str, Node]) -> Iterator[Atom]:
-    node = substituted(atom, derived)
+    node = _everywhere(substituted(atom, derived))
     product = isinstance(node, Operation) and not node.unary and set(node.symbols) == {"*"}
     for part in node.operands if isinstance(node, Operation) and product else (node,):
         yield part if isinstance(part, Name | Call) else Call("I", (part,))
+
+
+def _everywhere(node: Node) -> Node:
+    """A column that is read where it applies is that column: elsewhere nothing is imputed."""
+    guards = isinstance(node, Call) and node.function == "where_applies"
+    return node.arguments[0] if guards and isinstance(node.arguments[0], Name) else node
+
+
+def _where(conditional: Conditional) -> frozenset[str]:
+    try:
+        return parse_expression(str(conditional.applies)).names if conditional.applies is not None else frozenset()
+    except InputError:  # what check reports
+        return frozenset()
 
 
 def definitions(plan: Plan) -> dict[str, Node]:
@@ -143,9 +157,10 @@ class Held:
     def missing(self, name: str) -> bool:
         """Whether there is something to impute once members of a cluster have filled each other in."""
         assert self.data is not None
-        if self.data.columns[name].missing.any() and name in self.models and (level := self.level(name)):
-            return bool(np.isnan(self.data.deductive(name, key=level)[0]).any())
-        return bool(self.data.columns[name].missing.any())
+        gaps = self.data.columns[name].gaps
+        if gaps.any() and name in self.models and (level := self.level(name)):
+            return bool((np.isnan(self.data.deductive(name, key=level)[0]) & gaps).any())
+        return bool(gaps.any())
 
     def level(self, name: str) -> str | None:
         """The cluster key of a level-2 variable: as its model says, or as the data show for the analysis' keys."""
