@@ -101,8 +101,10 @@ def _defined(atom: Atom, derived: Mapping[str, Node]) -> Iterator[Atom]:
 
 def _everywhere(node: Node) -> Node:
     """A column that is read where it applies is that column: elsewhere nothing is imputed."""
-    guards = isinstance(node, Call) and node.function == "where_applies"
-    return node.arguments[0] if guards and isinstance(node.arguments[0], Name) else node
+    match node:
+        case Call("where_applies", (Name() as column, *_)):
+            return column
+    return node
 
 
 def _where(conditional: Conditional) -> frozenset[str]:
