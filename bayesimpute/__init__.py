@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
-    from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
+    from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Score, Time
     from bayesimpute.plan.plan import Plan
     from bayesimpute.plotting.forest import plot_forest
     from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
@@ -142,7 +142,7 @@ _HOMES = {
     "plan.plan": ("Plan",),
     "plan.restrictions": ("Restriction",),
     "plan.conditional": ("Conditional",),
-    "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Time"),
+    "plan.options": ("Analysis", "Derived", "Estimand", "Run", "Score", "Time"),
     "plotting.forest": ("plot_forest",),
     "plotting.sensitivity_plots": ("plot_sensitivity",),
     "pooling": (
@@ -209,6 +209,7 @@ __all__ = [
     "Problem",
     "Restriction",
     "Run",
+    "Score",
     "Sensitivities",
     "Sensitivity",
     "Suggestion",

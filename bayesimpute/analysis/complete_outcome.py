@@ -98,6 +98,7 @@ def _resolved(model: Model, outcome: Column, incomplete: Incomplete) -> Resolved
         observed=np.ones(size, dtype=bool),
         learn=np.ones(size, dtype=bool),
         impute=np.zeros(size, dtype=bool),
+        void=np.zeros(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
         values=family.values.of(outcome),
         conditional=Conditional(target=outcome.name, family=family, formulas={"mu": model.formula.source}),

@@ -164,6 +164,8 @@ def _complete_rows(
     places = np.arange(len(frame)) if where is None else np.flatnonzero(condition(where, frame))
     used = frame.loc[:, names].iloc[places]
     missing = used.isna()
+    void = formula.needs - formula.whole - {str(formula.response), *keys}
+    missing.loc[:, sorted(void)] = False  # a completed dataset has no value only where there is none
     lacking = listed(used.columns[missing.any()])
     complete = ~missing.any(axis=1).to_numpy()
     rows, places = used.loc[complete], places[complete]
@@ -305,7 +307,7 @@ def _design_frame(
     for name, column in columns.items():
         if column.kind == "category":
             kept = {"categories": list(column.labels), "ordered": column.arranged}
-            codes = pd.Categorical.from_codes(column.values.astype(int), **kept)
+            codes = pd.Categorical.from_codes(np.where(column.missing, -1, column.values).astype(int), **kept)
             series[name] = codes if name in whole else codes.remove_unused_categories()
         elif column.kind in ("number", "yes/no"):
             series[name] = column.values

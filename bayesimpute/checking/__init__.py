@@ -8,11 +8,11 @@ another:
 
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
-* :mod:`.names`, :mod:`.observed_values`, :mod:`.target_columns`, :mod:`.rare_labels`, :mod:`.copies`,
-  :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
-  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.congeniality.several_outcomes`,
-  :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`, :mod:`.drawn_too` and :mod:`.estimand_problems` hold
-  it against the columns of the data;
+* :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
+  :mod:`.copies`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
+  :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.score_items`,
+  :mod:`.congeniality.several_outcomes`, :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`,
+  :mod:`.drawn_too` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
   cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
@@ -39,6 +39,7 @@ from bayesimpute.checking import (
     observed_values,
     partly_known,
     rare_labels,
+    score_items,
     selection_indicators,
     sensitivity_requests,
     settings,
@@ -46,6 +47,7 @@ from bayesimpute.checking import (
     systematic_missingness,
     target_columns,
     timing,
+    void_values,
 )
 from bayesimpute.checking.congeniality import several_outcomes
 from bayesimpute.checking.plan_alone import read_plan
@@ -53,6 +55,7 @@ from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import applied
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.void_cells import with_void
 
 __all__ = ["check", "looked_at", "plan_clusters", "require"]
 
@@ -83,6 +86,8 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         data, found = _saying(data, plan)
         problems += found
     if data is not None:
+        data = with_void(data, [reading.conditional for reading in read.conditionals])
+        problems += void_values.problems(read, data)
         data = indicators.with_columns(data, read.targets, plan.time)
         read = target_columns.with_formulas(read, data)
         problems += indicators.problems(read, data)
@@ -91,6 +96,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += names.problems(read, data)
         problems += observed_values.problems(read, data)
         problems += derived.problems(read, data)
+        problems += score_items.problems(read, data)
         problems += target_columns.problems(read, data)
         problems += rare_labels.problems(read, data)
         problems += copies.problems(read, data)
@@ -133,8 +139,9 @@ def require(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
 def looked_at(data: Incomplete | AnyFrame, plan: Plan) -> Incomplete:
     """The data as a plan that has been checked needs them: with its cluster keys, and what it says of columns."""
     if isinstance(data, Incomplete):
-        return data.saying(plan.columns)
-    return Incomplete.from_frame(data, clusters=plan_clusters(plan), columns=plan.columns)
+        return with_void(data.saying(plan.columns), plan.models)
+    found = Incomplete.from_frame(data, clusters=plan_clusters(plan), columns=plan.columns)
+    return with_void(found, plan.models)
 
 
 def plan_clusters(plan: Plan) -> tuple[str, ...]:

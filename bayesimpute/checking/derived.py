@@ -52,7 +52,7 @@ def values_read(reading: Reading, read: Read) -> set[str]:
 
 
 def _name(definition: Definition, read: Read, data: Incomplete, notes: Notes) -> None:
-    name, path = definition.name, f"derived[{definition.name}]"
+    name, path = definition.name, definition.path.rpartition(".")[0]
     column = data.columns.get(name)
     if name in read.targets:
         notes.add(path, f'"{name}" has a conditional too', "derive it or impute it, not both")

@@ -181,9 +181,9 @@ class Held:
         column = self.data.columns.get(name) if self.known(name, path) else None
         if column is None:
             return
-        if column.kind not in _kinds(statistic):
-            finding = f'"{name}" is a {column.kind} variable, which has no {statistic}'
-            remedy = "use another variable" if column.kind in ("date", "mixed") else 'ask for a "proportion"'
+        if column.called not in _kinds(statistic):
+            finding = f'"{name}" is a {column.called} variable, which has no {statistic}'
+            remedy = "use another variable" if column.called in ("date", "mixed") else 'ask for a "proportion"'
             self.notes.add(path, finding, remedy)
         self.imputed(name, path)
 
@@ -198,7 +198,7 @@ class Held:
                 finding = f'"{value}" is not a number, and the derived variable "{name}" has no labels'
                 self.notes.add(path, finding, "give the number whose proportion is wanted")
             return
-        if not _is(estimand.statistic, "proportion") or column.kind not in _kinds("proportion"):
+        if not _is(estimand.statistic, "proportion") or column.called not in _kinds("proportion"):
             return
         if value is None and Binary.accepts(column):
             return
@@ -311,8 +311,8 @@ def count_groups(columns: Iterable[np.ndarray]) -> int:
 
 
 def _weights(column: Column, path: str, data: Incomplete, notes: Notes) -> None:
-    if column.kind != "number":
-        notes.add(path, f'"{column.name}" is a {column.kind} variable', "give a column of numbers")
+    if column.called != "number":
+        notes.add(path, f'"{column.name}" is a {column.called} variable', "give a column of numbers")
         return
     negative = column.values < 0
     if negative.any():

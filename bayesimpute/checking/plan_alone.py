@@ -6,7 +6,7 @@ texts where texts belong and formulas that parse; the later passes look at nothi
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, is_text
@@ -20,8 +20,9 @@ from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import SCALES, Adjustment, Assumption
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.fixed import fixes
-from bayesimpute.plan.options import Analysis, Derived, Time
+from bayesimpute.plan.options import Analysis, Derived, Score, Time
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.scores import derived_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,8 +115,8 @@ def read_plan(plan: Plan) -> tuple[Read, list[Problem]]:
     readings = [r for path, c in models if (r := _conditional(c, path, notes)) is not None]
     _doubled(readings, notes)
     derived: dict[str, Definition] = {}
-    for d in plan.derived:
-        definition = _derived(d, notes)
+    scores = (_score(s, notes) for s in plan.scores)
+    for definition in (*(_derived(d, notes) for d in plan.derived), *scores):
         if definition is not None and definition.name in derived:
             notes.add(definition.path, f'"{definition.name}" is derived more than once', "keep one")
         elif definition is not None:
@@ -363,6 +364,28 @@ def _derived(derived: Derived, notes: Notes) -> Definition | None:
     except FormulaError as error:
         notes.problems += error.problems
         return None
+
+
+def _score(score: Score, notes: Notes) -> Definition | None:
+    if not isinstance(score, Score):
+        notes.add("score", f"{score!r} is not a Score", 'write Score(name="pain", items=("p1", "p2"))')
+        return None
+    path = f"score[{score.name}]"
+    before = len(notes.problems)
+    items = score.items if isinstance(score.items, tuple) else ()
+    if not items or not all(isinstance(item, str) and item.strip() for item in items):
+        notes.add(f"{path}.items", f"{score.items!r} is not a list of columns", 'write items = ["p1", "p2"]')
+    elif len(items) == 1:
+        notes.add(f"{path}.items", "it has one item", f"name all items, or read {quote(items[0])} itself")
+    elif twice := _twice(items):
+        notes.add(f"{path}.items", f'"{twice[0]}" stands in it twice', "name each item once")
+    if score.score not in ("sum", "mean"):
+        remedy = did_you_mean(str(score.score), ("sum", "mean"), 'write "sum" or "mean"')
+        notes.add(f"{path}.score", f"{score.score!r} is no score", remedy)
+    if len(notes.problems) > before:
+        return None
+    made = _derived(derived_of(score), notes)
+    return None if made is None else replace(made, path=f"{path}.items", use=replace(made.use, path=f"{path}.items"))
 
 
 def _adjustment(adjustment: Adjustment, notes: Notes) -> Shifted | None:

@@ -92,7 +92,9 @@ def suitable(column: Column) -> bool:
 
 
 def _nothing_to_do(read: Read, data: Incomplete, notes: Notes) -> None:
-    left = [n for n in data.columns if np.isnan(filled(data, n)).any() and n not in read.derived]
+    left = [
+        n for n in data.columns if (np.isnan(filled(data, n)) & data.columns[n].gaps).any() and n not in read.derived
+    ]
     if left and not read.plan.models:
         finding = f"the plan has no conditional, and values are missing in {listed(left)}"
         notes.add("conditional", finding, f'add one: formula = "{quote(left[0])} ~ ..."')
@@ -103,9 +105,9 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
     name, path = reading.target, reading.path
     column = data.columns[name]
     known = column.values[~column.missing]
-    if not column.missing.any() and auxiliary:
+    if not column.gaps.any() and auxiliary:
         pass
-    elif not column.missing.any():
+    elif not column.gaps.any():
         _warn(notes, path, f'"{name}" has no missing values', "this conditional is not used: leave it out")
         return
     elif len(known) == 0:
@@ -118,8 +120,8 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
         notes.add(
             path, f'only {counted(len(known), "value")} of "{name}" are observed', f"at least {FEWEST} are needed"
         )
-    elif len(known) < (1 - MOSTLY_MISSING) * len(column.values):
-        share = f"{1 - len(known) / len(column.values):.0%}"
+    elif len(known) < (1 - MOSTLY_MISSING) * (applies := len(known) + int(column.gaps.sum())):
+        share = f"{1 - len(known) / applies:.0%}"
         _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
     _family(reading, column, notes)
 
@@ -149,8 +151,9 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
 def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
     """What a normal model would draw that an incomplete target never is."""
     column = data.columns[reading.target]
-    family = settled(reading, column) if column.missing.any() else None
-    found = not_normal(data, reading.target) if family is not None and family.normal else None
+    family = settled(reading, column) if column.gaps.any() else None
+    names = sorted({name for use in reading.uses.values() for name in use.values} - {reading.target})
+    found = not_normal(data, reading.target, names) if family is not None and family.normal else None
     if found is not None:
         notes.problems.append(replace(found, path=f"{reading.path}.family"))
 
@@ -158,7 +161,7 @@ def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:
     """Of a column that no family accepts, or one for which "auto" stands for none of those that do."""
     if column.kind in OUTSIDE:
-        remedy = "turn it into numbers" if column.kind == "date" else "make all its values numbers, or all texts"
+        remedy = say_date(column.name) if column.kind == "date" else "make all its values numbers, or all texts"
         notes.add(reading.path, f'"{reading.target}" is {OUTSIDE[column.kind]}, which cannot be imputed', remedy)
         return
     present = len(np.unique(column.values[~column.missing]))
@@ -233,14 +236,14 @@ def _kinds(use: Use, data: Incomplete, notes: Notes) -> None:
     for name in sorted(use.values & set(data.columns)):
         kind = data.columns[name].kind
         if kind in OUTSIDE:
-            remedy = "turn it into numbers" if kind == "date" else "make all its values numbers, or all texts"
+            remedy = say_date(name) if kind == "date" else "make all its values numbers, or all texts"
             notes.add(use.path, f'"{name}" is {OUTSIDE[kind]}, which cannot be a predictor', remedy)
 
 
 def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: Incomplete, notes: Notes) -> None:
     """Incomplete columns that nobody imputes; those behind a derived variable are reported there."""
     asked = sorted(names & set(data.columns) - read.targets - set(read.derived) - {owner})
-    missing = {name: n for name in asked if (n := int(np.isnan(filled(data, name)).sum()))}
+    missing = {name: n for name in asked if (n := int((np.isnan(filled(data, name)) & data.columns[name].gaps).sum()))}
     if len(missing) > SHOWN:
         finding = f"{listed(f'"{name}"' for name in missing)} have missing values and no conditional"
         notes.add(use.path, finding, "add a conditional for each, or leave them out")
@@ -248,6 +251,11 @@ def _unimputed(use: Use, owner: str, names: frozenset[str], read: Read, data: In
     for name, number in missing.items():
         finding = f'"{name}" has {counted(number, "missing value")} and no conditional'
         notes.add(use.path, finding, f"add a conditional for {quote(name)}, or leave it out")
+
+
+def say_date(name: str) -> str:
+    """What to do about texts that are dates."""
+    return f'say that it is one: columns.{name} = "date"; or turn it into numbers'
 
 
 def _label(column: Column, value: float) -> str:

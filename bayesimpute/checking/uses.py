@@ -7,7 +7,7 @@ from bayesimpute.formulas import Expression, Formula, parse_expression
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.formulas.lift import column_name, lift_expression, lift_formula
 from bayesimpute.formulas.syntax import Name, Node, quote
-from bayesimpute.formulas.usage import Usage, labelled
+from bayesimpute.formulas.usage import Usage, guarded, labelled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,5 +108,6 @@ def side_use(column: str, path: str) -> Use:
 def _values(plain: set[str], calls: Iterable[str], read: Formula | Expression) -> frozenset[str]:
     """Columns outside of calls, and those inside of cluster means (unless of ``observed()`` only) and lags."""
     inside = {name for name, _ in read.cluster_means} | {name for function, name in read.timed if function == "lag"}
-    inside |= labelled(parse_expression(call).tree for call in calls)
+    trees = [parse_expression(call).tree for call in calls]
+    inside |= labelled(trees) | guarded(trees)
     return frozenset(plain - set(map(column_name, calls)) | inside & read.needs)

@@ -18,6 +18,7 @@ from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
 from bayesimpute.checking import check
 from bayesimpute.data.files import read_data
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.conditional import untransformed
 from bayesimpute.plan.document import read, read_document, set_path
 from bayesimpute.plan.options import settings
 from bayesimpute.plan.plan import Plan
@@ -131,7 +132,7 @@ def _made(fields: Mapping[str, Any], problems: list[Problem]) -> tuple[Plan, lis
 
 def _conditional(formula: str) -> dict[str, str]:
     """A formula as it stands in a plan document; the target is named so that overrides can name it."""
-    target = formula.partition("~")[0].strip().strip("`")
+    target = untransformed(formula)[0].partition("~")[0].strip().strip("`")
     return {"target": target, "formula": formula} if "~" in formula and target else {"formula": formula}
 
 

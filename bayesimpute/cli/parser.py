@@ -182,6 +182,10 @@ def _suggest(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", metavar="NAME", nargs="+", action="extend", help=f"mode sparse: columns that predict {about}"
         )
+    parser.add_argument(
+        "--score", metavar="NAME: ITEMS", action="append", default=[], type=_score,
+        help='mode sparse: a score of items, "pain: sum of p1 p2 p3" or "mean of"; may be repeated',
+    )  # fmt: skip
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -335,6 +339,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="the incomplete data first, as imputation 0, without which R's as.mids takes no table (default: yes)",
     )
+    parser.add_argument("--round", action="store_true", help="imputed values of columns of whole numbers rounded")
     _force(parser)
 
 
@@ -414,6 +419,14 @@ def _column(text: str) -> tuple[str, str]:
     if not colon or not name.strip() or not what.strip() or '"' in name:
         raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: WHAT", such as "gen: G1 < G2"')
     return f'columns."{name.strip()}"', what.strip()
+
+
+def _score(text: str) -> tuple[str, tuple[str, ...], str]:
+    name, colon, what = text.partition(": ")
+    how, of, items = what.strip().partition(" of ")
+    if not colon or not of or not name.strip() or how not in ("sum", "mean"):
+        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: sum of ITEMS", such as "pain: sum of p1 p2 p3"')
+    return name.strip(), tuple(items.replace(",", " ").split()), how
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -129,7 +129,7 @@ def export(arguments: argparse.Namespace) -> int:
     if problems:
         raise FileError(problems)
     imputed = finished(arguments.file)
-    long = imputed.to_long(include_incomplete=arguments.include_incomplete)
+    long = imputed.to_long(include_incomplete=arguments.include_incomplete, round=arguments.round)
     write_table(long, target, force=arguments.force)
     first = " after the incomplete data" if arguments.include_incomplete else ""
     print(f"{target}: {counted(len(long), 'row')}, {counted(imputed.m, 'completed dataset')}{first}")

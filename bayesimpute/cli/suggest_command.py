@@ -10,9 +10,11 @@ from bayesimpute.base import tables
 def suggest(arguments: argparse.Namespace) -> int:
     """``bayesimpute suggest --data DATA [--analysis F]``: the plan goes to standard output."""
     from bayesimpute.data.files import read_data
+    from bayesimpute.plan.options import Score
     from bayesimpute.suggesting import suggest as suggested
 
     named = arguments.auxiliary
+    scores = [Score(name=name, items=items, score=how) for name, items, how in arguments.score]
     given = {name: getattr(arguments, name) for name in ("least", "most", "include", "exclude")}
     found = suggested(
         arguments.analysis,
@@ -20,6 +22,7 @@ def suggest(arguments: argparse.Namespace) -> int:
         mode=arguments.mode,
         auxiliary="auto" if named == ["auto"] else named,
         clusters=arguments.cluster,
+        scores=scores,
         **{name: value for name, value in given.items() if value is not None},
     )
     print(found.toml, end="")

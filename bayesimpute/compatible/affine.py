@@ -80,7 +80,7 @@ def degree(node: Node, degrees: Mapping[str, int]) -> int:
             return degrees.get(name, CONSTANT)
         case Call(function, arguments, keywords):
             inner = [degree(part, degrees) for part in (*arguments, *(value for _, value in keywords))]
-            linear = function in (*_FROZEN, "cluster_mean", "lag")
+            linear = function in (*_FROZEN, "cluster_mean", "lag", "where_applies")  # a cell that is drawn applies
             return max(inner) if linear or max(inner) == CONSTANT else OTHER
         case Operation():
             return _operation(node, [degree(operand, degrees) for operand in node.operands])

@@ -3,15 +3,19 @@
 Each is a pure function of the observed values. ``describe`` tells it of all columns, ``check`` of those that a plan
 uses and ``suggest`` beside the model.
 
-Skewness counts where it is above 1 by four of its standard errors, sqrt(6 / n); the lowest or highest value if it is
-at least 5 % (zero: 10 %) of all, and five times as frequent as any other. Of 600 normal samples of 20, 100 and 2,000
-values each no more than two raise an alarm. A code is a value such as -99 or 999 that occurs twice or more, further
+Skewness is that of the residuals of a quick least-squares fit on the predictors of a variable, for raw skewness
+misleads: a variable may be skewed because these are, or only given them. It counts where it is above 1 and above four
+of its standard errors, sqrt(6 / n); the remedy is lognormal where that of the logarithms is at most half. The lowest or
+highest value counts if it is at least 5 % (zero: 10 %) of all, and five times as frequent as any other; or if it is
+further from all others than they are from each other. Of 600 normal samples of 20, 100 and 2,000 values each no more
+than two raise an alarm. A code is a value such as -99 or 999 that occurs twice or more, further
 from all others than they are from each other. Where no other value is below zero -99 is one, however far, and -9 if it
 is five times as far as neighbours among the lower half of the others (``tests/data/test_column_remarks.py``).
 """
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +30,14 @@ FEWEST = 20
 """Observed values below which nothing is said of a shape."""
 SKEWNESS, ERRORS = 1.0, 4.0
 ZEROS, AT_END, TIMES = 0.10, 0.05, 5
+HALF = 0.5
+"""Of the skewness, that of the logarithms at most where these are the remedy."""
+BY_FAR = 3
+"""Ranges of all others by which one value stands apart."""
+EACH = 5
+"""Observed values for each predictor, from which on residuals are looked at."""
+MOSTLY, MOST_LABELS = 0.2, 30
+"""The share of gaps below which a column is a predictor here, and labels that it may have."""
 FEW_VALUES = 5
 """Different values up to which whole numbers may be labels."""
 REMEDY = (
@@ -110,7 +122,7 @@ def _is_number(text: str) -> bool:
 def codes_among(column: Column) -> tuple[float, ...]:
     """The numbers of a column that look like codes for missing values: see above."""
     seen = column.values[~column.missing]
-    if column.kind != "number" or not len(seen) or not any(map(_looks, (seen.min(), seen.max()))):
+    if column.called != "number" or not len(seen) or not any(map(_looks, (seen.min(), seen.max()))):
         return ()
     distinct, counts = np.unique(seen, return_counts=True)
     below = _at_start(distinct, counts)
@@ -142,17 +154,27 @@ def _apart(codes: np.ndarray, others: np.ndarray) -> bool:
     return gap > width and not (small and len(others) > 2)
 
 
-def not_normal(data: Incomplete, name: str) -> Problem | None:
-    """A warning of what a normal model would draw that a column of numbers never is: see :func:`shape`."""
-    found = shape(of_units(data, name)) if data.columns[name].kind == "number" else None
+def not_normal(data: Incomplete, name: str, predictors: Iterable[str] | None = None) -> Problem | None:
+    """A warning of what a normal model would draw that a column of numbers never is: see :func:`shape`.
+
+    `predictors` are the columns in its formula, by default those of numbers that are mostly observed.
+    """
+    if data.columns[name].called != "number":
+        return None
+    rows = unit_rows_of(data, name)
+    names = _others(data, name) if predictors is None else [n for n in predictors if n in data.columns and n != name]
+    found = shape(data.columns[name].values[rows], matrix(data, names, rows))
     if found is None:
         return None
     remedy = REMEDY.format(name=name, instead=found.instead.format(name=name))
     return _warning(name, f'of the observed values of "{name}" {found.finding}', remedy)
 
 
-def shape(values: np.ndarray) -> Shape | None:
+def shape(values: np.ndarray, x: np.ndarray | None = None) -> Shape | None:
     """What a normal model has not of observed values, shape (unit,); None: nothing that can be told.
+
+    Skewness is that of the residuals of a least-squares fit on predictors `x`, (unit, column), if there are rows enough
+    for it: a skewed variable may be normal given these, and one that is not skewed need not be.
 
     Examples
     --------
@@ -165,24 +187,112 @@ def shape(values: np.ndarray) -> Shape | None:
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= 2:  # yes or no
         return None
+    whole = bool((distinct == np.round(distinct)).all())
+    told = piled(distinct, counts) or apart(distinct, counts)
+    if told is not None:
+        return told
+    values, x = complete(values, x)
+    told = _skewed(values, x, whole=whole)
+    if told is not None:
+        return told
+    if distinct[0] > 0 and distinct[-1] < 1:
+        return Shape(finding="all are between 0 and 1", instead='; or write family = "beta", or transform = "logit"')
+    if len(distinct) <= FEW_VALUES and whole:
+        merged = '; or, if they are labels, write columns.{name} = "ordered", or "labels"'
+        return Shape(finding=f"only {len(distinct)} are different, all of them whole", instead=merged)
+    return None
+
+
+def piled(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:
+    """An end that is much more frequent than any other value."""
     for end, told in ((0, "none is below"), (-1, "none is above")):
-        count, others = counts[end], np.delete(counts, end).max()
-        if count >= (ZEROS if distinct[end] == 0 else AT_END) * len(values) and count >= TIMES * others:
+        count, others, n = counts[end], np.delete(counts, end).max(), counts.sum()
+        if count >= (ZEROS if distinct[end] == 0 else AT_END) * n and count >= TIMES * others:
             zeros, limits = end == distinct[0] == 0, f"{distinct[0]:g}, inf" if end == 0 else f"-inf, {distinct[-1]:g}"
             family = '"semicontinuous"' if zeros else f'"bounded", limits = [{limits}], at_limits = "censored"'
             instead = f"; or write family = {family}"
-            return Shape(finding=f"{count / len(values):.0%} are {distinct[end]:g}, and {told}", instead=instead)
-    found = skewness(values)
-    if abs(found) > SKEWNESS + ERRORS * np.sqrt(6 / len(values)):
-        logarithm = found > 0 and distinct[0] > 0
-        column = "such as its logarithm" if logarithm else "such as a power or logarithm of it"
-        if found > 0 and distinct[0] >= 0 and (distinct == np.round(distinct)).all():
-            return Shape(finding=f"the skewness is {found:.1f}", instead=COUNTED)
-        return Shape(finding=f"the skewness is {found:.1f}", instead=DERIVED.format(column=column))
-    if len(distinct) <= FEW_VALUES and np.all(distinct == np.round(distinct)):
-        merged = "; or, if they are labels, merge them into two, as no family has more of them yet"
-        return Shape(finding=f"only {len(distinct)} are different, all of them whole", instead=merged)
+            return Shape(finding=f"{count / n:.0%} are {distinct[end]:g}, and {told}", instead=instead)
     return None
+
+
+def _skewed(values: np.ndarray, x: np.ndarray | None, *, whole: bool) -> Shape | None:
+    fitted, positive = regressed(values, x), values.min() > 0
+    found, of = skewness(values - fitted), "the skewness of residuals" if np.ptp(fitted) else "the skewness"
+    if not abs(found) > max(SKEWNESS, ERRORS * np.sqrt(6 / len(values))):
+        return None
+    if found > 0 and whole and values.min() >= 0:
+        return Shape(finding=f"{of} is {found:.1f}", instead=COUNTED)
+    if found > 0 and positive and abs(_of_logs(values, x)) <= HALF * found:
+        return Shape(finding=f"{of} is {found:.1f}", instead='; or write family = "lognormal"')
+    column = "such as its logarithm" if found > 0 and positive else "such as a power or logarithm of it"
+    return Shape(finding=f"{of} is {found:.1f}", instead=DERIVED.format(column=column))
+
+
+def apart(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:
+    """An end that is further from the other values than these are from each other, so that it may mean missing.
+
+    Of positive numbers by their ratios, too, and one that occurs once only if it is so by far: the largest of skewed
+    ones stands apart otherwise.
+    """
+    scales = [distinct, *([np.log(distinct)] if distinct[0] > 0 else [])]
+    for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
+        least = 1 if counts[end] > 1 else BY_FAR
+        far = (np.abs(v[end] - v[others]).min() > least * np.ptp(v[others]) for v in scales)
+        if len(distinct) - 1 > FEW_VALUES and all(far):
+            share = f"{counts[end] / counts.sum():.0%}"
+            instead = f"; if {distinct[end]:g} is a code for missing, make it missing"
+            return Shape(finding=f"{distinct[end]:g} ({share}) stands apart from all others", instead=instead)
+    return None
+
+
+def complete(values: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows in which all predictors are observed; all rows, with means in the gaps, where these are few."""
+    if x is None or not x.shape[1]:
+        return values, x
+    whole = ~np.isnan(x).any(axis=1)
+    if whole.mean() >= HALF:
+        return values[whole], x[whole]
+    return values, np.where(np.isnan(x), np.nanmean(x, axis=0), x)
+
+
+def regressed(values: np.ndarray, x: np.ndarray | None) -> np.ndarray:
+    """What a least-squares fit says of values, shape (unit,): their mean where there are too few for the columns."""
+    if x is None or not x.shape[1] or len(values) < EACH * (x.shape[1] + 1):
+        return np.full(len(values), values.mean())
+    x = x / np.where((top := np.abs(x).max(axis=0)) > 0, top, 1.0)  # whose squares are numbers
+    z = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    largest = np.abs(values).max(initial=0.0) or 1.0
+    y = values / largest
+    return (y.mean() + z @ np.linalg.lstsq(z, y - y.mean(), rcond=None)[0]) * largest
+
+
+def _of_logs(values: np.ndarray, x: np.ndarray | None) -> float:
+    logs = np.log(values)
+    return skewness(logs - regressed(logs, x))
+
+
+def matrix(data: Incomplete, names: Iterable[str], rows: np.ndarray) -> np.ndarray:
+    """Columns as predictors at some rows, (row, column): labels as indicators, NaN in gaps."""
+    found = []
+    for name in names:
+        column = data.columns[name]
+        values = column.values[rows]
+        known = ~np.isnan(values)
+        if column.kind in ("number", "yes/no") and known.any():
+            found.append(values)
+        elif column.kind == "category" and len(labels := np.unique(values[known])) <= MOST_LABELS:
+            found += [np.where(known, values == label, np.nan) for label in labels[1:]]
+    return np.column_stack(found) if found else np.zeros((len(rows), 0))
+
+
+def _others(data: Incomplete, name: str) -> list[str]:
+    """Columns of numbers that are mostly observed, cluster keys left out."""
+    keys = {part for key in data.clusters for part in (key, *key.split(":"))}
+    return [
+        n
+        for n, c in data.columns.items()
+        if n != name and n not in keys and c.kind in ("number", "yes/no") and c.missing.mean() < MOSTLY
+    ]
 
 
 def skewness(values: np.ndarray) -> float:
@@ -197,11 +307,13 @@ def skewness(values: np.ndarray) -> float:
 
 def of_units(data: Incomplete, name: str) -> np.ndarray:
     """The observed values: of a variable of clusters one for each."""
-    column, level = data.columns[name], data.variables[name].level
-    seen = ~column.missing
-    if level is None:
-        return column.values[seen]
-    return column.values[seen][np.unique(data.codes(level)[seen], return_index=True)[1]]
+    return data.columns[name].values[unit_rows_of(data, name)]
+
+
+def unit_rows_of(data: Incomplete, name: str) -> np.ndarray:
+    """The rows in which a column is observed: of a variable of clusters one for each."""
+    level, seen = data.variables[name].level, np.flatnonzero(~data.columns[name].missing)
+    return seen if level is None else seen[np.unique(data.codes(level)[seen], return_index=True)[1]]
 
 
 def _warning(name: str, finding: str, remedy: str) -> Problem:

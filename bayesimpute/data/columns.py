@@ -4,7 +4,9 @@ Inside the package every variable is a float array with NaN where it is missing:
 0 and 1, categories and text as codes of their labels. A :class:`Column` remembers what the user gave, so that
 what comes back is what went in. Labels of text columns are sorted, those of categories keep their order.
 
-Dates and mixed objects cannot take part in a model; they are codes of their values, so that they pass through unharmed.
+Columns of a type of dates are numbers, days (:mod:`bayesimpute.data.dates`); texts that are dates can be said to be.
+Other dates and mixed objects cannot take part in a model; they are codes of their values, so that they pass through
+unharmed.
 
 To support another dtype, extend :func:`encode` and :meth:`Column.decode` together.
 """
@@ -19,6 +21,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+
+from bayesimpute.data.dates import Dates, dates_of, days_of
 
 LARGEST = 1e100
 """Beyond this, and below its inverse, sums of squares overflow or vanish."""
@@ -54,6 +58,10 @@ class Column:
         What each label is in that; NaN where it is not there.
     limits : tuple of (ndarray, ndarray), shape (unit,), or None
         Of censored numbers the ends between which those lie that are missing, infinite where they are open.
+    dates : Dates or None
+        Of numbers that are dates, how these are written.
+    void : ndarray of bool, shape (unit,), or None
+        Where it does not apply: there it has no value, and none is missing. None: it applies everywhere.
     """
 
     name: str
@@ -65,6 +73,13 @@ class Column:
     was: "Column | None" = None
     back: np.ndarray | None = None
     limits: tuple[np.ndarray, np.ndarray] | None = None
+    dates: Dates | None = None
+    void: np.ndarray | None = None
+
+    @property
+    def called(self) -> Kind:
+        """What users call its kind: that of numbers that are dates is "date"."""
+        return self.kind if self.dates is None else "date"
 
     @property
     def ordered(self) -> bool:
@@ -98,8 +113,13 @@ class Column:
 
     @property
     def missing(self) -> np.ndarray:
-        """Bool, shape (unit,)."""
+        """Where it has no value, bool, shape (unit,)."""
         return np.isnan(self.values)
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Where it has none and applies, bool, shape (unit,): what is to be imputed."""
+        return self.missing if self.void is None else self.missing & ~self.void
 
     @property
     def integral(self) -> bool:
@@ -130,6 +150,9 @@ class Column:
             If a code has no label.
         """
         values = np.asarray(values, dtype=np.float64)
+        if self.dates is not None:
+            rows = pd.RangeIndex(len(values)) if index is None else index
+            return self.dates.decode(values, self.dtype, rows, given).rename(self.name)
         if self.was is not None:
             was = replace(self.was, values=self.by_itself(self.values))
             return was.decode(self.by_itself(values), index, given=given)
@@ -184,6 +207,11 @@ def encode(series: pd.Series, name: str, *, copy: bool = True) -> Column:
         return _objects(series, name)
     if pd.api.types.is_string_dtype(dtype):
         return _text(series, name)
+    days = days_of(series)
+    if days is not None:
+        style = "arrow date" if "date32" in str(dtype) else "stamp"
+        written = dates_of(days, style=style)
+        return Column(name=name, kind="number", values=days, dtype=str(dtype), dates=written)
     dates = dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype) or "date" in str(dtype) or "time" in str(dtype)
     return _distinct(series, name, "date" if dates else "mixed")
 

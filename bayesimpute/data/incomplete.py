@@ -42,7 +42,7 @@ class Variable:
     level : str or None
         The cluster key within which it is constant; None for level 1.
     n_observed, n_missing : int
-        Cells.
+        Cells; those where it does not apply are neither.
     pattern : {"complete", "sporadic", "systematic", "both"}
         Systematic: whole clusters are missing and every other cluster is wholly observed. Sporadic: cells are missing
         in clusters that have observed ones. Judged by the variable's own key at level 2, and at level 1 by the key with
@@ -143,10 +143,21 @@ class Incomplete:
         said = (*(each for each in self.said if each.name not in names), *said)
         return replace(Incomplete.from_frame(self.frame, clusters=self.clusters, columns=said), given=self.given)
 
+    def applying(self, void: Mapping[str, np.ndarray]) -> "Incomplete":
+        """The same data with columns that do not apply everywhere: `void` has them by name, bool, shape (unit,)."""
+        columns = dict(self.columns) | {name: replace(self.columns[name], void=cells) for name, cells in void.items()}
+        variables = dict(self.variables)
+        for name in void:
+            gaps, level = columns[name].gaps, self.variables[name].level
+            keys = [self._keys[level]] if level else list(self._keys.values())
+            pattern = _pattern(gaps, min(keys, key=lambda key: key.n, default=None))
+            variables[name] = replace(variables[name], n_missing=int(gaps.sum()), pattern=pattern)
+        return replace(self, columns=columns, variables=variables) if void else self
+
     @property
     def missing(self) -> pd.DataFrame:
         """Bool, the shape and labels of the frame: True where a cell is missing."""
-        cells = {name: column.missing for name, column in self.columns.items()}
+        cells = {name: column.gaps for name, column in self.columns.items()}
         return pd.DataFrame(cells, index=self.frame.index, columns=self.frame.columns)
 
     @cached_property
@@ -286,7 +297,7 @@ def _describe(column: Column, keys: Mapping[str, Key], owners: frozenset[str]) -
     metric = column.kind in ("number", "yes/no") and level is None and first is not None and first not in owners
     return Variable(
         name=column.name,
-        kind=column.kind,
+        kind=column.called,
         labels=column.labels if column.kind == "category" else (),
         level=level,
         n_observed=int((~missing).sum()),

@@ -99,8 +99,12 @@ def _as_before(column: Column, known: Column, *, values: bool) -> tuple[Column, 
         return column, [Problem(path=path, finding=finding, remedy="give the same type")]
     if not values:
         return column, []
+    if not empty and (column.dates is None) != (known.dates is None):
+        what = "dates" if known.dates is not None else "numbers"
+        return column, [Problem(path=path, finding=f"its values were {what}", remedy="give the same type")]
     if known.kind != "category":
-        return replace(column, kind=known.kind, dtype=column.dtype if column.kind == known.kind else known.dtype), []
+        same = column.kind == known.kind and (column.dates is None) == (known.dates is None)
+        return replace(column, kind=known.kind, dtype=column.dtype if same else known.dtype, dates=known.dates), []
     place = {label: code for code, label in enumerate(known.labels)}
     new = [label for k, label in enumerate(column.labels) if label not in place and np.any(column.values == k)]
     if new and not empty:
@@ -110,7 +114,7 @@ def _as_before(column: Column, known: Column, *, values: bool) -> tuple[Column, 
         return column, [Problem(path=path, finding=finding, remedy=remedy)]
     codes = np.array([*(place.get(label, np.nan) for label in column.labels), np.nan], dtype=np.float64)
     at = np.where(column.missing, -1, column.values).astype(np.int64) if not empty else np.full(len(column.values), -1)
-    return replace(known, values=codes[at]), []
+    return replace(known, values=codes[at], void=None), []
 
 
 def _disagreeing(made: Incomplete, name: str, key: str) -> list[Problem]:

@@ -4,8 +4,8 @@ Reading gives a plain data frame, or one clear error that names the file, the fi
 others are never allowed to drop a row, rename a column or guess a missing value on their own. In CSV only the empty
 field and ``NA`` are missing (pandas alone would also swallow labels such as ``None``), every row must have as many
 fields as the header, and no two columns may share a name. Stata and SPSS columns become categories when every value in
-them is labelled, and stay numbers when only some are (a 0-10 score with names for its ends). Writing lives in
-``writers.py``.
+them is labelled, and stay numbers when only some are (a 0-10 score with names for its ends); those whose measure SPSS
+has as ordinal are ordered. Writing lives in ``writers.py``.
 
 To support another format, write a function from path to frame and add it to ``READERS``.
 """
@@ -14,7 +14,7 @@ import csv
 import gzip
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,8 @@ def _read_spss(path: Path) -> pd.DataFrame:
         name: {value: text for value, text in texts.items() if not _within(value, meta.missing_ranges.get(name, ()))}
         for name, texts in meta.variable_value_labels.items()
     }
-    return _tidy(pd.DataFrame(frame), labels)
+    ordered = {name for name, measure in meta.variable_measure.items() if measure == "ordinal"}
+    return _tidy(pd.DataFrame(frame), labels, ordered)
 
 
 def _within(value: Any, ranges: Sequence[Any]) -> bool:
@@ -124,19 +125,19 @@ def _holds(column: pd.Series, kind: str) -> bool:
     return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == kind
 
 
-def _tidy(frame: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]]) -> pd.DataFrame:
-    """Empty strings to missing, dates to datetimes, wholly labelled columns to categories."""
+def _tidy(frame: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]], ordered: Collection[str] = ()) -> pd.DataFrame:
+    """Empty strings to missing, dates to datetimes, wholly labelled columns to categories, some with an order."""
     columns = {}
     for name, column in frame.items():
         if _holds(column, "date"):
             column = pd.to_datetime(column)
         elif pd.api.types.is_string_dtype(column.dtype):
             column = column.mask(column.eq(""))
-        columns[name] = _labelled(column, labels.get(str(name), {}))
+        columns[name] = _labelled(column, labels.get(str(name), {}), ordered=str(name) in ordered)
     return pd.DataFrame(columns, index=frame.index)
 
 
-def _labelled(column: pd.Series, labels: Mapping[Any, str]) -> pd.Series:
+def _labelled(column: pd.Series, labels: Mapping[Any, str], *, ordered: bool) -> pd.Series:
     """A category column if every value present has a label of its own, else the column as it is."""
     # Stata also labels its extended missing values, by letter (.a to .z): those are missing here.
     text = pd.api.types.is_string_dtype(column.dtype)
@@ -146,7 +147,7 @@ def _labelled(column: pd.Series, labels: Mapping[Any, str]) -> pd.Series:
         return column
     position = {value: k for k, value in enumerate(values)}
     codes = [position.get(value, -1) for value in column]
-    return pd.Series(pd.Categorical.from_codes(codes, texts), index=column.index, name=column.name)
+    return pd.Series(pd.Categorical.from_codes(codes, texts, ordered=ordered), index=column.index, name=column.name)
 
 
 def _decode(raw: bytes, origin: str) -> str:

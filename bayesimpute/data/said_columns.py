@@ -18,17 +18,19 @@ from bayesimpute.base.errors import InputError, Problem, Severity, did_you_mean,
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.censored_texts import numbers_and_limits, read_censored
 from bayesimpute.data.columns import Column
+from bayesimpute.data.dates import dates_of, days_of_labels
 
-ORDERED, LABELS, NUMBER, CENSORED = "ordered", "labels", "number", "censored number"
+ORDERED, LABELS, NUMBER, CENSORED, DATE = "ordered", "labels", "number", "censored number", "date"
 KINDS: Mapping[str, str] = {
     ORDERED: "labels in an order, of numbers theirs, of texts to be written out",
     LABELS: "labels in no order, of which the first is the reference",
     NUMBER: "a number, whatever few values it has",
     CENSORED: "numbers and limits: <0.5 is known to lie below .5, >200 above 200",
+    DATE: "a date or time, written as ISO 8601 has it: 2024-03-01",
 }
 SIGNS: Mapping[str, str] = {ORDERED: " < ", LABELS: " | "}
 """What stands between the labels of an order that is written out, and of one without."""
-EXAMPLE = '"low < middle < high", "west | south | east", "ordered", "labels", "number" or "censored number"'
+EXAMPLE = '"low < middle < high", "west | south | east", "ordered", "labels", "number", "censored number" or "date"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +98,9 @@ def alone(said: SaidColumn) -> Problem | None:
         remedy = "put spaces around < and |" if tight else did_you_mean(said.kind, KINDS, f"write {EXAMPLE}")
         return Problem(path=said.path, finding=signs, remedy=remedy)
     twice = [label for k, label in enumerate(said.labels) if label in said.labels[:k]]
-    if said.kind in (NUMBER, CENSORED) and said.labels:
-        return Problem(path=said.path, finding="a number has no labels", remedy=f"write {EXAMPLE}")
+    if said.kind in (NUMBER, CENSORED, DATE) and said.labels:
+        what = DATE if said.kind == DATE else NUMBER
+        return Problem(path=said.path, finding=f"a {what} has no labels", remedy=f"write {EXAMPLE}")
     if twice or "" in said.labels:
         finding = f'"{twice[0]}" stands in it twice' if twice else "a label of it is empty"
         return Problem(path=said.path, finding=finding, remedy="name each label once")
@@ -116,9 +119,14 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
         return wrong
     if said.kind == CENSORED:
         return _censored(column, said)
-    if column.kind in ("date", "mixed"):
-        finding = f"it holds {'dates' if column.kind == 'date' else 'values of different types'}"
-        return Problem(path=said.path, finding=finding, remedy="make texts or numbers of them")
+    if said.kind == DATE:
+        return _dated(column, said)
+    if column.called in ("date", "mixed"):
+        finding = f"it holds {'dates' if column.called == 'date' else 'values of different types'}"
+        remedy = (
+            f'say that: columns.{said.name} = "date"' if column.called == "date" else "make texts or numbers of them"
+        )
+        return Problem(path=said.path, finding=finding, remedy=remedy)
     if said.kind == NUMBER:
         if column.kind != "number":
             what = "yes/no values" if column.kind == "yes/no" else "labels"
@@ -147,10 +155,10 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
 
 def _censored(column: Column, said: SaidColumn) -> Column | Problem:
     """A column of numbers, of which those that stand as a limit are missing and known in part."""
-    if column.kind == "number":
+    if column.kind == "number" and column.dates is None:
         return replace(column, said=CENSORED)
     if column.kind not in ("category", "mixed"):
-        what = "dates" if column.kind == "date" else "yes/no values"
+        what = "dates" if column.called == "date" else "yes/no values"
         return Problem(path=said.path, finding=f"it holds {what}, not numbers", remedy="make numbers of them")
     texts = tuple(map(str, column.labels))
     seen = column.values[~column.missing].astype(np.int64)
@@ -160,6 +168,22 @@ def _censored(column: Column, said: SaidColumn) -> Column | Problem:
         return Problem(path=said.path, finding=finding, remedy="mend them, or make them missing")
     values, limits = numbers_and_limits(column.values, texts)
     return Column(name=column.name, kind="number", values=values, said=CENSORED, limits=limits)
+
+
+def _dated(column: Column, said: SaidColumn) -> Column | Problem:
+    """A column of texts or of Python's dates as days; one of a type of dates is that already."""
+    if column.dates is not None:
+        return replace(column, said=DATE)
+    labels = column.labels if column.kind == "date" else ()
+    days = days_of_labels(labels) if labels else None
+    if days is None:
+        finding = "its values are no dates, or have time zones"
+        remedy = "write all of them as 2024-03-01 or 2024-03-01T10:30, or make a column of a type of dates of it"
+        return Problem(path=said.path, finding=finding, remedy=remedy)
+    values = np.append(days, np.nan)[np.where(column.missing, -1, column.values).astype(np.int64)]
+    style = "text" if isinstance(next(iter(labels)), str) else "date"
+    written = dates_of(values, labels, style)
+    return replace(column, kind="number", values=values, labels=(), said=DATE, dates=written)
 
 
 def unused(column: Column, said: SaidColumn) -> Problem | None:
@@ -198,6 +222,8 @@ def applied(
 
 def for_analyses(frame: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
     """A completed dataset with labels in the order that was said, whose first is the reference of analyses."""
+    dated = [n for n, column in columns.items() if column.dates is not None and column.said == DATE and n in frame]
+    frame = frame.assign(**{name: pd.to_datetime(frame[name], format="ISO8601") for name in dated}) if dated else frame
     told = {name: column for name, column in columns.items() if column.was is not None and name in frame}
     if not told:
         return frame

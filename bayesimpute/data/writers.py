@@ -88,19 +88,22 @@ def _write_stata(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _write_spss(frame: pd.DataFrame, path: Path) -> None:
-    """Categories as the codes 1, 2, ... with value labels; a fixed time stamp, for the same frame the same bytes."""
+    """Categories as the codes 1, 2, ... with value labels, ordered ones with the measure "ordinal"; a fixed time stamp,
+    for the same frame the same bytes.
+    """
     import pyreadstat
 
-    columns, labels, names = {}, {}, _spss_names(list(frame.columns))
+    columns, labels, measures, names = {}, {}, {}, _spss_names(list(frame.columns))
     for name, (_, column) in zip(names, frame.items(), strict=True):
         column = _spss_column(column)
         if isinstance(column.dtype, pd.CategoricalDtype):
             labels[name] = {float(k): text for k, text in enumerate(column.cat.categories, start=1)}
+            measures[name] = "ordinal" if column.cat.ordered else "nominal"
             column = column.cat.codes.astype("float64").replace(-1.0, np.nan) + 1
         columns[name] = column
     table: Any = pd.DataFrame(columns)
     try:
-        pyreadstat.write_sav(table, str(path), variable_value_labels=labels)
+        pyreadstat.write_sav(table, str(path), variable_value_labels=labels, variable_measure=measures)
     except pyreadstat.ReadstatError as error:
         if str(error) == NOT_WRITTEN:  # what the system said is lost
             raise OSError(f"{error}: is the disk full?") from error

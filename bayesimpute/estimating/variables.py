@@ -54,6 +54,11 @@ class Variables:
             values = self._changing[name].values.astype(float)
         else:
             values = self.imputed.incomplete.columns[name].values[np.newaxis]
+        column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.void is not None:
+            finding = f"it does not apply in {counted(int(column.void.sum()), 'row')}"
+            remedy = f"impute with a derived variable, where_applies({name}, 0); or analyse it: pool({f'{name} ~ 1'!r})"
+            raise one(DataError, f"data[{name}]", finding, remedy)
         wrong = ~np.isfinite(values)
         if wrong.any():
             rows = wrong.any(axis=0)
@@ -69,6 +74,8 @@ class Variables:
     def label(self, name: str, value: float) -> Any:
         """A value as the user knows it."""
         column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.dates is not None:
+            return column.decode(np.array([value])).iloc[0]
         if column is not None and column.labels:
             return column.labels[int(value)]
         if column is not None and column.kind == "yes/no" and value in (0, 1):
@@ -78,6 +85,8 @@ class Variables:
     def kind(self, name: str) -> str:
         """``category`` or ``two labels`` by its column; ``binary`` if all its values are 0 or 1; or ``number``."""
         column = self.imputed.incomplete.columns.get(name)
+        if column is not None and column.dates is not None:
+            return "date"
         if column is not None and column.kind == "category":
             return "two labels" if len(column.labels) == 2 else "category"
         return "binary" if np.isin(self.values(name), (0.0, 1.0)).all() else "number"
@@ -102,7 +111,7 @@ class Variables:
     def _observed(self) -> dict[str, np.ndarray]:
         incomplete = self.imputed.incomplete
         resolved = self.imputed.record.resolved
-        known = {name: ~column.missing for name, column in incomplete.columns.items()}
+        known = {name: ~column.gaps for name, column in incomplete.columns.items()}
         known |= {name: ~np.isnan(values) for name, values in resolved.filled.items()}
         for column in resolved.derived:
             follows = self._follows(column, known)

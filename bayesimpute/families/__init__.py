@@ -53,6 +53,7 @@ from bayesimpute.families.heckman_ordinal import HeckmanOrdinal
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
+from bayesimpute.families.logit_normal import LogitNormal
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.ordinal import Ordinal
@@ -61,6 +62,7 @@ from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.registry import FAMILIES, accepting, auto, why_auto
 from bayesimpute.families.semicontinuous import Semicontinuous
 from bayesimpute.families.skewed import Skewed
+from bayesimpute.families.sqrt_normal import SqrtNormal
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
 from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, Successes, Support, Values, Whole
@@ -81,6 +83,8 @@ FAMILIES |= {
     "hurdle_negative_binomial": HurdleNegativeBinomial,
     "binomial": Binomial,
     "lognormal": LogNormal,
+    "sqrtnormal": SqrtNormal,
+    "logitnormal": LogitNormal,
     "gamma": Gamma,
     "beta": Beta,
     "semicontinuous": Semicontinuous,
@@ -118,6 +122,7 @@ __all__ = [
     "HurdleNegativeBinomial",
     "HurdlePoisson",
     "LogNormal",
+    "LogitNormal",
     "Misfit",
     "NegativeBinomial",
     "Ordinal",
@@ -130,6 +135,7 @@ __all__ = [
     "Semicontinuous",
     "Side",
     "Skewed",
+    "SqrtNormal",
     "StudentT",
     "Successes",
     "Support",

@@ -22,6 +22,8 @@ def why_auto(column: Column) -> str:
     Of numbers that are taken as labels it says, too, what to write if they have no order.
     """
     family = auto(column)
+    if column.dates is not None:
+        return f"{column.dates.unit} -> {family.name}, in days"
     if column.said in (NUMBER, CENSORED):
         return f"said to be a {column.said} -> {family.name}"
     found = family.values.suits(column)
@@ -40,7 +42,7 @@ def auto(column: Column) -> type[Family]:
     Where none does it is the normal distribution, which does not accept the column either: :func:`bayesimpute.check`
     says so.
     """
-    if column.said in (NUMBER, CENSORED):
+    if column.said in (NUMBER, CENSORED) or column.dates is not None:
         return FAMILIES["gaussian"]
     found = (f for values in VALUES.values() if values.suits(column) for f in FAMILIES.values() if f.values is values)
     return next(found, FAMILIES["gaussian"])

@@ -40,6 +40,8 @@ class Function:
     labels : bool
         Whether it takes labels, and not numbers. Formulas have what it gives as a column of the data, for there all
         labels are known, also those that nobody has among the rows that a model is fitted to.
+    guards : bool
+        Whether it puts a number where its first argument has no value because it does not apply there.
     """
 
     least: int = 1
@@ -50,6 +52,7 @@ class Function:
     expression: bool = True
     apply: Callable[..., Any] | None = None
     labels: bool = False
+    guards: bool = False
 
 
 def _elementwise(apply: Callable[..., Any], arguments: int = 1) -> Function:
@@ -64,6 +67,12 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where the condition holds, `no` where it does not, missing where it is not known."""
     condition = np.asarray(condition, dtype=np.float64)
     return np.where(np.isnan(condition), np.nan, np.where(condition != 0, yes, no))
+
+
+def _where_applies(value: Any, otherwise: Any) -> np.ndarray:
+    """A value where there is one, else the given number: see :mod:`bayesimpute.plan.void_cells`."""
+    found = np.asarray(value, dtype=np.float64)
+    return np.where(np.isnan(found), otherwise, found)
 
 
 def _scores(labels: Any) -> np.ndarray:
@@ -128,10 +137,12 @@ FUNCTIONS: dict[str, Function] = {
     "maximum": _elementwise(np.maximum, 2),
     "where": _elementwise(_where, 3),
     "scores": Function(apply=_scores, labels=True),
+    "days": _elementwise(lambda x: x),  # dates are days: it says so
+    "where_applies": Function(least=2, most=2, apply=_where_applies, guards=True),
     "nelson_aalen": Function(least=2, most=2, data=2, formula=False, apply=nelson_aalen),
     **ENCODINGS,
     **GIVEN,
 }
 
-LIFTED = frozenset({*GIVEN, *(name for name, function in FUNCTIONS.items() if function.labels)})
+LIFTED = frozenset({*GIVEN, *(name for name, f in FUNCTIONS.items() if f.labels or f.guards)})
 """Those whose calls become columns of the data in models."""

@@ -17,7 +17,7 @@ from bayesimpute.base.errors import FormulaError
 from bayesimpute.formulas.algebra import Term, expand, is_bar, keyed, term_name, term_text
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, quote, read_formula, render
 from bayesimpute.formulas.tokens import excerpt
-from bayesimpute.formulas.usage import Usage, key_names
+from bayesimpute.formulas.usage import Usage, guarded, key_names, unguarded
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,17 @@ class Formula:
     def excerpt(self) -> str:
         """The formula for a message, cut if it is long."""
         return excerpt(self.source)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All of the right side that is calculated, without the cluster keys of the random effects."""
+        grouped = (term for group in self.groups for term in group.trees)
+        return (*(atom for term in (*self.trees, *grouped) for atom in term), *self.offsets)
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The columns that have to have a value in every row: not those that are read where they apply only."""
+        return self.needs - (guarded(self.nodes) - unguarded(self.nodes))
 
     @property
     def offset_columns(self) -> tuple[str, ...]:

@@ -230,7 +230,7 @@ def _check(formula: Formula, frame: pd.DataFrame, extra: Given, path: str) -> No
         for name, uses in used
         if uses and name not in extra
     ]
-    for name in sorted(formula.needs):
+    for name in sorted(formula.whole):
         if missing := int(np.sum(np.asarray(frame[name].isna()))):
             finding = f'column "{name}" has {counted(missing, "missing value")}'
             problems.append(Problem(path=path, finding=finding, remedy="build the matrix on completed data"))

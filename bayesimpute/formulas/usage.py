@@ -107,6 +107,7 @@ class Usage:
                 "observed": self._observed,
                 "systematic": self._systematic,
                 "C": self._coded,
+                "where_applies": self._guard,
                 **dict.fromkeys(TIMED, self._timed),
             }
             own.get(node.function, self._plain)(node, function)
@@ -207,6 +208,14 @@ class Usage:
         self.timed.add((node.function, column.name))
         self.needs.update({column.name} if node.function == "lag" else ())
 
+    def _guard(self, node: Call, function: Function) -> None:
+        self._plain(node, function)
+        value = node.arguments[0]
+        compares = isinstance(value, Operation) and value.symbols[0] in _COMPARISONS and self.where == "expression"
+        if not isinstance(value, Name) and not compares:
+            more = "" if self.where == "expression" else ", or derive a variable with what is computed from it"
+            self.add(f"{_text(node)}: {_text(value)} is not a column", f"write where_applies(cost, 0){more}")
+
     def _operation(self, node: Operation) -> None:
         for symbol in dict.fromkeys(node.symbols):
             if symbol not in OPERATORS[self.where]:
@@ -244,6 +253,29 @@ def labelled(trees: Iterable[Node]) -> frozenset[str]:
     calls = [node for node in nodes if isinstance(node, Call) and node.function in FUNCTIONS]
     inside = (part for call in calls if FUNCTIONS[call.function].labels for part in walk(call))
     return frozenset(part.name for part in inside if isinstance(part, Name))
+
+
+def guarded(trees: Iterable[Node]) -> frozenset[str]:
+    """The columns inside of ``where_applies()``."""
+    calls = (node for tree in trees for node in walk(tree) if _guards(node))
+    return frozenset(part.name for call in calls for part in walk(call) if isinstance(part, Name))
+
+
+def unguarded(trees: Iterable[Node]) -> frozenset[str]:
+    """The columns whose values are used outside of ``where_applies()`` too."""
+    found: set[str] = set()
+    for tree in trees:
+        if isinstance(tree, Name):
+            found.add(tree.name)
+        elif isinstance(tree, Operation):
+            found |= unguarded(tree.operands)
+        elif isinstance(tree, Call) and not _guards(tree):
+            found |= unguarded((*tree.arguments, *(value for _, value in tree.keywords)))
+    return frozenset(found)
+
+
+def _guards(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in FUNCTIONS and FUNCTIONS[node.function].guards
 
 
 def key_names(node: Node) -> tuple[str, ...] | None:

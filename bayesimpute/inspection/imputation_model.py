@@ -257,7 +257,7 @@ def model_in(space: Workspace, cells: Mapping[str, np.ndarray], target: str | No
 def _why_none(space: Workspace, target: str) -> str:
     """Why a target has no model."""
     plan, columns = space.plan, space.incomplete.columns
-    if target in {d.name for d in plan.derived}:
+    if target in {d.name for d in plan.computed}:
         return f'"{target}" is computed from other variables, not imputed by a model'
     if target not in columns:
         return f'"{target}" is no variable'

@@ -3,12 +3,13 @@
 To add a setting, add a field: reading and writing TOML follow the fields.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from bayesimpute.base.errors import FormulaError, PlanError, one
+from bayesimpute.base.errors import FormulaError, PlanError, did_you_mean, one
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family
 
@@ -32,6 +33,9 @@ class Conditional:
         By the posterior's names: ``"sex"``, ``"sigma"``, ``"1|school_sigma"``; texts become priors. A number, or the
         name of an assumption, fixes a coefficient (:mod:`bayesimpute.plan.fixed`); other texts stay until ``check``
         reports them.
+    applies : str or None
+        A condition on complete columns, ``"insured == 1"``: where it does not hold the variable does not apply, and
+        its cells are neither missing nor drawn (:mod:`bayesimpute.plan.void_cells`).
     side : mapping of str to str
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     where : str or None
@@ -45,6 +49,7 @@ class Conditional:
     formulas: Mapping[str, str] = field(default_factory=dict)
     level: str | None = None
     priors: Mapping[str, Prior | float | str] = field(default_factory=dict)
+    applies: str | None = None
     side: Mapping[str, str] = field(default_factory=dict)
     where: str | None = None
 
@@ -67,9 +72,17 @@ class Conditional:
         return _restore, ({f.name: _plain(getattr(self, f.name)) for f in fields(self)},)
 
     @classmethod
-    def of(cls, formula: str, **options: Any) -> "Conditional":
-        """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields."""
-        return cls(target=left_side(formula, "conditional"), formulas={"mu": formula}, **options)
+    def of(cls, formula: str, *, transform: str | None = None, **options: Any) -> "Conditional":
+        """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields.
+
+        ``"log(y) ~ x"`` is a model of y of family lognormal, whose logarithms are normal; so is one of ``transform``
+        "log", and "sqrt" and "logit" are those whose square roots and logits are.
+        """
+        formula, transform = untransformed(formula, transform)
+        target = left_side(formula, "conditional")
+        if transform is not None:
+            options["family"] = of_transform(transform, options.get("family", "auto"), target)
+        return cls(target=target, formulas={"mu": formula}, **options)
 
 
 _MAPPINGS = {"formulas": '{"mu": "y ~ x"}', "priors": '{"x": "Normal(0, 1)"}', "side": '{"exposure": "days"}'}
@@ -83,6 +96,36 @@ def with_likes(formulas: Mapping[str, str], family: "str | Family") -> dict[str,
         if p.like is not None and p.name not in found and isinstance(text := found.get(p.like), str):
             found[p.name] = text.rpartition("~")[2].strip()
     return found
+
+
+TRANSFORMS: Mapping[str, str] = {"log": "lognormal", "sqrt": "sqrtnormal", "logit": "logitnormal"}
+"""The families of which a monotone function of the variable is normal."""
+_LOGGED = re.compile(r"\s*log\(\s*(`[^`]+`|[A-Za-z_][\w.]*)\s*\)\s*~")
+
+
+def untransformed(formula: Any, transform: str | None = None) -> tuple[Any, str | None]:
+    """A formula with its variable alone on the left, and the transform of it that stood there: of ``log(y)``, log."""
+    found = _LOGGED.match(formula) if isinstance(formula, str) and transform is None else None
+    return (formula, transform) if found is None else (f"{found[1]} ~{formula[found.end() :]}", "log")
+
+
+def of_transform(transform: object, family: "str | Family", target: str) -> str:
+    """The family of a model of a transformed variable.
+
+    Raises
+    ------
+    PlanError
+        If there is no such transform, or the family is another one.
+    """
+    path = f"conditional[{target}].transform"
+    if transform not in TRANSFORMS:
+        remedy = did_you_mean(str(transform), TRANSFORMS, f"use one of {', '.join(TRANSFORMS)}")
+        raise one(PlanError, path, f"there is no transform {transform!r}", remedy)
+    name = TRANSFORMS[str(transform)]
+    if family_name(family) not in ("auto", "gaussian", name):
+        finding = f"{transform} of {target} is normal in the family {name}, and the family is {family_name(family)}"
+        raise one(PlanError, path, finding, "leave the family out, or model the variable itself")
+    return name
 
 
 def left_side(formula: str, path: str) -> str:

@@ -9,7 +9,7 @@ fields.
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import Any, Protocol
 
@@ -19,10 +19,10 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
-from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.conditional import Conditional, family_name, of_transform, untransformed
 from bayesimpute.plan.fixed import fixes
 from bayesimpute.plan.known_cells import Known
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time, in_document, needed, types_of
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Score, Time, in_document, needed, types_of
 from bayesimpute.plan.restrictions import Restriction
 
 SCHEMA = 1
@@ -49,6 +49,7 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = {
     "derived": Section("derived", Derived),
+    "score": Section("scores", Score, named=("score",)),
     "assumption": Section("assumptions", Assumption),
     "adjustment": Section("adjustments", Adjustment),
     "known": Section("known", Known),
@@ -154,7 +155,7 @@ def _without_double(entry: Mapping[str, Any], keys: list[str]) -> dict[str, Any]
 
 
 def _left(formula: str) -> str | None:
-    left, tilde, _ = formula.partition("~")
+    left, tilde, _ = untransformed(formula)[0].partition("~")
     return left.strip().strip("`") if tilde else None
 
 
@@ -312,6 +313,9 @@ class _Reader:
             self.add(f"{named}.formula", "formula and formulas.mu are the same", "write one of them")
         if isinstance(formula, str):
             formulas = {"mu": formula, **formulas}
+        if "mu" in formulas:
+            formulas["mu"], transform = untransformed(formulas["mu"], table.get("transform"))
+            table = table if transform is None else {**table, "transform": transform}
         if target is None and "~" in formulas.get("mu", ""):
             target = _left(formulas["mu"])
         path = f"{section}[{'?' if target is None else target}]"
@@ -346,8 +350,13 @@ class _Reader:
         return {name: found[name] for name in table if name in found}
 
     def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
-        own = {"formula", *(f.name for f in fields(Conditional))}
+        own = {"formula", "transform", *(f.name for f in fields(Conditional))}
         name = table.get("family", "auto")
+        if "transform" in table:
+            try:
+                name = of_transform(table["transform"], name, path.partition("[")[2].rstrip("]"))
+            except PlanError as error:
+                self.problems += [replace(problem, path=f"{path}.transform") for problem in error.problems]
         cls = FAMILIES.get(name) if isinstance(name, str) else None
         options = _options(cls) if cls else ()
         others = {key: _with_option(key) for key in table if key not in own | set(options)}

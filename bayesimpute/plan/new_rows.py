@@ -15,10 +15,11 @@ from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
+from bayesimpute.formulas import parse_expression
 from bayesimpute.formulas.language import usage_of
 from bayesimpute.plan.conditions import condition_values
 from bayesimpute.plan.known_cells import known_of
-from bayesimpute.plan.resolving import column_of, indicated, reads, systematic
+from bayesimpute.plan.resolving import column_of, indicated, reads, systematic, void_units
 from bayesimpute.plan.restrictions import broken
 from bayesimpute.plan.targets import Event, Resolved, Target
 from bayesimpute.plan.units import with_visits
@@ -33,11 +34,18 @@ def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
     for column in resolved.derived:
         keys = {part for key in column.expression.keys for part in parts(before.frame, key)}
         names |= (column.expression.needs - keys) | column.expression.masks | {column.name}
+    names |= applied(resolved)
     selecting = [t.family.selection for t in resolved.targets if t.family.selection is not None]
     names |= {s.systematic for s in selecting if s.systematic not in CHOICES}
     names |= {name for each in resolved.known for name in each.reads}
     names |= {name for rule in resolved.rules for name in rule.names}
     return tuple(name for name in before.columns if name in names)
+
+
+def applied(resolved: Resolved) -> frozenset[str]:
+    """The columns that say where variables apply."""
+    conditions = (t.conditional.applies for t in resolved.targets if t.conditional.applies is not None)
+    return frozenset(name for condition in conditions for name in parse_expression(condition).names)
 
 
 def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) -> Resolved:
@@ -70,9 +78,12 @@ def on_new_rows(resolved: Resolved, before: Incomplete, incomplete: Incomplete) 
 def unimputed(resolved: Resolved, names: Iterable[str], incomplete: Incomplete) -> list[Problem]:
     """Columns with missing values in the new rows that no model of the run imputes; `resolved` is the plan on these."""
     models = {t.name for t in resolved.targets} | {d.name for d in resolved.derived if d.fills}
-    read, problems = frozenset().union(*(reads(t, resolved.derived) for t in resolved.targets)), []
+    read = applied(resolved).union(*(reads(t, resolved.derived) for t in resolved.targets))
+    problems = []
     for name in names:
-        gaps = int(np.isnan(resolved.filled.get(name, incomplete.columns[name].values)).sum())
+        column = incomplete.columns[name]
+        void = False if column.void is None else column.void
+        gaps = int((np.isnan(resolved.filled.get(name, column.values)) & ~np.asarray(void)).sum())
         if gaps and name in read - models:
             finding = f"{gaps} values are missing, and the run has no model of it: it was complete there"
             remedy = "give these values, or make a run whose data have some of them missing, with a conditional"
@@ -106,8 +117,9 @@ def _target(
     given = column.values if filled is None else filled
     unit_of_row = incomplete.each_row if t.level is None else incomplete.codes(t.level)
     rows = incomplete.each_row if t.level is None else incomplete.level_rows(t.level)
-    observed = ~np.isnan(given[rows])
+    observed, void = ~np.isnan(given[rows]), void_units(column, rows)
     part = known_of(resolved.known, column, t.values, incomplete, unit_of_row, len(rows))
+    known = observed if part is None else observed | part.some
 
     def seen(key: str) -> np.ndarray:
         had = np.bincount(before.codes(key)[t.fit_rows], minlength=before.n_clusters(key)) > 0
@@ -121,8 +133,9 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=np.ones_like(observed) if t.learn.all() else observed if part is None else observed | part.some,
-        impute=~observed if indicated(t.name) is None else np.zeros_like(observed),
+        learn=~void & (True if (t.learn | t.void).all() else known),
+        impute=~observed & ~void if indicated(t.name) is None else np.zeros_like(observed),
+        void=void,
         apart=apart,
         empty=empty,
         empty_of=empty_of,

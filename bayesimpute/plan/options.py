@@ -103,6 +103,29 @@ class Derived:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """A score of items: ``Score(name="pain", items=("p1", "p2", "p3"))``.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in formulas and in completed datasets.
+    items : tuple of str
+        Columns of numbers, two or more.
+    score : {"sum", "mean"}
+        What it is of them.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    score: str = "sum"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.items, list):
+            object.__setattr__(self, "items", tuple(self.items))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Time:
     """How rows follow each other: ``Time(subject="id", order="week")``.
 

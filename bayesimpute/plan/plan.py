@@ -19,8 +19,9 @@ from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
 from bayesimpute.plan.bambi_models import from_bambi, is_bambi
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.known_cells import Known
-from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Time
+from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Score, Time
 from bayesimpute.plan.restrictions import Restriction
+from bayesimpute.plan.scores import with_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class Plan:
         become conditionals; one stands for a tuple of one.
     derived : tuple of Derived
         Variables computed from others, kept up to date.
+    scores : tuple of Score
+        Scores of items, which are derived, too (:mod:`bayesimpute.plan.scores`).
     assumptions : tuple of Assumption
         Numbers that the data cannot tell; shifts are written with them.
     adjustments : tuple of Adjustment
@@ -65,6 +68,7 @@ class Plan:
     conditionals: tuple[Conditional, ...] = ()
     substantive: tuple[Conditional, ...] = ()
     derived: tuple[Derived, ...] = ()
+    scores: tuple[Score, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     known: tuple[Known, ...] = ()
@@ -116,6 +120,11 @@ class Plan:
     def models(self) -> tuple[Conditional, ...]:
         """The substantive models and the conditionals."""
         return (*self.substantive, *self.conditionals)
+
+    @property
+    def computed(self) -> tuple[Derived, ...]:
+        """The derived variables, scores among them."""
+        return with_scores(self.derived, self.scores)
 
     def path(self, model: Conditional) -> str:
         """What problems call the place of a model."""
@@ -205,9 +214,10 @@ class Plan:
         for c in self.models:
             note = ", substantive" if any(c is s for s in self.substantive) else ""
             lines += [f"{c.target} ({family_name(c.family)}{note})", *(f"    {k}: {v}" for k, v in c.formulas.items())]
+            lines += [f"    applies: {c.applies}"] if c.applies is not None else []
             lines += [f"    prior {k}: {v}" for k, v in c.priors.items()]
         lines += [f"{each.name} is {each.written}" for each in self.columns]
-        lines += [f"{d.name} := {d.expression}" for d in self.derived]
+        lines += [f"{d.name} := {d.expression}" for d in self.computed]
         lines += [f"assumption {a}" for a in self.assumptions]
         lines += [str(a) for a in self.adjustments]
         lines += [str(each) for each in self.known]

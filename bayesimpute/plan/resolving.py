@@ -46,13 +46,13 @@ def resolve(plan: Plan, incomplete: Incomplete) -> Resolved:
             events += _deduce(incomplete, name, levels[name], filled)
     for conditional in (held_options.settled(model, plan.assumptions) for model in plan.models):
         name = conditional.target
-        complete = not column_of(name, incomplete, plan.time).missing.any() or _complete(filled.get(name))
+        complete = not column_of(name, incomplete, plan.time).gaps.any() or _complete(filled.get(name))
         if complete and not plan.substantive:
             events.append(_not_fitted(name, filled))
             continue
         column = column_of(name, incomplete, plan.time)
         path, conditional = plan.path(conditional), of_its_family(conditional, column)
-        read = read_formulas(conditional, path, plan.derived, incomplete)
+        read = read_formulas(conditional, path, plan.computed, incomplete)
         target = _target(conditional, path, levels[name], incomplete, filled, read.formulas, column, plan.known)
         target = target if ignored is None else _without(target, ignored)
         targets.append(target)
@@ -112,7 +112,7 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
 def _read(target: Target, graph: who_reads.Graph) -> Target:
     """A target whose values other models read: its own is fitted to all of them."""
     watched = any(target.name in graph[name] and indicated(name) == target.name for name in graph)
-    return replace(target, learn=np.ones_like(target.learn), watched=watched)
+    return replace(target, learn=~target.void, watched=watched)
 
 
 def reads(target: Target, derived: Iterable[DerivedColumn]) -> frozenset[str]:
@@ -177,7 +177,7 @@ def _target(
     unit_of_row = incomplete.each_row if level is None else incomplete.codes(level)
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
-    observed = ~np.isnan(given[rows])
+    observed, void = ~np.isnan(given[rows]), void_units(column, rows)
     values = family.values.of(column)
     part = known_of(known, column, values, incomplete, unit_of_row, len(rows))
     asked, none = drawn_too(conditional.where, incomplete, f"{path}.where"), np.zeros_like(observed)
@@ -196,8 +196,9 @@ def _target(
         rows=rows,
         given=given,
         observed=observed,
-        learn=observed if part is None else observed | part.some,
-        impute=(~observed if over is None else ~observed | over) if indicated(name) is None else none,
+        learn=(observed if part is None else observed | part.some) & ~void,
+        impute=(~observed if over is None else ~observed | over) & ~void if indicated(name) is None else none,
+        void=void,
         apart=apart,
         empty=empty,
         empty_of=empty_of,
@@ -229,6 +230,11 @@ def column_of(name: str, incomplete: Incomplete, time: Time | None) -> Column:
         assert time is not None
         seen = Visits.of(incomplete, time.subject, time.order).dropout(seen)
     return Column(name=name, kind="yes/no", values=seen)
+
+
+def void_units(column: Column, rows: np.ndarray) -> np.ndarray:
+    """The units to which a variable does not apply, bool, shape (unit,); `rows` has a row of each."""
+    return np.zeros(len(rows), dtype=bool) if column.void is None else column.void[rows]
 
 
 def settle_family(conditional: Conditional, column: Column) -> Family:
@@ -272,7 +278,7 @@ def systematic(
 def _notes(conditional: Conditional, target: Target, column: Column) -> list[Event]:
     notes = []
     if conditional.family == "auto":
-        why = str(target.values.suits(column))
+        why = f"{column.dates.unit}, in days" if column.dates is not None else str(target.values.suits(column))
         notes.append(Event(target=target.name, what=f"family {target.family.name}", why=why))
     elif settle_family(conditional, column).undecided:
         why = str(target.values.suits(column))
@@ -292,6 +298,9 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
     if target.known_cells is not None:
         what = f"{counted(int(target.known_cells.some.sum()), 'missing cell')} known in part"
         notes.append(Event(target=target.name, what=what, why="drawn within what is known, and in the likelihood"))
+    if target.void.any():
+        what = f"{int(target.void.sum())} cells are void: neither missing nor drawn"
+        notes.append(Event(target=target.name, what=what, why=f"it applies where {conditional.applies}"))
     if column.integral and not target.values.support.whole:
         what = "whole numbers become decimal numbers"
         notes.append(Event(target=target.name, what=what, why=f"{target.family.name} is a continuous family"))
@@ -301,7 +310,7 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
 def _ordered(plan: Plan, incomplete: Incomplete, calls: Iterable[str]) -> tuple[DerivedColumn, ...]:
     columns: dict[str, DerivedColumn] = {}
     waiting = set(calls)
-    for derived in plan.derived:
+    for derived in plan.computed:
         path = f"derived[{derived.name}].expression"
         expression, inner = lift_expression(parse_expression(derived.expression, path))
         waiting |= inner
@@ -330,7 +339,7 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
         names |= set(conditional.side.values())
         for parameter, text in conditional.formulas.items():
             names |= parse(text, path=f"{plan.path(conditional)}.formulas.{parameter}").needs
-    for derived in plan.derived:
+    for derived in plan.computed:
         names |= parse_expression(derived.expression, f"derived[{derived.name}].expression").needs
     for adjustment in plan.adjustments:
         names |= expression_of(adjustment).needs
@@ -338,7 +347,7 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
 
 
 def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
-    handled = {c.target for c in plan.models} | {d.name for d in plan.derived}
+    handled = {c.target for c in plan.models} | {d.name for d in plan.computed}
     left = [
         name
         for name, variable in incomplete.variables.items()

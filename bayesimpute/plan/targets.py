@@ -57,6 +57,8 @@ class Target:
         Whether the model is fitted to the unit's value, observed or current (:mod:`bayesimpute.plan.who_reads`).
     impute : ndarray of bool, shape (unit,)
         Whether the unit's value is drawn. A unit can be in both masks, and in none.
+    void : ndarray of bool, shape (unit,)
+        Units that have no value, and miss none: the variable does not apply there. They are in neither mask.
     apart : ndarray of bool, shape (unit,)
         Units that a family which selects neither learns from nor takes as selected out: their values are missing
         systematically. Without such a family, none.
@@ -100,6 +102,7 @@ class Target:
     observed: np.ndarray
     learn: np.ndarray
     impute: np.ndarray
+    void: np.ndarray
     apart: np.ndarray
     values: Values
     conditional: Conditional

@@ -10,6 +10,7 @@ from bayesimpute.analysis import Failure, Model, fits, told
 from bayesimpute.analysis.derived_quantities import derive
 from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.analysis.fitters import model_of
+from bayesimpute.analysis.rows import condition
 from bayesimpute.base.arguments import typed_after
 from bayesimpute.base.errors import AnalysisError
 from bayesimpute.base.phrases import listed
@@ -145,17 +146,29 @@ def analyses_of(
     running = {name: options.pop(name) for name in ("workers", "progress") if name in options}
     if isinstance(analysis, str):
         model = model_of(analysis, **options)
-        _check_complete(model, next(iter(frames)))
+        _check_complete(model, next(iter(frames)), getattr(frames, "void", frozenset()))
     found, failures = fits(frames, analysis, total=total, **running, **options)
     if failures and not (allow and len(found) > 1):
         raise AnalysisError(told(failures))
     return Analyses(tuple(found), chains=chains, failures=tuple(failures), model=model, frames=frames)
 
 
-def _check_complete(model: Model, frame: pd.DataFrame) -> None:
-    """What an analysis reads was complete or has been imputed: else it would be one of complete cases, in silence."""
-    names = sorted(model.read & set(frame.columns))
-    missing = frame.loc[:, names].isna().sum()
+def _check_complete(model: Model, frame: pd.DataFrame, void: frozenset[str]) -> None:
+    """What an analysis reads was complete or has been imputed: else it would be one of complete cases, in silence.
+
+    Of columns that do not apply everywhere, `void`, in the rows that are analysed; but not inside ``where_applies()``.
+    """
+    said = (model.formula.needs - model.formula.whole) & void - {str(model.formula.response), *model.keys}
+    names = sorted((model.read & set(frame.columns)) - said)
+    rows = frame if model.where is None else frame.loc[condition(model.where, frame)]
+    missing = rows.loc[:, names].isna().sum()
+    empty = [f'"{name}"' for name, count in zip(names, missing, strict=True) if count and name in void]
+    if empty:
+        message = (
+            f"{model.formula.excerpt}: column {listed(empty)} does not apply in some of the rows; analyse those "
+            'where it does, where="…", or read where_applies(x, 0) beside what says where'
+        )
+        raise AnalysisError(message)
     lacking = [f'"{name}" ({int(count)} missing)' for name, count in zip(names, missing, strict=True) if count]
     if lacking:
         message = (

@@ -63,7 +63,7 @@ def _assumed(resolved: "Resolved") -> list[str]:
 
 
 def _derived(imputed: "Result") -> list[str]:
-    own = [f"{code(d.name)} = {code(d.expression)}" for d in imputed.plan.derived]
+    own = [f"{code(d.name)} = {code(d.expression)}" for d in imputed.plan.computed]
     return [f"Computed from other variables in every sweep: {'; '.join(own)}."] if own else []
 
 
@@ -102,9 +102,12 @@ def _fitted(target: "Target") -> str:
     what = f"{kind}unit" if target.level is None else f"{kind}cluster"
     of = "" if target.level is None else f" of {code(target.level)}"
     fitted = f"Fitted to {counted(len(target.learn_rows), what)}{of}, imputed for {int(target.gaps.sum())}"
-    if target.known_cells is None:
-        return fitted
-    return f"{fitted}, {int(target.known_cells.some.sum())} of which were known in part: within limits or among labels"
+    if target.known_cells is not None:
+        fitted += f", {int(target.known_cells.some.sum())} of which were known in part: within limits or among labels"
+    applies, void = target.conditional.applies, int(target.void.sum())
+    if void:
+        fitted += f". It applies where {code(str(applies))}: {counted(void, 'value')} were neither missing nor drawn"
+    return fitted
 
 
 def _selection(target: "Target", conditional: "Conditional", selection: "Selection") -> list[str]:

@@ -39,10 +39,10 @@ def _variable(variable: Variable, incomplete: Incomplete, resolved: "Resolved") 
     name = variable.name
     parts = [f"{code(name)}: {share(variable.n_missing, variable.n_missing + variable.n_observed, 'units')}"]
     for key in incomplete.clusters if variable.level is None else [variable.level]:
-        known = len(np.unique(incomplete.codes(key)[~incomplete.columns[name].missing]))
-        clusters = incomplete.n_clusters(key)
-        if known < clusters:
-            parts.append(f"all values in {clusters - known} of {counted(clusters, 'cluster')} of {code(key)}")
+        column, codes, clusters = incomplete.columns[name], incomplete.codes(key), incomplete.n_clusters(key)
+        empty = len(np.setdiff1d(codes[column.gaps], codes[~column.missing]))
+        if empty:
+            parts.append(f"all values in {empty} of {counted(clusters, 'cluster')} of {code(key)}")
     if variable.level is not None:
         parts.append(f"it is constant within clusters of {code(variable.level)}")
     left = any(event.target == name and event.what == "left missing" for event in resolved.events)

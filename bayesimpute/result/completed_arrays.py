@@ -135,7 +135,8 @@ class Datasets:
     def variable(self, name: str) -> xr.Variable:
         """A variable of all datasets, (imputation, unit): of its values' type if all are there, else float64."""
         finished = len(self.kept) == self.m
-        types = {t.name: t.values.shown for t in self.resolved.targets if finished}
+        whole = (t for t in self.resolved.targets if finished and not t.void.any())  # what is void is no whole number
+        types = {t.name: t.values.shown for t in whole}
         shape = (self.m, len(self.incomplete.frame))
         return _variable(self, name, ("imputation", "unit"), shape, types.get(name, np.float64))
 

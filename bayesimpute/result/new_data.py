@@ -13,6 +13,7 @@ from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.other_rows import other_rows
 from bayesimpute.plan.new_rows import broken_by, columns_read, on_new_rows, unimputed
 from bayesimpute.plan.targets import Event, Resolved
+from bayesimpute.plan.void_cells import with_void
 from bayesimpute.result.result import Result, require_run
 from bayesimpute.running import fcs
 from bayesimpute.running.assumed import drawn
@@ -36,7 +37,7 @@ def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweep
     seed = record.seed if seed is None else seed
     fcs.whole("seed", seed, 0, "give one, such as seed=1")
     read = columns_read(record.resolved, record.incomplete)
-    incomplete = other_rows(frame, record.incomplete, read)
+    incomplete = with_void(other_rows(frame, record.incomplete, read), record.plan.models)
     resolved = on_new_rows(record.resolved, record.incomplete, incomplete)
     problems = [*unimputed(resolved, read, incomplete), *broken_by(resolved, incomplete)]
     if problems:

@@ -15,6 +15,7 @@ from bayesimpute.plan.new_rows import columns_read
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.targets import Event, Resolved
+from bayesimpute.plan.void_cells import with_void
 from bayesimpute.result.made_arrays import read_made
 from bayesimpute.result.schema import imputations_in, in_order, step_names, summary_names
 from bayesimpute.result.visit_arrays import read_visits
@@ -36,6 +37,7 @@ def from_tree(tree: xr.DataTree) -> Record:
     else:
         read = columns_read(resolve(plan, learnt.incomplete), learnt.incomplete)
         incomplete = other_rows(frame, learnt.incomplete, read)
+    incomplete = with_void(incomplete, plan.models)
     schedule = _read_schedule(json.loads(attrs["schedule"]))
     events = _read_events(tree)
     record = Record(
@@ -68,7 +70,7 @@ def from_tree(tree: xr.DataTree) -> Record:
 
 def _read_learnt(tree: xr.DataTree, clusters: tuple[str, ...], plan: Plan) -> Learnt:
     frame = dataset_to_frame(tree["learnt"].to_dataset())
-    incomplete = Incomplete.from_frame(frame, clusters=clusters, columns=plan.columns)
+    incomplete = with_void(Incomplete.from_frame(frame, clusters=clusters, columns=plan.columns), plan.models)
     means = tree["learnt_means"].to_dataset()
     by_name = {str(v.attrs["name"]): v.values for v in means.values()}
     return Learnt(

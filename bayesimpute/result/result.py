@@ -26,6 +26,7 @@ from bayesimpute.data.xarray_frames import safe_names
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result import kept_analyses
 from bayesimpute.result.reading import from_tree
+from bayesimpute.result.rounded import rounded, to_whole
 from bayesimpute.result.schema import FORMAT, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
@@ -112,22 +113,37 @@ class Result:
         table = pd.DataFrame({name: data[stored].values for stored, name in names.items()})
         return table.astype({"target": "str", "what": "str", "why": "str"})
 
-    def completed(self, k: int) -> Any:
+    def completed(self, k: int, *, round: bool = False) -> Any:
         """Completed dataset k, from 0, with the columns, types and row labels of the data (derived columns at the end).
 
         It is a DataFrame of the kind that was given: of Polars if the data were. A result that was loaded gives
         pandas', which others take: ``polars.from_pandas(imputed.completed(0))``.
 
+        Parameters
+        ----------
+        k : int
+            Which one.
+        round : bool
+            Whether imputed values of columns of whole numbers are rounded (:mod:`bayesimpute.result.rounded`): here
+            only. Derived columns are what followed from the values before.
+
         Raises
         ------
+        InputError
+            If a column is to be rounded that has two values.
         IndexError
             If there is no such dataset.
         BayesimputeError
             If it is not there yet, because the run was stopped before.
         """
-        return self._as_given(self._frame(k))
+        return self._as_given(self._frame(k, self._rounded(round)))
 
-    def _frame(self, k: int) -> pd.DataFrame:
+    def _rounded(self, wanted: bool) -> frozenset[str]:
+        record = self.record
+        data = record.incomplete if record.learnt is None else record.learnt.incomplete
+        return rounded(record.resolved, data) if wanted else frozenset()
+
+    def _frame(self, k: int, whole: frozenset[str] = frozenset()) -> pd.DataFrame:
         if not 0 <= k < self.m:
             raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
         if k not in self._done:
@@ -137,6 +153,7 @@ class Result:
         for variable in in_order(self.tree["completed"].to_dataset()):
             name = variable.attrs["name"]
             values = variable[k].values.astype(float)
+            values = to_whole(values) if name in whole else values
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
             frame[name] = column.decode(values, frame.index, given=frame.get(name))
         return frame
@@ -155,7 +172,12 @@ class Result:
         They are pandas' frames, whatever the data were, and have labels in the order that the plan says.
         """
         plain = self.incomplete.given is None and not self.incomplete.said
-        return self if plain else _InPandas(self._analysed, self.m)
+        return self if plain else _InPandas(self._analysed, self.m, self.void)
+
+    @property
+    def void(self) -> frozenset[str]:
+        """The columns that do not apply everywhere, and are empty where they do not."""
+        return frozenset(name for name, column in self.incomplete.columns.items() if column.void is not None)
 
     def _analysed(self, k: int) -> pd.DataFrame:
         return for_analyses(self._frame(k), self.incomplete.columns)
@@ -163,13 +185,15 @@ class Result:
     def __len__(self) -> int:
         return self.m
 
-    def to_long(self, *, include_incomplete: bool = False) -> Any:
+    def to_long(self, *, include_incomplete: bool = False, round: bool = False) -> Any:
         """All datasets under each other, as mice's ``complete("long")``.
 
         Parameters
         ----------
         include_incomplete : bool
             Whether the incomplete data come first, as imputation 0.
+        round : bool
+            As for :meth:`completed`.
 
         Returns
         -------
@@ -182,12 +206,13 @@ class Result:
         DataError
             If the data have a column ``.imp`` or ``.id``.
         """
-        columns = {*self.incomplete.frame, *(derived.name for derived in self.plan.derived)}
+        columns = {*self.incomplete.frame, *(derived.name for derived in self.plan.computed)}
         taken = [f'"{name}"' for name in (".imp", ".id") if name in columns]
         if taken:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
-        frames = [self._frame(k) for k in range(self.m)]
+        whole = self._rounded(round)
+        frames = [self._frame(k, whole) for k in range(self.m)]
         if include_incomplete:
             frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1
@@ -285,6 +310,7 @@ class _InPandas:
 
     make: Callable[[int], pd.DataFrame]
     m: int
+    void: frozenset[str]
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return map(self.make, range(self.m))

@@ -165,7 +165,7 @@ def _kept(record: Record) -> dict[int, Mapping[str, np.ndarray]]:
 
 def _missing(incomplete: Incomplete) -> xr.Dataset:
     names = safe_names(incomplete.columns)
-    return xr.Dataset({names[n]: ("unit", c.missing, {"name": n}) for n, c in incomplete.columns.items()})
+    return xr.Dataset({names[n]: ("unit", c.gaps, {"name": n}) for n, c in incomplete.columns.items()})
 
 
 def _ordered(dataset: xr.Dataset, names: Iterable[str]) -> xr.Dataset:

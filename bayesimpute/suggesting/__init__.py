@@ -26,13 +26,14 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, auto
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional, family_name
-from bayesimpute.plan.options import Analysis, Run
+from bayesimpute.plan.options import Analysis, Run, Score
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes, sparse_plans
 from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
 from bayesimpute.suggesting.auxiliaries import BOUND, Association
 from bayesimpute.suggesting.commented_toml import document
+from bayesimpute.suggesting.score_columns import with_columns
 from bayesimpute.suggesting.sparse_rule import LEAST, MOST, SparseRule
 from bayesimpute.suggesting.suggested_model import Model
 from bayesimpute.suggesting.variable_roles import Scene, look
@@ -79,6 +80,7 @@ def suggest(
     most: int = MOST,
     include: Sequence[str] | str = (),
     exclude: Sequence[str] | str = (),
+    scores: Sequence[Score] = (),
 ) -> Suggestion:
     """A plan that imputes what an analysis needs, or whatever is incomplete.
 
@@ -109,6 +111,8 @@ def suggest(
         Of mode "sparse": the strongest so many are taken.
     include, exclude : list of str
         Of mode "sparse": columns that predict every variable, as those of an analysis do; columns that predict none.
+    scores : list of Score
+        Of mode "sparse": scores of items, which predict in place of these; an item is imputed from the other items.
 
     Returns
     -------
@@ -129,8 +133,10 @@ def suggest(
     keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
     asked, problems = ([], []) if analysis is None and mode == "sparse" else read_asked(analysis, mode)
     rule = SparseRule(least=least, most=most, include=_tuple(include, "include"), exclude=_tuple(exclude, "exclude"))
-    problems += [*_mode(mode), *_of_mode(mode, auxiliary, rule)]
+    problems += [*_mode(mode), *_of_mode(mode, auxiliary, [*rule.said, *(["scores"] if scores else [])])]
     said = data.said if isinstance(data, Incomplete) else ()
+    frame, wrong = with_columns(frame, scores)
+    problems += wrong
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
     problems += _clusters(everything, keys)
     problems += problems_with_data(asked, everything, mode)
@@ -140,7 +146,7 @@ def suggest(
         raise PlanError([*problems, *_unknown(named, everything)])
     general = most_general(asked)
     if mode == "sparse":
-        return _sparse(asked, general, everything, rule)
+        return _sparse(asked, general, everything, rule, tuple(scores))
     models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
@@ -155,9 +161,9 @@ def _tuple(given: Sequence[str] | str, path: str) -> tuple[str, ...]:
     return tuple(_names(given, path))
 
 
-def _of_mode(mode: str, auxiliary: object, rule: SparseRule) -> list[Problem]:
+def _of_mode(mode: str, auxiliary: object, said: Sequence[str]) -> list[Problem]:
     """Settings of another mode than that which is asked for."""
-    others = rule.said if mode in MODES and mode != "sparse" else []
+    others = said if mode in MODES and mode != "sparse" else []
     found = [
         Problem(path=name, finding=f'mode "{mode}" has no such setting', remedy='use mode "sparse", or leave it out')
         for name in others
@@ -263,11 +269,15 @@ def _suggestion(
 
 
 def _sparse(
-    asked: Sequence[Asked], general: Mapping[str, Conditional], data: Incomplete, rule: SparseRule
+    asked: Sequence[Asked],
+    general: Mapping[str, Conditional],
+    data: Incomplete,
+    rule: SparseRule,
+    scores: tuple[Score, ...] = (),
 ) -> Suggestion:
     scene = Scene(data=data, models={})
     named = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
-    made = sparse_plans.SparsePlan(scene=scene, rule=rule, named=named)
+    made = sparse_plans.SparsePlan(scene=scene, rule=rule, named=named, scores=scores)
     sparse_plans.require(made)
     analyses, notes = _analyses(asked, {y: _family(scene, y, model) for y, model in general.items()})
     models = made.models()
@@ -275,6 +285,7 @@ def _sparse(
         columns=data.said,
         title=_title(asked),
         conditionals=tuple(m.conditional for m in models),
+        scores=scores,
         analyses=analyses,
     )
     # Without what the check remarks on: of many columns it takes as long as all of this, and the run tells it.

@@ -67,7 +67,7 @@ def unusable(scene: Scene, name: str, mode: str) -> str:
     if scene.units(name) < FEWEST_VALUES:
         return "hardly observed"
     if column.kind in ("date", "mixed"):
-        return "a date" if column.kind == "date" else "values of different types"
+        return f'a date: write columns.{name} = "date"' if column.kind == "date" else "values of different types"
     if "`" in name or not name.isprintable():
         return "its name cannot be written in a formula"
     whole = column.kind != "number" or np.all(known == np.round(known))

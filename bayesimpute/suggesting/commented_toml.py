@@ -28,6 +28,10 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
     for section, models in sections:
         for model in models:
             lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional, model.reason)]
+    for score in plan.scores:
+        notes = ["It stands for its items in the models of others; those of the items read the other items."]
+        lines += ["", *comments(notes), "[[score]]", f"name = {text(score.name)}"]
+        lines += [f"items = [{', '.join(map(text, score.items))}]", f"score = {text(score.score)}"]
     for analysis in plan.analyses:
         notes = ["What `bayesimpute pool` fits to each completed dataset."]
         lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]

@@ -22,6 +22,7 @@ import numpy as np
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
 from bayesimpute.families import auto, why_auto
+from bayesimpute.formulas import parse
 from bayesimpute.formulas.syntax import Call
 from bayesimpute.formulas.terms import bare, common_terms, names_in, split, written
 from bayesimpute.plan.conditional import Conditional
@@ -111,7 +112,7 @@ def _substantive(scene: Scene, outcome: str, asked: Conditional, linked: Sequenc
         priors=asked.priors,
     )
     notes = [
-        described(scene, outcome, asked.family),
+        described(scene, outcome, asked.family, parse(conditional.formulas["mu"]).needs - scene.key_columns),
         f"The analysis itself is its model, with all interactions and random effects. What is missing in {outcome} is "
         "drawn from it, and its density multiplies into the draws of the covariates.",
     ]

@@ -68,7 +68,7 @@ def _one_value(scene: Scene, name: str) -> str:
 def _no_variable(scene: Scene, name: str) -> str:
     column = scene.data.columns[name]
     if column.kind in ("date", "mixed"):
-        return "a date" if column.kind == "date" else "values of different types"
+        return f'a date: write columns.{name} = "date"' if column.kind == "date" else "values of different types"
     texts = between_numbers(column)
     if texts:
         what = f"a text because {listed(map(repr, texts))} stand{'s' * (len(texts) == 1)} between numbers"
@@ -157,7 +157,8 @@ def _counting(column: Column) -> bool:
 def _whole(column: Column) -> bool:
     """Whether it has whole numbers, and nobody says what it is."""
     known = column.values[~column.missing]
-    return column.kind == "number" and column.said is None and bool(np.all(known == np.round(known)))
+    plain = column.kind == "number" and column.said is None and column.dates is None
+    return plain and bool(np.all(known == np.round(known)))
 
 
 REASONS: tuple[tuple[Callable[[Scene, str], str], bool], ...] = (

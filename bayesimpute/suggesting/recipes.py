@@ -20,7 +20,7 @@ from itertools import product
 import numpy as np
 
 from bayesimpute.families import Binary
-from bayesimpute.formulas import Formula, quote
+from bayesimpute.formulas import Formula, parse, quote
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.syntax import Name
 from bayesimpute.formulas.terms import (
@@ -71,7 +71,8 @@ def _as_asked(scene: Scene, made: Model, asked: Conditional | None) -> Model:
     family = made.conditional.family if asked.family == "auto" else asked.family
     new = replace(made.conditional, family=family, formulas=formulas, priors=asked.priors)
     reason = made.reason if asked.family == "auto" else ""
-    notes = (described(scene, asked.target, asked.family), *made.notes[1:])
+    names = parse(formulas["mu"]).needs - scene.key_columns
+    notes = (described(scene, asked.target, asked.family, names), *made.notes[1:])
     return replace(made, conditional=new, notes=notes, reason=reason)
 
 

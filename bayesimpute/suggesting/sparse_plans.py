@@ -22,6 +22,7 @@ from bayesimpute.checking.clusters import continuous
 from bayesimpute.families import auto
 from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
+from bayesimpute.plan.options import Score
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
@@ -46,11 +47,15 @@ class SparsePlan:
         Bounds, and what the user includes and excludes.
     named : tuple of str
         Variables of named analyses: always in.
+    scores : tuple of Score
+        Scores that are columns of the data here, where all items are observed: they stand for their items in the models
+        of other variables, and in those of their own items the other items stand.
     """
 
     scene: Scene
     rule: SparseRule
     named: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = ()
     _icc: dict[tuple[str, str], float] = field(default_factory=dict)
     _choices: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -59,6 +64,11 @@ class SparsePlan:
     def always(self) -> tuple[str, ...]:
         """Those that predict every target."""
         return tuple(dict.fromkeys([*self.rule.include, *self.named]))
+
+    def always_of(self, target: str) -> tuple[str, ...]:
+        """Those that predict a target whatever their association: of an item the other ones of its scale, too."""
+        mates = (item for score in self.scores if target in score.items for item in score.items if item != target)
+        return tuple(dict.fromkeys([*self.always, *mates]))
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
@@ -73,7 +83,8 @@ class SparsePlan:
     @property
     def _gaps(self) -> list[str]:
         variables = self.scene.data.variables
-        return [n for n in self.scene.data.columns if n not in self.scene.key_columns and variables[n].n_missing]
+        own = self.scene.key_columns | {score.name for score in self.scores}
+        return [n for n in self.scene.data.columns if n not in own and variables[n].n_missing]
 
     @cached_property
     def pairs(self) -> VariablePairs:
@@ -140,7 +151,7 @@ class SparsePlan:
         return chosen(
             {n: self.pairs.strength(n, target).largest for n in self._open(target)},
             self.rule,
-            always=self.always,
+            always=self.always_of(target),
             repeats=self.pairs.repeats,
         )
 
@@ -154,6 +165,11 @@ class SparsePlan:
         return self._apart[name, target]
 
     def _why_apart(self, name: str, target: str) -> str:
+        for score in self.scores:
+            if name == score.name and target in score.items:
+                return f"{target} is an item of it"
+            if name in score.items:
+                return "" if target in score.items else f"an item of {score.name}, which stands for it"
         if self.pairs.repeats(name, target):
             return f"a copy of {target}"
         if self.scene.missing(target) and self._tells(name, target):
@@ -226,8 +242,9 @@ class SparsePlan:
         return max((self.scene.data.icc(label, key) or 0.0 for label in each), default=0.0)
 
     def _notes(self, target: str, found: Choice) -> list[str]:
-        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in self.always]
-        asked = [n for n in found.kept if n in self.always]
+        always = self.always_of(target)
+        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in always]
+        asked = [n for n in found.kept if n in always]
         notes = [f"Always in: {listed(asked, SHOWN)}."] if asked else []
         notes += [f"Associated by {self.rule.least:g} or more: {listed(told, self.rule.most)}."] if told else []
         if not found.kept:

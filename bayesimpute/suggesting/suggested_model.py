@@ -94,7 +94,9 @@ def model(
     kept, crowded = _few(kept, scene.units(target))
     level = scene.level(target)
     formula = f"{quote(target)} ~ {joined([*(piece.text for piece in kept), *groups])}"
-    told = [described(scene, target), *_told(kept), *_grouped(groups, level), *notes, *left, *uncarried, *crowded]
+    names = {n for piece in kept for atom in split(piece.text) for n in names_in(atom)}
+    told = [described(scene, target, None, names), *_told(kept), *_grouped(groups, level)]
+    told += [*notes, *left, *uncarried, *crowded]
     family = auto(scene.data.columns[target]).name
     conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
     return Model(conditional=conditional, notes=tuple(told), reason=why_auto(scene.data.columns[target]))
@@ -129,28 +131,30 @@ def deduced(scene: Scene, target: str) -> Model:
     return Model(conditional=conditional, notes=notes, reason=why_auto(column))
 
 
-def described(scene: Scene, target: str, family: str | Family | None = None) -> str:
-    """What a target is, and the family that follows."""
+def described(
+    scene: Scene, target: str, family: str | Family | None = None, predictors: Iterable[str] | None = None
+) -> str:
+    """What a target is, and the family that follows; `predictors` are the columns in its formula."""
     column, level = scene.data.columns[target], scene.level(target)
     missing, pattern = int(column.missing.sum()), scene.data.variables[target].pattern
     where = f"level 2, as it is constant in every {level}" if level else "level 1"
     state = f"{missing} of {counted(len(column.values), 'value')} missing ({pattern})" if missing else "complete"
     filled = scene.deduced(target)
     known = f"; {filled} of them known from other members of their {level}, and filled in from there" if filled else ""
-    return f"{target}: {state}{known}; {where}. {_family(scene, target, family)}"
+    return f"{target}: {state}{known}; {where}. {_family(scene, target, family, predictors)}"
 
 
 def _values(n: int) -> str:
     return counted(n, "value")
 
 
-def _family(scene: Scene, target: str, family: str | Family | None) -> str:
+def _family(scene: Scene, target: str, family: str | Family | None, predictors: Iterable[str] | None) -> str:
     column = scene.data.columns[target]
     suited = auto(column)
     if family is not None and family != "auto":
         name = family_name(family)
         asked = FAMILIES.get(name, suited)
-        return f"Family {name}, as asked for.{_odd(scene, target, asked)}"
+        return f"Family {name}, as asked for.{_odd(scene, target, asked, predictors)}"
     if not suited.values.accepts(column):
         return "No family imputes it."
     support = suited.values.of(column).support
@@ -159,12 +163,14 @@ def _family(scene: Scene, target: str, family: str | Family | None) -> str:
     found = np.unique(column.values[~column.missing])
     whole = bool(np.all(found == np.round(found))) and not support.whole
     decimals = " Imputed values have decimals." if whole and column.missing.any() else ""
-    return f"It is {suited.values.words}: family {suited.name}.{decimals}{_odd(scene, target, suited)}"
+    return f"It is {suited.values.words}: family {suited.name}.{decimals}{_odd(scene, target, suited, predictors)}"
 
 
-def _odd(scene: Scene, target: str, family: type[Family]) -> str:
+def _odd(scene: Scene, target: str, family: type[Family], predictors: Iterable[str] | None) -> str:
     """What a normal model of an incomplete target would draw that it never is."""
-    wrong = not_normal(scene.data, target) if family.normal and scene.data.variables[target].n_missing else None
+    told = family.normal and scene.data.variables[target].n_missing
+    names = None if predictors is None else sorted(predictors)
+    wrong = not_normal(scene.data, target, names) if told else None
     return "" if wrong is None else f" {wrong.finding[0].upper()}{wrong.finding[1:]}; {wrong.remedy}."
 
 

@@ -542,7 +542,7 @@ BAD_FORMULAS = {
 
 def bad_frame() -> pd.DataFrame:
     frame = school_data()
-    when = pd.date_range("2020-01-01", periods=len(frame))
+    when = pd.date_range("2020-01-01", periods=len(frame)).strftime("%Y-%m-%d")
     return frame.assign(when=when, constant=1.0, row=np.arange(len(frame)), empty=np.nan)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from deltas import holed, imputed, least_squares
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import bayesimpute as bi
 from bayesimpute.families import Binomial, Bounded, Family, PredictiveMeanMatching
@@ -57,6 +57,10 @@ def binomial(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.nda
 
 def lognormal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
     return np.exp(1 + eta + effects(rng, g) + rng.normal(0, 0.8, len(g)))
+
+
+def share(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return expit(eta + effects(rng, g) + rng.normal(0, 0.8, len(g)))
 
 
 def censored(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
@@ -116,6 +120,10 @@ def logs(y: pd.Series) -> np.ndarray:
     return np.log(y.to_numpy(dtype=float))
 
 
+def logits(y: pd.Series) -> np.ndarray:
+    return logit(y.to_numpy(dtype=float))
+
+
 def logs_of_more(y: pd.Series) -> np.ndarray:
     return np.log1p(y.to_numpy(dtype=float))
 
@@ -127,6 +135,7 @@ SETUPS: dict[str, Setup] = {
     "negative_binomial": Setup(family="negative_binomial", make=negative_binomial, score=logs_of_more),
     "binomial": Setup(family=Binomial(trials=8), make=binomial),
     "lognormal": Setup(family="lognormal", make=lognormal, score=logs),
+    "logitnormal": Setup(family="logitnormal", make=share, score=logits),
     "bounded": Setup(family=Bounded(limits=(0.0, 2.5), at_limits="censored"), make=censored),
     "pmm": Setup(family=PredictiveMeanMatching(on="gaussian"), make=normal, chained=True),
 }

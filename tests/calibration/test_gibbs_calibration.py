@@ -76,6 +76,11 @@ STRUCTURES = STRUCTURES | {
 }
 STRUCTURES = STRUCTURES | {
     "lognormal": Structure(right="x + (1 + x | g)", family="lognormal", priors=PRIORS | SPREAD | DEVIATIONS | SLOPES),
+    "logitnormal": Structure(
+        right="x + (1 + x | g)",
+        family="logitnormal",
+        priors={"Intercept": "Normal(0, 1)", "x": "Normal(0, 1)"} | SPREAD | DEVIATIONS | SLOPES,
+    ),
     "censored": Structure(
         right="x + (1 + x | g)",
         family=Bounded(limits=(-1.0, 1.5), at_limits="censored"),

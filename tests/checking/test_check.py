@@ -166,7 +166,6 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
     # predictors
     "not imputed": (plan("y ~ x", *OTHERS[1:]), MU, '"x" has 9 missing values and no conditional', "conditional for x"),
     "mean not imputed": (plan("y ~ cluster_mean(x, school)", "w ~ 1"), MU, '"x" has 9 missing values', "conditional"),
-    "date": (plan("y ~ a + day"), MU, '"day" is a date', "numbers"),
     "ISO date": (plan("y ~ a + iso"), MU, '"iso" is a date', "numbers"),
     "mixed": (plan("y ~ a + odd"), MU, '"odd" is a column of values of different types', "all its values"),
     "constant": (plan("y ~ a + one"), MU, '"one" does not vary: it is 7', "leave it out"),
@@ -240,7 +239,7 @@ ERRORS: dict[str, tuple[Plan, str, str, str]] = {
         '"female" is not a label',
         "labels are",
     ),
-    "derived date": (derived(("d", "day == iso")), "derived[d].expression", '"day" is a date', "numbers"),
+    "derived date": (derived(("d", "iso == iso")), "derived[d].expression", '"iso" is a date', "numbers"),
     "derived not finite": (derived(("d", "1 / (a - a)")), "derived[d].expression", "no finite value in 60", "where("),
     "derived name": (derived(("d`e", "a")), "derived[d`e].name", "cannot be written", "letters"),
     "derived as key": (derived(("d", "floor(a)"), y="y ~ (1 | d)"), MU, '"d" cannot be a cluster key', "column of the"),
@@ -337,7 +336,6 @@ DATA_ERRORS: dict[str, tuple[pd.DataFrame, Plan, str, str, str]] = {
         "only 2 values",
         "at least 3",
     ),
-    "date target": (_with(y=_gaps(FRAME["day"])), plan(), "conditional[y]", '"y" is a date', "numbers"),
     "ISO target": (_with(y=_gaps(FRAME["iso"])), plan(), "conditional[y]", '"y" is a date', "numbers"),
     "mixed target": (_with(y=_gaps(FRAME["odd"])), plan(), "conditional[y]", "different types", "all its values"),
     "too many labels": (

@@ -67,7 +67,7 @@ def test_a_column_comes_back_as_it_went_in(name):
     back = column.decode(column.values, series.index)
     pd.testing.assert_series_equal(back, series)
     pd.testing.assert_series_equal(series, before)
-    assert (column.kind, column.name) == (kind, "v")
+    assert (column.called, column.name) == (kind, "v")
     assert column.values.dtype == np.float64
     np.testing.assert_array_equal(column.missing, series.isna())
     if kind == "mixed":

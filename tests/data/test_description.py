@@ -70,4 +70,4 @@ def test_the_logarithm_is_offered_to_what_has_one() -> None:
     frame["y"] = -frame["x"]
     data = Incomplete.from_frame(frame)
     told = {name: str(not_normal(data, name)) for name in frame}
-    assert "such as its logarithm" in told["x"] and "such as its logarithm" not in told["y"]
+    assert 'family = "lognormal"' in told["x"] and "such as its logarithm" not in told["y"]

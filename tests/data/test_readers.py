@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesimpute.base.errors import FileError
+from bayesimpute.data.columns import encode
 from bayesimpute.data.files import read_data
 from bayesimpute.data.readers import parse_csv
+from bayesimpute.data.writers import write_table
+from bayesimpute.families import auto
 
 
 @pytest.fixture
@@ -257,3 +260,23 @@ def test_name_of_a_data_set(shared_data: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_levels_called_none_are_not_missing(shared_data: Path) -> None:
     assert (read_data(shared_data / "impact.csv")["pupil"] == "None").sum() == 2296
+
+
+def test_the_order_of_ordinal_spss_columns_is_read(tmp_path):
+    frame = pd.DataFrame(
+        {"grade": [1.0, 3.0, None, 2.0], "region": [1.0, 3.0, 2.0, 2.0], "score": [1.0, 2.0, 3.0, 4.0]}
+    )
+    names = {1: "low", 2: "middle", 3: "high"}
+    pyreadstat.write_sav(
+        frame,
+        str(tmp_path / "a.sav"),
+        variable_value_labels={"grade": names, "region": names, "score": {1: "none"}},
+        variable_measure={"grade": "ordinal", "region": "nominal", "score": "ordinal"},
+    )
+    read = read_data(tmp_path / "a.sav")
+    assert read["grade"].dtype == pd.CategoricalDtype(["low", "middle", "high"], ordered=True)
+    assert read["region"].dtype == pd.CategoricalDtype(["low", "middle", "high"], ordered=False)
+    assert read["score"].dtype == "float64"
+    write_table(read, tmp_path / "b.sav")
+    pd.testing.assert_frame_equal(read_data(tmp_path / "b.sav"), read)
+    assert auto(encode(read["grade"], "grade")).name == "ordinal"

@@ -95,7 +95,7 @@ def test_an_order_makes_a_text_ordinal_and_a_number_is_no_more_than_that() -> No
         ({"t": "low <  < high < middle"}, "a label of it is empty", "once"),
         ({"t": {"ordered": ["low"]}}, "it has one label", "all labels"),
         ({"t": "number"}, "it holds labels, not numbers", "numbers"),
-        ({"d": "labels"}, "it holds dates", "texts or numbers"),
+        ({"d": "labels"}, "it holds dates", 'columns.d = "date"'),
         ({"k": {"number": ["1", "2"]}}, "a number has no labels", "write"),
         ({"tt": "labels"}, 'there is no column "tt"', 'did you mean "t"'),
     ],

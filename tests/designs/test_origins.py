@@ -48,6 +48,8 @@ MODELS = {
     "positive": conditional("p ~ x * z + (1 + x | g)", family="lognormal"),
     "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
+    "square roots": conditional("p ~ x * z + (1 + x | g)", family="sqrtnormal"),
+    "logits": conditional("s ~ x * z + (1 + x | g)", family="logitnormal"),
     "amounts": conditional("a ~ x * z + (1 + x | g)", family="semicontinuous"),
     "amounts, lighter tail": conditional("a ~ x * z + (1 + x | g)", family=Semicontinuous(positive="gamma")),
     "limits": conditional("y ~ x * z + (1 + x | g)", family=Bounded(limits=(-9.0, 9.0))),

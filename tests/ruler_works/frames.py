@@ -71,6 +71,7 @@ def kinds() -> pd.DataFrame:
     ):
         column = frame[name].astype(float) if frame[name].dtype.kind == "i" else frame[name]
         frame[name] = column.where(np.arange(n) % 6 != start % 6)
+    frame["p2"], frame["s1"] = frame["p1"] ** 2, frame["s"]  # of other families
     frame["o1"] = pd.Categorical.from_codes(rng.integers(0, 4, n), ["a", "b", "c", "d"], ordered=True)
     frame["o1"] = frame["o1"].where(rng.random(n) < 0.7)
     return frame

@@ -136,6 +136,12 @@ family = "gamma"
 formula = "s ~ z + (1 | school)"
 family = "beta"
 [[conditional]]
+formula = "p2 ~ z + (1 | school)"
+family = "sqrtnormal"
+[[conditional]]
+formula = "s1 ~ z + (1 | school)"
+family = "logitnormal"
+[[conditional]]
 target = "o1"
 family = "heckman_ordinal"
 formulas.mu = "o1 ~ z + (1 | school)"

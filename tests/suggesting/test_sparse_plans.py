@@ -238,7 +238,11 @@ COLUMNS: dict[str, tuple[Any, str | None]] = {
     "persons in clusters": (np.arange(400) % 40, "an identifier: each of its 40 values occurs in one g only"),
     "one value": (np.ones(400), "constant: all 400 values are 1"),
     "nothing": (np.full(400, np.nan), "wholly missing"),
-    "dates": (pd.date_range("2020-01-01", periods=400), "a date"),
+    "dates": (pd.date_range("2020-01-01", periods=400), None),
+    "texts of dates": (
+        pd.date_range("2020-01-01", periods=400).strftime("%Y-%m-%d"),
+        'a date: write columns.v = "date"',
+    ),
     "limits between numbers": (["<0.5", *map(str, range(60)), *map(str, range(60))], "a text because '<0.5'"),
 }
 

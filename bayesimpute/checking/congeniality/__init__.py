@@ -30,6 +30,7 @@ from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.void_cells import with_void
 
 __all__ = ["Ignored", "congenial", "of_plan"]
 
@@ -63,7 +64,7 @@ def congenial(
         raise one(PlanError, "plan", f"a {type(plan).__name__} is not a plan", "give a bayesimpute.Plan")
     formula = parse(_source(analysis), response="required", path="analysis")
     looked_at = data if data is None or isinstance(data, Incomplete) else Incomplete.from_frame(data)
-    looked_at = None if looked_at is None else looked_at.saying(plan.columns)
+    looked_at = None if looked_at is None else with_void(looked_at.saying(plan.columns), plan.models)
     return list(dict.fromkeys(_everything(Held(plan, formula, looked_at))))
 
 

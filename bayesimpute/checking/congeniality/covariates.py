@@ -22,13 +22,13 @@ Found = Iterator[tuple[str, str, str]]
 
 
 def _mains(held: Held, x: str, model: Model) -> Found:
-    """The outcome and every other covariate."""
+    """The outcome and every other covariate, but those that say where x applies: there they do not vary."""
     y, readable = held.y, model.names | held.through_factors(x)
     if y not in readable:
         finding = f"the model of {x} leaves out the outcome {y}, and no substantive model puts it back"
         yield x, finding, f"imputed {x} are unrelated to {y}: the coefficient of {x} {TOWARDS_0}, and others take it up"
     for w in held.covariates:
-        if w not in (x, *readable) and not held.balanced(w, held.level(x)):
+        if w not in (x, *readable, *model.applies) and not held.balanced(w, held.level(x)):
             finding = f"the model of {x} leaves out {w}, which stands beside it in the analysis"
             bias = f"imputed {x} are unrelated to {w} given the rest: the coefficients of {x} and {w} are biased"
             yield w, finding, bias

@@ -58,6 +58,7 @@ class Model:
         self.place = f"{plan.path(conditional)}.formulas.mu"
         self.target = conditional.target
         self.level = conditional.level
+        self.applies = _where(conditional)
         formula = readable(conditional.formulas.get("mu"))
         self.terms = [plain_term(t, derived) for t in common_terms(formula)] if formula else []
         self.effects = effects(formula, derived) if formula else set()
@@ -92,16 +93,31 @@ def plain_term(term: Iterable[Atom], derived: Mapping[str, Node]) -> frozenset[A
 
 
 def _defined(atom: Atom, derived: Mapping[str, Node]) -> Iterator[Atom]:
-    node = substituted(atom, derived)
+    node = _everywhere(substituted(atom, derived))
     product = isinstance(node, Operation) and not node.unary and set(node.symbols) == {"*"}
     for part in node.operands if isinstance(node, Operation) and product else (node,):
         yield part if isinstance(part, Name | Call) else Call("I", (part,))
 
 
+def _everywhere(node: Node) -> Node:
+    """A column that is read where it applies is that column: elsewhere nothing is imputed."""
+    match node:
+        case Call("where_applies", (Name() as column, *_)):
+            return column
+    return node
+
+
+def _where(conditional: Conditional) -> frozenset[str]:
+    try:
+        return parse_expression(str(conditional.applies)).names if conditional.applies is not None else frozenset()
+    except InputError:  # what check reports
+        return frozenset()
+
+
 def definitions(plan: Plan) -> dict[str, Node]:
     """The derived variables of a plan that can be read, as calculations with columns of the data."""
     found: dict[str, Node] = {}
-    for d in plan.derived:
+    for d in plan.computed:
         try:
             found[d.name] = parse_expression(d.expression).tree
         except InputError:  # what check reports
@@ -143,9 +159,10 @@ class Held:
     def missing(self, name: str) -> bool:
         """Whether there is something to impute once members of a cluster have filled each other in."""
         assert self.data is not None
-        if self.data.columns[name].missing.any() and name in self.models and (level := self.level(name)):
-            return bool(np.isnan(self.data.deductive(name, key=level)[0]).any())
-        return bool(self.data.columns[name].missing.any())
+        gaps = self.data.columns[name].gaps
+        if gaps.any() and name in self.models and (level := self.level(name)):
+            return bool((np.isnan(self.data.deductive(name, key=level)[0]) & gaps).any())
+        return bool(gaps.any())
 
     def level(self, name: str) -> str | None:
         """The cluster key of a level-2 variable: as its model says, or as the data show for the analysis' keys."""
@@ -184,7 +201,7 @@ class Held:
         """Whether a variable has missing values and no model, known only with data."""
         if self.data is None or name not in self.data.columns or name in self.models:
             return False
-        return name not in {d.name for d in self.plan.derived} and self.missing(name)
+        return name not in {d.name for d in self.plan.computed} and self.missing(name)
 
     def multiplied(self, x: str) -> bool:
         """Whether the density of y's model multiplies into the draws of x."""

@@ -1,0 +1,51 @@
+"""Whole numbers of completed datasets: on output only, and never two of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesimpute as bi
+from bayesimpute.cli.parser import main
+
+RUN: dict[str, Any] = {"m": 2, "chains": 1, "warmup": 2, "sweeps": 2, "steps": 1, "sampler": "prior"}
+
+
+def frame(**more: Any) -> pd.DataFrame:
+    rng, n = np.random.default_rng(5), 80
+    found = pd.DataFrame({"x": rng.normal(size=n), "age": rng.integers(20, 60, n), "y": rng.normal(size=n)})
+    found = found.assign(bmi=found["age"] + 0.5, **more)
+    gone = rng.random((n, len(found.columns))) < 0.2
+    return found.mask(gone).assign(x=found["x"])
+
+
+def test_whole_number_columns_are_rounded_as_they_go_out(tmp_path: Path) -> None:
+    data = frame().astype({"age": "Int64"})
+    derived = [bi.Derived(name="decade", expression="age / 10")]
+    plan = bi.Plan.of(["age ~ x", "y ~ x", "bmi ~ x"], derived=derived, run=bi.Run(**RUN))
+    run = bi.impute(data, plan, seed=1, progress=False)
+    plain, found = run.completed(0), run.completed(0, round=True)
+    assert (plain["age"] % 1 != 0).any() and found["age"].dtype == "Int64"
+    np.testing.assert_array_equal(found["age"].astype(float), np.round(plain["age"].astype(float)))
+    pd.testing.assert_frame_equal(found.drop(columns="age"), plain.drop(columns="age"))
+    pd.testing.assert_frame_equal(run.completed(0), plain)  # nothing is kept of it
+    long = run.to_long(round=True)
+    pd.testing.assert_frame_equal(long[long[".imp"] == 1].drop(columns=[".imp", ".id"]), found)
+    run.save(tmp_path / "run.nc")
+    assert main(["export", str(tmp_path / "run.nc"), "--to", str(tmp_path / "long.csv"), "--round"]) == 0
+    assert (pd.read_csv(tmp_path / "long.csv")["age"].dropna() % 1 == 0).all()
+    new = run.transform(data.iloc[:9].assign(age=pd.NA), seed=1)
+    assert (new.completed(0, round=True)["age"].astype(float) % 1 == 0).all()
+
+
+def test_two_values_are_not_rounded() -> None:
+    data = frame(arm=np.arange(80) % 2, sex=np.arange(80) % 2 + 1)
+    models = [bi.Conditional.of("arm ~ x", family="gaussian"), bi.Conditional.of("sex ~ x", family="gaussian")]
+    run = bi.impute(data, models, seed=1, progress=False, **RUN)
+    with pytest.raises(bi.InputError, match=r"Horton, Lipsitz & Parzen 2003") as found:
+        run.completed(0, round=True)
+    assert sorted(p.remedy.split('"')[1] for p in found.value.problems) == ["bernoulli", "ordinal"]
+    kept = bi.impute(data, ["arm ~ x", "sex ~ x"], seed=1, progress=False, **RUN)  # which draw these values
+    pd.testing.assert_frame_equal(kept.completed(0, round=True), kept.completed(0))
