@@ -305,7 +305,7 @@ def _mend_calls() -> None:
     def equal(one: Any, other: object) -> bool:
         return isinstance(other, LazyCall) and bool(compare(one, other))
 
-    LazyCall.__eq__ = equal
+    setattr(LazyCall, "__eq__", equal)  # noqa: B010
 
 
 def _design(

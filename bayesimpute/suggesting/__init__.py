@@ -151,7 +151,7 @@ def suggest(
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
     scene = Scene(data=everything, models=models, extra=extra, selections=selections)
-    problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode)]
+    problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode), *_same(asked, scene)]
     if problems:
         raise PlanError(problems)
     return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
@@ -209,6 +209,17 @@ def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
         )
         for name in named
         if name not in data.columns
+    ]
+
+
+def _same(asked: Sequence[Asked], scene: Scene) -> list[Problem]:
+    """Incomplete variables of analyses that other members of their clusters would fill in, all with one value."""
+    names = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
+    gaps = [n for n in names if scene.data.variables[n].n_missing and not scene.missing(n) and not scene.imputable(n)]
+    remedy = "leave it out, or fill it in by hand"
+    return [
+        Problem(path="analysis", finding=f'all observed values of "{name}" are the same', remedy=remedy)
+        for name in gaps
     ]
 
 
