@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
     from bayesimpute.plan.conditional import Conditional
+    from bayesimpute.plan.known_cells import Known
     from bayesimpute.plan.options import Analysis, Derived, Estimand, Run, Score, Time
     from bayesimpute.plan.plan import Plan
+    from bayesimpute.plan.restrictions import Restriction
     from bayesimpute.plotting.forest import plot_forest
     from bayesimpute.plotting.sensitivity_plots import plot_sensitivity
     from bayesimpute.pooling import Analyses, Pooled, pool

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import expit, logit
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
+from bayesimpute.families.normal_of_change import PARAMETERS
 from bayesimpute.families.values import Proportion, Values
 
 FARTHEST = 35.0
@@ -32,11 +32,7 @@ class LogitNormal(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        sigma = Prior.of("HalfStudentT", 4, 1).by("bambi")
-        return (
-            Parameter(name="mu", link="identity"),
-            Parameter(name="sigma", link="log", support="positive", prior=sigma),
-        )
+        return PARAMETERS
 
     @property
     def fitted_as(self) -> Family:

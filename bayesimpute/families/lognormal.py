@@ -6,12 +6,12 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.links import LARGEST
 from bayesimpute.families.normal_between import draw_normal_between
+from bayesimpute.families.normal_of_change import PARAMETERS
 from bayesimpute.families.values import Positive, Values
 
 
@@ -29,11 +29,7 @@ class LogNormal(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        sigma = Prior.of("HalfStudentT", 4, 1).by("bambi")
-        return (
-            Parameter(name="mu", link="identity"),
-            Parameter(name="sigma", link="log", support="positive", prior=sigma),
-        )
+        return PARAMETERS
 
     @property
     def fitted_as(self) -> Family:

@@ -12,6 +12,7 @@ from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound, changed
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.normal_between import draw_normal_between
+from bayesimpute.families.normal_of_change import PARAMETERS
 from bayesimpute.families.values import Shaped, Values
 
 SKEW = "skew"
@@ -59,10 +60,8 @@ class Skewed(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        sigma = Prior.of("HalfStudentT", 4, 1).by("bambi")
         return (
-            Parameter(name="mu", link="identity"),
-            Parameter(name="sigma", link="log", support="positive", prior=sigma),
+            *PARAMETERS,
             Parameter(name=SKEW, link="fisher", support="signed unit", prior=Prior.of("ScaledBeta", 2, 2)),
         )
 

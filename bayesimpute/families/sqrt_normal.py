@@ -7,13 +7,13 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import log_ndtr
 
-from bayesimpute.base.priors import Prior
 from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.counting import counted
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.log_space import tensors
 from bayesimpute.families.normal_between import log_phi
+from bayesimpute.families.normal_of_change import PARAMETERS
 from bayesimpute.families.values import Positive, Values
 
 ROOT = Bounded(limits=(0.0, np.inf), at_limits="truncated")
@@ -35,11 +35,7 @@ class SqrtNormal(Family):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        sigma = Prior.of("HalfStudentT", 4, 1).by("bambi")
-        return (
-            Parameter(name="mu", link="identity"),
-            Parameter(name="sigma", link="log", support="positive", prior=sigma),
-        )
+        return PARAMETERS
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         return counted(_Graph(self, plain=True), eta)

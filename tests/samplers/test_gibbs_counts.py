@@ -5,20 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from agreeing import BATCHES, chain, disagreement
 from modelling import completed, only, placed, workspace
 from scipy import stats
 from scipy.special import expit, gammaln, logit, logsumexp, polygamma
 
 from bayesimpute.families import Beta, Binomial, Gamma
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.samplers import ConditionalModel, Nuts
+from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
 from bayesimpute.samplers.gibbs.count_moves import Counted
 from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.engines import engine_for
 
 ERRORS = 4.5
-BATCHES = 40
 
 
 def frame(n: int = 60, clusters: int = 12) -> pd.DataFrame:
@@ -58,16 +58,6 @@ def test_what_it_takes(family: Any, more: dict[str, Any], taken: bool) -> None:
     data["y"] = {"gamma": data["y"] + 1, "beta": (data["y"] + 1) / 99}.get(str(family), data["y"])
     made = model(Conditional(target="y", family=family, formulas=formulas, **more), data)
     assert (engine_for(made.design) is not None) == taken == Gibbs().supports(made)
-
-
-def chain(made: ConditionalModel, sampler: Any, sweeps: int, thin: int = 1) -> np.ndarray:
-    """Parameters in the user's units, shape (sweep, parameter)."""
-    posterior, rng, rows = sampler.compile(made), np.random.default_rng(1), []
-    state = posterior.init(made.data, rng)
-    for _ in range(sweeps):
-        state, draw, _ = posterior.step(state, made.data, rng, transitions=thin)
-        rows.append(made.design.posterior(draw))
-    return np.array(rows)
 
 
 def by_quadrature(y: np.ndarray, e: np.ndarray, g: np.ndarray, priors: dict[str, Any], *, varying: bool) -> list[Any]:
@@ -123,12 +113,8 @@ def test_both_samplers_agree(family: Any) -> None:
     data = frame()
     data["y"] = {"gamma": data["y"] + 1, "beta": (data["y"] + 1) / 99}.get(str(family), data["y"])
     made = model(Conditional.of("y ~ x + (1 + x | g) + (1 | h)", family=family), data)
-    chains = [chain(made, sampler, 4000, thin) for sampler, thin in ((Gibbs(), 2), (Nuts(), 1))]
-    for k, name in enumerate(made.design.names):
-        for function in (np.tanh, lambda v: np.tanh(v) ** 2):
-            batches = [function(c[:, k]).reshape(BATCHES, -1).mean(axis=1) for c in chains]
-            error = np.sqrt(sum(v.var(ddof=1) / BATCHES for v in batches))
-            assert abs(batches[0].mean() - batches[1].mean()) < ERRORS * error, name
+    found = disagreement(made)
+    assert max(found.values()) < ERRORS, found
 
 
 VALUES = {
