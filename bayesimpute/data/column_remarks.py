@@ -45,6 +45,8 @@ REMEDY = (
     "or extremes of it{instead}"
 )
 DERIVED = '; or write family = "skewed"; or impute a column of its own, {column}, and let {{name}} follow ([[derived]])'
+LOGS = '; or write family = "lognormal", and let it predict other variables by its logarithm'
+"""As it is, a large draw makes large ones of others, and these a larger one of it."""
 COUNTED = '; if it counts something, write family = "negative_binomial"; else family = "skewed"'
 _CODE = re.compile(r"-?(9+[78]?|8+|7+)")
 _FEWEST_OTHERS = 5
@@ -223,7 +225,7 @@ def _skewed(values: np.ndarray, x: np.ndarray | None, *, whole: bool) -> Shape |
     if found > 0 and whole and values.min() >= 0:
         return Shape(finding=f"{of} is {found:.1f}", instead=COUNTED)
     if found > 0 and positive and abs(_of_logs(values, x)) <= HALF * found:
-        return Shape(finding=f"{of} is {found:.1f}", instead='; or write family = "lognormal"')
+        return Shape(finding=f"{of} is {found:.1f}", instead=LOGS)
     column = "such as its logarithm" if found > 0 and positive else "such as a power or logarithm of it"
     return Shape(finding=f"{of} is {found:.1f}", instead=DERIVED.format(column=column))
 

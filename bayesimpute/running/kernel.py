@@ -323,8 +323,9 @@ def require_sane(cells: Mapping[str, np.ndarray], design: Design, state: ChainSt
             continue
         finding = f"imputed values of {name} run away, in sweep {state.sweep + 1} of chain {state.chain}"
         remedy = (
-            "its model and another feed each other's errors: leave powers and products of imputed variables out, or "
-            "make the plan compatible with its analysis ([[substantive]])"
+            "its model and another feed each other's errors: leave powers and products of imputed variables out, let "
+            "variables whose logarithms are modelled predict by these, log(x), or make the plan compatible with its "
+            "analysis ([[substantive]])"
         )
         raise one(PlanError, design.path, finding, remedy)
 

@@ -11,6 +11,7 @@ from bayesimpute.base.errors import errors
 
 NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
 WARNINGS = {
+    "boys": ["conditional[wgt].family"],  # as the file explains
     "hiv_heckman": ["estimand[weighted prevalence].weights"],  # as the file explains
     "hiv_mar": ["estimand[weighted prevalence].weights"],
     # nine regions as clusters: the prior has a say, and it is a sensitivity analysis

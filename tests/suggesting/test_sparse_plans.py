@@ -370,14 +370,10 @@ def test_every_data_set_gives_a_plan_that_passes(shared_data: Path, holes: float
 @pytest.mark.slow
 @pytest.mark.parametrize("holes", [0, 0.3])
 def test_every_data_set_runs_to_its_end(shared_data: Path, holes: float) -> None:
-    """With holes in ``mroz87`` wage, hours and what is made of their product have gaps apart: it may stop."""
+    """With holes in ``mroz87`` wage, hours and what is made of their product have gaps apart, and nothing runs away."""
 
     def runs(made: bi.Suggestion, data: pd.DataFrame, keys: tuple[str, ...]) -> None:
-        try:
-            done = bi.impute(data, made, seed=1, progress=False, **RUN).completed(1)
-        except bi.PlanError as error:
-            assert "nwifeinc" in data.columns and "run away" in str(error)
-            return
+        done = bi.impute(data, made, seed=1, progress=False, **RUN).completed(1)
         left = {e.target for e in made.events if e.what == "it is not imputed"}
         assert not done[[c for c in data.columns if c not in left]].isna().any().any()
 
