@@ -52,6 +52,11 @@ def curve(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
     return whole.time_curve()
 
 
+def columns(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
+    """A plan from very many columns, and its run."""
+    return whole.time_columns()
+
+
 def million(asked: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
     """The whole process on generated data."""
     return whole.time_rows(asked.rows, asked.workers, binary=with_binary("million", asked, notes))
@@ -77,6 +82,7 @@ RUNS: Mapping[str, Callable[[argparse.Namespace, list[str]], dict[str, Any]]] = 
     "large": large,
     "whole-popncr": whole_popncr,
     "curve": curve,
+    "columns": columns,
     "million": million,
     "growth": growth,
 }

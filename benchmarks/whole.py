@@ -14,8 +14,11 @@ which does not grow with the data: the same figure of a run of :data:`TINY` rows
 
 ``curve``: a sensitivity analysis of a linear mixed model, m = 100 datasets of 2,000 rows over 50 shifts.
 
+``columns``: a hundred columns of all types, sixty of them incomplete, by a plan from the data alone on two workers.
+
     python benchmarks/whole.py popncr
     python benchmarks/whole.py curve
+    python benchmarks/whole.py columns --rows 20000
     python benchmarks/whole.py rows --rows 1000000 --workers 2
 
 prints one run's figures as JSON.
@@ -30,6 +33,8 @@ import time
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import many_columns
 
 HERE = Path(__file__).resolve()
 SCHEME = {"m": 5, "chains": 5, "warmup": 4, "sweeps": 1}
@@ -73,6 +78,35 @@ def time_curve() -> dict[str, Any]:
     """A sensitivity analysis, without the run that it is of."""
     found = measured(str(HERE), "curve")
     return {"wall": found["curve_wall"], "cpu": found["curve_cpu"]}
+
+
+def time_columns() -> dict[str, Any]:
+    """A run on very many columns by a plan from the data alone."""
+    return measured(str(HERE), "columns", "--rows", str(many_columns.ROWS))
+
+
+def run_columns(rows: int, workers: int) -> dict[str, Any]:
+    """One such run in this process, with its memory and what the chains say."""
+    import bambi  # noqa: F401 (its footprint is no part of the run's)
+    import memory
+
+    import bayesimpute
+
+    bare, data, clock = memory.settled() or 0, many_columns.generate(rows), Clock()
+    with memory.Peak(import_bytes=bare) as peak:
+        imputed = bayesimpute.impute(data, cluster="clinic", seed=SEED, workers=workers, progress=False)
+    wall, cpu = clock.lap()
+    found = imputed.diagnose()
+    table, of_imputed = found.parameters, found.imputed
+    return {
+        **{"rows": rows, "columns": data.shape[1], "incomplete": int(data.isna().any().sum())},
+        **{"impute_wall": wall, "impute_cpu": cpu, "peak_bytes": peak.bytes, "verdict": str(found.verdict)},
+        **{"warmup": imputed.plan.run.warmup, "sweeps": imputed.plan.run.sweeps, "parameters": len(table)},
+        "r_hat": {q: float(table["r_hat"].quantile(q)) for q in (0.5, 0.99, 1.0)},
+        "r_hat_imputed": {q: float(of_imputed["r_hat"].quantile(q)) for q in (0.5, 0.99, 1.0)},
+        "ess_bulk": {q: float(table["ess_bulk"].quantile(q)) for q in (0.0, 0.01, 0.5)},
+        "reasons": list(found.reasons),
+    }
 
 
 def run_curve() -> dict[str, Any]:
@@ -176,13 +210,15 @@ def samplers(imputed: Any) -> dict[str, str]:
 def main() -> None:
     """One run, its figures printed as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("work", choices=("popncr", "curve", "rows"))
+    parser.add_argument("work", choices=("popncr", "curve", "columns", "rows"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-binary", action="store_true", help="leave the binary variable complete")
     asked = parser.parse_args()
     if asked.work == "rows":
         found = run_rows(asked.rows, asked.workers, binary=not asked.no_binary)
+    elif asked.work == "columns":
+        found = run_columns(asked.rows, asked.workers)
     else:
         found = {"popncr": run_popncr, "curve": run_curve}[asked.work]()
     print(json.dumps(found))

@@ -20,15 +20,15 @@ from bayesimpute.designs.placement import Placement
 
 RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
 
-LARGE = 500_000
+LARGE = 200_000
 """Numbers in the matrices of one model from which on they are not kept."""
 PIECE = 32_768
 """Rows of a piece."""
-SAMPLE = 10_000
+SAMPLE = 5_000
 """Rows of a sample."""
-MANY = 1_000
+MANY = 120
 """Clusters from which on a sample has whole ones."""
-LEAST = 500
+LEAST = 60
 """Clusters that it has then, if its rows are fewer than SAMPLE or more."""
 SEED = 20260103
 """Of the choice of these clusters, whatever the user's seed."""

@@ -21,6 +21,8 @@ LOG_2 = float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")
 """Log 2 in two parts, so that n times the first is exact."""
 BIAS = 1023 << 52
 TERMS = tuple(1 / math.factorial(power) for power in range(12, 0, -1))
+ARTANH = tuple(1 / (2 * power + 1) for power in range(15, -1, -1))
+"""Of artanh(s) / s as a polynomial in the square of s, highest power first."""
 
 
 def _to_bits(typingctx: Any, x: Any) -> Any:
@@ -62,3 +64,15 @@ def quick_expm1(x: float) -> float:
     """exp(x) - 1, relative error below 2e-15 also near zero."""
     power, more = _parts(x)
     return power * more + (power - 1)
+
+
+@compiled
+def quick_log1p(x: float) -> float:
+    """log(1 + x) for 0 <= x <= 1, relative error below 1e-15: 2 artanh(s) of s = x / (2 + x), at most a third."""
+    s = x / (2.0 + x)
+    square, p = s * s, 0.0
+    for term in ARTANH[:8]:  # loops of twelve at most are unrolled
+        p = p * square + term
+    for term in ARTANH[8:]:
+        p = p * square + term
+    return 2.0 * s * p

@@ -78,9 +78,12 @@ class Described:
 
     @cached_property
     def large(self) -> frozenset[str]:
-        """The steps whose matrices are made when they are asked for: NUTS would ask for them in every transition."""
-        samplers = self.samplers
-        return frozenset(n for n, p in self.placements.items() if is_large(p) and SAMPLERS[samplers[n]].unlocked)
+        """The steps whose matrices are made when they are asked for.
+
+        NUTS would ask for them in every transition, and so would the values that are drawn anew between transitions.
+        """
+        large = [n for n, p in self.placements.items() if is_large(p) and SAMPLERS[self.samplers[n]].unlocked]
+        return frozenset(n for n in large if latent(self.designs[n], self.resolved.step(n)) is None)
 
 
 def _sampler(asked: str, design: Design) -> str:

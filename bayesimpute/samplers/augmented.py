@@ -16,7 +16,6 @@ import numpy as np
 
 from bayesimpute.designs.design import Draw
 from bayesimpute.designs.known_draws import Latent
-from bayesimpute.designs.sheets import LargeData
 from bayesimpute.samplers.sampler import NOBODY, Data, Posterior, SamplerState, Stats, Watched
 
 
@@ -50,12 +49,7 @@ class Augmented:
     def step(
         self, state: SamplerState, data: Data, rng: np.random.Generator, *, transitions: int = 1, tune: bool = False
     ) -> tuple[SamplerState, Draw, Stats]:
-        """Transitions, with the values drawn anew between them; the last draw of these is the visit's.
-
-        Of large data, whose rows are read piece by piece, they are drawn once a visit.
-        """
-        if isinstance(data, LargeData):
-            return self.inner.step(state, data, rng, transitions=transitions, tune=tune)
+        """Transitions, with the values drawn anew between them; the last draw of these is the visit's."""
         state, draw, stats = self.inner.step(state, data, rng, tune=tune)
         made = [stats]
         for _ in range(transitions - 1):
@@ -68,8 +62,6 @@ class Augmented:
         self, state: SamplerState, data: Data, rng: np.random.Generator, transitions: int, watched: Watched = NOBODY
     ) -> tuple[SamplerState, np.ndarray]:
         """Transitions one by one, with the values drawn anew after each."""
-        if isinstance(data, LargeData):
-            return self.inner.explore(state, data, rng, transitions, watched)
         rows = []
         for _ in range(transitions):
             state, draw, _ = self.inner.step(state, data, rng)

@@ -298,6 +298,7 @@ def _sparse(
         conditionals=tuple(m.conditional for m in models),
         scores=scores,
         analyses=analyses,
+        run=made.run(),
     )
     # Without what the check remarks on: of many columns it takes as long as all of this, and the run tells it.
     opening = [*made.opening(), *notes, *_ignored(plan, asked, scene)]

@@ -8,7 +8,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families import Family, options
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
-from bayesimpute.plan.options import Analysis, in_document
+from bayesimpute.plan.options import Analysis, Run, in_document
 from bayesimpute.plan.plan import Plan
 from bayesimpute.suggesting.suggested_model import Model
 
@@ -18,10 +18,7 @@ WIDTH = 118
 def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str, Sequence[Model]]]) -> str:
     """The plan with comments: `opening` above it, and each model under its own."""
     lines = [*comments(opening), f"schema = {SCHEMA}", f"title = {text(plan.title)}"]
-    if plan.run.visit_sequence is not None:
-        lines += ["", *comments(["Level-1 variables first, then level-2, each with the fewest missing cells first."])]
-        lines += comments(["Cluster means and interactions follow at once whatever was drawn: they need no visit."])
-        lines += ["[run]", f"visit_sequence = [{', '.join(map(text, plan.run.visit_sequence))}]"]
+    lines += _run(plan.run)
     if plan.columns:
         lines += ["", *comments(["What columns are where their types do not say it."]), "[columns]"]
         lines += [f"{text(each.name)} = {_said(each.written)}" for each in plan.columns]
@@ -36,6 +33,23 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
         notes = ["What `bayesimpute pool` fits to each completed dataset."]
         lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]
     return "\n".join(lines) + "\n"
+
+
+def _run(run: Run) -> list[str]:
+    """What a suggestion says of the run: the order of visits, or how long."""
+    if run.visit_sequence is not None:
+        return [
+            "",
+            *comments(["Level-1 variables first, then level-2, each with the fewest missing cells first."]),
+            *comments(["Cluster means and interactions follow at once whatever was drawn: they need no visit."]),
+            "[run]",
+            f"visit_sequence = [{', '.join(map(text, run.visit_sequence))}]",
+        ]
+    if run == Run():
+        return []
+    why = "With so many cells a sweep takes seconds, and most chains forget within a few: `diagnose` tells whether "
+    why += "they were enough, and `extend` makes more."
+    return ["", *comments([why]), "[run]", f"warmup = {run.warmup}", f"sweeps = {run.sweeps}"]
 
 
 def comments(lines: Iterable[str]) -> list[str]:

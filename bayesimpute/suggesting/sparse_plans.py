@@ -22,7 +22,7 @@ from bayesimpute.checking.clusters import continuous
 from bayesimpute.families import auto
 from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
-from bayesimpute.plan.options import Score
+from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
@@ -33,6 +33,10 @@ from bayesimpute.suggesting.variable_roles import Scene
 ICC = 0.05
 """The intraclass correlation from which the clusters of a variable differ, so that its cluster means say something."""
 SHOWN = 12
+VERY_MANY = 500_000
+"""Rows times targets from which on a run is shorter than usual: a sweep takes seconds."""
+SHORT = Run(warmup=30, sweeps=100)
+"""How long it is then; R's mice makes five sweeps of each chain."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -269,6 +273,10 @@ class SparsePlan:
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
         return tuple(found)
+
+    def run(self) -> Run:
+        """Shorter than usual where there are very many cells: a sweep visits each target once."""
+        return SHORT if len(self.targets) * len(self.scene.data.frame) >= VERY_MANY else Run()
 
     @property
     def told_never(self) -> dict[str, Never]:

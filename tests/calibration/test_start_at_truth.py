@@ -14,7 +14,7 @@ from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs
+from bayesimpute.samplers.gibbs import Gibbs, gradient_moves
 
 pytestmark = pytest.mark.long(30)
 
@@ -125,6 +125,42 @@ def test_many_sweeps_do_not_change_it(name: str) -> None:
 @pytest.mark.parametrize("name", selection.STRUCTURES)
 def test_many_sweeps_of_selection_models_do_not_change_it(name: str) -> None:
     assert np.abs(selecting_trial(name).errors(replicates=5000)).max() < ERRORS
+
+
+GRADIENT = ("logit", "negative binomial", "semicontinuous", "categorical")
+"""Where the move along the gradient, which is for many rows, is made in the default suite."""
+MANY_ROWS = ("logit, crossed", "poisson", "binomial", "gamma", "beta", "hurdle", "categorical, crossed")
+
+
+@pytest.fixture
+def gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coefficients move along their gradient, however few the rows."""
+    monkeypatch.setattr(gradient_moves, "EACH", 0)
+    monkeypatch.setattr(gradient_moves, "WORTH", 0)
+
+
+@pytest.mark.parametrize("name", [*GRADIENT, *(pytest.param(n, marks=pytest.mark.slow) for n in MANY_ROWS)])
+def test_moves_along_the_gradient_leave_it_as_it_is(name: str, gradient: None) -> None:
+    assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
+
+
+def wide(posterior: Any) -> None:
+    """The coefficients' prior forgotten on data."""
+    fitted, lay = posterior.fitted, posterior.fitted.lay
+    precision = lay.precision.copy()
+    precision[: lay.coefficients] *= 0.01
+    posterior.fitted = replace(fitted, lay=lay._replace(precision=precision))
+
+
+def shifted(posterior: Any) -> None:
+    """A likelihood other than the rows'."""
+    fitted = posterior.fitted
+    posterior.fitted = replace(fitted, counted=fitted.counted._replace(added=fitted.counted.added + 0.3))
+
+
+@pytest.mark.parametrize("mistake", [wide, shifted])
+def test_mistakes_of_moves_along_the_gradient_are_seen(mistake: Callable[[Any], None], gradient: None) -> None:
+    assert np.abs(trial("poisson", plain.Mutant(posterior=mistake)).errors(replicates=1600, sweeps=4)).max() > ERRORS
 
 
 MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS

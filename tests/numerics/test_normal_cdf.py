@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from bayesimpute.numerics.exponential import quick_exp, quick_expm1
+from bayesimpute.numerics.exponential import quick_exp, quick_expm1, quick_log1p
 from bayesimpute.numerics.normal_cdf import log_ndtr, log_ndtr_op, log_quadrant, log_quadrant_op
 
 pytestmark = pytest.mark.long(25)
@@ -115,6 +115,12 @@ def test_quick_exponentials(x: float) -> None:
         assert abs(quick_exp(x) - mp.exp(x)) <= 8 * EPS * mp.exp(x)
         assert abs(quick_expm1(x) - mp.expm1(x)) <= 16 * EPS * abs(mp.expm1(x))
     assert quick_exp(-1e9) == quick_exp(-700)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-300, 1e-12, 1e-3, 0.1, 0.5, 0.99, 1.0])
+def test_a_quick_logarithm(x: float) -> None:
+    with mp.workdps(40):
+        assert abs(quick_log1p(x) - mp.log1p(x)) <= 8 * EPS * mp.log1p(x)
 
 
 def test_log_phi_2_and_its_gradient_to_45_digits(references: list[tuple[np.ndarray, Digits]]) -> None:

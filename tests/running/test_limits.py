@@ -12,6 +12,7 @@ from bayesimpute import Conditional, Known, Plan, Run
 from bayesimpute.base.errors import errors
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.designs import sheets
 from bayesimpute.designs.completed import fill
 from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers.augmented import Augmented
@@ -226,3 +227,12 @@ def test_families_that_cannot_draw_it_are_told_with_those_that_can() -> None:
     shifted = bi.Adjustment(target="y", shift=1, scale="value")
     found = errors(bi.check(plan_of("y ~ x", adjustments=[shifted]), frame))
     assert any("would not hold of shifted ones" in p.finding for p in found), found
+
+
+def test_matrices_of_models_of_values_known_in_part_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the data: such values are drawn anew between transitions."""
+    monkeypatch.setattr(sheets, "LARGE", 10)
+    frame = values()
+    plan = Plan.of(["y ~ x + z", "z ~ x + y"], known=[BETWEEN])
+    space = Workspace(plan, Incomplete.from_frame(frame.assign(z=frame["z"].where(frame.index % 7 > 0)), clusters=()))
+    assert space.large == {"z"}

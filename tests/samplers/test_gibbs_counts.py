@@ -13,8 +13,9 @@ from scipy.special import expit, gammaln, logit, logsumexp, polygamma
 from bayesimpute.families import Beta, Binomial, Gamma
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
+from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods, gradient_moves
 from bayesimpute.samplers.gibbs.count_moves import Counted
+from bayesimpute.samplers.gibbs.counts import Counting
 from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.engines import engine_for
 
@@ -139,6 +140,53 @@ def test_scores_are_derivatives_and_tails_are_finite(name: str) -> None:
             if abs(eta) < 10:
                 ends = [count_likelihoods.row_likelihood(kind, eta + s, y, beside, shape) for s in (step, -step)]
                 assert score == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_likelihoods_and_scores_of_many_rows_are_those_of_each(name: str) -> None:
+    kind, shape = getattr(count_likelihoods, name), 0.3
+    etas = np.array([-690.0, -60.0, -3.0, -1e-9, 0.0, 0.5, 4.0, 60.0])
+    eta, place = (each.ravel() for each in np.meshgrid(etas, [0, 1, 2]))
+    y, beside = (np.asarray(part, dtype=float)[place] for part in VALUES[name])
+    found, score, weight = (np.empty(eta.size) for _ in range(3))
+    count_likelihoods.likelihoods(kind, eta, y, beside, shape, found)
+    count_likelihoods.scores(kind, eta, y, beside, shape, score, weight)
+    one = np.array([count_likelihoods.row_likelihood(kind, *row, shape) for row in zip(eta, y, beside)])
+    each = np.array([count_likelihoods.derivatives(kind, *row, shape) for row in zip(eta, y, beside)])
+    np.testing.assert_allclose(found, one, rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(np.column_stack([score, weight]), each, rtol=1e-13, atol=1e-300)
+    assert count_likelihoods.count_likelihood(kind, eta, y, beside, shape) == pytest.approx(one.sum(), rel=1e-13)
+
+
+def crowd(rare: float = 0.0) -> pd.DataFrame:
+    """Yes and no of 4,000 rows in 40 clusters, with five predictors."""
+    rng, n = np.random.default_rng(5), 4000
+    out = pd.DataFrame(rng.normal(size=(n, 5)), columns=list("abcde")).assign(g=np.arange(n) % 40)
+    odds = 0.5 * out["a"] - 0.3 * out["b"] + rng.normal(0, 0.7, 40)[out["g"]] - rare
+    return out.assign(y=np.where(np.arange(n) % 9 == 8, np.nan, rng.random(n) < expit(odds)))
+
+
+CROWDED = Conditional.of("y ~ a + b + c + d + e + (1 | g)", family="bernoulli")
+
+
+@pytest.mark.parametrize(("rare", "counted"), [(0.0, True), (7.0, False)])
+def test_yes_or_no_of_very_many_rows_is_successes_in_one_trial(rare: float, counted: bool) -> None:
+    """Unless one of the two is rare."""
+    made = model(CROWDED, crowd(rare))
+    posterior = Gibbs().compile(made)
+    posterior._set(made.data)
+    assert isinstance(posterior.fitted, Counting) == counted
+
+
+@pytest.mark.slow
+def test_it_has_the_posterior_of_latent_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, functions = model(CROWDED, crowd()), []
+    for worth in (gradient_moves.WORTH, np.inf):
+        monkeypatch.setattr(gradient_moves, "WORTH", worth)
+        functions.append(chain(made, Gibbs(), 4000, 2).reshape(BATCHES, 100, -1).mean(axis=1))
+    first, second = functions
+    error = np.sqrt((first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / BATCHES)
+    assert np.max(np.abs(first.mean(axis=0) - second.mean(axis=0)) / error) < ERRORS
 
 
 @pytest.mark.parametrize(("family", "name"), [(Gamma(), "alpha"), (Beta(), "kappa")])

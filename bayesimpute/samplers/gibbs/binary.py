@@ -6,12 +6,13 @@
 The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
 kept: between two visits the data may have changed. What is added to the linear predictor row by row, an offset, is
 taken off them again. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before them there may be moves along
-the model's own likelihood (``binary_moves.py``).
+the model's own likelihood (``binary_moves.py``). A logit model of very many rows has no latent variables: it is moved
+as counts are, successes in one trial (``counts.py``), for a few passes over the rows cost less.
 """
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import latent_error
 from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_likelihood
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.counts import LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
@@ -123,7 +126,8 @@ class Augmented:
         model = link, self.moving, self.lay, self.rows, self.columns, self.products, self.added
         learnt = arrays["lengths"], float(arrays["lengths_count"])
         state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
-        return to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}, 1.0
+        moved = to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        return {**arrays, **moved}, 1.0
 
     def with_added(self, added: np.ndarray) -> Self:
         """The same with something more added to the predictor, shape (row,)."""
@@ -145,6 +149,7 @@ class Augmented:
 class Binary(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays."""
 
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS))
     link: str
 
     @staticmethod
@@ -160,11 +165,14 @@ class Binary(MixedEngine):
         mu = parts(design)["mu"]
         return cls(mu, *mu.layout(None, codes, n), mu.predictor.parameter.link)
 
-    def on(self, data: Data, y: np.ndarray) -> Augmented:
+    def on(self, data: Data, y: np.ndarray) -> Augmented | Counting:
         """The model on data; what the target comes without is added to the linear predictor of a yes or no."""
         given = data["y_data"]
         added, y = (np.empty(0), y) if y is given else (given - y, given)
         columns = Columns(*self.mu.matrices(data), y)
+        counted = yes_or_no(self.lay, self.rows, columns, added) if self.link == "logit" else None
+        if counted is not None:
+            return counted
         products = cross_products(*columns, self.lay, self.rows)
         ones = float(y.sum())
         moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
@@ -172,5 +180,4 @@ class Binary(MixedEngine):
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
-        lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        return self.begun(0.0, rng) | lengths
+        return self.begun(0.0, rng) | unlearnt(self.lay.coefficients)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.samplers.gibbs.count_likelihoods import derivatives, first_guess, row_likelihood
+from bayesimpute.samplers.gibbs.count_likelihoods import first_guess, likelihoods, scores
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
 
 SCORING = 3
@@ -46,29 +46,32 @@ def add_effects(out, by, of, z, h, factor):
 
 
 @compiled
-def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
+def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information, room):
     """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
 
-    With `guess` those of the working responses that the counts alone give.
+    With `guess` those of the working responses that the counts alone give. `room` is space, shape (3, row).
     """
     q = z.shape[1]
     pull[:] = 0.0
     information[:] = 0.0
+    eta, score, weight = room
+    if guess:
+        for i in range(base.size):
+            target, weight[i] = first_guess(kind, y[i], beside[i], shape)
+            score[i] = weight[i] * (target - base[i])
+    else:
+        for i in range(base.size):
+            eta[i] = base[i]
+            for a in range(q):
+                eta[i] += z[i, a] * at[of[i], a]
+        scores(kind, eta, y, beside, shape, score, weight)
     for i in range(base.size):
         j = of[i]
-        if guess:
-            target, weight = first_guess(kind, y[i], beside[i], shape)
-            score = weight * (target - base[i])
-        else:
-            eta = base[i]
-            for a in range(q):
-                eta += z[i, a] * at[j, a]
-            score, weight = derivatives(kind, eta, y[i], beside[i], shape)
         for a in range(q):
             by = z[i, a]
-            pull[j, a] += by * score
+            pull[j, a] += by * score[i]
             for c in range(a + 1):
-                information[j, a, c] += by * weight * z[i, c]
+                information[j, a, c] += by * weight[i] * z[i, c]
 
 
 @compiled
@@ -91,8 +94,9 @@ def modes(kind, base, of, z, y, beside, shape, factor, clusters):
     q = factor.shape[0]
     point, at, step = np.zeros((clusters, q)), np.zeros((clusters, q)), np.empty(q)
     pull, information, roots = np.empty((clusters, q)), np.empty((clusters, q, q)), np.empty((clusters, q, q))
+    room = np.empty((3, base.size))
     for t in range(SCORING + 1):
-        informed(t == 0, kind, base, at, of, z, y, beside, shape, pull, information)
+        informed(t == 0, kind, base, at, of, z, y, beside, shape, pull, information, room)
         for j in range(clusters):
             rooted(factor, information[j], roots[j])
             for a in range(q):
@@ -146,9 +150,11 @@ def move_clusters(rng, kind, of, z, h, eta, y, beside, shape, factor):
         ratio[j] += log_t(h[j], point[j], roots[j]) - log_t(proposed[j], point[j], roots[j])
     moved = base.copy()
     add_effects(moved, 1.0, of, z, proposed, factor)
+    new, now = np.empty(eta.size), np.empty(eta.size)
+    likelihoods(kind, moved, y, beside, shape, new)
+    likelihoods(kind, eta, y, beside, shape, now)
     for i in range(eta.size):
-        new = row_likelihood(kind, moved[i], y[i], beside[i], shape)
-        ratio[of[i]] += new - row_likelihood(kind, eta[i], y[i], beside[i], shape)
+        ratio[of[i]] += new[i] - now[i]
     taken = np.empty(clusters, dtype=np.bool_)
     for j in range(clusters):
         taken[j] = -rng.standard_exponential() < ratio[j]

@@ -17,11 +17,15 @@ Predictors have the logarithm of an exposure in them. Terms without the predicto
 
 import math
 
+import numpy as np
+
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.numerics.exponential import quick_exp
+from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.densities import log_prior
 
 POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA, SOME_POISSON, SOME_NEGATIVE_BINOMIAL = 0, 1, 2, 3, 4, 5, 6
+PIECE = 1024
+"""Rows whose likelihoods are added up at a time."""
 LARGEST = 700.0
 """Predictors above it have the likelihood of this one."""
 STIRLING = 1e4
@@ -115,16 +119,57 @@ def row_likelihood(kind, eta, y, beside, shape):
 
 
 @compiled
-def count_likelihood(kind, eta, y, beside, shape):
-    """Sum over rows."""
-    total = 0.0
+def likelihoods(kind, eta, y, beside, shape, out):
+    """Of each row, into `out`: loops of their own for common kinds, which become vector instructions."""
     if kind == POISSON:
         for i in range(eta.size):
-            total += y[i] * eta[i] - quick_exp(min(eta[i], LARGEST))
-        return total
-    for i in range(eta.size):
-        total += row_likelihood(kind, eta[i], y[i], beside[i], shape)
+            out[i] = y[i] * eta[i] - quick_exp(min(eta[i], LARGEST))
+    elif kind == BINOMIAL:
+        for i in range(eta.size):
+            out[i] = y[i] * eta[i] - beside[i] * (max(eta[i], 0.0) + quick_log1p(quick_exp(-abs(eta[i]))))
+    elif kind == NEGATIVE_BINOMIAL:
+        alpha = math.exp(shape)
+        for i in range(eta.size):
+            psi = eta[i] - shape
+            out[i] = y[i] * eta[i] - (y[i] + alpha) * (max(psi, 0.0) + quick_log1p(quick_exp(-abs(psi))))
+    else:
+        for i in range(eta.size):
+            out[i] = row_likelihood(kind, eta[i], y[i], beside[i], shape)
+
+
+@compiled
+def count_likelihood(kind, eta, y, beside, shape):
+    """Sum over rows."""
+    total, out = 0.0, np.empty(min(eta.size, PIECE))
+    for low in range(0, eta.size, PIECE):
+        high = min(low + PIECE, eta.size)
+        likelihoods(kind, eta[low:high], y[low:high], beside[low:high], shape, out)
+        for i in range(high - low):
+            total += out[i]
     return total
+
+
+@compiled
+def scores(kind, eta, y, beside, shape, score, weight):
+    """The :func:`derivatives` of all rows, into `score` and `weight`."""
+    if kind == POISSON:
+        for i in range(eta.size):
+            weight[i] = quick_exp(min(eta[i], LARGEST))
+            score[i] = y[i] - weight[i]
+    elif kind == BINOMIAL:
+        for i in range(eta.size):
+            p = 1.0 / (1.0 + quick_exp(min(-eta[i], LARGEST)))
+            score[i] = y[i] - beside[i] * p
+            weight[i] = beside[i] * p * (1.0 - p)
+    elif kind == NEGATIVE_BINOMIAL:
+        for i in range(eta.size):
+            m = quick_exp(min(eta[i], LARGEST))
+            by = 1.0 / (1.0 + quick_exp(min(eta[i] - shape, LARGEST)))
+            score[i] = (y[i] - m) * by
+            weight[i] = m * by
+    else:
+        for i in range(eta.size):
+            score[i], weight[i] = derivatives(kind, eta[i], y[i], beside[i], shape)
 
 
 @compiled
@@ -196,9 +241,11 @@ def shape_density(shape, eta, y, counted):
         return total
     for k in range(counted.values.size):
         total += counted.times[k] * log_rising(counted.values[k], size)
+    rest = np.empty(eta.size)
     for i in range(eta.size):
         psi = eta[i] - shape
-        total -= (y[i] + size) * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
+        rest[i] = (y[i] + size) * (max(psi, 0.0) + quick_log1p(quick_exp(-abs(psi))))
+    total -= rest.sum()
     if counted.kind == SOME_NEGATIVE_BINOMIAL:
         for i in range(eta.size):
             total -= log_some(counted.kind, eta[i], shape)

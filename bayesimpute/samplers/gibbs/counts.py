@@ -49,6 +49,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
+from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look, many, move_all, spreads
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
@@ -140,7 +141,9 @@ def move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, 
 
 
 @compiled
-def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, columns, counted, along, every):
+def run_counts(
+    rng, state, tail, u, lengths, count, information, looks, sweeps, tune, lay, rows, columns, counted, every, many
+):
     """Sweeps.
 
     Parameters
@@ -150,25 +153,37 @@ def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, col
     u : ndarray, shape (cluster, effect)
         Inner effects.
     lengths, count : ndarray, float
-        What was learnt of moves along the columns of `along`.
+        What was learnt of moves along lines, and the sweeps that learnt.
+    information, looks : ndarray, float
+        What was learnt of the coefficients' Fisher information.
     every : Shifts
         :func:`shifts`.
+    many : bool
+        Whether coefficients move along their gradient, once their information is known.
     """
     theta, z, mean, covariance, known = copied(state)
     at, none, tail_mean, tail_covariance, tail_known = copied(tail)
-    lengths, shape = lengths.copy(), at[0]
+    lengths, information, shape = lengths.copy(), information.copy(), at[0]
+    along = np.zeros((0, 0)) if looks > 0 else own_lines(counted, columns, lay, rows)
+    spread = spreads(information, lay)
     steps = directions(covariance, known, block_groups(lay))
     width = directions(tail_covariance, tail_known, np.zeros(1, dtype=np.int64))[0, 0]
     inner, taken = standard_normals(theta, lay, u), 0.0
-    for _ in range(sweeps):
+    for sweep in range(sweeps):
         eta = predicted(columns, outer_effects(theta, lay, z), inner_effects(theta, lay, inner), lay, rows)
         for i in range(eta.size):
             eta[i] += counted.added[i]
         for f in range(lay.widths.size):
             model = counted, columns, lay, rows, every
             taken += move_block_of(rng, f, theta, z, inner, shape, eta, steps, *model) / (sweeps * lay.widths.size)
+        if looks > 0:
+            move_all(rng, counted, shape, z, eta, spread, columns, lay)
+        else:
+            move_lines(rng, counted, shape, z, eta, along, lengths, count + 1.0 if tune else 0.0, columns, lay)
         count += 1.0 if tune else 0.0
-        move_lines(rng, counted, shape, z, eta, along, lengths, count if tune else 0.0, columns, lay)
+        if many and tune and count > LINES_FIRST and (looks == 0 or sweep % EVERY == 0):
+            looks = look(counted.kind, eta, shape, columns, counted.beside, information, looks)
+            spread = spreads(information, lay)
         if has_shape(counted.kind):
             shape = move_shape(rng, shape, width, eta, columns.y, counted)
         at[0] = shape
@@ -177,7 +192,15 @@ def run_counts(rng, state, tail, u, lengths, count, sweeps, tune, lay, rows, col
             tail_known = learn(at, tail_known, tail_mean, tail_covariance)
     u = inner_effects(theta, lay, inner)
     moved = (at, none, tail_mean, tail_covariance, tail_known)
-    return (theta, z, mean, covariance, known), moved, u, lengths, count, taken if lay.widths.size else 1.0
+    learnt = lengths, count, information, looks
+    return (theta, z, mean, covariance, known), moved, u, learnt, taken if lay.widths.size else 1.0
+
+
+@compiled
+def own_lines(counted, columns, lay, rows):
+    """Lines that are nearly independent for the coefficients, as far as the counts alone tell."""
+    root = row_roots(counted.kind, columns.y, counted.beside)
+    return lines(4.0 * weighted_products(root, columns.y, columns, lay, rows).xx, lay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,16 +211,16 @@ class Counting:
     rows: Rows
     columns: Columns
     counted: Counted
-    along: np.ndarray
     shifts: Shifts
+    many: bool
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
-        model = self.lay, self.rows, self.columns, self.counted, self.along, self.shifts
+        model = self.lay, self.rows, self.columns, self.counted, self.shifts, self.many
         states = from_arrays(arrays), from_arrays(arrays, "alpha_")
-        learnt = arrays["lengths"], float(arrays["lengths_count"])
-        state, tail, u, *learnt, taken = run_counts(rng, *states, arrays["u"], *learnt, sweeps, tune, *model)
-        moves = {"lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        known = (arrays["lengths"], float(arrays["lengths_count"]), arrays["information"], float(arrays["looks"]))
+        state, tail, u, known, taken = run_counts(rng, *states, arrays["u"], *known, sweeps, tune, *model)
+        moves = dict(zip(LEARNT, map(np.asarray, known), strict=True))
         return to_arrays(state) | to_arrays(tail, "alpha_") | {"u": u} | moves, float(taken)
 
     def with_added(self, added: np.ndarray) -> Self:
@@ -223,15 +246,36 @@ KINDS: Mapping[type[Family], int] = {
     Gamma: GAMMA,
     Beta: BETA,
 }
+LENGTHS = ("lengths", "lengths_count")
+LEARNT = (*LENGTHS, "information", "looks")
+"""What a state knows of moves of coefficients; information grows with the rows, so that a sample's is none of all."""
 FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
+
+
+def yes_or_no(lay: Layout, rows: Rows, columns: Columns, added: np.ndarray) -> Counting | None:
+    """A logit model of yes or no as one of successes in one trial; None unless its rows are :func:`many`."""
+    ones = np.ones(len(columns.y))
+    if not many(BINOMIAL, columns.y, ones, lay.coefficients):
+        return None
+    prior, *args = coded(FLAT)
+    known = columns.y[:0], columns.y[:0], np.int64(prior), np.array(args)
+    counted = Counted(np.int64(BINOMIAL), ones, added if added.size else 0.0 * ones, *known)
+    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows), True)
+
+
+def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:
+    """What a state has beside a linear model's, at the start: of moves, and of log alpha or log kappa."""
+    square = np.zeros((coefficients, coefficients))
+    learnt = np.ones(coefficients), np.asarray(1.0), square, np.asarray(0.0)
+    return dict(zip(LEARNT, learnt, strict=True)) | to_arrays(fresh(np.array([shape]), np.zeros(0)), "alpha_")
 
 
 @dataclass(frozen=True, eq=False)
 class Counts(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays. `other` is alpha's or kappa's prior."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta"))
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta", *LENGTHS))
     kinds: ClassVar[Mapping[type[Family], int]] = KINDS
     family: Likelihoods
     other: Prior | None
@@ -262,9 +306,8 @@ class Counts(MixedEngine):
         columns = Columns(*self.mu.matrices(data), given)
         prior, *args = coded(self.other or FLAT)
         counted = Counted(kind, beside, added, values, times.astype(float), np.int64(prior), np.array(args))
-        weighted = weighted_products(row_roots(kind, given, beside), given, columns, lay, self.rows)
-        along = lines(4 * weighted.xx, lay)
-        return Counting(lay, self.rows, columns, counted, along, shifts(columns, lay, self.rows))
+        eased = many(kind, given, beside, lay.coefficients)
+        return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows), eased)
 
     def _with_beside(self, data: Data, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values, and what stands beside them, as ``count_likelihoods.py`` has them."""
@@ -278,9 +321,7 @@ class Counts(MixedEngine):
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
-        lengths = {"lengths": np.ones(self.lay.coefficients), "lengths_count": np.asarray(1.0)}
-        tail = to_arrays(fresh(np.array([start(self.other or FLAT, rng)]), np.zeros(0)), "alpha_")
-        return self.begun(0.0, rng) | lengths | tail
+        return self.begun(0.0, rng) | unlearnt(self.lay.coefficients, start(self.other or FLAT, rng))
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""

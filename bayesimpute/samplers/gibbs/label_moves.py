@@ -170,7 +170,7 @@ def move_roots(rng, theta, mean, covariance, count, lay, rest, matrix, clusters,
 
     Parameters
     ----------
-    rest : ndarray, shape (row, label)
+    rest : ndarray, shape (label, row)
         The linear predictors without these effects.
     matrix : ndarray, shape (row, effect of a label)
         Their columns.
@@ -220,20 +220,22 @@ def rooted(theta, lay, normals):
 
 @compiled
 def of_roots(theta, lay, rest, matrix, clusters, normals, codes):
-    """The log likelihood and the prior of the block."""
-    effects, labels, width = rooted(theta, lay, normals), rest.shape[1], matrix.shape[1]
-    total, eta, product = prior(theta, lay, np.int64(1)), np.empty(labels), 1.0
-    for i in range(rest.shape[0]):
-        j = clusters[i]
-        for k in range(labels):
-            eta[k] = rest[i, k]
+    """The log likelihood and the prior of the block: rest's rows label by label, for vector instructions."""
+    effects, (labels, n), width = rooted(theta, lay, normals), rest.shape, matrix.shape[1]
+    eta, own, odds = np.empty((labels, n)), np.empty(n), np.zeros(n)
+    for k in range(labels):
+        for i in range(n):
+            eta[k, i] = rest[k, i]
             for a in range(width):
-                eta[k] += matrix[i, a] * effects[j, k * width + a]
-        odds = 1.0  # of anything, against the label that is observed: its share is 1 / odds
-        for k in range(labels):
-            if k != codes[i]:
-                odds += quick_exp(min(eta[k] - eta[codes[i]], FARTHEST))
-        product *= odds
+                eta[k, i] += matrix[i, a] * effects[clusters[i], k * width + a]
+    for i in range(n):
+        own[i] = eta[codes[i], i]
+    for k in range(labels):  # of anything, against the label that is observed: its share is 1 / odds
+        for i in range(n):
+            odds[i] += quick_exp(min(eta[k, i] - own[i], FARTHEST))
+    total, product = prior(theta, lay, np.int64(1)), 1.0
+    for i in range(n):
+        product *= odds[i]
         if product > LARGE:
             total -= math.log(product)
             product = 1.0

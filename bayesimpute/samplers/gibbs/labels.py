@@ -20,6 +20,7 @@ from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block
 from bayesimpute.families import Categorical
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.counts import LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
@@ -30,6 +31,9 @@ from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, put_deviations, taken_deviations
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
+
+OWN = (*NAMES, "u", *LEARNT, *(f"alpha_{name}" for name in NAMES))
+"""What a state has of each label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,7 @@ class Softmax:
     columns: tuple[Columns, ...]
     products: Products
     codes: np.ndarray
+    counted: tuple[Counting | None, ...]
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
@@ -102,12 +107,37 @@ class Softmax:
     def _move_label(
         self, rng: np.random.Generator, k: int, state: dict[str, np.ndarray], eta: np.ndarray, tune: bool
     ) -> None:
-        label, columns = self.labels[k], self.columns[k]
+        label, counted = self.labels[k], self.counted[k]
         added, means = -others(eta, np.int64(k)), {}
         for whole in self.together:
             means[whole.block.key] = self._given_others(whole, k, state)
             mean = means[whole.block.key]
             added += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
+        if counted is None:
+            eta[:, k] = self._swept(rng, k, state, added, tune)
+        else:
+            eta[:, k] = self._moved(rng, counted.with_added(added), k, state, tune) - added
+        for whole in self.together:
+            effects, mean = state[whole.block.key], means[whole.block.key]
+            own = {name: state[name][k] for name in ("theta", "z", "u")}
+            effects[:, whole.own(k)] = mean + taken_deviations(own, label.lay, whole.place)
+            eta[:, k] += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
+
+    def _moved(
+        self, rng: np.random.Generator, counted: Counting, k: int, state: dict[str, np.ndarray], tune: bool
+    ) -> np.ndarray:
+        """A sweep without latent variables, where rows are many; the log-odds after it."""
+        own = {name: state[name][k].copy() for name in OWN}
+        moved, _ = counted.step(rng, own, 1, tune)
+        for name in OWN:
+            state[name][k] = moved[name]
+        return counted.predictor(moved)
+
+    def _swept(
+        self, rng: np.random.Generator, k: int, state: dict[str, np.ndarray], added: np.ndarray, tune: bool
+    ) -> np.ndarray:
+        """A sweep with latent variables; the predictor after it, without what is added."""
+        label, columns = self.labels[k], self.columns[k]
         own_state = tuple(state[name][k].copy() for name in NAMES[:4])
         moved, u, lengths, count, own_eta = run_label(
             rng,
@@ -126,14 +156,7 @@ class Softmax:
         for name, value in zip(NAMES, moved, strict=True):
             state[name][k] = value
         state["u"][k], state["lengths"][k], state["lengths_count"][k] = u, lengths, count
-        eta[:, k] = own_eta
-        if not self.together:
-            return
-        for whole in self.together:
-            effects, mean = state[whole.block.key], means[whole.block.key]
-            own = {name: state[name][k] for name in ("theta", "z", "u")}
-            effects[:, whole.own(k)] = mean + taken_deviations(own, label.lay, whole.place)
-            eta[:, k] += (self._matrix(whole, k) * mean[self._clusters(whole)]).sum(axis=1)
+        return own_eta
 
     def _given_others(self, whole: Together, k: int, state: dict[str, np.ndarray]) -> np.ndarray:
         """A label's effects given the others': their means (cluster, effect); the covariance goes into its theta."""
@@ -163,7 +186,7 @@ class Softmax:
         rest = eta - self._of_all(whole, state[key])
         normals = state[key] @ np.linalg.inv(whole.root(state)).T
         count = float(state[f"{key}_count"])
-        given = whole.lay, rest, matrix, clusters, np.ascontiguousarray(normals), self.codes
+        given = whole.lay, np.ascontiguousarray(rest.T), matrix, clusters, np.ascontiguousarray(normals), self.codes
         state[key] = move_roots(rng, theta, mean, covariance, count, *given)
         eta[:] = rest + self._of_all(whole, state[key])
 
@@ -206,7 +229,7 @@ def parts_of(design: Design, k: int) -> list[Block]:
 class Labels:
     """The layouts of all labels, of equal shapes, and of what they have together."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z"))
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS))
     family: Categorical
     labels: tuple[Label, ...]
     together: tuple[Together, ...]
@@ -258,7 +281,9 @@ class Labels:
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
         one = columns[0]
         products = cross_products(one.x, one.z, one.w, one.y, self.labels[0].lay, self.labels[0].rows)
-        return Softmax(self.labels, self.together, tuple(columns), products, codes)
+        nothing = np.zeros(0)
+        counted = [yes_or_no(label.lay, label.rows, each, nothing) for label, each in zip(self.labels, columns)]
+        return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
         wholes = {each.block.key: each for each in self.together}
@@ -277,8 +302,7 @@ class Labels:
     def _begun(self, label: Label, rng: np.random.Generator) -> dict[str, np.ndarray]:
         lay = label.lay
         begun = to_arrays(fresh(starts(label.blocks, 0.0, rng), lay.mean))
-        lengths = {"lengths": np.ones(lay.coefficients), "lengths_count": np.asarray(1.0)}
-        return begun | lengths | {"u": np.zeros((lay.clusters, lay.width))}
+        return begun | unlearnt(lay.coefficients) | {"u": np.zeros((lay.clusters, lay.width))}
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""

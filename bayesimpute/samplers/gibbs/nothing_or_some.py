@@ -17,7 +17,7 @@ from bayesimpute.families import Bernoulli, Family, HurdleNegativeBinomial, Hurd
 from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
-from bayesimpute.samplers.gibbs.counts import Counts, CountsAboveZero
+from bayesimpute.samplers.gibbs.counts import LENGTHS, Counts, CountsAboveZero
 from bayesimpute.samplers.gibbs.kept_rows import Amounts
 from bayesimpute.samplers.gibbs.label_moves import move_together
 from bayesimpute.samplers.gibbs.layout import few, layout, ordered
@@ -86,7 +86,9 @@ class Tied:
 class TwoParts:
     """Both parts before they see data."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("mu.theta", "mu.z", "mu.alpha_theta", f"{ZERO}.theta", f"{ZERO}.z"))
+    burn_in: ClassVar[BurnIn] = BurnIn(
+        places=tuple(f"{part}.{name}" for part in ("mu", ZERO) for name in ("theta", "z", "alpha_theta", *LENGTHS))
+    )
     design: Design
     codes: Codes
     joints: tuple[Joint, ...]
