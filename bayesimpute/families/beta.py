@@ -10,6 +10,7 @@ from scipy.special import betaln, polygamma, xlog1py, xlogy
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
 from bayesimpute.families.shares import DEVIATIONS, about_share
+from bayesimpute.families.truncated_law import drawn_between, rows_of
 from bayesimpute.families.values import Proportion, Values
 
 NEAREST = 1e-12
@@ -39,6 +40,7 @@ class Beta(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -81,6 +83,17 @@ class Beta(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         a, b = shapes(theta)
         return np.clip(rng.beta(a, b, np.shape(theta["mu"])), NEAREST, 1 - NEAREST)
+
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        return stats.beta(*shapes(theta))
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        found = drawn_between(rng, self.law(rows_of(theta, low), side), np.maximum(low, 0.0), np.minimum(high, 1.0))
+        return np.clip(np.clip(found, NEAREST, 1 - NEAREST), low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return theta["mu"], theta["mu"] * (1 - theta["mu"]) / (1 + np.asarray(theta["kappa"]))

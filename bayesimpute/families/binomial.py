@@ -12,6 +12,7 @@ from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Misfit, Parameter, Side, Theta
 from bayesimpute.families.links import LINKS
 from bayesimpute.families.shares import DEVIATIONS, about_share
+from bayesimpute.families.truncated_law import drawn_between, rows_of
 from bayesimpute.families.values import Successes, Values
 
 TRIALS = "trials"
@@ -37,6 +38,7 @@ class Binomial(Family):
     bambi: ClassVar[str] = "bernoulli"
     in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = (TRIALS,)
+    drawn_between: ClassVar[bool] = True
 
     link: Literal["logit", "probit"] = "logit"
     trials: int = 1
@@ -100,6 +102,16 @@ class Binomial(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         trials = np.broadcast_to(self.number(context.at().side), np.shape(theta["mu"])).astype(np.int64)
         return rng.binomial(trials, theta["mu"]).astype(float)
+
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        return stats.binom(np.broadcast_to(self.number(side), np.shape(theta["mu"])), theta["mu"])
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        return drawn_between(rng, self.law(rows_of(theta, low), side), low, high, whole=True)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         n = self.number(side)

@@ -13,6 +13,7 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.family import NO_SIDE, Family, Misfit, Side, Theta
+from bayesimpute.families.truncated_law import drawn_between, rows_of
 from bayesimpute.families.values import Counts, Values
 
 EXPOSURE = "exposure"
@@ -39,6 +40,7 @@ class Counting(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "poisson"
     reads: ClassVar[tuple[str, ...]] = (EXPOSURE,)
+    drawn_between: ClassVar[bool] = True
 
     def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         return about_rate(y.sum(), exposures(side, y).sum()) if key == "mu" else None
@@ -53,6 +55,15 @@ class Counting(Family):
     @abstractmethod
     def at_zero(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         """Minus the score of y = 0 about the linear predictor of mu, and the Fisher information about it, (row,)."""
+
+    @abstractmethod
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        """As a frozen distribution of SciPy."""
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        return drawn_between(rng, self.law(rows_of(theta, low), side), low, high, whole=True)
 
     @abstractmethod
     def above_zero(self, rng: np.random.Generator, theta: Theta, side: Side) -> np.ndarray:

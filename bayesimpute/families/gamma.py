@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.truncated_law import drawn_between, rows_of
 from bayesimpute.families.values import Positive, Values
 
 SPREAD = 2.5
@@ -26,6 +27,7 @@ class Gamma(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -64,6 +66,17 @@ class Gamma(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         drawn = rng.gamma(theta["alpha"], theta["mu"] / theta["alpha"], np.shape(theta["mu"]))
         return np.maximum(drawn, np.finfo(float).tiny)  # a small shape underflows to 0, which is no value
+
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        return stats.gamma(theta["alpha"], scale=theta["mu"] / theta["alpha"])
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        found = drawn_between(rng, self.law(rows_of(theta, low), side), np.maximum(low, 0.0), high)
+        return np.clip(np.maximum(found, np.finfo(float).tiny), low, high)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         return theta["mu"], theta["mu"] ** 2 / theta["alpha"]

@@ -68,6 +68,11 @@ class LogNormal(Family):
         drawn = theta["mu"] + theta["sigma"] * rng.standard_normal(np.shape(theta["mu"]))
         return np.exp(np.clip(drawn, -LARGEST, LARGEST))  # neither 0 nor infinity is a value
 
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        return stats.lognorm(theta["sigma"], scale=np.exp(theta["mu"]))
+
     def between(
         self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
     ) -> np.ndarray:

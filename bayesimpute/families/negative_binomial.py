@@ -77,6 +77,12 @@ class NegativeBinomial(Counting):
         one = rng.logseries(-np.expm1(-log))
         return one + mixed(rng, m * (1 - first / rate), alpha * (1 - first / rate), np.shape(m))
 
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        m, alpha = np.minimum(means(theta, side), MOST), np.maximum(theta["alpha"], LEAST)
+        return stats.nbinom(alpha, 1 / (1 + m / alpha))
+
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         m = means(theta, side)
         return m, m * (1 + m / theta["alpha"])

@@ -51,6 +51,11 @@ class Poisson(Counting):
         first = np.minimum(-np.log1p(rng.random(np.shape(m)) * np.expm1(-m)), m)
         return 1.0 + rng.poisson(m - first)
 
+    def law(self, theta: Theta, side: Side = NO_SIDE) -> Any:
+        from scipy import stats
+
+        return stats.poisson(np.minimum(means(theta, side), MOST))
+
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         m = means(theta, side)
         return m, m

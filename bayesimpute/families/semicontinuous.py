@@ -15,6 +15,7 @@ from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Param
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.shares import about_share
+from bayesimpute.families.truncated_law import rows_of, share_between, zero_or
 from bayesimpute.families.two_part_counts import PART, ZERO
 from bayesimpute.families.values import Amounts, Values
 
@@ -41,6 +42,7 @@ class Semicontinuous(Family):
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
+    drawn_between: ClassVar[bool] = True
 
     positive: Literal["auto", "lognormal", "gamma"] = "auto"
     found: str = bound("")
@@ -105,6 +107,14 @@ class Semicontinuous(Family):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         kept = rng.random(np.shape(theta["mu"])) >= theta[ZERO]
         return self.base.impute(rng, theta, context) * kept
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        here, above = rows_of(theta, low), np.maximum(low, 0.0)
+        some = (1 - here[ZERO]) * share_between(self.base.law(here), above, high, whole=False)
+        none = zero_or(rng, here[ZERO], some, low, high)
+        return np.where(none, 0.0, self.base.between(rng, here, above, np.where(none, np.inf, high)))
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta)

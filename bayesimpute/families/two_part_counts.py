@@ -11,6 +11,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import Counting, about_rate, counted, exposed, exposures, not_positive, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Misfit, Parameter, Side, Theta
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
+from bayesimpute.families.truncated_law import rows_of, share_between, zero_or
 from bayesimpute.families.values import Counts, Values
 
 ZERO = "zero"
@@ -34,6 +35,7 @@ class TwoParts(Family):
     in_bambi: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = Counting.reads
     base: ClassVar[Counting]
+    drawn_between: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -91,6 +93,14 @@ class ZeroInflated(TwoParts):
         kept = rng.random(np.shape(theta["mu"])) >= theta[ZERO]
         return self.base.impute(rng, theta, context) * kept
 
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        here = rows_of(theta, low)
+        some = (1 - here[ZERO]) * share_between(self.base.law(here, side), low, high, whole=True)
+        none = zero_or(rng, here[ZERO], some, low, high)
+        return np.where(none, 0.0, self.base.between(rng, here, low, np.where(none, np.inf, high), side))
+
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta, side)
         kept = 1 - theta[ZERO]
@@ -143,6 +153,14 @@ class Hurdle(TwoParts):
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         kept = rng.random(np.shape(theta["mu"])) >= theta[ZERO]
         return self.base.above_zero(rng, theta, context.at().side) * kept
+
+    def between(
+        self, rng: np.random.Generator, theta: Theta, low: np.ndarray, high: np.ndarray, side: Side = NO_SIDE
+    ) -> np.ndarray:
+        here, above = rows_of(theta, low), np.maximum(low, 1.0)
+        some = (1 - here[ZERO]) * share_between(self.base.law(here, side), above, high, whole=True)
+        none = zero_or(rng, here[ZERO], some * np.exp(-self.log_some(here, side)), low, high)
+        return np.where(none, 0.0, self.base.between(rng, here, above, np.where(none, np.inf, high), side))
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta, side)

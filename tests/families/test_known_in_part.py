@@ -7,7 +7,25 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesimpute.families import Bernoulli, Bounded, Categorical, Family, Gaussian, LogNormal, Ordinal, Skewed, StudentT
+from bayesimpute.families import (
+    Bernoulli,
+    Beta,
+    Binomial,
+    Bounded,
+    Categorical,
+    Family,
+    Gamma,
+    Gaussian,
+    HurdleNegativeBinomial,
+    LogNormal,
+    NegativeBinomial,
+    Ordinal,
+    Poisson,
+    Semicontinuous,
+    Skewed,
+    StudentT,
+    ZeroInflatedPoisson,
+)
 from bayesimpute.families.known_in_part import drawn_in_part
 
 N = 4000
@@ -29,6 +47,10 @@ LAWS: dict[str, tuple[Family, dict[str, float], Callable[[Any], Any], list[tuple
         [(0.2, 0.9), (-np.inf, 0.3)],
     ),
 }
+LAWS |= {
+    "gamma": (Gamma(), {"mu": 2.0, "alpha": 1.5}, stats.gamma(1.5, scale=2 / 1.5).cdf, [*WIDE, (0, 2), (10, np.inf)]),
+    "beta": (Beta(), {"mu": 0.3, "kappa": 4.0}, stats.beta(1.2, 2.8).cdf, [*WIDE[:4], (0.9, 0.95)]),
+}
 CASES = [pytest.param(name, low, high, id=f"{name} {low} {high}") for name in LAWS for low, high in LAWS[name][3]]
 
 
@@ -45,6 +67,57 @@ def test_numbers_between_two(name: str, low: float, high: float) -> None:
 
     shares = (np.array([cdf(value) for value in y]) - at(low)) / (at(high) - at(low))
     assert stats.kstest(shares, "uniform").pvalue > 1e-4
+
+
+COUNTS: dict[str, tuple[Family, dict[str, float], Callable[[Any], Any]]] = {
+    "poisson": (Poisson(), {"mu": 2.5}, stats.poisson(2.5).pmf),
+    "negative_binomial": (NegativeBinomial(), {"mu": 2.5, "alpha": 1.3}, stats.nbinom(1.3, 1.3 / 3.8).pmf),
+    "binomial": (Binomial(trials=9), {"mu": 0.4}, stats.binom(9, 0.4).pmf),
+    "zero-inflated": (
+        ZeroInflatedPoisson(),
+        {"mu": 2.5, "zero": 0.3},
+        lambda k: 0.3 * (k == 0) + 0.7 * stats.poisson(2.5).pmf(k),
+    ),
+    "hurdle": (
+        HurdleNegativeBinomial(),
+        {"mu": 2.5, "alpha": 1.3, "zero": 0.3},
+        lambda k: np.where(k == 0, 0.3, 0.7 * stats.nbinom(1.3, 1.3 / 3.8).pmf(k) / stats.nbinom(1.3, 1.3 / 3.8).sf(0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize(("low", "high"), [(1, 4), (-np.inf, 2), (0, 0), (6, np.inf), (0.5, 3.5), (-np.inf, np.inf)])
+def test_whole_numbers_between_two(name: str, low: float, high: float) -> None:
+    family, values, mass = COUNTS[name]
+    theta, ends = {key: np.full(N, value) for key, value in values.items()}, (np.full(N, low), np.full(N, high))
+    y = drawn_in_part(np.random.default_rng(4), family, theta, *ends, None, None)
+    points = np.arange(200.0)
+    shares = mass(points) * (points >= low) * (points <= high)
+    shares = shares / shares.sum()
+    assert set(y) <= set(points[shares > 0])
+    found = np.array([(y == point).mean() for point in points])
+    assert np.all(np.abs(found - shares) <= 4.5 * np.sqrt(shares * (1 - shares) / N) + 1e-9)
+
+
+def test_an_amount_may_be_nothing_where_that_is_known_to_be_possible() -> None:
+    family = Semicontinuous(positive="gamma")
+    theta = {"mu": np.full(N, 2.0), "alpha": np.full(N, 1.5), "zero": np.full(N, 0.3)}
+    y = drawn_in_part(np.random.default_rng(5), family, theta, np.full(N, -np.inf), np.full(N, 1.0), None, None)
+    law = stats.gamma(1.5, scale=2 / 1.5)
+    share = 0.3 / (0.3 + 0.7 * law.cdf(1.0))
+    assert abs((y == 0).mean() - share) < 4 * np.sqrt(share * (1 - share) / N)
+    assert stats.kstest(law.cdf(y[y > 0]) / law.cdf(1.0), "uniform").pvalue > 1e-4
+    some = drawn_in_part(np.random.default_rng(5), family, theta, np.full(N, 0.5), np.full(N, 1.0), None, None)
+    assert ((some >= 0.5) & (some <= 1)).all()
+
+
+def test_where_no_probability_has_a_digit_left() -> None:
+    rng, n = np.random.default_rng(3), 20_000
+    y = Poisson().between(rng, {"mu": np.full(n, 2.0)}, np.full(n, 300.0), np.full(n, np.inf))
+    assert (y >= 300).all() and abs((y > 300).mean() - 2 / 301) < 4 * np.sqrt(2 / 301 / n)
+    y = Gamma().between(rng, {"mu": np.full(n, 1.0), "alpha": np.full(n, 1.0)}, np.full(n, 900.0), np.full(n, np.inf))
+    assert stats.kstest(y - 900, "expon").pvalue > 1e-4
 
 
 def test_a_censored_law_keeps_what_is_at_its_limits() -> None:

@@ -33,7 +33,7 @@ WORTH = 20_000
 """Rows times coefficients below which slices are as fast."""
 
 
-def many(kind: int, y: np.ndarray, beside: np.ndarray, coefficients: int) -> bool:
+def many(kind: int | np.int64, y: np.ndarray, beside: np.ndarray, coefficients: int) -> bool:
     """Whether the values say so much that coefficients are as good as normal, and the rows are worth the saving."""
     events = float(len(y))
     if kind == BINOMIAL:
