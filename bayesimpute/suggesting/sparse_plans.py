@@ -24,6 +24,7 @@ from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Score
 from bayesimpute.plan.targets import Event
+from bayesimpute.suggesting.curved_relations import curved
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, mains, means, model, plain_groups
@@ -33,6 +34,12 @@ from bayesimpute.suggesting.variable_roles import Scene
 ICC = 0.05
 """The intraclass correlation from which the clusters of a variable differ, so that its cluster means say something."""
 SHOWN = 12
+LINES = "its model has straight lines where there are curves"
+STRAIGHTEN = (
+    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it; columns whose "
+    "relations are straight, such as logarithms or roots, keep to the curve, and [[derived]] gives back the others; "
+    "pmm keeps to the range, not to the curve"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +66,7 @@ class SparsePlan:
     _icc: dict[tuple[str, str], float] = field(default_factory=dict)
     _choices: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
+    _bent: dict[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def always(self) -> tuple[str, ...]:
@@ -253,7 +261,21 @@ class SparsePlan:
             number = counted(len(found.beyond), "variable")
             notes.append(f"Left out, as {self.rule.most} are stronger: {number}: {listed(found.beyond, SHOWN)}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
-        return notes
+        bent = self.bent(target)
+        return [*notes, f"{LINES[0].upper()}{LINES[1:]}: {bent}."] if bent else notes
+
+    def bent(self, target: str) -> str | None:
+        """What the straight lines of a normal model at level 1 leave out, and what to do; None if nothing much."""
+        if target not in self._bent:
+            self._bent[target] = self._curve(target)
+        return self._bent[target]
+
+    def _curve(self, target: str) -> str | None:
+        if self.scene.level(target) is not None or not auto(self.scene.data.columns[target]).normal:
+            return None
+        names = [n for n in self.choice(target).kept if self.scene.level(n) is None and not self._logarithm(n)]
+        found = curved(self.scene, target, names)
+        return None if found is None else f"{found}; {STRAIGHTEN}"
 
     def left_out_of(self, target: str, found: Choice) -> dict[str, str]:
         """What does not predict a target for a reason of its own, and why."""
@@ -268,6 +290,8 @@ class SparsePlan:
             if self.scene.missing(target):
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
+                bent = self.bent(target)
+                found += [Event(target=target, what=LINES, why=bent)] if bent else []
         return tuple(found)
 
     @property
