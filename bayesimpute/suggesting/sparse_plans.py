@@ -6,6 +6,7 @@ cluster means of those whose clusters differ, and a random intercept of each clu
 with level-2 variables and cluster means. Without any cluster it is ordinary fully conditional specification.
 
 Whether two variables matter to each other is symmetric: of two incomplete ones each predicts the other, or none does.
+Those that nearly determine each other share what tells them apart.
 What breaks that is told: more than `most` predictors, and variables that were computed from others, which they predict
 only one way.
 """
@@ -33,6 +34,8 @@ from bayesimpute.suggesting.variable_roles import Scene
 
 ICC = 0.05
 """The intraclass correlation from which the clusters of a variable differ, so that its cluster means say something."""
+NEAR = 0.9
+"""The association from which two variables nearly determine each other."""
 SHOWN = 12
 LINES = "its model has straight lines where there are curves"
 STRAIGHTEN = (
@@ -65,6 +68,7 @@ class SparsePlan:
     scores: tuple[Score, ...] = ()
     _icc: dict[tuple[str, str], float] = field(default_factory=dict)
     _choices: dict[str, Choice] = field(default_factory=dict)
+    _alone: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
     _bent: dict[str, str | None] = field(default_factory=dict)
 
@@ -156,6 +160,34 @@ class SparsePlan:
         return self._choices[target]
 
     def _choose(self, target: str) -> Choice:
+        """The associated ones, and what tells near copies apart.
+
+        Age, height and weight of children nearly determine each other, and a height for the age is associated with
+        none of them alone, but with what one leaves of another. Models of which some read it and some do not
+        contradict each other, and what is missing of several in the same row varies too much. So near copies have the
+        predictors of all, and where one predicts all do.
+        """
+        found = self._associated(target)
+        kept = {n: self._associated(n).kept if n in self.targets else () for n in self._near(target)}
+        more = [*(n for names in kept.values() for n in names), *(o for n in found.kept for o in self._near(n))]
+        fit = {*self._open(target)} - set(found.beyond)
+        return found.with_beside((n for n in more if n in fit), self.rule.most)
+
+    def _near(self, name: str) -> list[str]:
+        """The near copies of a variable of level 1."""
+        if self.scene.level(name) is not None:
+            return []
+        return [n for n in self._open(name) if self.scene.level(n) is None and self._nearly(n, name)]
+
+    def _nearly(self, name: str, other: str) -> bool:
+        return self.pairs.strength(name, other).values >= NEAR
+
+    def _associated(self, target: str) -> Choice:
+        if target not in self._alone:
+            self._alone[target] = self._by_association(target)
+        return self._alone[target]
+
+    def _by_association(self, target: str) -> Choice:
         return chosen(
             {n: self.pairs.strength(n, target).largest for n in self._open(target)},
             self.rule,
@@ -251,10 +283,12 @@ class SparsePlan:
 
     def _notes(self, target: str, found: Choice) -> list[str]:
         always = self.always_of(target)
-        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in always]
+        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in (*always, *found.beside)]
         asked = [n for n in found.kept if n in always]
         notes = [f"Always in: {listed(asked, SHOWN)}."] if asked else []
         notes += [f"Associated by {self.rule.least:g} or more: {listed(told, self.rule.most)}."] if told else []
+        if found.beside:
+            notes.append(f"To tell variables apart that nearly determine each other: {listed(found.beside)}.")
         if not found.kept:
             notes.append(f"Nothing is associated with it by {self.rule.least:g} or more.")
         if found.beyond:
