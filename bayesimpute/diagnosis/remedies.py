@@ -60,6 +60,12 @@ SLOW = (
     "means, a slope of (1 + x | g)), merge small clusters or rare categories, or give it a narrower prior"
 )
 
+HELD = (
+    "; or variables that nearly determine each other are missing in the same rows, where each is drawn from the last "
+    "draws of the others: impute one of them, and what it leaves of the others"
+)
+"""What else may hold imputed values where they are; such as ages, heights and weights of children."""
+
 
 def _number(draws: int, wanted: int) -> str:
     """How many sweeps would do."""
@@ -73,7 +79,8 @@ def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: i
     """
     apart = chains.unmixed(parameters).any() or chains.unmixed(values).any()
     found, more = [], f"give more sweeps{'' if apart else _number(draws, wanted)} (run.sweeps, or extend())"
-    if not apart and out_of_reach(draws, wanted):
+    beyond = not apart and out_of_reach(draws, wanted)
+    if beyond:
         more = f"more sweeps alone will hardly do, for about {wanted:,} instead of {draws} would be needed: {SLOW}"
     for target, rows in parameters.groupby("target", sort=False):
         stuck = rows.loc[chains.stuck(rows), "parameter"]
@@ -83,7 +90,7 @@ def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: i
             )
         found += _judged(f"{target}: ", rows, more, "parameter")
     for target, rows in values.groupby("target", sort=False):
-        found += _judged(f"{target}, imputed values: ", rows, more, "statistic")
+        found += _judged(f"{target}, imputed values: ", rows, more + HELD * beyond, "statistic")
     return found
 
 

@@ -6,6 +6,7 @@ cluster means of those whose clusters differ, and a random intercept of each clu
 with level-2 variables and cluster means. Without any cluster it is ordinary fully conditional specification.
 
 Whether two variables matter to each other is symmetric: of two incomplete ones each predicts the other, or none does.
+Those that nearly determine each other share what tells them apart.
 What breaks that is told: more than `most` predictors, and variables that were computed from others, which they predict
 only one way.
 """
@@ -24,6 +25,7 @@ from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.targets import Event
+from bayesimpute.suggesting.curved_relations import curved
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, mains, means, model, plain_groups
@@ -32,11 +34,19 @@ from bayesimpute.suggesting.variable_roles import Scene
 
 ICC = 0.05
 """The intraclass correlation from which the clusters of a variable differ, so that its cluster means say something."""
+NEAR = 0.9
+"""The association from which two variables nearly determine each other."""
 SHOWN = 12
 VERY_MANY = 500_000
 """Rows times targets from which on a run is shorter than usual: a sweep takes seconds."""
 SHORT = Run(warmup=30, sweeps=100)
 """How long it is then; R's mice makes five sweeps of each chain."""
+LINES = "its model has straight lines where there are curves"
+STRAIGHTEN = (
+    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it; columns whose "
+    "relations are straight, such as logarithms or roots, keep to the curve, and [[derived]] gives back the others; "
+    "pmm keeps to the range, not to the curve"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +72,9 @@ class SparsePlan:
     scores: tuple[Score, ...] = ()
     _icc: dict[tuple[str, str], float] = field(default_factory=dict)
     _choices: dict[str, Choice] = field(default_factory=dict)
+    _alone: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
+    _bent: dict[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def always(self) -> tuple[str, ...]:
@@ -152,6 +164,34 @@ class SparsePlan:
         return self._choices[target]
 
     def _choose(self, target: str) -> Choice:
+        """The associated ones, and what tells near copies apart.
+
+        Age, height and weight of children nearly determine each other, and a height for the age is associated with
+        none of them alone, but with what one leaves of another. Models of which some read it and some do not
+        contradict each other, and what is missing of several in the same row varies too much. So near copies have the
+        predictors of all, and where one predicts all do.
+        """
+        found = self._associated(target)
+        kept = {n: self._associated(n).kept if n in self.targets else () for n in self._near(target)}
+        more = [*(n for names in kept.values() for n in names), *(o for n in found.kept for o in self._near(n))]
+        fit = {*self._open(target)} - set(found.beyond)
+        return found.with_beside((n for n in more if n in fit), self.rule.most)
+
+    def _near(self, name: str) -> list[str]:
+        """The near copies of a variable of level 1."""
+        if self.scene.level(name) is not None:
+            return []
+        return [n for n in self._open(name) if self.scene.level(n) is None and self._nearly(n, name)]
+
+    def _nearly(self, name: str, other: str) -> bool:
+        return self.pairs.strength(name, other).values >= NEAR
+
+    def _associated(self, target: str) -> Choice:
+        if target not in self._alone:
+            self._alone[target] = self._by_association(target)
+        return self._alone[target]
+
+    def _by_association(self, target: str) -> Choice:
         return chosen(
             {n: self.pairs.strength(n, target).largest for n in self._open(target)},
             self.rule,
@@ -247,17 +287,33 @@ class SparsePlan:
 
     def _notes(self, target: str, found: Choice) -> list[str]:
         always = self.always_of(target)
-        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in always]
+        told = [f"{n} ({self.pairs.strength(n, target)})" for n in found.kept if n not in (*always, *found.beside)]
         asked = [n for n in found.kept if n in always]
         notes = [f"Always in: {listed(asked, SHOWN)}."] if asked else []
         notes += [f"Associated by {self.rule.least:g} or more: {listed(told, self.rule.most)}."] if told else []
+        if found.beside:
+            notes.append(f"To tell variables apart that nearly determine each other: {listed(found.beside)}.")
         if not found.kept:
             notes.append(f"Nothing is associated with it by {self.rule.least:g} or more.")
         if found.beyond:
             number = counted(len(found.beyond), "variable")
             notes.append(f"Left out, as {self.rule.most} are stronger: {number}: {listed(found.beyond, SHOWN)}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
-        return notes
+        bent = self.bent(target)
+        return [*notes, f"{LINES[0].upper()}{LINES[1:]}: {bent}."] if bent else notes
+
+    def bent(self, target: str) -> str | None:
+        """What the straight lines of a normal model at level 1 leave out, and what to do; None if nothing much."""
+        if target not in self._bent:
+            self._bent[target] = self._curve(target)
+        return self._bent[target]
+
+    def _curve(self, target: str) -> str | None:
+        if self.scene.level(target) is not None or not auto(self.scene.data.columns[target]).normal:
+            return None
+        names = [n for n in self.choice(target).kept if self.scene.level(n) is None and not self._logarithm(n)]
+        found = curved(self.scene, target, names)
+        return None if found is None else f"{found}; {STRAIGHTEN}"
 
     def left_out_of(self, target: str, found: Choice) -> dict[str, str]:
         """What does not predict a target for a reason of its own, and why."""
@@ -272,6 +328,8 @@ class SparsePlan:
             if self.scene.missing(target):
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
+                bent = self.bent(target)
+                found += [Event(target=target, what=LINES, why=bent)] if bent else []
         return tuple(found)
 
     def run(self) -> Run:

@@ -5,7 +5,7 @@ is in already. Ties stand in the order of the data.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bayesimpute.base.errors import PlanError, Problem, did_you_mean
 from bayesimpute.base.phrases import listed
@@ -79,11 +79,20 @@ class Choice:
         Those that reach the bound and are too many.
     repeats : mapping of str to str
         Those that reach the bound and repeat another that is kept, and that one.
+    beside : tuple of str
+        Those of the kept ones that do not reach the bound but stand beside near copies, which they tell apart.
     """
 
     kept: tuple[str, ...]
     beyond: tuple[str, ...] = ()
     repeats: Mapping[str, str]
+    beside: tuple[str, ...] = ()
+
+    def with_beside(self, names: Iterable[str], most: int) -> "Choice":
+        """With others after those that are kept, as far as there is room for them."""
+        new = [n for n in dict.fromkeys(names) if n not in self.kept and n not in self.repeats]
+        new = new[: max(most - len(self.kept), 0)]
+        return replace(self, kept=(*self.kept, *new), beside=tuple(new))
 
 
 def chosen(

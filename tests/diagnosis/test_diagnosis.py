@@ -156,6 +156,10 @@ def test_where_more_sweeps_are_no_remedy_there_is_another(short: MultiplyImputed
     assert near and all("give more sweeps, about 2500 instead of 500" in r for r in near)
     assert far and all("more sweeps alone will hardly do, for about 25,000 instead of 500" in r for r in far)
     assert all("narrower prior" in r for r in far)
+    cells = found.imputed.assign(r_hat=1.0, ess_bulk=10.0, ess_half=5.0)
+    near, held = (mixing(scarce.iloc[:0], cells, 500, wanted) for wanted in (2500, 25_000))
+    assert held and all("nearly determine each other" in r for r in held)
+    assert not any("nearly determine each other" in r for r in [*far, *near])
     apart = mixing(scarce.assign(r_hat=2.0, chance=0.0), none, 500, 25_000)
     assert not any("instead of 500" in r for r in apart)  # chains that have not met do not say how many would do
 

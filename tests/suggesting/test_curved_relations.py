@@ -1,0 +1,67 @@
+"""Where straight lines leave out a curve, plans from the data alone say so, and nowhere else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesimpute as bi
+from bayesimpute.suggesting.curved_relations import curved
+from bayesimpute.suggesting.sparse_plans import LINES
+from bayesimpute.suggesting.variable_roles import Scene, look
+
+
+def children(n: int = 600, holes: float = 0.3) -> pd.DataFrame:
+    """Ages, heights and weights: root and logarithms have straight relations."""
+    rng = np.random.default_rng(3)
+    root = rng.uniform(0, 4.5, n)
+    size = 0.28 * root + rng.normal(0, 0.05, n)
+    weight, shoe = 4 * np.exp(2.2 * size + rng.normal(0, 0.12, n)), 20 + 10 * size + rng.normal(0, 1, n)
+    data = pd.DataFrame({"age": root**2, "height": 50 * np.exp(size), "weight": weight, "shoe": shoe})
+    return data.mask(rng.random(data.shape) < holes)
+
+
+def scene(data: pd.DataFrame) -> Scene:
+    return Scene(data=look(data, [], ()), models={})
+
+
+def test_a_curve_is_told_in_the_plan_and_as_an_event() -> None:
+    data = children()
+    made = bi.suggest(None, data)
+    told = {event.target: event.why for event in made.events if event.what == LINES}
+    assert set(told) == {"height", "weight", "shoe"}  # an age is about a sum of the others, whose curves are two
+    assert told["weight"].startswith("squares of height") and "[[derived]]" in told["weight"]
+    assert made.toml.count("# Its model has straight lines where there are curves") == len(told)
+
+
+def test_columns_that_straighten_the_relations_have_none() -> None:
+    data = children()
+    straight = data.assign(age=np.sqrt(data["age"]), weight=np.log(data["weight"]), height=np.log(data["height"]))
+    found = {event.what for event in bi.suggest(None, straight).events}
+    assert LINES in {event.what for event in bi.suggest(None, data).events} and LINES not in found
+
+
+def test_in_any_unit_and_about_any_zero_it_is_the_same() -> None:
+    data = children()
+    other = data.assign(age=1e4 + 365 * data["age"], height=data["height"] / 1e5)
+    assert curved(scene(other), "height", ["age"]) == curved(scene(data), "height", ["age"])
+
+
+@pytest.mark.parametrize("n", [25, 60, 200, 1000])
+def test_lines_with_heavy_tails_raise_no_alarm(n: int) -> None:
+    """Errors and predictors of Student's t with 3 degrees of freedom: of 60 data sets of each size none."""
+    rng, names = np.random.default_rng(n), ["a", "b", "c"]
+    for _ in range(60):
+        x = rng.standard_t(3, size=(n, 3))
+        data = pd.DataFrame(x, columns=names).assign(y=x @ rng.normal(size=3) + rng.standard_t(3, size=n))
+        assert curved(scene(data), "y", names) is None
+
+
+def test_nothing_is_told_where_little_is_to_be_seen() -> None:
+    data = children()
+    few = data.dropna().head(12)
+    assert curved(scene(few), "height", ["age"]) is None
+    assert curved(scene(data.assign(age=data["age"] > 10)), "height", ["age"]) is None  # yes or no
+    assert curved(scene(data.assign(age=np.round(data["age"] / 6))), "height", ["age"]) is None  # like labels
+    gone = data.assign(age=data["age"].where(data.index < 100))
+    assert curved(scene(gone), "height", ["age"]) is None  # hardly ever observed beside it
+    assert curved(scene(data), "height", []) is None
