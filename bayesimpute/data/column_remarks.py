@@ -7,7 +7,8 @@ Skewness is that of the residuals of a quick least-squares fit on the predictors
 misleads: a variable may be skewed because these are, or only given them. It counts where it is above 1 and above four
 of its standard errors, sqrt(6 / n); the remedy is lognormal where that of the logarithms is at most half. The lowest or
 highest value counts if it is at least 5 % (zero: 10 %) of all, and five times as frequent as any other; or if it is
-further from all others than they are from each other. Of 600 normal samples of 20, 100 and 2,000 values each no more
+further from all others than they are from each other. Draws count that would lie beyond all values, 2 % of them
+and three times what chance has. Of 600 normal samples of 20, 100 and 2,000 values each no more
 than two raise an alarm. A code is a value such as -99 or 999 that occurs twice or more, further
 from all others than they are from each other. Where no other value is below zero -99 is one, however far, and -9 if it
 is five times as far as neighbours among the lower half of the others (``tests/data/test_column_remarks.py``).
@@ -19,6 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+from scipy.special import ndtr
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.base.phrases import counted, listed
@@ -34,6 +37,9 @@ HALF = 0.5
 """Of the skewness, that of the logarithms at most where these are the remedy."""
 BY_FAR = 3
 """Ranges of all others by which one value stands apart."""
+BEYOND, CHANCE = 0.02, 6
+"""The share of draws beyond the observed values that is told; of n normal values 2 / (n + 1) are expected there."""
+ROUNDING = 1e-9
 EACH = 5
 """Observed values for each predictor, from which on residuals are looked at."""
 MOSTLY, MOST_LABELS = 0.2, 30
@@ -202,7 +208,18 @@ def shape(values: np.ndarray, x: np.ndarray | None = None) -> Shape | None:
     if len(distinct) <= FEW_VALUES and whole:
         merged = '; or, if they are labels, write columns.{name} = "ordered", or "labels"'
         return Shape(finding=f"only {len(distinct)} are different, all of them whole", instead=merged)
-    return None
+    return _beyond(values, x)
+
+
+def _beyond(values: np.ndarray, x: np.ndarray | None) -> Shape | None:
+    """That draws would lie where no value is: more of them than so many normal values would have beyond them."""
+    fitted = regressed(values, x)
+    scale = (values - fitted).std() or 1.0
+    share = float(np.mean(ndtr((values.min() - fitted) / scale) + ndtr((fitted - values.max()) / scale)))
+    if share < max(BEYOND, CHANCE / (len(values) + 1)):
+        return None
+    finding = f"{share:.0%} of a normal model's draws would lie beyond all of them"
+    return Shape(finding=finding, instead='; or write family = "pmm", which draws observed values (chained equations)')
 
 
 def piled(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:
@@ -258,14 +275,19 @@ def complete(values: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, np.n
 
 
 def regressed(values: np.ndarray, x: np.ndarray | None) -> np.ndarray:
-    """What a least-squares fit says of values, shape (unit,): their mean where there are too few for the columns."""
+    """What a least-squares fit says of values, shape (unit,): their mean where there are too few for the columns.
+
+    Or where it leaves nothing but rounding: a column has copies among the others.
+    """
+    mean = np.full(len(values), values.mean())
     if x is None or not x.shape[1] or len(values) < EACH * (x.shape[1] + 1):
-        return np.full(len(values), values.mean())
+        return mean
     x = x / np.where((top := np.abs(x).max(axis=0)) > 0, top, 1.0)  # whose squares are numbers
     z = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
     largest = np.abs(values).max(initial=0.0) or 1.0
     y = values / largest
-    return (y.mean() + z @ np.linalg.lstsq(z, y - y.mean(), rcond=None)[0]) * largest
+    fitted = (y.mean() + z @ np.linalg.lstsq(z, y - y.mean(), rcond=None)[0]) * largest
+    return fitted if (values - fitted).std() > ROUNDING * values.std() else mean
 
 
 def _of_logs(values: np.ndarray, x: np.ndarray | None) -> float:

@@ -18,11 +18,11 @@ TOLD = {
     "a floor": (np.maximum(RNG.normal(10, 4, 400), 4.0), "are 4, and none is below"),
     "incomes": (RNG.lognormal(7, 1, 400), "skewness"),
     "normal": (RNG.normal(0, 1, 400), None),
-    "whole": (RNG.integers(0, 11, 400).astype(float), None),
+    "whole": (RNG.integers(0, 11, 400).astype(float), "would lie beyond all of them"),
     "scores": (np.round(RNG.normal(5, 1.5, 400)), None),
     "few": (RNG.lognormal(7, 1, 15), None),
     "four values": (RNG.integers(1, 5, 400).astype(float), "only 4 are different, all of them whole"),
-    "four halves": (RNG.integers(1, 5, 400) / 2, None),
+    "four halves": (RNG.integers(1, 5, 400) / 2, "would lie beyond all of them"),
     "yes or no": ((RNG.random(400) < 0.1).astype(float), None),
 }
 
