@@ -7,6 +7,8 @@ a result (analysing, pooling, running on) is :class:`bayesimpute.imputed.Multipl
 
 import json
 import os
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +20,7 @@ import xarray as xr
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, InputError, PlanError, one
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import for_analyses
@@ -125,7 +127,8 @@ class Result:
             Which one.
         round : bool
             Whether imputed values of columns of whole numbers are rounded (:mod:`bayesimpute.result.rounded`): here
-            only. Derived columns are what followed from the values before.
+            only, and to whole numbers that the family, what is known of a cell and the restrictions allow; a cell that
+            none is near of stays as it is, with a warning. Derived columns are what followed from the values before.
 
         Raises
         ------
@@ -136,24 +139,34 @@ class Result:
         BayesimputeError
             If it is not there yet, because the run was stopped before.
         """
-        return self._as_given(self._frame(k, self._rounded(round)))
+        unrounded: Counter[str] = Counter()
+        frame = self._frame(k, self._rounded(round), unrounded)
+        _warn_of(unrounded)
+        return self._as_given(frame)
 
     def _rounded(self, wanted: bool) -> frozenset[str]:
         record = self.record
         data = record.incomplete if record.learnt is None else record.learnt.incomplete
         return rounded(record.resolved, data) if wanted else frozenset()
 
-    def _frame(self, k: int, whole: frozenset[str] = frozenset()) -> pd.DataFrame:
+    def _frame(
+        self, k: int, whole: frozenset[str] = frozenset(), unrounded: "Counter[str] | None" = None
+    ) -> pd.DataFrame:
+        """Completed dataset k with some columns rounded; the cells of them that could not be are counted."""
         if not 0 <= k < self.m:
             raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
         if k not in self._done:
             finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
             raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
         frame = self.incomplete.frame.copy()
-        for variable in in_order(self.tree["completed"].to_dataset()):
-            name = variable.attrs["name"]
-            values = variable[k].values.astype(float)
-            values = to_whole(values) if name in whole else values
+        shown = in_order(self.tree["completed"].to_dataset())
+        completed = {variable.attrs["name"]: variable[k].values.astype(float) for variable in shown}
+        if whole:
+            found, left = to_whole(self.incomplete, self.record.resolved, completed, whole)
+            completed |= found
+            if unrounded is not None:
+                unrounded.update(left)
+        for name, values in completed.items():
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
             frame[name] = column.decode(values, frame.index, given=frame.get(name))
         return frame
@@ -212,7 +225,9 @@ class Result:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
         whole = self._rounded(round)
-        frames = [self._frame(k, whole) for k in range(self.m)]
+        unrounded: Counter[str] = Counter()
+        frames = [self._frame(k, whole, unrounded) for k in range(self.m)]
+        _warn_of(unrounded)
         if include_incomplete:
             frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1
@@ -314,6 +329,14 @@ class _InPandas:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return map(self.make, range(self.m))
+
+
+def _warn_of(unrounded: "Counter[str]") -> None:
+    """Say which cells could not be rounded."""
+    if unrounded:
+        cells = listed(f"{counted(number, 'cell')} of {name}" for name, number in unrounded.items())
+        finding = "a whole number beside them breaks a restriction, or what is known of them"
+        warnings.warn(f"round: {cells} stayed as drawn: {finding}", stacklevel=3)
 
 
 def require_run(result: Result, verb: str) -> None:

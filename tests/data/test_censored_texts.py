@@ -45,7 +45,9 @@ def test_a_column_is_read_as_numbers_and_what_is_known_of_the_others() -> None:
     assert below.sum() > 5 and above.sum() > 2
     np.testing.assert_array_equal(high < np.inf, below)
     np.testing.assert_array_equal(low > -np.inf, above)
-    assert set(high[below]) == {0.9} and set(low[above]) == {20.0}
+    assert set(high[below]) == {np.nextafter(0.9, 0)} and set(low[above]) == {
+        np.nextafter(20.0, 21)
+    }  # the ends are not in
 
 
 def test_cells_are_imputed_within_and_come_back_as_numbers(tmp_path: Any) -> None:
@@ -113,3 +115,12 @@ def test_the_sparse_default_takes_it() -> None:
     made = bi.impute(frame, columns=LIMITS, seed=1, m=2, chains=2, warmup=3, sweeps=2, progress=False)
     below = (frame["crp"] == "<0.9").to_numpy()
     assert (made.completed(0)["crp"][below] <= 0.9).all()
+
+
+def test_a_limit_is_a_value_only_where_the_text_says_so() -> None:
+    """What is below 3 is not 3: of a variable of whole numbers that is one value less."""
+    column = Incomplete.from_frame(
+        pd.DataFrame({"n": ["<3", "<=3", "4", "5"]}), columns={"n": "censored number"}
+    ).columns["n"]
+    assert column.limits is not None
+    assert column.limits[1][0] < 3 and column.limits[1][1] == 3
