@@ -296,6 +296,7 @@ def _sparse(
         columns=data.said,
         title=_title(asked),
         conditionals=tuple(m.conditional for m in models),
+        restrictions=made.restrictions(),
         scores=scores,
         analyses=analyses,
     )
