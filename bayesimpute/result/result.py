@@ -173,7 +173,14 @@ class Result:
 
     def _as_given(self, frame: pd.DataFrame, copies: int = 1) -> Any:
         given = self.incomplete.given
-        return frame if given is None else given.like(frame, copies=copies)
+        return frame if given is None else given.like(frame, copies=copies, redrawn=self._redrawn)
+
+    @cached_property
+    def _redrawn(self) -> frozenset[str]:
+        """The columns of which cells are drawn that are not empty: they hold a limit, or are drawn for checks."""
+        targets = self.record.resolved.targets
+        over = {t.name for t in targets if t.over is not None and t.over.any()}
+        return frozenset(over | {t.name for t in targets if self.incomplete.columns[t.name].limits is not None})
 
     def __iter__(self) -> Iterator[Any]:
         return (self.completed(k) for k in range(self.m))
@@ -204,7 +211,9 @@ class Result:
         Parameters
         ----------
         include_incomplete : bool
-            Whether the incomplete data come first, as imputation 0.
+            Whether the incomplete data come first, as imputation 0: without values in all cells that are drawn, those
+            that hold a limit such as ``<0.5`` and observed ones of ``where`` among them. So R's ``mice::as.mids`` has
+            numbers, and takes the draws.
         round : bool
             As for :meth:`completed`.
 
@@ -229,7 +238,7 @@ class Result:
         frames = [self._frame(k, whole, unrounded) for k in range(self.m)]
         _warn_of(unrounded)
         if include_incomplete:
-            frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
+            frames = [self._undrawn().reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1
         numbered = []
         for k, frame in enumerate(frames, start=first):
@@ -237,6 +246,15 @@ class Result:
             frame.insert(0, ".imp", k)
             frame.insert(1, ".id", np.arange(1, len(frame) + 1))
         return self._as_given(pd.concat(numbered), copies=len(numbered))
+
+    def _undrawn(self) -> pd.DataFrame:
+        """The data as they were given, without values in the cells that are drawn."""
+        frame = self.incomplete.frame.copy()
+        for name in self._redrawn:
+            target, column = self.record.resolved.target(name), self.incomplete.columns[name]
+            drawn = target.impute[target.unit_of_row]
+            frame[name] = column.decode(np.where(drawn, np.nan, column.values), frame.index)
+        return frame
 
     def to_xarray(self) -> xr.Dataset:
         """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes.
