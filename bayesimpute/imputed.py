@@ -434,6 +434,7 @@ class MultiplyImputed(Result):
         """Fit a model of interest to each completed dataset.
 
         What took over ten seconds is kept with the result, and not fitted again: saved with it, after a load neither.
+        Observed cells that were drawn, too (``where`` of a conditional), have the values that were observed.
 
         Parameters
         ----------
@@ -470,7 +471,7 @@ class MultiplyImputed(Result):
             return Analyses(estimates, chains=chains, model=model, frames=self.in_pandas)
         begun = time.monotonic()
         found = analyses_of(
-            self if callable(analysis) else self.in_pandas,
+            self.as_observed if callable(analysis) else self.in_pandas,
             analysis,
             chains=chains,
             total=self.m,

@@ -40,7 +40,7 @@ class Conditional:
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     where : str or None
         Observed cells that are drawn, too, for checks: "all", or a condition of complete columns. The model is fitted
-        to what was observed, and other models read that; the completed datasets hold the draws
+        to what was observed, and other models and analyses read that; the completed datasets hold the draws
         (:meth:`bayesimpute.MultiplyImputed.overimputed`). By default none.
     """
 

@@ -29,7 +29,7 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.result import kept_analyses
 from bayesimpute.result.reading import from_tree
 from bayesimpute.result.rounded import rounded, to_whole
-from bayesimpute.result.schema import FORMAT, in_order, to_tree
+from bayesimpute.result.schema import FORMAT, completed_of, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
@@ -150,7 +150,11 @@ class Result:
         return rounded(record.resolved, data) if wanted else frozenset()
 
     def _frame(
-        self, k: int, whole: frozenset[str] = frozenset(), unrounded: "Counter[str] | None" = None
+        self,
+        k: int,
+        whole: frozenset[str] = frozenset(),
+        unrounded: "Counter[str] | None" = None,
+        of: xr.Dataset | None = None,
     ) -> pd.DataFrame:
         """Completed dataset k with some columns rounded; the cells of them that could not be are counted."""
         if not 0 <= k < self.m:
@@ -159,7 +163,7 @@ class Result:
             finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
             raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
         frame = self.incomplete.frame.copy()
-        shown = in_order(self.tree["completed"].to_dataset())
+        shown = in_order(self.to_xarray() if of is None else of)
         completed = {variable.attrs["name"]: variable[k].values.astype(float) for variable in shown}
         if whole:
             found, left = to_whole(self.incomplete, self.record.resolved, completed, whole)
@@ -178,9 +182,16 @@ class Result:
     @cached_property
     def _redrawn(self) -> frozenset[str]:
         """The columns of which cells are drawn that are not empty: they hold a limit, or are drawn for checks."""
-        targets = self.record.resolved.targets
-        over = {t.name for t in targets if t.over is not None and t.over.any()}
-        return frozenset(over | {t.name for t in targets if self.incomplete.columns[t.name].limits is not None})
+        columns = self.incomplete.columns
+        limited = {t.name for t in self.record.resolved.targets if columns[t.name].limits is not None}
+        return self._over | limited
+
+    @cached_property
+    def _over(self) -> frozenset[str]:
+        """The columns of which observed cells are drawn, for checks."""
+        wanted = {c.target for c in self.plan.models if c.where is not None}  # so that few runs have to be settled
+        found = (t for t in self.record.resolved.targets if t.name in wanted) if wanted else ()
+        return frozenset(t.name for t in found if t.over is not None and t.over.any())
 
     def __iter__(self) -> Iterator[Any]:
         return (self.completed(k) for k in range(self.m))
@@ -189,10 +200,28 @@ class Result:
     def in_pandas(self) -> Iterable[pd.DataFrame]:
         """The completed datasets as analyses read them; the same object for all who ask.
 
-        They are pandas' frames, whatever the data were, and have labels in the order that the plan says.
+        They are pandas' frames, whatever the data were, and have labels in the order that the plan says. What was
+        observed is in them as it was, and not what was drawn of it for checks.
         """
-        plain = self.incomplete.given is None and not self.incomplete.said
+        plain = self.incomplete.given is None and not self.incomplete.said and not self._over
         return self if plain else _InPandas(self._analysed, self.m, self.void)
+
+    @property
+    def as_observed(self) -> Iterable[Any]:
+        """The completed datasets as functions of the user's read them: of the kind that was given, otherwise as above.
+
+        Those of :meth:`completed` have the draws of observed cells.
+        """
+
+        def make(k: int) -> Any:
+            return self._as_given(self._frame(k, of=self.analysed))
+
+        return _InPandas(make, self.m, self.void) if self._over else self
+
+    @cached_property
+    def analysed(self) -> xr.Dataset:
+        """What analyses read of completed variables, (imputation, unit): :meth:`to_xarray` with what was observed."""
+        return completed_of(self.record, shown=False) if self._over else self.to_xarray()
 
     @property
     def void(self) -> frozenset[str]:
@@ -200,7 +229,7 @@ class Result:
         return frozenset(name for name, column in self.incomplete.columns.items() if column.void is not None)
 
     def _analysed(self, k: int) -> pd.DataFrame:
-        return for_analyses(self._frame(k), self.incomplete.columns)
+        return for_analyses(self._frame(k, of=self.analysed), self.incomplete.columns)
 
     def __len__(self) -> int:
         return self.m
