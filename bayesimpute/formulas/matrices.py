@@ -145,6 +145,11 @@ class Matrix:
                 values = values if centre is None else values - centre[place]
                 out[:, place] = values if scale is None else values / scale[place]
 
+    def reads(self, k: int) -> frozenset[str]:
+        """The columns of the data that one of its own is computed from."""
+        terms = zip(self._reads, self.terms, strict=True)
+        return next(names for names, (_, place) in terms if place.start <= k < place.stop)
+
     @property
     def bambis(self) -> tuple[str, ...]:
         """What bambi calls each term: as we do, but without parentheses inside of calls."""

@@ -176,3 +176,20 @@ def test_what_a_start_cannot_meet_names_the_rows(rules: list[str]) -> None:
     assert "no values that respect it" in problem.finding and "row" in problem.finding
     with pytest.raises(bi.PlanError, match="no values that respect it"):
         bi.impute(frame, plan_of(restrictions=made), seed=1, progress=False)
+
+
+def test_formulas_are_looked_at_on_values_that_respect_them() -> None:
+    """The logarithm of a time that is never negative is one in check, in the design, and in the run."""
+    data = people()
+    models = [Conditional.of("onset ~ age"), Conditional.of("z ~ log(age - onset + 1)")]
+    data["age"], data["sex"] = data["age"].fillna(60.0), data["sex"].fillna("m")
+    data = data.assign(onset=np.minimum(data["onset"], data["age"]), z=np.arange(len(data)) % 7 + 0.5)
+    data.loc[::9, "z"] = None
+    plain = bi.check(plan_of(*models, restrictions=()), data)
+    (found,) = errors(plain)
+    assert "is not a finite number with values that may be imputed, as in" in found.finding
+    assert "[[restriction]]" in found.remedy and "mend these rows" not in found.remedy
+    plan = plan_of(*models, restrictions=[ORDER])
+    assert errors(bi.check(plan, data)) == []
+    run = bi.impute(data, plan, seed=1, progress=False)
+    assert all((run.completed(k)["onset"] <= run.completed(k)["age"]).all() for k in range(2))
