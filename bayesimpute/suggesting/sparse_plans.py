@@ -186,12 +186,9 @@ class SparsePlan:
     def _model(self, target: str) -> Model:
         found = self.choice(target)
         pieces, notes = self._pieces(target, found.kept), self._notes(target, found)
-        made = model(self.scene, target, pieces, groups=plain_groups(self.scene, target), notes=notes)
-        order = self._order(target)
-        if order is None or not order.complete:
-            return made
-        family = Bounded(limits=order.limits)
-        return replace(made, conditional=replace(made.conditional, family=family), reason=f"dates -> {family.name}")
+        order, groups = self._order(target), plain_groups(self.scene, target)
+        dated = Bounded(limits=order.limits) if order is not None and order.complete else None
+        return model(self.scene, target, pieces, groups=groups, notes=notes, dated=dated)
 
     def _order(self, target: str) -> Order | None:
         """The date that bounds a target that is one, of those that predict it."""

@@ -1,5 +1,6 @@
 """Dates predict dates, however strongly they are correlated, and plans have their order."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import bayesimpute as bi
 from bayesimpute.checking import check
+from bayesimpute.cli.parser import main
 
 
 def stays(n: int = 300, **more: Any) -> pd.DataFrame:
@@ -30,6 +32,7 @@ def test_a_later_date_is_imputed_from_the_earlier_one_and_never_before_it() -> N
     (model,) = made.plan.models
     assert "admission" in model.formulas["mu"] and model.family == bi.families.Bounded(limits=("admission", np.inf))
     assert bi.Plan.from_toml(made.toml).models[0].family == model.family
+    assert "Dates, which are days: family bounded." in made.toml and "# dates -> bounded" in made.toml
     assert "Never before admission in the" in made.toml and check(made.plan, data) == []
     run = bi.impute(data, made, seed=1, progress=False, m=5, chains=1, warmup=10, sweeps=10)
     gone = data["discharge"].isna().to_numpy()
@@ -83,3 +86,19 @@ def test_an_auxiliary_date_is_no_copy(mode: str) -> None:
     assert any("admission" in m.formulas["mu"] for m in made.plan.models)
     assert "a copy of" not in made.toml and "nearly repeats" not in made.toml
     assert "is never before" in made.toml.replace("\n# ", " ")  # what check says of it
+
+
+def test_what_columns_are_is_said_on_the_command_line_and_is_in_the_plan(tmp_path: Path, capsys: Any) -> None:
+    data = stays(crp=[f"{k % 17 + 0.5}" if k % 5 else "<0.5" for k in range(300)])
+    data = data.astype({"admission": str, "discharge": str}).mask(data == "NaT")
+    data["discharge"] = data["discharge"].mask(data["discharge"] == "NaT")
+    data.to_csv(tmp_path / "stays.csv", index=False)
+    said = {"crp": "censored number", "admission": "date", "discharge": "date"}
+    options = [word for name, what in said.items() for word in ("--column", f"{name}: {what}")]
+    assert main(["suggest", "--data", str(tmp_path / "stays.csv"), *options]) == 0
+    plan = bi.Plan.from_toml(capsys.readouterr().out)
+    assert {each.name: each.written for each in plan.columns} == said
+    assert plan.models == bi.suggest(None, pd.read_csv(tmp_path / "stays.csv"), columns=said).plan.models
+    assert {m.target for m in plan.models} == {"crp", "discharge"}
+    assert main(["suggest", "--data", str(tmp_path / "stays.csv"), "--column", "crpp: labels"]) == 1
+    assert 'did you mean "crp"' in capsys.readouterr().err
