@@ -22,8 +22,10 @@ from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.restrictions import Restriction
 from bayesimpute.plan.targets import Event
 from bayesimpute.result import kept_analyses, run
 from bayesimpute.result.new_data import transform
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
-    from bayesimpute.plan.known_cells import Known
-    from bayesimpute.plan.restrictions import Restriction
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion
@@ -127,8 +127,8 @@ def impute(
     """
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
-    settled = replace(settled, known=(*settled.known, *known)) if known else settled
-    settled = replace(settled, restrictions=(*settled.restrictions, *restrictions)) if restrictions else settled
+    more = {"known": _several(known, Known), "restrictions": _several(restrictions, Restriction)}
+    settled = replace(settled, **{name: (*getattr(settled, name), *each) for name, each in more.items()})
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,
@@ -144,6 +144,11 @@ def impute(
         events=events,
     )
     return MultiplyImputed.over(made)
+
+
+def _several(given: Any, kind: type) -> tuple[Any, ...]:
+    """One or several of a kind; what they are is checked with the plan, but a text is no list of letters."""
+    return (given,) if isinstance(given, kind | str | Mapping) else tuple(given)
 
 
 def _plan(

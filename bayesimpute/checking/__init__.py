@@ -10,7 +10,7 @@ another:
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
   :mod:`.copies`, :mod:`.date_order`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`,
-  :mod:`.selection_indicators`,
+  :mod:`.selection_indicators`, :mod:`.conditions_held`,
   :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.score_items`,
   :mod:`.congeniality.several_outcomes`, :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`,
   :mod:`.drawn_too` and :mod:`.estimand_problems` hold it against the columns of the data;
@@ -28,6 +28,7 @@ from bayesimpute.checking import (
     broken_rules,
     clusters,
     coded_formulas,
+    conditions_held,
     copies,
     date_order,
     derived,
@@ -113,6 +114,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += partly_known.problems(read, data)
         problems += broken_rules.problems(read, data)
         problems += drawn_too.problems(read, data)
+        problems += conditions_held.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)

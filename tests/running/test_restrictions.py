@@ -145,7 +145,8 @@ def test_where_many_draws_are_rejected_an_event_says_so() -> None:
     [
         (["onset <= 40"], "what is observed breaks it in"),
         (["births == 0.5 or births > -1"], ""),
-        (["births + age == 10"], "breaks it in"),
+        (["births + age == 10"], "no row meets it of the "),
+        (["age > 60 and age < 50"], "no row meets it of the "),
         (["(births < 0) or g >= 0"], ""),
         (["births <"], "restriction[births <]"),
         (["nothing > 0"], 'there is no column "nothing"'),
@@ -193,3 +194,30 @@ def test_formulas_are_looked_at_on_values_that_respect_them() -> None:
     assert errors(bi.check(plan, data)) == []
     run = bi.impute(data, plan, seed=1, progress=False)
     assert all((run.completed(k)["onset"] <= run.completed(k)["age"]).all() for k in range(2))
+
+
+def test_a_rule_for_labels_that_nobody_has_is_told() -> None:
+    """Misspelt, it would act on nothing: in restrictions, in cells drawn for checks, in analyses."""
+    data = people().assign(sex=lambda f: f["sex"].fillna("m"), arm="active")
+
+    def remedies(**parts: Any) -> dict[str, str]:
+        found = bi.check(plan_of(*MODELS[2:], **{"restrictions": (), **parts}), data)
+        return {
+            p.path: f"{p.finding}; {p.remedy}" for p in found if "has no label" in p.finding or "holds in" in p.finding
+        }
+
+    (told,) = remedies(restrictions=[Restriction(rule="onset <= age", where="arm == 'activ'")]).values()
+    assert told == '"arm" has no label "activ", so that the condition holds nowhere; did you mean "active"?'
+    (told,) = remedies(restrictions=[Restriction(rule="onset <= age or sex == 'male'")]).values()
+    assert "its labels are m, w" in told
+    found = remedies(analyses=[bi.Analysis(name="main", formula="onset ~ age", where="sex == 'M'")])
+    assert list(found) == ["analysis[main].where"] and 'did you mean "m"?' in found["analysis[main].where"]
+    assert list(remedies(analyses=[bi.Analysis(name="main", formula="onset ~ age", where="g > 99")]).values()) == [
+        "g > 99 holds in no row; mend it, or leave it out"
+    ]
+    models = [Conditional.of("onset ~ age", where="arm == 'none'"), MODELS[3]]
+    found = bi.check(plan_of(*models, restrictions=()), data)
+    assert any(p.path == "conditional[onset].where" and 'has no label "none"' in p.finding for p in found)
+    models = [Conditional.of("onset ~ age", where="alle"), MODELS[3]]
+    assert 'did you mean "all"?' in [p.remedy for p in errors(bi.check(plan_of(*models, restrictions=()), data))]
+    assert remedies(restrictions=[Restriction(rule="onset <= age", where="sex == 'm' or arm == 'active'")]) == {}
