@@ -4,7 +4,7 @@ Of a discharge that follows an admission it draws days before the admission. A l
 too, that a normal one cut off by a restriction has not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,10 @@ from bayesimpute.checking.copies import distinct_dates
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression, quote
+from bayesimpute.formulas.syntax import Call, Name, Node, walk
 from bayesimpute.plan.restrictions import Restriction
 
+WHAT = {"number": "a number", "category": "a category", "yes/no": "a yes/no variable", "date": "not said to be one"}
 FEWEST = 20
 """Rows in which both dates are observed, from which on their order is taken for a rule."""
 
@@ -94,7 +96,26 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         if order is not None and not _said(order, read):
             path, warning = f"{reading.path}.family", Severity.WARNING
             notes.problems.append(Problem(path=path, finding=order.finding, remedy=order.remedy, severity=warning))
-    return notes.problems
+    for path, trees in _calculated(read):
+        for name in sorted(_no_dates(trees, data)):
+            remedy = f'say that it is one, columns.{name} = "date", or leave days() out'
+            notes.add(path, f'days() is of dates, and "{name}" is {WHAT.get(data.columns[name].kind, "none")}', remedy)
+    return list(dict.fromkeys(notes.problems))
+
+
+def _calculated(read: Read) -> Iterator[tuple[str, Iterable[Node]]]:
+    """What is calculated anywhere in a plan."""
+    for reading in read.conditionals:
+        yield from ((reading.uses[name].path, formula.nodes) for name, formula in reading.formulas.items())
+    yield from ((each.path, (each.expression.tree,)) for each in (*read.derived.values(), *read.shifts))
+    yield from ((f"analysis[{name}].formula", formula.nodes) for name, formula in read.analyses.items())
+
+
+def _no_dates(trees: Iterable[Node], data: Incomplete) -> frozenset[str]:
+    """The columns inside of ``days()`` without any date among them."""
+    calls = (node for tree in trees for node in walk(tree) if isinstance(node, Call) and node.function == "days")
+    inside = [{part.name for part in walk(call) if isinstance(part, Name)} & set(data.columns) for call in calls]
+    return frozenset(n for names in inside if all(data.columns[m].dates is None for m in names) for n in names)
 
 
 def _normal(reading: Reading) -> bool:

@@ -37,7 +37,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def describe(arguments: argparse.Namespace) -> int:
     """``bayesimpute describe DATA``."""
-    from bayesimpute.data.description import describe as look
+    from bayesimpute.checking.described import describe as look
     from bayesimpute.data.files import read_data
 
     data = read_data(arguments.data, missing=arguments.missing)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
+from bayesimpute.checking.collinearity import applies_where
 from bayesimpute.data.column_remarks import not_normal
 from bayesimpute.families import FAMILIES, Family, auto, why_auto
 from bayesimpute.formulas import quote
@@ -216,7 +217,8 @@ def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]
             yield written((atom,)), f"is that of the only {key} where {target} is observed"
         for name in sorted(names_in(atom)) if key is None else ():
             if not scene.varies_with(name, target):
-                yield name, f"does not vary wherever {target} is observed"
+                void = applies_where(scene.data, name, target)
+                yield name, f"does not vary wherever {target} is observed{void}"
             elif scene.new_labels(name, target):
                 yield name, f"has labels that occur only where {target} is missing"
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import bayesimpute as bi
 from bayesimpute.base.errors import errors
 from bayesimpute.checking import check
 from bayesimpute.plan.plan import Plan
@@ -42,3 +43,24 @@ def test_what_a_result_cannot_hold_is_told_of_columns_and_row_labels():
 def test_a_missing_key_is_told_beside_an_infinite_value():
     frame = pd.DataFrame({"x": [np.inf, *X[1:]], "y": [np.nan, 2, 1, 4, 3, 6]})
     assert [p.path for p in errors(check(Plan.of(["y ~ x + (1 | plant)"]), frame))] == ["data[x]", "clusters"]
+
+
+def test_describe_tells_of_normal_models_only_of_what_would_have_one() -> None:
+    rng, n = np.random.default_rng(4), 300
+    frame = pd.DataFrame(
+        {"births": rng.poisson(0.5, n), "item": rng.integers(0, 3, n), "crp": rng.lognormal(0, 1.2, n)}
+    )
+    frame = frame.astype(float).mask(rng.random(frame.shape) < 0.1)
+    told = [p.path for p in bi.describe(frame).remarks]
+    assert told == ["data[crp]"]
+
+
+def test_what_is_observed_for_one_value_of_a_column_may_be_void_elsewhere() -> None:
+    rng, n = np.random.default_rng(4), 200
+    frame = pd.DataFrame({"insured": rng.integers(0, 2, n), "age": rng.normal(size=n)})
+    frame["cost"] = np.where((frame["insured"] == 1) & (rng.random(n) < 0.8), rng.lognormal(0, 1, n), np.nan)
+    remedy = 'if "cost" does not apply elsewhere, write in its conditional applies = "insured == 1"'
+    assert any(remedy in p.remedy for p in bi.check(bi.Plan.of(["cost ~ age + insured"]), frame))
+    assert remedy in bi.suggest(None, frame).toml.replace("\n# ", " ")
+    named = frame.assign(insured=np.where(frame["insured"] == 1, "yes", "no"))
+    assert "applies = \"insured == 'yes'\"" in bi.suggest(None, named).toml.replace("\n# ", " ")

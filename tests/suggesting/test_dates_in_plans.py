@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesimpute as bi
+from bayesimpute.base.errors import errors
 from bayesimpute.checking import check
 from bayesimpute.cli.parser import main
 
@@ -102,3 +103,19 @@ def test_what_columns_are_is_said_on_the_command_line_and_is_in_the_plan(tmp_pat
     assert {m.target for m in plan.models} == {"crp", "discharge"}
     assert main(["suggest", "--data", str(tmp_path / "stays.csv"), "--column", "crpp: labels"]) == 1
     assert 'did you mean "crp"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("family", ["lognormal", "gamma", "negative_binomial", "semicontinuous"])
+def test_families_with_a_zero_are_none_of_dates(family: str) -> None:
+    found = errors(check(bi.Plan.of([bi.Conditional.of("discharge ~ age + admission", family=family)]), stays()))
+    assert any('"discharge" is a date' in p.finding and "days(discharge - admission)" in p.remedy for p in found)
+    fine = ("gaussian", "student_t", "skewed", "pmm")
+    plans = (bi.Plan.of([bi.Conditional.of("discharge ~ age + admission", family=name)]) for name in fine)
+    assert not any(errors(check(plan, stays())) for plan in plans)
+
+
+def test_days_are_of_dates() -> None:
+    data = stays()
+    (found,) = errors(check(bi.Plan.of(["discharge ~ days(age) + admission"]), data))
+    assert found.finding == 'days() is of dates, and "age" is a number' and "columns.age" in found.remedy
+    assert errors(check(bi.Plan.of(["discharge ~ age + days(admission)"]), data)) == []
