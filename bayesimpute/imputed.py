@@ -18,6 +18,7 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import say
+from bayesimpute.checking.void_values import standing_in
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import SaidColumn, said_of
@@ -485,6 +486,11 @@ class MultiplyImputed(Result):
             allow_failures=allow_failures,
             **options,
         )
+        notes = () if model is None else standing_in(self.plan, model.formula, model.where, self.incomplete)
+        if notes:
+            said = tuple(f"{finding}; {remedy}." for finding, remedy in notes)
+            told = tuple(replace(each, messages=(*each.messages, *said)) for each in found.estimates)
+            found = replace(found, estimates=told)
         if model is not None and not found.failures and time.monotonic() - begun > kept_analyses.SLOW:
             kept_analyses.keep(self.tree, model, found.estimates)
         return replace(found, frames=self.in_pandas)
