@@ -36,6 +36,7 @@ from bayesimpute.checking import (
     estimand_problems,
     exclusions,
     fixed_coefficients,
+    follow_ups,
     ignored_rows,
     indicators,
     names,
@@ -119,6 +120,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
         problems += [] if errors(problems) else broken_rules.unmet(plan, data)
+        problems = follow_ups.without(problems, read, data)
     return list(dict.fromkeys(problems))
 
 

@@ -64,3 +64,38 @@ def test_what_is_observed_for_one_value_of_a_column_may_be_void_elsewhere() -> N
     assert remedy in bi.suggest(None, frame).toml.replace("\n# ", " ")
     named = frame.assign(insured=np.where(frame["insured"] == 1, "yes", "no"))
     assert "applies = \"insured == 'yes'\"" in bi.suggest(None, named).toml.replace("\n# ", " ")
+
+
+def test_consequences_of_another_problem_are_not_told() -> None:
+    """One for each cause: a score that cannot be read, texts among numbers or that are no dates, an unguarded void."""
+    rng, n = np.random.default_rng(4), 120
+    frame = pd.DataFrame({"age": rng.normal(size=n), "insured": np.arange(n) % 2, "y": rng.normal(size=n)})
+    frame["cost"] = np.where(frame["insured"] == 1, rng.normal(size=n), np.nan)
+    frame["crp"] = [f"{v:.3f}" if v > 0.5 else "<0.5" for v in rng.lognormal(0, 1, n)]
+    frame["when"] = [f"2024-{k % 12 + 1:02d}-{k % 27 + 1:02d}" for k in range(n)]
+    frame.loc[[5, 6], "when"] = "31.12.2023", "2023-02-30"
+    frame.loc[::7, ["y", "cost", "when"]] = None
+
+    def found(*models: str | bi.Conditional, **parts: object) -> list[str]:
+        plan = bi.Plan.of(list(models), **parts)
+        return [str(p) for p in check(plan, frame) if "skewness" not in p.finding]
+
+    scores = [bi.Score(name="pain", items=("age", "insured"), score="total")]
+    (told,) = found("y ~ pain", scores=scores, analyses=[bi.Analysis(name="a", formula="y ~ pain")])
+    assert "'total' is no score" in told
+    told = found("y ~ crp")
+    assert len(told) == 1 and 'write columns.crp = "censored number"' in told[0]
+    (told,) = found("when ~ age", "y ~ age", columns={"when": "date"})
+    assert "'2023-02-30', '31.12.2023' in 2 rows (5, 6; counted from 0) are no dates, or have" in told
+    (told,) = found("y ~ cost", bi.Conditional.of("cost ~ age", applies="insured == 1"))
+    assert "write where_applies(cost, 0)" in told
+    (told,) = [each for each in found("sqrt(y) ~ age") if "no conditional" not in each]
+    assert 'write y ~ … and transform = "sqrt"' in told
+
+
+def test_two_transforms_are_one_too_many() -> None:
+    with pytest.raises(bi.PlanError, match=r'log\(y\) on the left is transform = "log", and it has transform = "sqrt"'):
+        bi.Conditional.of("log(y) ~ x", transform="sqrt")
+    assert bi.Conditional.of("log(y) ~ x", transform="log").family == "lognormal"
+    with pytest.raises(bi.PlanError, match="write y on the left"):
+        bi.Plan.from_toml('schema = 1\n[[conditional]]\nformula = "log(y) ~ x"\ntransform = "sqrt"\n')

@@ -134,7 +134,12 @@ def test_where_many_draws_are_rejected_an_event_says_so() -> None:
     frame = frame[frame["onset"].isna() | (frame["onset"] > 45)].reset_index(drop=True)
     made = bi.impute(frame, plan_of("onset ~ age", "age ~ 1", MODELS[0], restrictions=[rule]), seed=1, progress=False)
     told = made.events[made.events["what"].str.contains("break a restriction")]
-    assert set(told["target"]) == {"onset"} and all("bounded" in why for why in told["why"])
+    assert set(told["target"]) == {"onset"}
+    assert all("let births into the model of onset" in why for why in told["why"])  # where reads it
+    rule = Restriction(rule="onset > 45")
+    made = bi.impute(frame, plan_of("onset ~ age", "age ~ 1", restrictions=[rule]), seed=1, progress=False)
+    told = made.events[made.events["what"].str.contains("break a restriction")]
+    assert len(told) and all('family = "bounded" with limits' in why for why in told["why"])
     plan = plan_of("births ~ g", restrictions=[Restriction(rule="births > -99")])
     rare = bi.impute(people(), plan, seed=1, progress=False)
     assert not rare.events["what"].str.contains("break a restriction").any()
