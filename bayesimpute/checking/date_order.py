@@ -16,6 +16,7 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.formulas.syntax import Call, Name, Node, walk
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.restrictions import Restriction
 
 WHAT = {"number": "a number", "category": "a category", "yes/no": "a yes/no variable", "date": "not said to be one"}
@@ -127,7 +128,7 @@ def _said(order: Order, read: Read) -> bool:
     """Whether the plan has the order already: a restriction of both dates, or what is known of the one by the other."""
     both = {order.date, order.other}
     rules = (_names(each.rule) for each in read.plan.restrictions if isinstance(each, Restriction))
-    known = (each for each in read.plan.known if each.column == order.date)
+    known = (each for each in read.plan.known if isinstance(each, Known) and each.column == order.date)
     return any(both <= names for names in rules) or any(order.other in each.reads for each in known)
 
 

@@ -13,6 +13,7 @@ from bayesimpute.formulas import Expression, Formula, evaluate_expression, parse
 from bayesimpute.formulas.syntax import Call, Node, Operation, walk
 from bayesimpute.formulas.terms import names_in
 from bayesimpute.formulas.usage import guarded, unguarded
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.void_cells import condition, series_of, void_rows
@@ -183,7 +184,8 @@ def _analyses(read: Read, data: Incomplete, void: Mapping[str, _Void], notes: No
 
 def stand_ins(plan: Plan) -> dict[str, str]:
     """The derived variables that have a given value where another does not apply, and that other."""
-    void = {model.target for model in plan.models if model.applies is not None}
+    models = (model for model in plan.models if isinstance(model, Conditional))
+    void = {model.target for model in models if model.applies is not None}
     found: dict[str, str] = {}
     for each in plan.computed if void else ():
         try:
@@ -202,7 +204,7 @@ def standing_in(plan: Plan, formula: Formula, where: str | None, data: Incomplet
     """
     told = []
     for name, target in stand_ins(plan).items():
-        model = next(model for model in plan.models if model.target == target)
+        model = next(m for m in plan.models if isinstance(m, Conditional) and m.target == target)
         void = void_rows(model, data.columns)
         if void is None or name not in {formula.response, *formula.needs}:
             continue
