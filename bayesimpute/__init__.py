@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from bayesimpute.base.priors import Prior
     from bayesimpute.checking import check
     from bayesimpute.checking.congeniality import Ignored, congenial
-    from bayesimpute.data.description import Description, describe
+    from bayesimpute.checking.described import describe
+    from bayesimpute.data.description import Description
     from bayesimpute.data.files import read_data
     from bayesimpute.data.incomplete import Incomplete
     from bayesimpute.data.public_data import describe_datasets, load_dataset
@@ -93,10 +94,8 @@ _HOMES = {
         "Ignored",
         "congenial",
     ),
-    "data.description": (
-        "Description",
-        "describe",
-    ),
+    "checking.described": ("describe",),
+    "data.description": ("Description",),
     "data.files": ("read_data",),
     "data.incomplete": ("Incomplete",),
     "data.public_data": (

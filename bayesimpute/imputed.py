@@ -18,12 +18,15 @@ from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import say
+from bayesimpute.checking.void_values import standing_in
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.restrictions import Restriction
 from bayesimpute.plan.targets import Event
 from bayesimpute.result import kept_analyses, run
 from bayesimpute.result.new_data import transform
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
     from bayesimpute.inspection.imputation_model import ImputationModel
     from bayesimpute.inspection.leaving_out import LeftOut
     from bayesimpute.plan.assumptions import Adjustment, Assumption
-    from bayesimpute.plan.known_cells import Known
-    from bayesimpute.plan.restrictions import Restriction
     from bayesimpute.pooling import Analyses, Pooled
     from bayesimpute.sensitivity.sensitivities import Sensitivities
     from bayesimpute.suggesting import Suggestion
@@ -127,8 +128,8 @@ def impute(
     """
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
-    settled = replace(settled, known=(*settled.known, *known)) if known else settled
-    settled = replace(settled, restrictions=(*settled.restrictions, *restrictions)) if restrictions else settled
+    more = {"known": _several(known, Known), "restrictions": _several(restrictions, Restriction)}
+    settled = replace(settled, **{name: (*getattr(settled, name), *each) for name, each in more.items()})
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,
@@ -144,6 +145,11 @@ def impute(
         events=events,
     )
     return MultiplyImputed.over(made)
+
+
+def _several(given: Any, kind: type) -> tuple[Any, ...]:
+    """One or several of a kind; what they are is checked with the plan, but a text is no list of letters."""
+    return (given,) if isinstance(given, kind | str | Mapping) else tuple(given)
 
 
 def _plan(
@@ -434,6 +440,7 @@ class MultiplyImputed(Result):
         """Fit a model of interest to each completed dataset.
 
         What took over ten seconds is kept with the result, and not fitted again: saved with it, after a load neither.
+        Observed cells that were drawn, too (``where`` of a conditional), have the values that were observed.
 
         Parameters
         ----------
@@ -470,7 +477,7 @@ class MultiplyImputed(Result):
             return Analyses(estimates, chains=chains, model=model, frames=self.in_pandas)
         begun = time.monotonic()
         found = analyses_of(
-            self if callable(analysis) else self.in_pandas,
+            self.as_observed if callable(analysis) else self.in_pandas,
             analysis,
             chains=chains,
             total=self.m,
@@ -479,6 +486,11 @@ class MultiplyImputed(Result):
             allow_failures=allow_failures,
             **options,
         )
+        notes = () if model is None else standing_in(self.plan, model.formula, model.where, self.incomplete)
+        if notes:
+            said = tuple(f"{finding}; {remedy}." for finding, remedy in notes)
+            told = tuple(replace(each, messages=(*each.messages, *said)) for each in found.estimates)
+            found = replace(found, estimates=told)
         if model is not None and not found.failures and time.monotonic() - begun > kept_analyses.SLOW:
             kept_analyses.keep(self.tree, model, found.estimates)
         return replace(found, frames=self.in_pandas)

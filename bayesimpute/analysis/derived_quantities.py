@@ -16,7 +16,9 @@ from bayesimpute.analysis.estimates import Estimate
 from bayesimpute.base.errors import AnalysisError, FormulaError, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.formulas import evaluate_expression
+from bayesimpute.formulas.algebra import term_name
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, read_expression, render, walk
+from bayesimpute.formulas.terms import split
 
 STEP = 1e-30
 SMOOTH = ("exp", "log", "sqrt", "tanh", "expit", "logit")
@@ -77,13 +79,13 @@ def _read(text: str, terms: Sequence[str], place: str) -> tuple[str, frozenset[s
     """An expression of columns that are called ``b[term]``, all of it allowed, and the terms that it uses."""
     if not isinstance(text, str) or not text.strip():
         raise AnalysisError(f"{place}: an expression is needed; write one like b[texp] + 5 * b[sex:texp]")
-    used = frozenset(match[1].strip() for match in _COEFFICIENT.finditer(text))
+    used = frozenset(_term(match[1], terms) for match in _COEFFICIENT.finditer(text))
     for term in used.difference(terms):
         remedy = did_you_mean(term, terms, f"name one of {listed(terms, 12)}")
         raise AnalysisError(f'{place}: there is no coefficient "{term}"; {remedy}')
     if not used:
         raise AnalysisError(f"{place}: {text} uses no coefficient; write b[…] with one of {listed(terms, 12)}")
-    plain = _COEFFICIENT.sub(lambda match: f"`{_column(match[1].strip())}`", text)
+    plain = _COEFFICIENT.sub(lambda match: f"`{_column(_term(match[1], terms))}`", text)
     try:
         tree = read_expression(plain, place)
     except FormulaError as error:
@@ -94,6 +96,18 @@ def _read(text: str, terms: Sequence[str], place: str) -> tuple[str, frozenset[s
             remedy = f"use b[term], numbers, + - * / ** and the functions {', '.join(SMOOTH)}"
             raise AnalysisError(f"{place}: {render(node)} is not allowed; {remedy}")
     return plain, used
+
+
+def _term(written: str, terms: Sequence[str]) -> str:
+    """The coefficient that is meant, whatever the spaces: ``log(x/2)`` is ``log(x / 2)``."""
+    name = written.strip()
+    if name in terms:
+        return name
+    try:
+        normal = term_name(split(name))
+    except FormulaError:
+        return name
+    return normal if normal in terms else name
 
 
 def _allowed(node: Node, columns: frozenset[str]) -> bool:

@@ -61,6 +61,24 @@ def remembered() -> Iterator[Callable[[], None]]:
         remembering.check()
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM, which ends a program, be Ctrl-C while this lasts: what is saved then, and said, is the same.
+
+    Where Ctrl-C is ignored, as in jobs of a shell's background, SIGTERM ends the program as ever.
+    """
+    usual, pressed = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    heard = pressed is signal.default_int_handler or isinstance(pressed, _Remembering)
+    if threading.current_thread() is not threading.main_thread() or usual is not signal.SIG_DFL or not heard:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
 def aside[T](work: Callable[..., T], *arguments: Any) -> Future[T]:
     """Do work in the one thread that is kept for it, for the main thread gets the signals; of another thread, at once.
 

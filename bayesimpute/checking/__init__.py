@@ -9,7 +9,8 @@ another:
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
-  :mod:`.copies`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`, :mod:`.selection_indicators`,
+  :mod:`.copies`, :mod:`.date_order`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`,
+  :mod:`.selection_indicators`, :mod:`.conditions_held`,
   :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.score_items`,
   :mod:`.congeniality.several_outcomes`, :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`,
   :mod:`.drawn_too` and :mod:`.estimand_problems` hold it against the columns of the data;
@@ -27,12 +28,15 @@ from bayesimpute.checking import (
     broken_rules,
     clusters,
     coded_formulas,
+    conditions_held,
     copies,
+    date_order,
     derived,
     drawn_too,
     estimand_problems,
     exclusions,
     fixed_coefficients,
+    follow_ups,
     ignored_rows,
     indicators,
     names,
@@ -100,6 +104,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += target_columns.problems(read, data)
         problems += rare_labels.problems(read, data)
         problems += copies.problems(read, data)
+        problems += date_order.problems(read, data)
         problems += clusters.problems(read, data)
         problems += exclusions.problems(read, data)
         problems += selection_indicators.problems(read, data)
@@ -110,10 +115,12 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += partly_known.problems(read, data)
         problems += broken_rules.problems(read, data)
         problems += drawn_too.problems(read, data)
+        problems += conditions_held.problems(read, data)
         problems += fixed_coefficients.problems(read, data)
         problems += estimand_problems.problems(read, data)
         problems += coded_formulas.problems(read, data)
         problems += [] if errors(problems) else broken_rules.unmet(plan, data)
+        problems = follow_ups.without(problems, read, data)
     return list(dict.fromkeys(problems))
 
 

@@ -4,7 +4,7 @@
 them, as a run does: rules that contradict each other, or that nothing can meet, show there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import resolve
 from bayesimpute.plan.restrictions import Restriction, broken, expression_of
 
+MANY = 10
+"""Rows from which on a rule that all of them break is taken for a mistake in the rule."""
 SEED = 20260103
 """Of the start that is looked for: a check says the same each time."""
 
@@ -101,13 +103,25 @@ def _observed(restriction: Restriction, expression: Expression, read: Read, data
                     remedy = f'compare it with something: "{text} > 0"'
                     notes.add(f"{restriction.path}.{key}", f"{text} is a number and no condition", remedy)
                     return
-        wrong = broken(condition_values(expression, data, derived))
+        values = condition_values(expression, data, derived)
+        meant = _meant(restriction, data, derived) & ~np.isnan(values)
+        wrong = broken(values)
     except FormulaError as error:
         notes.problems += error.problems
         return
-    if wrong.any():
+    if wrong.sum() == meant.sum() >= MANY:
+        finding = f"no row meets it of the {meant.sum()} in which it is known whether one does"
+        notes.add(restriction.path, finding, "mend the rule: it contradicts itself, or says the opposite")
+    elif wrong.any():
         where = f"{counted(int(wrong.sum()), 'row')}: {rows(data.frame, wrong.nonzero()[0])}"
         notes.add(restriction.path, f"what is observed breaks it in {where}", _mend(wrong, expression.names, data))
+
+
+def _meant(restriction: Restriction, data: Incomplete, derived: Mapping[str, Expression]) -> np.ndarray:
+    """The rows in which a rule has to hold, bool, shape (row,)."""
+    if restriction.where is None:
+        return np.ones(len(data.frame), dtype=bool)
+    return condition_values(parse_expression(restriction.where), data, derived) == 1
 
 
 def _mend(wrong: np.ndarray, names: Iterable[str], data: Incomplete) -> str:

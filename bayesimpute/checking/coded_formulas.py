@@ -12,9 +12,19 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import FormulaError, Problem, Severity, errors
+from bayesimpute.base.errors import FormulaError, PlanError, Problem, Severity, errors
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import cluster_level, clusters, collinearity, exclusions, ignored_rows, separation, timing
+from bayesimpute.checking import (
+    broken_rules,
+    cluster_level,
+    clusters,
+    collinearity,
+    exclusions,
+    ignored_rows,
+    partly_known,
+    separation,
+    timing,
+)
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
@@ -24,6 +34,7 @@ from bayesimpute.checking.target_columns import filled, settled, suitable
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
+from bayesimpute.designs.restricted import started
 from bayesimpute.formulas import Formula, Matrix, build, quote
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.language import usage_of
@@ -44,14 +55,23 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     notes = Notes()
     resolved = resolve(_sound(read, data), data)
     resolved = replace(resolved, filled={**resolved.filled, **_draws(resolved, data)})
-    start = fill(data, resolved, np.random.default_rng(SEED), spread=0.0)
-    completed = Completed(data, resolved, start)
+    completed = Completed(data, resolved, _start(data, resolved))
     _numbers(read, resolved, completed, data, notes)
     readings = {reading.target: reading for reading in read.conditionals}
+    imputed = {target.name: target.imputed_row for target in resolved.targets}
     for target in resolved.targets:
         target = replace(target, learn=target.seen)  # what can be learnt is where it is observed
-        _Model(readings[target.name], target, read, data, completed, notes).check()
+        _Model(readings[target.name], target, read, data, completed, imputed, notes).check()
     return notes.problems
+
+
+def _start(data: Incomplete, resolved: Resolved) -> dict[str, np.ndarray]:
+    """A fill of what is missing, which respects the restrictions as that of a chain does."""
+    rng = np.random.default_rng(SEED)
+    cells = fill(data, resolved, rng, spread=0.0)
+    with suppress(PlanError):  # that nothing respects them is told by itself
+        return started(data, resolved, rng, cells, {t.name: t.given[t.fit_rows] for t in resolved.targets})
+    return cells
 
 
 def _sound(read: Read, data: Incomplete) -> Plan:
@@ -78,7 +98,13 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     )
     run = Run(ignore=None if errors(ignored_rows.problems(read, data)) else getattr(read.plan.run, "ignore", None))
     return Plan(
-        conditionals=tuple(conditionals), substantive=tuple(substantive), derived=kept, time=read.plan.time, run=run
+        conditionals=tuple(conditionals),
+        substantive=tuple(substantive),
+        derived=kept,
+        time=read.plan.time,
+        run=run,
+        restrictions=() if errors(broken_rules.problems(read, data)) else read.plan.restrictions,
+        known=() if errors(partly_known.problems(read, data)) else read.plan.known,
     )
 
 
@@ -152,6 +178,7 @@ class _Model:
     read: Read
     data: Incomplete
     completed: Completed
+    imputed: Mapping[str, np.ndarray]
     notes: Notes
 
     def check(self) -> None:
@@ -223,14 +250,20 @@ class _Model:
         if apart and len(everywhere) == len(self.data.frame):
             everywhere[~self.target.observed[self.target.unit_of_row]] = 0.0
         for k, name in enumerate(matrix.names):
-            self.finite(everywhere[:, k], name, path)
+            self.finite(everywhere[:, k], name, path, matrix.reads(k))
         rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
         self.notes.problems += collinearity.matrix_problems(everywhere[rows], matrix, self.target, path, known)
         return matrix
 
-    def finite(self, values: np.ndarray, name: str, path: str) -> None:
+    def finite(self, values: np.ndarray, name: str, path: str, names: frozenset[str] = frozenset()) -> None:
         wrong = ~np.isfinite(values)
-        if wrong.any():
+        drawn = [rows for target, rows in self.imputed.items() if target in names]
+        if wrong.any() and drawn and len(wrong) == len(self.data.frame) and np.any(drawn, axis=0)[wrong].all():
+            number = counted(int(wrong.sum()), "row")
+            finding = f"{name} is not a finite number with values that may be imputed, as in {number} of a first fill"
+            remedy = 'say where they cannot be: a family or limits, such as family = "bounded", or a [[restriction]]'
+            self.notes.add(path, finding, remedy + "; or derive a variable with where(condition, x, y)")
+        elif wrong.any():
             where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
             finding = f"{name} is not a finite number in {counted(int(wrong.sum()), 'row')}{where}"
             self.notes.add(path, finding, "mend these rows, or derive a variable with where(condition, x, y)")

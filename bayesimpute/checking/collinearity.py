@@ -5,7 +5,8 @@ import numpy as np
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.base.phrases import counted
 from bayesimpute.data.columns import Column
-from bayesimpute.formulas import Matrix
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.formulas import Matrix, quote
 from bayesimpute.plan.targets import Target
 
 CONSTANT = 1e-12
@@ -40,8 +41,23 @@ def column_problems(column: Column, target: Target, rows: np.ndarray, path: str)
     if len(present) == 1:
         value = column.labels[int(present[0])] if column.labels else f"{present[0]:g}"
         finding = f'"{name}" does not vary: it is {value} {where}'
-        return [_problem(path, finding, "leave it out")]
+        return [_problem(path, finding, "leave it out" + _void(column, target.given, target.name))]
     return _new_labels(column, present, target, path) if column.kind == "category" else []
+
+
+def applies_where(data: Incomplete, name: str, target: str) -> str:
+    """What to write if a target is missing wherever a complete column has another value because it is void there."""
+    return _void(data.columns[name], data.columns[target].values, target)
+
+
+def _void(column: Column, values: np.ndarray, target: str) -> str:
+    seen = np.unique(column.values[~np.isnan(values) & ~column.missing])
+    if column.missing.any() or len(seen) != 1 or len(np.unique(column.values)) == 1 or column.kind == "date":
+        return ""
+    text = f"{seen[0]:g}" if not column.labels else repr(str(column.labels[int(seen[0])]))
+    return (
+        f'; if "{target}" does not apply elsewhere, write in its conditional applies = "{quote(column.name)} == {text}"'
+    )
 
 
 def _new_labels(column: Column, present: np.ndarray, target: Target, path: str) -> list[Problem]:

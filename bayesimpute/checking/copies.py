@@ -42,7 +42,7 @@ def _pair(reading: Reading, name: str, data: Incomplete, *, factors: bool) -> li
     if indicated(target) == name:
         return found
     r = correlation(data.columns[name], filled(data, target))
-    if r > NEAR:
+    if r > NEAR and not distinct_dates(data.columns[name], data.columns[target]):
         finding = f'"{name}" nearly repeats "{target}": |r| = {r:.3f} where both are observed'
         found.append((finding, "leave it out if it was made of it: imputed values would repeat it, too"))
     pairs = [(name, target)] + [(target, name)] * factors
@@ -53,6 +53,15 @@ def _pair(reading: Reading, name: str, data: Incomplete, *, factors: bool) -> li
             found.append((finding, remedy))
     path = f"{reading.path}.formulas.mu"
     return [Problem(path=path, finding=f, remedy=r, severity=Severity.WARNING) for f, r in found]
+
+
+def distinct_dates(one: Column, other: Column) -> bool:
+    """Whether both are dates, and the time between them is not always the same."""
+    if one.dates is None or other.dates is None:
+        return False
+    between = one.values - other.values
+    known = between[~np.isnan(between)]
+    return bool(len(known) and np.ptp(known) > 0)
 
 
 def correlation(column: Column, y: np.ndarray) -> float:

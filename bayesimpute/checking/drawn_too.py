@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesimpute.base.errors import FormulaError, Problem
+from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.checking.target_columns import settled
@@ -40,7 +40,9 @@ def _where(reading: Reading, where: object, read: Read, data: Incomplete, notes:
         notes.add(
             path, "it is adjusted where it is missing, which the observed values are not", "leave one of them out"
         )
-    if where != ALL:
+    if where != ALL and where not in data.columns and did_you_mean(where, [ALL], ""):
+        notes.add(path, f'"{where}" is no condition', 'did you mean "all"?')
+    elif where != ALL:
         _known(where, path, data, notes)
 
 

@@ -22,6 +22,8 @@ from bayesimpute.plan.resolving import of_its_family
 FEWEST = 3
 """Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
 MOSTLY_MISSING = 0.9
+OF_DATES = ("number", "limited", "shaped", "observed")
+"""Kinds of values that stay such values when another day is the first."""
 OUTSIDE = {"date": "a date", "mixed": "a column of values of different types"}
 """Kinds of columns that take part in no model."""
 
@@ -124,6 +126,17 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
         share = f"{1 - len(known) / applies:.0%}"
         _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
     _family(reading, column, notes)
+    _of_dates(reading, column, notes)
+
+
+def _of_dates(reading: Reading, column: Column, notes: Notes) -> None:
+    """Dates have no zero: laws that do would depend on the day from which they are counted."""
+    family = reading.family
+    if column.dates is None or family is None or family.undecided or family.values.name in OF_DATES:
+        return
+    finding = f'"{reading.target}" is a date, and {family.name} is about a zero, which dates do not have'
+    remedy = "use gaussian; or derive the time since another one, days(discharge - admission), and impute that"
+    notes.add(f"{reading.path}.family", finding, remedy)
 
 
 def _family(reading: Reading, column: Column, notes: Notes) -> None:

@@ -9,10 +9,14 @@ from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mea
 from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.formulas import Expression, evaluate_expression, parse_expression, quote
+from bayesimpute.formulas import Expression, Formula, evaluate_expression, parse_expression, quote
+from bayesimpute.formulas.syntax import Call, Node, Operation, walk
+from bayesimpute.formulas.terms import names_in
 from bayesimpute.formulas.usage import guarded, unguarded
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Analysis
-from bayesimpute.plan.void_cells import condition, series_of
+from bayesimpute.plan.plan import Plan
+from bayesimpute.plan.void_cells import condition, series_of, void_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +27,11 @@ class _Void:
     rows: np.ndarray
     expression: Expression
 
-    @property
-    def guard(self) -> str:
-        """What a formula may read of it, and beside what."""
-        return f"write where_applies({quote(self.reading.target)}, 0), beside {listed(sorted(self.expression.names))}"
+    def guard(self, trees: Iterable[Node] = ()) -> str:
+        """What a formula may read of it, and beside what; 1 inside of functions that have no value at 0."""
+        name = quote(self.reading.target)
+        number = 1 if any(_undefined_at_0(node, self.reading.target) for tree in trees for node in walk(tree)) else 0
+        return f"write where_applies({name}, {number}), beside {listed(sorted(self.expression.names))}"
 
     def told(self) -> str:
         """What it is, in words."""
@@ -43,7 +48,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             found[reading.target] = void
     for path, trees, masks in _trees(read):
         for name in sorted(unguarded(trees) & found.keys()):
-            notes.add(path, found[name].told(), found[name].guard)
+            notes.add(path, found[name].told(), found[name].guard(trees))
         for name in sorted(masks & found.keys()):
             notes.add(path, f"{found[name].told()}: there it is neither observed nor missing", "leave it out")
         _needless(path, guarded(trees), found, data, notes)
@@ -55,6 +60,16 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     _analyses(read, data, found, notes)
     _estimands(read, found, notes)
     return notes.problems
+
+
+def _undefined_at_0(node: Node, name: str) -> bool:
+    """Whether it is a logarithm or a ratio that has no value where a column is 0."""
+    match node:
+        case Call(function, (inner, *_)) if function in ("log", "log2", "log10", "logit"):
+            return name in names_in(inner)
+        case Operation(symbols, operands) if "/" in symbols:
+            return any(s == "/" and name in names_in(o) for s, o in zip(symbols, operands[1:], strict=False))
+    return False
 
 
 def _void(reading: Reading, data: Incomplete, notes: Notes) -> _Void | None:
@@ -159,9 +174,47 @@ def _analyses(read: Read, data: Incomplete, void: Mapping[str, _Void], notes: No
         for each in sorted((unguarded(formula.nodes) | {str(formula.response)}) & void.keys()):
             if (void[each].rows & rows).any():
                 condition = f'analyse where it applies: where = "{void[each].expression.source}"'
-                remedy = condition if each == formula.response else f"{condition}; or {void[each].guard}"
+                remedy = condition if each == formula.response else f"{condition}; or {void[each].guard(formula.nodes)}"
                 notes.add(f"analysis[{name}].formula", void[each].told(), remedy)
         _needless(f"analysis[{name}].formula", guarded(formula.nodes), void, data, notes)
+        for finding, remedy in standing_in(read.plan, formula, where.get(name), data):
+            path, warning = f"analysis[{name}].formula", Severity.WARNING
+            notes.problems.append(Problem(path=path, finding=finding, remedy=remedy, severity=warning))
+
+
+def stand_ins(plan: Plan) -> dict[str, str]:
+    """The derived variables that have a given value where another does not apply, and that other."""
+    models = (model for model in plan.models if isinstance(model, Conditional))
+    void = {model.target for model in models if model.applies is not None}
+    found: dict[str, str] = {}
+    for each in plan.computed if void else ():
+        try:
+            tree = parse_expression(each.expression).tree
+        except (FormulaError, TypeError):  # told where it is read
+            continue
+        mine = sorted(guarded((tree,)) & void) or [found[n] for n in sorted(names_in(tree)) if n in found]
+        found |= {str(each.name): mine[0]} if mine else {}
+    return found
+
+
+def standing_in(plan: Plan, formula: Formula, where: str | None, data: Incomplete) -> list[tuple[str, str]]:
+    """What an analysis has of values that stand in for a variable that does not apply: findings and remedies.
+
+    As predictors they are of no consequence beside what says where the variable applies.
+    """
+    told = []
+    for name, target in stand_ins(plan).items():
+        model = next(m for m in plan.models if isinstance(m, Conditional) and m.target == target)
+        void = void_rows(model, data.columns)
+        if void is None or name not in {formula.response, *formula.needs}:
+            continue
+        beside = parse_expression(str(model.applies)).names & formula.needs
+        rows = void & _analysed(where, data)
+        if rows.any() and (name == formula.response or not beside):
+            finding = f'in {counted(int(rows.sum()), "row")} "{name}" has the value that stands in for "{target}"'
+            remedy = f'if that is no value of theirs, analyse where it applies: where = "{model.applies}"'
+            told.append((f"{finding}, which does not apply there", remedy))
+    return told
 
 
 def _analysed(where: str | None, data: Incomplete) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesimpute.base.errors import FileError, InputError, Problem, one
+from bayesimpute.base.errors import FileError, InputError, PlanError, Problem, one
 from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
 from bayesimpute.checking import check
 from bayesimpute.data.files import read_data
@@ -92,6 +92,20 @@ def read_suggested(
         return made, None, list(error.problems)
     plan, problems = _overridden(tomllib.loads(made.toml), settings)
     return replace(made, plan=plan), frame, list(dict.fromkeys([*problems, *check(plan, frame)]))
+
+
+def said_columns(settings: Sequence[tuple[str, str]]) -> Any:
+    """What columns are, by the overrides that say it.
+
+    Raises
+    ------
+    PlanError
+        With everything that is wrong with them.
+    """
+    said, problems = _overridden({}, settings)
+    if problems:
+        raise PlanError(problems)
+    return said.columns
 
 
 def _overridden(document: dict[str, Any], settings: Sequence[tuple[str, str]]) -> tuple[Plan, list[Problem]]:

@@ -159,6 +159,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 def _suggest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
     _missing(parser)
+    _columns(parser)
     parser.add_argument(
         "--analysis", metavar="F", action="append",
         help='what the completed data are analysed with: "y ~ x + (1 | g)"; may be repeated (any analysis)',
@@ -370,6 +371,10 @@ def _plan(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
         "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",
     )  # fmt: skip
+    _columns(parser)
+
+
+def _columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--column", metavar="NAME: WHAT", action="append", default=[], type=_column, dest="settings",
         help='what a column is: "gen: G1 < G2", "region: west | south", "den: labels"; may be repeated',

@@ -1,6 +1,7 @@
 """Commands that take a saved run: ``diagnose, estimate, identify, report, export, plot``."""
 
 import argparse
+import warnings
 from pathlib import Path
 
 from bayesimpute.base import tables
@@ -129,7 +130,10 @@ def export(arguments: argparse.Namespace) -> int:
     if problems:
         raise FileError(problems)
     imputed = finished(arguments.file)
-    long = imputed.to_long(include_incomplete=arguments.include_incomplete, round=arguments.round)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        long = imputed.to_long(include_incomplete=arguments.include_incomplete, round=arguments.round)
+    tables.say(*(f"warning: {each.message}" for each in said))
     write_table(long, target, force=arguments.force)
     first = " after the incomplete data" if arguments.include_incomplete else ""
     print(f"{target}: {counted(len(long), 'row')}, {counted(imputed.m, 'completed dataset')}{first}")

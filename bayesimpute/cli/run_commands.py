@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, InputError, Interrupted, Outcome, Problem, errors
+from bayesimpute.base.interrupts import stoppable
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.replacing import standing
 from bayesimpute.cli.inputs import read_inputs, read_suggested, writable
@@ -37,7 +38,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def describe(arguments: argparse.Namespace) -> int:
     """``bayesimpute describe DATA``."""
-    from bayesimpute.data.description import describe as look
+    from bayesimpute.checking.described import describe as look
     from bayesimpute.data.files import read_data
 
     data = read_data(arguments.data, missing=arguments.missing)
@@ -115,7 +116,8 @@ def impute(arguments: argparse.Namespace) -> int:
         "force": True,
     }
     try:
-        imputed = run(data, given, progress=not arguments.no_progress, **options)
+        with stoppable():
+            imputed = run(data, given, progress=not arguments.no_progress, **options)
     except Interrupted:
         return _stopped(checkpoint, out)
     _save(imputed, out, checkpoint, force=arguments.force)
@@ -152,7 +154,8 @@ def resume(arguments: argparse.Namespace) -> int:
 
     data = None if arguments.data is None else read_data(arguments.data, missing=arguments.missing)
     try:
-        imputed = go_on(source, data=data, workers=arguments.workers, progress=not arguments.no_progress)
+        with stoppable():
+            imputed = go_on(source, data=data, workers=arguments.workers, progress=not arguments.no_progress)
     except Interrupted:
         return _stopped(source, out)
     if out != source:

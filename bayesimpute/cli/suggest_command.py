@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from bayesimpute.base import tables
+from bayesimpute.cli.inputs import said_columns
 
 
 def suggest(arguments: argparse.Namespace) -> int:
@@ -22,6 +23,7 @@ def suggest(arguments: argparse.Namespace) -> int:
         mode=arguments.mode,
         auxiliary="auto" if named == ["auto"] else named,
         clusters=arguments.cluster,
+        columns=said_columns(arguments.settings),
         scores=scores,
         **{name: value for name, value in given.items() if value is not None},
     )

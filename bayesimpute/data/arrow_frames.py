@@ -7,6 +7,7 @@ observed cells, types and the order of labels are what they were. There are no r
 Null and NaN are both missing. A whole-number column that now holds fractions becomes floats.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +71,7 @@ class Given:
         frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(self.table.num_rows))
         return frame.set_axis(pd.Index(self.table.column_names, dtype="str"), axis="columns")
 
-    def like(self, frame: pd.DataFrame, *, copies: int = 1) -> Any:
+    def like(self, frame: pd.DataFrame, *, copies: int = 1, redrawn: Collection[str] = ()) -> Any:
         """A completed frame as one of the given kind.
 
         Parameters
@@ -79,12 +80,18 @@ class Given:
             The columns that were given, completed, and others.
         copies : int
             How often the given rows stand in it, below each other.
+        redrawn : collection of str
+            Columns of which values that were given are drawn, too: nothing is kept of these.
         """
         import narwhals as nw
 
         table = pa.concat_tables([self.table] * copies)
         columns = [
-            _filled(table.field(name), table[name], series) if name in table.column_names else _new(str(name), series)
+            _new(str(name), series)
+            if name not in table.column_names
+            else _redrawn(table.field(name), series)
+            if name in redrawn
+            else _filled(table.field(name), table[name], series)
             for name, series in frame.items()
         ]
         schema = pa.schema([field for field, _ in columns])
@@ -174,6 +181,18 @@ def _new(name: str, series: pd.Series) -> tuple[pa.Field, pa.Array]:
     """A column that was not given."""
     array = _array(series)
     return pa.field(name, array.type), array
+
+
+def _redrawn(field: pa.Field, series: pd.Series) -> tuple[pa.Field, pa.Array]:
+    """A column as it is now, of the type that was given where that can be; numbers do not become texts again."""
+    array = _array(series)
+    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type):
+        return pa.field(field.name, array.type), array
+    try:
+        array = array.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.field(field.name, array.type), array
+    return field, array
 
 
 def _filled(field: pa.Field, column: pa.ChunkedArray, series: pd.Series) -> tuple[pa.Field, pa.Array | pa.ChunkedArray]:

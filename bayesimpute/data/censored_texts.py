@@ -40,12 +40,22 @@ def numbers_and_limits(codes: np.ndarray, texts: tuple[str, ...]) -> tuple[np.nd
     texts : tuple of str
         The texts.
     """
-    read = [read_censored(text) for text in texts]
+    read = [_strict(text, read_censored(text)) for text in texts]
     table = np.array([(-np.inf, np.inf) if each is None else each for each in read] + [(-np.inf, np.inf)])
     ends = table[np.where(np.isnan(codes), -1, codes).astype(np.int64)]
     low, high = ends[:, 0], ends[:, 1]
     exact = low == high
     return np.where(exact, low, np.nan), (np.where(exact, -np.inf, low), np.where(exact, np.inf, high))
+
+
+def _strict(text: str, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The ends that a value may have: what is ``<3`` is not 3, which matters to whole numbers."""
+    marked = _MARKED.fullmatch(text)
+    if ends is None or marked is None or marked.group(1) not in "<>":
+        return ends
+    return math.nextafter(ends[0], math.inf) if math.isfinite(ends[0]) else ends[0], (
+        math.nextafter(ends[1], -math.inf) if math.isfinite(ends[1]) else ends[1]
+    )
 
 
 def _number(text: str) -> float | None:

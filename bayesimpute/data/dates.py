@@ -119,6 +119,14 @@ def days_of_labels(labels: Sequence[Any]) -> np.ndarray | None:
     return _days(np.array(stamps, dtype="datetime64[us]"))
 
 
+def is_date(label: Any) -> bool:
+    """Whether a value is one that :func:`days_of_labels` reads."""
+    try:
+        return days_of_labels([label]) is not None
+    except ValueError:
+        return False
+
+
 def dates_of(days: np.ndarray, labels: Sequence[Any] = (), style: Any = "stamp") -> Dates:
     """How a column of these days is written; `labels` are the different texts of one of texts."""
     known = np.round(days[~np.isnan(days)] * DAY).astype(np.int64)

@@ -3,7 +3,7 @@
 The tables have everything; what is printed is bounded, and says what it leaves out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from bayesimpute.base.tables import cell, records
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.column_remarks import not_normal, of_units, remarks, skewness
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 
 VARIABLES, REMARKS, PATTERNS, WIDTH = 50, 12, 20, 12
@@ -113,8 +114,14 @@ class Description:
 
 
 @typed
-def describe(data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (), all: bool = False) -> Description:
-    """What is in a data set.
+def describe(
+    data: Incomplete | AnyFrame,
+    *,
+    clusters: Sequence[str] | str = (),
+    all: bool = False,
+    normal: Callable[[Column], bool] | None = None,
+) -> Description:
+    """What is in a data set: see :func:`bayesimpute.checking.described.describe`, which knows the families.
 
     Parameters
     ----------
@@ -124,6 +131,8 @@ def describe(data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (),
         The cluster keys of a DataFrame: columns of any dtype, or ``a:b``.
     all : bool
         Whether everything is printed; otherwise 20 patterns of 12 variables, 50 variables and 12 remarks at most.
+    normal : callable, optional
+        Whether a column would have a normal model; None: any number would.
 
     Returns
     -------
@@ -141,7 +150,7 @@ def describe(data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (),
         clusters={key: data.n_clusters(key) for key in data.clusters},
         variables=_variables(data),
         patterns=patterns(data),
-        remarks=_remarks(data),
+        remarks=_remarks(data, normal),
         all=all,
     )
 
@@ -150,11 +159,12 @@ def _keyed(data: Incomplete) -> frozenset[str]:
     return frozenset(part for key in data.clusters for part in parts(data.frame, key))
 
 
-def _remarks(data: Incomplete) -> tuple[Problem, ...]:
+def _remarks(data: Incomplete, normal: Callable[[Column], bool] | None = None) -> tuple[Problem, ...]:
     """Of values first, then of the shapes of what is incomplete and would have a normal model."""
     names = [name for name in data.columns if name not in _keyed(data)]
     values = {name: remarks(data.columns[name]) for name in names}
-    shapes = [not_normal(data, name) for name in names if data.variables[name].n_missing and not values[name]]
+    gaps = [name for name in names if data.variables[name].n_missing and not values[name]]
+    shapes = [not_normal(data, name) for name in gaps if normal is None or normal(data.columns[name])]
     return (*(each for found in values.values() for each in found), *(each for each in shapes if each is not None))
 
 

@@ -93,6 +93,9 @@ def _as_before(column: Column, known: Column, *, values: bool) -> tuple[Column, 
     empty = bool(column.missing.all())
     zero_one = bool(np.isin(column.values[~column.missing], (0, 1)).all())
     numbers = {column.kind, known.kind} <= {"number", "yes/no"} and (known.kind == "number" or zero_one)
+    if not empty and column.dates is None and known.dates is not None and column.kind in ("category", "date"):
+        finding = "its values are texts, and were of a type of dates in the data of the run"
+        return column, [Problem(path=path, finding=finding, remedy="make dates of them: pandas.to_datetime(column)")]
     if not empty and column.kind != known.kind and not numbers:
         finding = f"its values are {WORDS.get(column.kind, 'of several types')}"
         finding += f", and were {WORDS.get(known.kind, 'of several types')} in the data of the run"

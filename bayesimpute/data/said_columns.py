@@ -18,7 +18,7 @@ from bayesimpute.base.errors import InputError, Problem, Severity, did_you_mean,
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.censored_texts import numbers_and_limits, read_censored
 from bayesimpute.data.columns import Column
-from bayesimpute.data.dates import dates_of, days_of_labels
+from bayesimpute.data.dates import dates_of, days_of_labels, is_date
 
 ORDERED, LABELS, NUMBER, CENSORED, DATE = "ordered", "labels", "number", "censored number", "date"
 KINDS: Mapping[str, str] = {
@@ -177,7 +177,11 @@ def _dated(column: Column, said: SaidColumn) -> Column | Problem:
     labels = column.labels if column.kind == "date" else ()
     days = days_of_labels(labels) if labels else None
     if days is None:
-        finding = "its values are no dates, or have time zones"
+        wrong = {code for code, label in enumerate(column.labels) if not is_date(label)}
+        rows = np.flatnonzero(np.isin(column.values, list(wrong)))
+        texts = listed(repr(str(label)) for code, label in enumerate(column.labels) if code in wrong)
+        finding = f"{texts} in {counted(len(rows), 'row')} ({listed(rows)}; counted from 0)" if wrong else "its values"
+        finding += " are no dates, or have time zones" if len(wrong) != 1 else " is no date, or has a time zone"
         remedy = "write all of them as 2024-03-01 or 2024-03-01T10:30, or make a column of a type of dates of it"
         return Problem(path=said.path, finding=finding, remedy=remedy)
     values = np.append(days, np.nan)[np.where(column.missing, -1, column.values).astype(np.int64)]

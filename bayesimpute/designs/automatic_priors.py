@@ -77,17 +77,18 @@ class Automatic:
             return [first if first and name == "Intercept" else s for name, s in zip(matrix.names, slopes, strict=True)]
         described = self.bambi(formula, self.step.place(label))
         priors: list[Prior] = []
-        for (term, place), about in zip(matrix.terms, matrix.abouts, strict=True):
+        for (term, place), bambis, about in zip(matrix.terms, matrix.bambis, matrix.abouts, strict=True):
             if term == "Intercept" and frequency is not None:
                 priors.append(frequency)
                 continue
-            given = described.intercept_term if term == "Intercept" else described.common_terms[term]
+            given = described.intercept_term if term == "Intercept" else described.common_terms[bambis]
             width = place.stop - place.start
-            mu, sigma = (np.broadcast_to(given.prior.args[k], width) for k in ("mu", "sigma"))
+            alike = matrix.bambis.count(bambis) > 1  # by their names: bambi has one of them
+            mu, sigma = (np.resize(given.prior.args[k], width) for k in ("mu", "sigma"))
             if term == "Intercept":  # bambi's is where columns are zero, and so the wider the farther off that is
                 sigma = np.minimum(sigma, SLOPE * self.scale[self.step.place(label)])
                 mu = mu - (0.0 if p.unit == "location" else self.added(p))
-            elif any(about):
+            elif any(about) or alike:
                 sigma = self.slopes(columns[:, place], self.step.place(label), interaction=len(about) > 1)
             sigma = sigma if term == "Intercept" else p.slopes * sigma
             priors += [Prior.of("Normal", a, b).by("bambi") for a, b in zip(mu, sigma, strict=True)]

@@ -18,6 +18,7 @@ from bayesimpute.designs.design import Design
 from bayesimpute.designs.information_ratio import information_ratio
 from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, labelled, lookups, prefixed
 from bayesimpute.designs.parts import Block, Offset, Predictor, Units
+from bayesimpute.designs.restricted import started
 from bayesimpute.designs.subsample import representative
 from bayesimpute.families import Parameter, Rows
 from bayesimpute.formulas import Matrix, build
@@ -53,7 +54,10 @@ def describe_all(incomplete: Incomplete, resolved: Resolved) -> dict[str, Design
 
 
 def _completed(incomplete: Incomplete, resolved: Resolved) -> Completed:
-    return Completed(incomplete, resolved, fill_within(incomplete, resolved, np.random.default_rng(SEED)))
+    rng = np.random.default_rng(SEED)
+    known = {t.name: t.given[t.fit_rows] for t in resolved.targets}
+    cells = started(incomplete, resolved, rng, fill_within(incomplete, resolved, rng), known)
+    return Completed(incomplete, resolved, cells)
 
 
 @dataclass

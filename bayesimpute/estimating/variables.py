@@ -104,7 +104,7 @@ class Variables:
 
     @cached_property
     def _changing(self) -> dict[str, xr.DataArray]:
-        stored = in_order(self.imputed.tree["completed"].to_dataset())
+        stored = in_order(self.imputed.analysed)
         return {variable.attrs["name"]: variable for variable in stored}
 
     @cached_property

@@ -104,8 +104,13 @@ def is_bar(node: Node) -> bool:
 
 
 def term_name(term: Term) -> str:
-    """The name that formulae and bambi print; ``1`` for the intercept."""
+    """The name under which its coefficient is printed; ``1`` for the intercept."""
     return ":".join(render(keyed(atom), faithful=False) for atom in term) or "1"
+
+
+def bambi_name(term: Term) -> str:
+    """The name that formulae and bambi print, which lacks parentheses inside of calls."""
+    return ":".join(render(keyed(atom), bambis=True) for atom in term) or "1"
 
 
 def term_text(term: Term) -> str:

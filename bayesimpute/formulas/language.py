@@ -256,7 +256,11 @@ def _response(left: Node | None, response: str, usage: Usage) -> str | None:
         return left.name
     if isinstance(left, Call) and left.function in ("observed", "dropout") and len(left.arguments) == 1:
         return render(left).replace("`", "")
-    usage.add(f'the left side "{render(left)}" is not a column', "derive a column and name it on the left of ~")
+    remedy = "derive a column and name it on the left of ~"
+    match left:
+        case Call("sqrt" | "logit" as function, (Name(name),), ()):
+            remedy = f'in a plan write {quote(name)} ~ … and transform = "{function}"; for an analysis {remedy}'
+    usage.add(f'the left side "{render(left)}" is not a column', remedy)
     return None
 
 

@@ -19,11 +19,11 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import counted, listed
-from bayesimpute.formulas.algebra import Term
+from bayesimpute.formulas.algebra import Term, bambi_name, keyed
 from bayesimpute.formulas.excerpts import AsSeries, Excerpt, Table, as_formulae_takes, used
 from bayesimpute.formulas.functions import FUNCTIONS
 from bayesimpute.formulas.language import Formula, parse, usage_of
-from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, walk
+from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Text, render, walk
 from bayesimpute.formulas.usage import labelled
 
 _CODING = ("C", "T", "S")
@@ -144,6 +144,17 @@ class Matrix:
                     raise _failed(name, error, self.path) from error
                 values = values if centre is None else values - centre[place]
                 out[:, place] = values if scale is None else values / scale[place]
+
+    def reads(self, k: int) -> frozenset[str]:
+        """The columns of the data that one of its own is computed from."""
+        terms = zip(self._reads, self.terms, strict=True)
+        return next(names for names, (_, place) in terms if place.start <= k < place.stop)
+
+    @property
+    def bambis(self) -> tuple[str, ...]:
+        """What bambi calls each term: as we do, but without parentheses inside of calls."""
+        atoms = ([self._atoms[factor.name] for factor in _factors(term)] for term in self._terms)
+        return tuple(bambi_name(tuple(of)) if of else name for of, (name, _) in zip(atoms, self.terms, strict=True))
 
     def without_intercept(self) -> "Matrix":
         """The same coding without the column of ones, which is the first."""
@@ -329,11 +340,21 @@ def _design(
     scanned = [Scanner(text).scan(add_intercept=False) for text in texts]
     terms = [Resolver(Parser(tokens).parse()).resolve() for tokens in scanned]
     trees = [tree for tree in formula.trees if tree]
+    for term, tree in zip(terms, trees, strict=True):
+        _name(term, tree)
     pairs = [zip(term.components, tree, strict=True) for term, tree in zip(terms, trees, strict=True)]
     atoms = {factor.name: atom for of in pairs for factor, atom in of}
     model = Model(*intercept, *terms)
     model.eval(data, Environment([functions]))
     return model.common_terms, atoms
+
+
+def _name(term: Any, tree: Term) -> None:
+    """Give calls the names under which we print them: formulae's lack parentheses, and what is called alike is one."""
+    for component, atom in zip(term.components, tree, strict=True):
+        if isinstance(atom, Call):
+            component.name = render(keyed(atom), faithful=False)
+    term.name = ":".join(str(component.name) for component in term.components)
 
 
 def _matrix(

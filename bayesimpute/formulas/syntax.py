@@ -287,7 +287,7 @@ def quote(name: str) -> str:
     return name if plain and not reserved else f"`{name}`"
 
 
-def render(node: Node, *, faithful: bool = True) -> str:
+def render(node: Node, *, faithful: bool = True, bambis: bool = False) -> str:
     """A tree as text, in one normal form.
 
     Parameters
@@ -295,9 +295,13 @@ def render(node: Node, *, faithful: bool = True) -> str:
     node : Node
         What to write.
     faithful : bool
-        Whether the text means what the tree means. If not, it is the name that formulae, and so bambi, prints for it:
-        without backticks and without the parentheses of operations.
+        Whether formulae reads the tree again from the text. If not, it is the name under which we print it: without
+        backticks, and with those parentheses only that it takes to write it.
+    bambis : bool
+        Whether the name is the one that bambi prints: without any parentheses of operations.
     """
+    names = {"faithful": faithful and not bambis, "bambis": bambis}
+    faithful = names["faithful"]
     match node:
         case Name(name):
             return quote(name) if faithful else name
@@ -308,22 +312,36 @@ def render(node: Node, *, faithful: bool = True) -> str:
         case Constant(value):
             return str(value)
         case Call(function, arguments, keywords):
-            inside = [render(argument, faithful=faithful) for argument in arguments]
-            inside += [f"{key}={render(value, faithful=faithful)}" for key, value in keywords]
+            inside = [render(argument, **names) for argument in arguments]
+            inside += [f"{key}={render(value, **names)}" for key, value in keywords]
             return f"{function}({', '.join(inside)})"
         case Operation():
-            return _operation(node, faithful=faithful)
+            return _operation(node, **names)
 
 
-def _operation(node: Operation, *, faithful: bool) -> str:
-    parts = [render(operand, faithful=faithful) for operand in node.operands]
-    if faithful:
-        nested = [isinstance(operand, Operation) for operand in node.operands]
-        parts = [f"({part})" if inner else part for part, inner in zip(parts, nested, strict=True)]
+def _operation(node: Operation, *, faithful: bool, bambis: bool) -> str:
+    parts = [render(operand, faithful=faithful, bambis=bambis) for operand in node.operands]
+    inside = [
+        isinstance(operand, Operation) and not bambis and (faithful or _loose(operand, node))
+        for operand in node.operands
+    ]
+    parts = [f"({part})" if nested else part for part, nested in zip(parts, inside, strict=True)]
     if node.unary:
         return f"{node.symbols[0]}{' ' if node.symbols[0] in _WORDS else ''}{parts[0]}"
     rest = zip(node.symbols, parts[1:], strict=True)
     return parts[0] + "".join(f":{part}" if symbol == ":" else f" {symbol} {part}" for symbol, part in rest)
+
+
+def _loose(inner: Operation, outer: Operation) -> bool:
+    """Whether an operation that stands in another one has to stand in parentheses."""
+    return _level(inner) <= _level(outer)
+
+
+def _level(node: Operation) -> int:
+    """How tightly it binds; signs as what they may stand before."""
+    if node.unary:
+        return _NOT if node.symbols[0] == "not" else _COLON
+    return LEVELS[node.symbols[0]]
 
 
 def _number(value: int | float) -> str:

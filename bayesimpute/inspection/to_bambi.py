@@ -78,6 +78,8 @@ def _beyond(design: Design) -> Iterator[str]:
     moved = {n for p in design.predictors if p.matrix for n, m in zip(p.matrix.names, moved_coefficients(p)) if m}
     if moved - {"Intercept"}:
         yield "products and powers about the means of their variables"
+    if any(len(set(p.matrix.bambis)) < len(p.matrix.bambis) for p in design.predictors if p.matrix):
+        yield "names for terms that differ in parentheses only"
     if design.offsets:
         yield "offsets of this kind"
     if design.side:
@@ -87,7 +89,8 @@ def _beyond(design: Design) -> Iterator[str]:
 def _of_predictor(p: Predictor) -> dict[str, Any]:
     assert p.matrix is not None
     priors = coefficient_priors(p)
-    return {term: _bambis(*priors[place]) for term, place in p.matrix.terms}
+    places = (place for _, place in p.matrix.terms)
+    return {term: _bambis(*priors[place]) for term, place in zip(p.matrix.bambis, places, strict=True)}
 
 
 def _bambis(*priors: Prior) -> Any:

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.distributions import DISTRIBUTIONS
-from bayesimpute.base.errors import PlanError, Problem
+from bayesimpute.base.errors import FormulaError, PlanError, Problem
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Family, options
+from bayesimpute.formulas import parse
+from bayesimpute.formulas.algebra import bambi_name, term_name
 from bayesimpute.plan.conditional import Conditional, left_side
 
 FAMILY_NAMES: Mapping[str, str] = {"gaussian": "gaussian", "t": "student_t", "bernoulli": "bernoulli"}
@@ -54,7 +56,30 @@ def from_bambi(model: Any) -> Conditional:
         formulas[left_side(text, path)] = independent(text.partition("~")[2].strip())
     family = _family(model)
     assert family is not None
+    ours = _our_names(formulas)
+    priors = {
+        next((name + key[len(b) :] for b, name in ours.items() if _is_of(key, b)), key): p for key, p in priors.items()
+    }
     return Conditional(target=target, family=family, formulas=formulas, priors=priors)
+
+
+def _our_names(formulas: Mapping[str, str]) -> dict[str, str]:
+    """Our names of terms that bambi prints without the parentheses inside of calls, by bambi's."""
+    found = {}
+    for parameter, text in formulas.items():
+        prefix = "" if parameter == "mu" else f"{parameter}_"
+        try:
+            formula = parse(text)
+        except FormulaError:  # told when the plan is checked
+            continue
+        for term in (*formula.trees, *(term for group in formula.groups for term in group.trees)):
+            found[f"{prefix}{bambi_name(term)}"] = f"{prefix}{term_name(term)}"
+    return {bambis: ours for bambis, ours in found.items() if bambis != ours}
+
+
+def _is_of(key: str, term: str) -> bool:
+    """Whether a parameter is that of a term, or of one of its columns or effects."""
+    return key.startswith(term) and key[len(term) :][:1] in ("", "[", "|")
 
 
 def independent(formula: str) -> str:

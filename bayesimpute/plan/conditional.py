@@ -40,7 +40,7 @@ class Conditional:
         Columns that the family reads beside the predictors, by role: ``{"exposure": "days"}``.
     where : str or None
         Observed cells that are drawn, too, for checks: "all", or a condition of complete columns. The model is fitted
-        to what was observed, and other models read that; the completed datasets hold the draws
+        to what was observed, and other models and analyses read that; the completed datasets hold the draws
         (:meth:`bayesimpute.MultiplyImputed.overimputed`). By default none.
     """
 
@@ -100,13 +100,18 @@ def with_likes(formulas: Mapping[str, str], family: "str | Family") -> dict[str,
 
 TRANSFORMS: Mapping[str, str] = {"log": "lognormal", "sqrt": "sqrtnormal", "logit": "logitnormal"}
 """The families of which a monotone function of the variable is normal."""
+BOTH = "log and "
+"""Before a transform that is given beside a logarithm on the left."""
 _LOGGED = re.compile(r"\s*log\(\s*(`[^`]+`|[A-Za-z_][\w.]*)\s*\)\s*~")
 
 
 def untransformed(formula: Any, transform: str | None = None) -> tuple[Any, str | None]:
     """A formula with its variable alone on the left, and the transform of it that stood there: of ``log(y)``, log."""
-    found = _LOGGED.match(formula) if isinstance(formula, str) and transform is None else None
-    return (formula, transform) if found is None else (f"{found[1]} ~{formula[found.end() :]}", "log")
+    found = _LOGGED.match(formula) if isinstance(formula, str) else None
+    if found is None:
+        return formula, transform
+    both = "log" if transform in (None, "log") else f"{BOTH}{transform}"
+    return f"{found[1]} ~{formula[found.end() :]}", both
 
 
 def of_transform(transform: object, family: "str | Family", target: str) -> str:
@@ -118,6 +123,11 @@ def of_transform(transform: object, family: "str | Family", target: str) -> str:
         If there is no such transform, or the family is another one.
     """
     path = f"conditional[{target}].transform"
+    if str(transform).startswith(BOTH):
+        finding = (
+            f'log({target}) on the left is transform = "log", and it has transform = "{str(transform)[len(BOTH) :]}"'
+        )
+        raise one(PlanError, path, finding, f"write {target} on the left, or leave transform out")
     if transform not in TRANSFORMS:
         remedy = did_you_mean(str(transform), TRANSFORMS, f"use one of {', '.join(TRANSFORMS)}")
         raise one(PlanError, path, f"there is no transform {transform!r}", remedy)

@@ -293,7 +293,8 @@ def _notes(conditional: Conditional, target: Target, column: Column) -> list[Eve
         why = 'systematic = "mixture": how likely each is missing systematically, and not by chance, is estimated'
         notes.append(Event(target=target.name, what=what, why=why))
     if target.over is not None:
-        what = f"{counted(int(target.over.sum()), 'observed cell')} drawn, too: the completed datasets hold the draws"
+        held = "the completed datasets hold the draws, analyses read what was observed"
+        what = f"{counted(int(target.over.sum()), 'observed cell')} drawn, too: {held}"
         notes.append(Event(target=target.name, what=what, why=f'where = "{conditional.where}", for checks'))
     if target.known_cells is not None:
         what = f"{counted(int(target.known_cells.some.sum()), 'missing cell')} known in part"

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bayesimpute.reporting.citing import see
+from bayesimpute.reporting.missing_data import says_what_is_known
 from bayesimpute.reporting.wording import codes
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def _first(found: "Diagnosis") -> list[str]:
 
 
 def _about_data(imputed: "Result") -> list[str]:
-    gaps = [v.name for v in imputed.incomplete.variables.values() if v.n_missing]
+    bounds = says_what_is_known(imputed.record.resolved)
+    gaps = [v.name for v in imputed.incomplete.variables.values() if v.n_missing and v.name not in bounds]
     return [
         f"Why values are missing, as far as known, for {codes(gaps)}.",
         "How many units were eligible, and how many left the study or were excluded before these data.",

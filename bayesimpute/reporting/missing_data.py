@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def missing_data(imputed: "Result", resolved: "Resolved") -> str:
     """A paragraph on the data, and a line for each incomplete variable."""
     incomplete = imputed.incomplete
-    mask = incomplete.missing.to_numpy()
-    gaps = [v for v in incomplete.variables.values() if v.n_missing]
+    bounds = says_what_is_known(resolved)
+    mask = incomplete.missing.drop(columns=[*bounds]).to_numpy()
+    gaps = [v for v in incomplete.variables.values() if v.n_missing and v.name not in bounds]
     complete = int((~mask.any(axis=1)).sum())
     return "\n\n".join(
         [
@@ -27,6 +28,12 @@ def missing_data(imputed: "Result", resolved: "Resolved") -> str:
             bullets(_variable(variable, incomplete, resolved) for variable in gaps),
         ]
     )
+
+
+def says_what_is_known(resolved: "Resolved") -> frozenset[str]:
+    """The columns that say what is known of others, which are no variables: their empty cells are open ends."""
+    targets = {target.name for target in resolved.targets}
+    return frozenset(name for each in resolved.known for name in each.reads) - targets
 
 
 def _size(incomplete: Incomplete) -> str:

@@ -106,9 +106,14 @@ class Datasets:
         How many datasets there are to be.
     means : mapping of int to mapping of str to ndarray, shape (unit,)
         By imputation the cluster means that do not follow from these data.
+    shown : bool
+        Whether draws of observed cells are in the place of what was observed.
     """
 
-    def __init__(self, incomplete: Incomplete, resolved: Resolved, kept: Kept, m: int, means: Kept) -> None:
+    def __init__(
+        self, incomplete: Incomplete, resolved: Resolved, kept: Kept, m: int, means: Kept, *, shown: bool = True
+    ) -> None:
+        self.shown = shown
         self.incomplete, self.resolved, self.m, self.means = incomplete, resolved, m, means
         self.kept = {k: cells for k, cells in kept.items() if k < m}
         self._latest: tuple[int, dict[str, np.ndarray]] = (-1, {})
@@ -150,13 +155,15 @@ class Datasets:
         if name not in self._imputed:
             return np.asarray(filled)
         values = self.incomplete.columns[name].values if filled is None else filled
-        return unfolded(self._imputed[name], values, self.kept[place][name])
+        found = unfolded(self._imputed[name], values, self.kept[place][name])
+        over = self._imputed[name].over
+        return found if self.shown or over is None else np.where(over[self._imputed[name].unit_of_row], values, found)
 
     def _derived(self, k: int) -> Mapping[str, np.ndarray]:
         place, values = self._latest
         if place != k:
             resolved = self.resolved.holding(self.means.get(k, {}))
-            completed = Completed(self.incomplete, resolved, self.kept[k], shown=True)
+            completed = Completed(self.incomplete, resolved, self.kept[k], shown=self.shown)
             values = {name: completed.values[name] for name in self.names() if name in self._computed}
             self._latest = (k, values)
         return values

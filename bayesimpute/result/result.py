@@ -7,6 +7,8 @@ a result (analysing, pooling, running on) is :class:`bayesimpute.imputed.Multipl
 
 import json
 import os
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +20,7 @@ import xarray as xr
 
 from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import BayesimputeError, DataError, FileError, InputError, PlanError, one
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import for_analyses
@@ -27,7 +29,7 @@ from bayesimpute.plan.plan import Plan
 from bayesimpute.result import kept_analyses
 from bayesimpute.result.reading import from_tree
 from bayesimpute.result.rounded import rounded, to_whole
-from bayesimpute.result.schema import FORMAT, in_order, to_tree
+from bayesimpute.result.schema import FORMAT, completed_of, in_order, to_tree
 from bayesimpute.result.store import damaged, read_tree, write_tree
 from bayesimpute.running.records import Record
 
@@ -125,7 +127,8 @@ class Result:
             Which one.
         round : bool
             Whether imputed values of columns of whole numbers are rounded (:mod:`bayesimpute.result.rounded`): here
-            only. Derived columns are what followed from the values before.
+            only, and to whole numbers that the family, what is known of a cell and the restrictions allow; a cell that
+            none is near of stays as it is, with a warning. Derived columns are what followed from the values before.
 
         Raises
         ------
@@ -136,31 +139,59 @@ class Result:
         BayesimputeError
             If it is not there yet, because the run was stopped before.
         """
-        return self._as_given(self._frame(k, self._rounded(round)))
+        unrounded: Counter[str] = Counter()
+        frame = self._frame(k, self._rounded(round), unrounded)
+        _warn_of(unrounded)
+        return self._as_given(frame)
 
     def _rounded(self, wanted: bool) -> frozenset[str]:
         record = self.record
         data = record.incomplete if record.learnt is None else record.learnt.incomplete
         return rounded(record.resolved, data) if wanted else frozenset()
 
-    def _frame(self, k: int, whole: frozenset[str] = frozenset()) -> pd.DataFrame:
+    def _frame(
+        self,
+        k: int,
+        whole: frozenset[str] = frozenset(),
+        unrounded: "Counter[str] | None" = None,
+        of: xr.Dataset | None = None,
+    ) -> pd.DataFrame:
+        """Completed dataset k with some columns rounded; the cells of them that could not be are counted."""
         if not 0 <= k < self.m:
             raise IndexError(f"completed({k}): there are {self.m} completed datasets, 0 to {self.m - 1}")
         if k not in self._done:
             finding = f"completed({k}): {len(self._done)} of {self.m} completed datasets are there"
             raise BayesimputeError(f"{finding}, for the run was stopped before its end; go on with bayesimpute.resume")
         frame = self.incomplete.frame.copy()
-        for variable in in_order(self.tree["completed"].to_dataset()):
-            name = variable.attrs["name"]
-            values = variable[k].values.astype(float)
-            values = to_whole(values) if name in whole else values
+        shown = in_order(self.to_xarray() if of is None else of)
+        completed = {variable.attrs["name"]: variable[k].values.astype(float) for variable in shown}
+        if whole:
+            found, left = to_whole(self.incomplete, self.record.resolved, completed, whole)
+            completed |= found
+            if unrounded is not None:
+                unrounded.update(left)
+        for name, values in completed.items():
             column = self.incomplete.columns.get(name) or Column(name=name, kind="number", values=values)
             frame[name] = column.decode(values, frame.index, given=frame.get(name))
         return frame
 
     def _as_given(self, frame: pd.DataFrame, copies: int = 1) -> Any:
         given = self.incomplete.given
-        return frame if given is None else given.like(frame, copies=copies)
+        return frame if given is None else given.like(frame, copies=copies, redrawn=self._redrawn)
+
+    @cached_property
+    def _redrawn(self) -> frozenset[str]:
+        """The columns of which cells are drawn that are not empty: they hold a limit, or are drawn for checks."""
+        columns = self.incomplete.columns
+        limited = {t.name for t in self.record.resolved.targets if columns[t.name].limits is not None}
+        return self._over | limited
+
+    @cached_property
+    def _over(self) -> frozenset[str]:
+        """The columns of which observed cells are drawn, for checks."""
+        wanted = {c.target for c in self.plan.models if c.where is not None}  # so that few runs have to be settled
+        found = (t for t in self.record.resolved.targets if t.name in wanted) if wanted else ()
+        return frozenset(t.name for t in found if t.over is not None and t.over.any())
 
     def __iter__(self) -> Iterator[Any]:
         return (self.completed(k) for k in range(self.m))
@@ -169,10 +200,28 @@ class Result:
     def in_pandas(self) -> Iterable[pd.DataFrame]:
         """The completed datasets as analyses read them; the same object for all who ask.
 
-        They are pandas' frames, whatever the data were, and have labels in the order that the plan says.
+        They are pandas' frames, whatever the data were, and have labels in the order that the plan says. What was
+        observed is in them as it was, and not what was drawn of it for checks.
         """
-        plain = self.incomplete.given is None and not self.incomplete.said
+        plain = self.incomplete.given is None and not self.incomplete.said and not self._over
         return self if plain else _InPandas(self._analysed, self.m, self.void)
+
+    @property
+    def as_observed(self) -> Iterable[Any]:
+        """The completed datasets as functions of the user's read them: of the kind that was given, otherwise as above.
+
+        Those of :meth:`completed` have the draws of observed cells.
+        """
+
+        def make(k: int) -> Any:
+            return self._as_given(self._frame(k, of=self.analysed))
+
+        return _InPandas(make, self.m, self.void) if self._over else self
+
+    @cached_property
+    def analysed(self) -> xr.Dataset:
+        """What analyses read of completed variables, (imputation, unit): :meth:`to_xarray` with what was observed."""
+        return completed_of(self.record, shown=False) if self._over else self.to_xarray()
 
     @property
     def void(self) -> frozenset[str]:
@@ -180,7 +229,7 @@ class Result:
         return frozenset(name for name, column in self.incomplete.columns.items() if column.void is not None)
 
     def _analysed(self, k: int) -> pd.DataFrame:
-        return for_analyses(self._frame(k), self.incomplete.columns)
+        return for_analyses(self._frame(k, of=self.analysed), self.incomplete.columns)
 
     def __len__(self) -> int:
         return self.m
@@ -191,7 +240,9 @@ class Result:
         Parameters
         ----------
         include_incomplete : bool
-            Whether the incomplete data come first, as imputation 0.
+            Whether the incomplete data come first, as imputation 0: without values in all cells that are drawn, those
+            that hold a limit such as ``<0.5`` and observed ones of ``where`` among them. So R's ``mice::as.mids`` has
+            numbers, and takes the draws.
         round : bool
             As for :meth:`completed`.
 
@@ -212,9 +263,11 @@ class Result:
             finding = f"there is a column called {' and '.join(taken)} already"
             raise one(DataError, "data", finding, "rename it before the data are imputed")
         whole = self._rounded(round)
-        frames = [self._frame(k, whole) for k in range(self.m)]
+        unrounded: Counter[str] = Counter()
+        frames = [self._frame(k, whole, unrounded) for k in range(self.m)]
+        _warn_of(unrounded)
         if include_incomplete:
-            frames = [self.incomplete.frame.reindex(columns=frames[0].columns), *frames]
+            frames = [self._undrawn().reindex(columns=frames[0].columns), *frames]
         first = 0 if include_incomplete else 1
         numbered = []
         for k, frame in enumerate(frames, start=first):
@@ -222,6 +275,15 @@ class Result:
             frame.insert(0, ".imp", k)
             frame.insert(1, ".id", np.arange(1, len(frame) + 1))
         return self._as_given(pd.concat(numbered), copies=len(numbered))
+
+    def _undrawn(self) -> pd.DataFrame:
+        """The data as they were given, without values in the cells that are drawn."""
+        frame = self.incomplete.frame.copy()
+        for name in self._redrawn:
+            target, column = self.record.resolved.target(name), self.incomplete.columns[name]
+            drawn = target.impute[target.unit_of_row]
+            frame[name] = column.decode(np.where(drawn, np.nan, column.values), frame.index)
+        return frame
 
     def to_xarray(self) -> xr.Dataset:
         """The completed variables along ``imputation`` and ``unit``: numbers as floats, labels as codes.
@@ -314,6 +376,14 @@ class _InPandas:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return map(self.make, range(self.m))
+
+
+def _warn_of(unrounded: "Counter[str]") -> None:
+    """Say which cells could not be rounded."""
+    if unrounded:
+        cells = listed(f"{counted(number, 'cell')} of {name}" for name, number in unrounded.items())
+        finding = "a whole number beside them breaks a restriction, or what is known of them"
+        warnings.warn(f"round: {cells} stayed as drawn: {finding}", stacklevel=3)
 
 
 def require_run(result: Result, verb: str) -> None:

@@ -88,12 +88,9 @@ def step_names(resolved: Resolved) -> dict[str, str]:
 def datasets_of(record: Record) -> dict[str, xr.Dataset]:
     """The groups of the imputed cells and of the completed datasets; none of their arrays is made before it is read."""
     kept, resolved = _kept(record), record.resolved
-    means = {} if record.learnt is None else record.learnt.means
-    stack, datasets = Stack(kept), Datasets(record.incomplete, resolved, kept, record.schedule.m, means)
-    names = safe_names(datasets.names())
-    completed = {safe: datasets.variable(name) for name, safe in names.items()}
+    stack = Stack(kept)
     groups = {
-        "/completed": _ordered(xr.Dataset(completed), completed),
+        "/completed": completed_of(record),
         "/imputed": xr.Dataset(coords={"imputation": np.array(stack.imputations, dtype=np.int64)}),
     }
     safe = safe_names([t.name for t in resolved.targets])
@@ -101,6 +98,14 @@ def datasets_of(record: Record) -> dict[str, xr.Dataset]:
         if target.missing_rows.size:  # of a complete variable that has a model, there is nothing to keep
             groups[f"/imputed/{safe[target.name]}"] = _imputed(record, target, stack)
     return groups
+
+
+def completed_of(record: Record, *, shown: bool = True) -> xr.Dataset:
+    """The completed datasets; those of analyses have what was observed where that was drawn, too, for checks."""
+    means = {} if record.learnt is None else record.learnt.means
+    datasets = Datasets(record.incomplete, record.resolved, _kept(record), record.schedule.m, means, shown=shown)
+    completed = {safe: datasets.variable(name) for name, safe in safe_names(datasets.names()).items()}
+    return _ordered(xr.Dataset(completed), completed)
 
 
 def _learnt(record: Record) -> dict[str, xr.Dataset]:

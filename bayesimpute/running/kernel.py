@@ -5,7 +5,7 @@ during a leg. ``visit`` is a function of its arguments: the random numbers come 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 
 from bayesimpute import compatible
 from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import listed
 from bayesimpute.data.other_rows import matched
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.design import Design, Draw
@@ -24,6 +25,8 @@ from bayesimpute.designs.known_draws import redrawn
 from bayesimpute.designs.restricted import OFTEN, drawn_within, respects, started
 from bayesimpute.designs.sheets import LargeData, Sheet
 from bayesimpute.families import Context, Donors, Theta
+from bayesimpute.formulas import parse_expression
+from bayesimpute.plan.restrictions import Rule, reading
 from bayesimpute.plan.targets import Event, Step, Target
 from bayesimpute.running.at_visits import ALONE, at_visit
 from bayesimpute.running.workspace import Workspace
@@ -171,7 +174,7 @@ class Bench:
         wrong = 1 - float(np.mean([respects(self.completed, resolved, step.lead, cells) for cells in draws]))
         if wrong <= OFTEN:
             return ()
-        why = 'where values cannot lie, family = "bounded" has no law; what is known of cells is a [[known]]'
+        why = _why_rejected(step.lead, reading(resolved.rules, step.name))
         return ((f"{wrong:.0%} of its draws break a restriction, and are made anew", why),)
 
     def donors(self, step: Step, draw: Draw) -> Donors:
@@ -254,6 +257,17 @@ def generator(seed: int, chain: int, sweep: int, place: int, aside: int = 0) -> 
     """The random numbers of an address: chain, sweep, and place in the visit sequence; of sweeps aside, which one."""
     key = (chain, sweep, place, aside) if aside else (chain, sweep, place)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def _why_rejected(target: Target, rules: Iterable[Rule]) -> str:
+    """What can be done where draws often break a rule: the model, which learns nothing of rules, may have it in it."""
+    conditions = (each.restriction.where for each in rules if each.restriction.where is not None)
+    names = frozenset().union(*(parse_expression(where).names for where in conditions)) - target.columns
+    why = "no model learns from a restriction"
+    if names - {target.name}:
+        told = listed(sorted(names - {target.name}))
+        return f"{why}: let {told} into the model of {target.name}, which then knows where other values are"
+    return f'{why}: a law with these ends does, family = "bounded" with limits (numbers or complete columns)'
 
 
 def begin(workspace: Workspace, chain: int, seed: int) -> ChainState:

@@ -68,7 +68,7 @@ class AnalysingAgain:
         too much, or where rows would be left out.
         """
         names = model.read
-        completed = {v.attrs["name"]: v for v in result.tree["completed"].to_dataset().values()}
+        completed = {v.attrs["name"]: v for v in result.analysed.values()}
         whole = result.incomplete.columns
         if model.engine == "bambi" or result.m * len(result.incomplete.frame) * len(names) > MOST_CELLS:
             return None

@@ -139,7 +139,9 @@ class Answering:
         if isinstance(self.what, Analysis):
             return list(_of_terms(self._again.of(result), self.term, self.level))
         options = {"chains": result.record.schedule.chains, "total": result.m, "workers": self.workers}
-        return list(_of_terms(analyses_of(result, self.what, progress=False, **options), self.term, self.level))
+        return list(
+            _of_terms(analyses_of(result.as_observed, self.what, progress=False, **options), self.term, self.level)
+        )
 
 
 def _of_terms(found: Analyses, term: str | None, level: float) -> Iterator[Line]:

@@ -15,6 +15,7 @@ The plan is a start: read its comments, and change what you know better. To add 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, errors, one
@@ -81,6 +82,7 @@ def suggest(
     include: Sequence[str] | str = (),
     exclude: Sequence[str] | str = (),
     scores: Sequence[Score] = (),
+    columns: Any = None,
 ) -> Suggestion:
     """A plan that imputes what an analysis needs, or whatever is incomplete.
 
@@ -113,6 +115,8 @@ def suggest(
         Of mode "sparse": columns that predict every variable, as those of an analysis do; columns that predict none.
     scores : list of Score
         Of mode "sparse": scores of items, which predict in place of these; an item is imputed from the other items.
+    columns : mapping, optional
+        What columns are, as for :func:`bayesimpute.impute`; it is in the plan, too.
 
     Returns
     -------
@@ -135,6 +139,7 @@ def suggest(
     rule = SparseRule(least=least, most=most, include=_tuple(include, "include"), exclude=_tuple(exclude, "exclude"))
     problems += [*_mode(mode), *_of_mode(mode, auxiliary, [*rule.said, *(["scores"] if scores else [])])]
     said = data.said if isinstance(data, Incomplete) else ()
+    said = said if not columns else Incomplete.from_frame(frame, columns=columns).said
     frame, wrong = with_columns(frame, scores)
     problems += wrong
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
@@ -296,6 +301,7 @@ def _sparse(
         columns=data.said,
         title=_title(asked),
         conditionals=tuple(m.conditional for m in models),
+        restrictions=made.restrictions(),
         scores=scores,
         analyses=analyses,
         run=made.run(),

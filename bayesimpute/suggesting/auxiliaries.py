@@ -14,7 +14,7 @@ import numpy as np
 from bayesimpute.base.errors import Problem, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.collinearity import crowded
-from bayesimpute.checking.copies import NEAR, constant_where_missing, correlation, follows
+from bayesimpute.checking.copies import NEAR, constant_where_missing, correlation, distinct_dates, follows
 from bayesimpute.checking.target_columns import FEWEST as FEWEST_VALUES
 from bayesimpute.data.column_remarks import between_numbers, codes_among
 from bayesimpute.suggesting.variable_roles import Scene
@@ -115,10 +115,10 @@ def redundant(scene: Scene, name: str, there: Iterable[str]) -> str:
 
 def _repeats(scene: Scene, name: str, other: str) -> str:
     column, data = scene.data.columns[name], scene.data
-    r = correlation(column, scene.filled(other))
-    if r > NEAR:
+    r, distinct = correlation(column, scene.filled(other)), distinct_dates(column, data.columns[other])
+    if r > NEAR and not distinct:
         return f"a copy of {other}: |r| = {r:.3f} where both are observed"
-    if follows(column, scene.filled(other)):
+    if follows(column, scene.filled(other)) and not distinct:
         return f"a function of {other}"
     if not scene.missing(other):
         return ""

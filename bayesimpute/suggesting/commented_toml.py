@@ -25,6 +25,9 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
     for section, models in sections:
         for model in models:
             lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional, model.reason)]
+    for each in plan.restrictions:
+        notes = ["What is observed never breaks it: no draw does."]
+        lines += ["", *comments(notes), "[[restriction]]", f"rule = {text(each.rule)}"]
     for score in plan.scores:
         notes = ["It stands for its items in the models of others; those of the items read the other items."]
         lines += ["", *comments(notes), "[[score]]", f"name = {text(score.name)}"]
@@ -93,6 +96,8 @@ def _analysis(analysis: Analysis) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
     return text(value) if isinstance(value, str) else repr(value)
 
 

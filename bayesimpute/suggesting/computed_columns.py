@@ -7,7 +7,7 @@ this reason in a chain that does not converge). Taken for computed is what is a 
 up to rounding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -41,12 +41,24 @@ def inputs(scene: Scene, name: str, numbers: Iterable[str]) -> frozenset[str]:
     if not incomplete or (~gaps).sum() < FEWEST * (len(there) + 2):
         return frozenset()
     y, x = scene.filled(name)[~gaps], np.column_stack([scene.filled(n)[~gaps] for n in there])
+    dates = [n for n in there if scene.data.columns[n].dates is not None]
+    if scene.data.columns[name].dates is not None and dates:  # what is left of a date beside another one
+        return incomplete & _since(y, x, there, dates[0])
     found = _parts(y, x)
     if found is None and (y > 0).all():
         positive = (x > 0).all(axis=0)
         there = [n for n, fine in zip(there, positive, strict=True) if fine]
         found = _parts(np.log(y), np.log(x[:, positive])) if there else None
     return frozenset() if found is None else incomplete & {n for n, part in zip(there, found, strict=True) if part}
+
+
+def _since(y: np.ndarray, x: np.ndarray, there: Sequence[str], date: str) -> frozenset[str]:
+    """What a date is computed from, if the time since another one is computed or always the same."""
+    since = y - x[:, there.index(date)]
+    if np.ptp(since) == 0:
+        return frozenset({date})
+    found = _parts(since, x)
+    return frozenset() if found is None else frozenset({date, *(n for n, p in zip(there, found, strict=True) if p)})
 
 
 def _everywhere(scene: Scene, name: str, gaps: np.ndarray, *, later: bool) -> bool:

@@ -20,10 +20,13 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import continuous
+from bayesimpute.checking.date_order import Order, order_of
 from bayesimpute.families import auto
+from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
+from bayesimpute.plan.restrictions import Restriction
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting.curved_relations import curved
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
@@ -227,7 +230,24 @@ class SparsePlan:
     def _model(self, target: str) -> Model:
         found = self.choice(target)
         pieces, notes = self._pieces(target, found.kept), self._notes(target, found)
-        return model(self.scene, target, pieces, groups=plain_groups(self.scene, target), notes=notes)
+        order, groups = self._order(target), plain_groups(self.scene, target)
+        dated = Bounded(limits=order.limits) if order is not None and order.complete else None
+        return model(self.scene, target, pieces, groups=groups, notes=notes, dated=dated)
+
+    def _order(self, target: str) -> Order | None:
+        """The date that bounds a target that is one, of those that predict it."""
+        level, kept = self.scene.level(target), self.choice(target).kept
+        there = [n for n in kept if level is None or self.scene.fixed_within(n, level)]
+        return order_of(self.scene.data, target, there)
+
+    def restrictions(self) -> tuple[Restriction, ...]:
+        """The order of dates that are both imputed, which no law can have; each pair once."""
+        found = {}
+        for target in self.targets:
+            order = self._order(target) if self.scene.missing(target) else None
+            if order is not None and not order.complete:
+                found.setdefault(frozenset({order.date, order.other}), Restriction(rule=order.rule))
+        return tuple(found.values())
 
     def _pieces(self, target: str, names: Sequence[str]) -> list[Piece]:
         scene, level = self.scene, self.scene.level(target)
@@ -298,6 +318,10 @@ class SparsePlan:
         if found.beyond:
             number = counted(len(found.beyond), "variable")
             notes.append(f"Left out, as {self.rule.most} are stronger: {number}: {listed(found.beyond, SHOWN)}.")
+        order = self._order(target)
+        if order is not None:
+            side, cut = "before" if order.after else "after", "" if order.complete else ", which a restriction says"
+            notes.append(f"Never {side} {order.other} in the {counted(order.rows, 'row')} with both dates{cut}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
         bent = self.bent(target)
         return [*notes, f"{LINES[0].upper()}{LINES[1:]}: {bent}."] if bent else notes

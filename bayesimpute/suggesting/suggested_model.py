@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import carried
+from bayesimpute.checking.collinearity import applies_where
 from bayesimpute.data.column_remarks import not_normal
 from bayesimpute.families import FAMILIES, Family, auto, why_auto
 from bayesimpute.formulas import quote
@@ -86,20 +87,28 @@ def plain_groups(scene: Scene, target: str) -> list[str]:
 
 
 def model(
-    scene: Scene, target: str, pieces: Iterable[Piece], *, groups: Sequence[str], notes: Sequence[str] = ()
+    scene: Scene,
+    target: str,
+    pieces: Iterable[Piece],
+    *,
+    groups: Sequence[str],
+    notes: Sequence[str] = (),
+    dated: Family | None = None,
 ) -> Model:
-    """The model of a target with those pieces that the data can support."""
+    """The model of a target with those pieces that the data can support; `dated` is the family of a date, if given."""
     kept, left = _screened(scene, target, _distinct(pieces))
     kept, uncarried = _of_clusters(scene, target, kept)
     kept, crowded = _few(kept, scene.units(target))
     level = scene.level(target)
     formula = f"{quote(target)} ~ {joined([*(piece.text for piece in kept), *groups])}"
     names = {n for piece in kept for atom in split(piece.text) for n in names_in(atom)}
-    told = [described(scene, target, None, names), *_told(kept), *_grouped(groups, level)]
+    told = [described(scene, target, dated, names), *_told(kept), *_grouped(groups, level)]
     told += [*notes, *left, *uncarried, *crowded]
-    family = auto(scene.data.columns[target]).name
+    column = scene.data.columns[target]
+    family = auto(column).name if dated is None else dated
     conditional = Conditional(target=target, family=family, formulas={"mu": formula}, level=level)
-    return Model(conditional=conditional, notes=tuple(told), reason=why_auto(scene.data.columns[target]))
+    reason = why_auto(column) if dated is None or column.dates is None else f"{column.dates.unit} -> {dated.name}"
+    return Model(conditional=conditional, notes=tuple(told), reason=reason)
 
 
 def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
@@ -151,6 +160,9 @@ def _values(n: int) -> str:
 def _family(scene: Scene, target: str, family: str | Family | None, predictors: Iterable[str] | None) -> str:
     column = scene.data.columns[target]
     suited = auto(column)
+    if column.dates is not None:
+        found = suited.name if family in (None, "auto") else family_name(family)
+        return f"{column.dates.unit.capitalize()}, which are days: family {found}."
     if family is not None and family != "auto":
         name = family_name(family)
         asked = FAMILIES.get(name, suited)
@@ -205,7 +217,8 @@ def _silent(scene: Scene, target: str, piece: Piece) -> Iterator[tuple[str, str]
             yield written((atom,)), f"is that of the only {key} where {target} is observed"
         for name in sorted(names_in(atom)) if key is None else ():
             if not scene.varies_with(name, target):
-                yield name, f"does not vary wherever {target} is observed"
+                void = applies_where(scene.data, name, target)
+                yield name, f"does not vary wherever {target} is observed{void}"
             elif scene.new_labels(name, target):
                 yield name, f"has labels that occur only where {target} is missing"
 

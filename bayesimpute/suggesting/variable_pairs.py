@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesimpute.checking.copies import follows
+from bayesimpute.checking.copies import distinct_dates, follows
 from bayesimpute.suggesting.association_measures import Associations, Variable, labels, numbers
 from bayesimpute.suggesting.computed_columns import inputs
 from bayesimpute.suggesting.variable_roles import Scene
@@ -68,6 +68,8 @@ class VariablePairs:
 
     def repeats(self, name: str, other: str) -> bool:
         """Whether one is a copy of the other, in whatever unit."""
+        if self._distinct_dates(name, other):
+            return False
         return self._of(name, other).between(name, other) > COPY
 
     def made_of(self, name: str, other: str) -> bool:
@@ -82,11 +84,17 @@ class VariablePairs:
             return False
         if other in self._inputs_of(name):
             return True
+        if self._distinct_dates(name, other):
+            return False
         if gaps.sum() == theirs.sum() and self._names.index(name) < self._names.index(other):
             return False
         near = self._of(name, other).between(name, other)
         column, y = self._scene.data.columns[name], self._scene.filled(other)
         return near >= MADE_OF or (near > MADE_OF / 2 and follows(column, y))
+
+    def _distinct_dates(self, name: str, other: str) -> bool:
+        columns = self._scene.data.columns
+        return distinct_dates(columns[name], columns[other])
 
     def _inputs_of(self, name: str) -> frozenset[str]:
         if name not in self._inputs:

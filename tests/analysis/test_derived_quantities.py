@@ -108,3 +108,11 @@ def test_any_other_text_is_an_answer_or_one_error(text: str) -> None:
         assert str(error).startswith("derived[q]: ")
     else:
         assert np.isfinite(got.estimates).all()
+
+
+def test_names_of_calls_are_taken_with_any_spaces() -> None:
+    fit = Estimate(terms=("log(x / (1 - x))", "z"), estimates=np.array([2.0, 1.0]), covariance=np.eye(2))
+    for text in ("3 * b[log(x / (1 - x))] + b[z]", "3 * b[log(x/(1-x))] + b[ z ]"):
+        assert derive(fit, {"q": text}).estimates[0] == 7.0
+    with pytest.raises(AnalysisError, match=r'there is no coefficient "log\(x / 1 - x\)"'):
+        derive(fit, {"q": "b[log(x / 1 - x)]"})

@@ -12,7 +12,7 @@ from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import Ignored, congenial, of_plan
 from bayesimpute.cli.parser import main
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.options import Analysis, Derived
+from bayesimpute.plan.options import Analysis, Derived, Score
 from bayesimpute.plan.plan import Plan
 
 ANALYSIS = "y ~ x * w + z + (1 + x | g)"
@@ -290,3 +290,48 @@ def test_outcomes_that_are_imputed_apart() -> None:
     assert len(check(substantive, frame)) == 2 and "the other way round" in check(substantive, frame)[0].remedy
     assert check(Plan(substantive=(models["y1"], models["both"]), analyses=analyses), frame) == []
     assert check(Plan.of(["y1 ~ x", "y2 ~ x"], analyses=analyses[:1]), frame) == []
+
+
+# Functions of a covariate in which its own model is linear ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "analysis"),
+    [
+        (Conditional.of("log(x) ~ y + z"), "y ~ log(x) + z"),
+        (Conditional.of("x ~ y + z", family="lognormal"), "y ~ I(2 * log(x) - z) + z"),
+        (Conditional.of("x ~ y + z", transform="logit"), "y ~ log(x / (1 - x)) + z"),
+        (Conditional.of("x ~ y + z", transform="logit"), "y ~ logit(x) + z"),
+        (Conditional.of("x ~ y + z", transform="sqrt"), "y ~ sqrt(x) + z"),
+        (Conditional.of("x ~ y + z", transform="sqrt"), "y ~ I(x**0.5) + z"),
+        (Conditional.of("x ~ y + z"), "y ~ I(x + z)"),
+        (Conditional.of("x ~ y + z"), "y ~ I((z - x) / 2)"),
+        (Conditional.of("x ~ y + z"), "y ~ days(x - z)"),
+    ],
+)
+def test_what_the_model_of_a_covariate_is_linear_in_is_no_curve(model: Conditional, analysis: str) -> None:
+    assert ignored([analysis, model, "z ~ x + y"], analysis) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "analysis", "term"),
+    [
+        (Conditional.of("x ~ y + z"), "y ~ log(x) + z", "log(x)"),
+        (Conditional.of("x ~ y + z", transform="sqrt"), "y ~ log(x) + z", "log(x)"),
+        (Conditional.of("log(x) ~ y + z"), "y ~ log(x + 1) + z", "log(x + 1)"),
+        (Conditional.of("log(x) ~ y + z"), "y ~ log(x) + x + z", "log(x)"),
+        (Conditional.of("x ~ y + z"), "y ~ I(z / x) + z", "I(z / x)"),
+        (Conditional.of("x ~ y + z"), "y ~ I(x**2 + z) + z", "I(x ** 2 + z)"),
+    ],
+)
+def test_other_functions_of_it_are(model: Conditional, analysis: str, term: str) -> None:
+    (found,) = [i for i in ignored([analysis, model], analysis) if i.variable == "x"]
+    assert found.term.replace("(x ** 2)", "x ** 2") == term and "flattened" in found.bias
+
+
+def test_a_score_is_linear_in_its_items() -> None:
+    scores = [Score(name="pain", items=("p1", "p2", "p3"), score="mean")]
+    models = [f"p{k} ~ y + age + {' + '.join(f'p{j}' for j in (1, 2, 3) if j != k)}" for k in (1, 2, 3)]
+    assert ignored(["y ~ pain + age", *models], "y ~ pain + age", scores=scores) == []
+    found = ignored(["y ~ log(pain) + age", *models], "y ~ log(pain) + age", scores=scores)
+    assert {i.variable for i in found} == {"p1", "p2", "p3"}

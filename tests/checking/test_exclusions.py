@@ -263,4 +263,4 @@ def test_an_indicator_that_no_data_identify() -> None:
 def test_compatible_plans_need_no_indicator() -> None:
     selected = plan().conditionals
     made = Plan(substantive=selected, conditionals=(Conditional.of("age ~ marital + (1 | region)"),))
-    assert found(made, survey_without_ages()) == []
+    assert of_selection(made, survey_without_ages()) == []

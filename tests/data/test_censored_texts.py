@@ -45,7 +45,9 @@ def test_a_column_is_read_as_numbers_and_what_is_known_of_the_others() -> None:
     assert below.sum() > 5 and above.sum() > 2
     np.testing.assert_array_equal(high < np.inf, below)
     np.testing.assert_array_equal(low > -np.inf, above)
-    assert set(high[below]) == {0.9} and set(low[above]) == {20.0}
+    assert set(high[below]) == {np.nextafter(0.9, 0)} and set(low[above]) == {
+        np.nextafter(20.0, 21)
+    }  # the ends are not in
 
 
 def test_cells_are_imputed_within_and_come_back_as_numbers(tmp_path: Any) -> None:
@@ -65,10 +67,44 @@ def test_cells_are_imputed_within_and_come_back_as_numbers(tmp_path: Any) -> Non
             np.testing.assert_allclose(cells[kept], frame["crp"][kept].astype(float))
     assert made.analyse("x ~ log(crp)").pool().terms["estimate"].notna().all()
     long = made.to_long(include_incomplete=True)
-    assert len(long) == 3 * len(frame) and list(long["crp"][long[".imp"] == 0].dropna()) == list(frame["crp"].dropna())
+    first = long.loc[long[".imp"] == 0, "crp"].to_numpy()
+    assert long["crp"].dtype == np.float64 and len(long) == 3 * len(frame)  # as R's as.mids has to have it
+    np.testing.assert_array_equal(first, np.where(kept, pd.to_numeric(frame["crp"], errors="coerce"), np.nan))
     assert "of which were known in part" in bi.report(made)
-    bi.write_table(long, tmp_path / "long.csv")
-    assert "<0.9" in (tmp_path / "long.csv").read_text()
+    for ending in ("csv", "parquet", "dta", "sav"):
+        bi.write_table(long, tmp_path / f"long.{ending}")
+    for back in (pd.read_csv(tmp_path / "long.csv"), pd.read_parquet(tmp_path / "long.parquet")):
+        np.testing.assert_array_equal(back["crp"], long["crp"])
+    assert pd.read_stata(tmp_path / "long.dta")["crp"].dtype == np.float64
+
+
+def test_what_is_drawn_is_there_in_frames_of_other_kinds_too() -> None:
+    """Texts that hold a limit, and observed cells of `where`, are not kept as they were given."""
+    polars = pytest.importorskip("polars")
+    data = crp().assign(n=np.arange(len(crp())) % 9, f=np.arange(len(crp())) % 3 > 0)
+    data = data.astype({"n": "Int64", "f": "boolean"})
+    data.loc[np.arange(len(data)) % 11 == 0, ["crp", "n", "f"]] = None
+    data["x"] = np.arange(len(data)) / 100
+    models = (
+        bi.Conditional.of("crp ~ x", family="lognormal"),
+        bi.Conditional.of("n ~ x", family="poisson", where="x > 0.5"),
+        bi.Conditional.of("f ~ x", where="all"),
+    )
+    plan = Plan.of(models, columns=LIMITS, run=Run(m=1, chains=1, warmup=2, sweeps=1))
+    plain = bi.impute(data, plan, seed=1, progress=False)
+    other = bi.impute(polars.from_pandas(data), plan, seed=1, progress=False)
+    assert str(other.completed(0).schema["n"]) == "Int64" and str(other.completed(0).schema["f"]) == "Boolean"
+    for frame, expected in (
+        (other.completed(0), plain.completed(0)),
+        (other.to_long(include_incomplete=True), plain.to_long(include_incomplete=True)),
+    ):
+        assert frame["crp"].dtype == polars.Float64
+        for name in ("crp", "n", "f"):
+            found = expected[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+            np.testing.assert_array_equal(frame[name].cast(polars.Float64).fill_null(np.nan).to_numpy(), found)
+    long = plain.to_long(include_incomplete=True)
+    first = long[long[".imp"] == 0].reset_index(drop=True)
+    assert first["f"].isna().all() and (first["n"].isna() == data["n"].isna() | (data["x"] > 0.5)).all()
 
 
 @pytest.mark.parametrize("text", ["<LOD", "n.d.", "0,5"])
@@ -113,3 +149,12 @@ def test_the_sparse_default_takes_it() -> None:
     made = bi.impute(frame, columns=LIMITS, seed=1, m=2, chains=2, warmup=3, sweeps=2, progress=False)
     below = (frame["crp"] == "<0.9").to_numpy()
     assert (made.completed(0)["crp"][below] <= 0.9).all()
+
+
+def test_a_limit_is_a_value_only_where_the_text_says_so() -> None:
+    """What is below 3 is not 3: of a variable of whole numbers that is one value less."""
+    column = Incomplete.from_frame(
+        pd.DataFrame({"n": ["<3", "<=3", "4", "5"]}), columns={"n": "censored number"}
+    ).columns["n"]
+    assert column.limits is not None
+    assert column.limits[1][0] < 3 and column.limits[1][1] == 3

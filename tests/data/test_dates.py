@@ -135,3 +135,12 @@ def test_the_sparse_default_imputes_them() -> None:
     families = {c.target: c.family for c in found.plan.conditionals}
     assert families["discharge"] == "gaussian" and "dates -> gaussian, in days" in found.toml
     assert bi.Incomplete.from_frame(data).variables["admission"].kind == "date"
+
+
+def test_new_rows_with_texts_for_dates_are_told_what_they_are() -> None:
+    rng, n = np.random.default_rng(1), 40
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, n), unit="D")
+    data = pd.DataFrame({"when": when, "y": rng.normal(size=n)}).mask(np.arange(n)[:, None] % [[5, 7]] == 0)
+    run = bi.impute(data, ["y ~ when", "when ~ y"], seed=1, progress=False, **RUN)
+    with pytest.raises(bi.DataError, match=r"its values are texts, and were of a type of dates.*pandas.to_datetime"):
+        run.transform(data.astype({"when": str}).replace("NaT", None))

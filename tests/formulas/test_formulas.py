@@ -169,7 +169,7 @@ def test_columns_with_brackets_are_told_to_stand_in_backticks(source):
         ("systematic(x, g + 1)", "not a cluster key"),
         ("I(a < b < c)", "more than two"),
         ("I(a & b)", "derived variable"),
-        ("I((x + 1) * 2) + I(x + 1 * 2)", "both called"),
+        ("I(`x + 1`) + I(x + 1)", "both called"),
         ("*".join("abcdefghijklm"), "more than 1000 terms"),
         ("x" * 10_001, "10001 characters"),
     ],
@@ -658,3 +658,40 @@ def test_systematic_is_of_a_column_and_a_key():
 def test_what_is_no_expression_is_said(source, finding, frame):
     with pytest.raises(FormulaError, match=finding):
         evaluate_expression(source, frame)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("log(x/(1-x))", "log(x / (1 - x))"),
+        ("I(x / (1 + z))", "I(x / (1 + z))"),
+        ("log((x+1)*2)", "log((x + 1) * 2)"),
+        ("log(x / 10 + 1)", "log(x / 10 + 1)"),
+        ("log((x / 10) + 1)", "log(x / 10 + 1)"),
+        ("I(x - (z - 1))", "I(x - (z - 1))"),
+        ("I((x - z) - 1)", "I((x - z) - 1)"),
+        ("I(-x**2)", "I(-x ** 2)"),
+        ("I((-x)**2)", "I((-x) ** 2)"),
+        ("I(2**(x**2))", "I(2 ** (x ** 2))"),
+        ("I(-(x * z))", "I(-(x * z))"),
+        ("z:log(2 - (x - `x y`))", "z:log(2 - (x - x y))"),
+    ],
+)
+def test_names_have_the_parentheses_that_are_needed(written: str, name: str) -> None:
+    """What is called alike is the same; the matrix bears these names and is computed as written."""
+    frame = pd.DataFrame({"x": [0.1, 0.3, 0.6], "z": [1.0, 2.0, 4.0], "x y": [0.5, 0.25, 0.2]})
+    assert parse(f"y ~ {written}").terms == ("1", name)
+    matrix = build(written, frame)
+    assert matrix.names == ("Intercept", name)
+    local = {"x": frame["x"], "z": frame["z"], "log": np.log, "I": lambda v: v, "x_y": frame["x y"]}
+    expected = eval(written.replace("`x y`", "x_y").replace("z:", "z * "), local)
+    np.testing.assert_allclose(matrix.evaluate(frame)[:, 1], expected, rtol=1e-14)
+
+
+def test_terms_that_differ_in_parentheses_are_two() -> None:
+    frame = pd.DataFrame({"x": np.array([1.0, 2.0, 5.0])})
+    matrix = build("log(x / 10 + 1) + log(x / (10 + 1))", frame)
+    assert matrix.names == ("Intercept", "log(x / 10 + 1)", "log(x / (10 + 1))")
+    expected = [np.log(frame["x"] / 10 + 1), np.log(frame["x"] / 11)]
+    np.testing.assert_allclose(matrix.evaluate(frame)[:, 1:].T, expected, rtol=1e-14)
+    assert matrix.bambis == ("Intercept", "log(x / 10 + 1)", "log(x / 10 + 1)")  # of which bambi drops one

@@ -176,6 +176,7 @@ def test_bambis_model_is_the_same_model(item: bi.Conditional) -> None:
     [
         (conditional("y ~ x + (1 + x | school)"), "correlated effects"),
         (conditional("y ~ x * d"), "about the means"),
+        (conditional("y ~ I(x / 9 + w) + I(x / (9 + w))"), "differ in parentheses only"),
         (conditional("y ~ x", family="heckman_gaussian", selection="x + w"), "selection models"),
     ],
 )
@@ -240,6 +241,23 @@ def test_a_model_of_bambis_is_taken_over_with_the_users_own_priors() -> None:
         "x|school_sigma": "HalfCauchy(beta=2.0)",
     }
     assert [p for p in bi.check(plan, school_frame()) if p.severity.value == "error"] == []
+
+
+def test_terms_go_to_bambi_and_back_with_their_priors_though_it_drops_parentheses() -> None:
+    import bambi
+
+    mine = complete(school_frame(), "b")
+    item = conditional("y ~ log(99 - (w - x))", priors={"log(99 - (w - x))": "Normal(1, 2)"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = bi.model(item, mine).bambi()
+    (term,) = next(iter(theirs.parameters.values())).common_terms.values()
+    assert term.name == "log(99 - w - x)" and term.prior.args["mu"] == 1
+    given = {"log(99 - w - x)": bambi.Prior("Normal", mu=1, sigma=2)}
+    back = bi.Plan.of([made_with_bambi("y ~ log(99 - (w - x))", mine, priors=given)])
+    assert {name: str(prior) for name, prior in back.models[0].priors.items()} == {
+        "log(99 - (w - x))": "Normal(mu=1.0, sigma=2.0)"
+    }
 
 
 def test_all_that_cannot_be_taken_over_is_told_at_once() -> None:

@@ -3,9 +3,13 @@
 import copy
 import dataclasses
 import pickle
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import bayesimpute as bi
 from bayesimpute.base.errors import BayesimputeError, FormulaError, PlanError
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import Bernoulli, Gaussian
@@ -150,3 +154,17 @@ def test_estimands_are_printed_with_their_target_and_design() -> None:
     assert f"estimand {girls}" in str(FULL)
     assert str(girls) == "girls: proportion of sex = 1 by school (population, weights sw)"
     assert str(median) == "median: quantile 0.5 of popular by a and b (population, compared with MAR)"
+
+
+def test_names_of_files_are_no_plans_and_texts_are_no_lists(tmp_path: Path) -> None:
+    data = pd.DataFrame({"x": np.arange(30) / 7, "y": [None if k % 4 == 0 else k + 0.5 for k in range(30)]})
+    says = r"Plan\.from_toml\(Path\("
+    for given in ("plan.toml", tmp_path / "plan.toml"):
+        with pytest.raises(bi.InputError, match=says):
+            bi.impute(data, given, seed=1)  # pyright: ignore[reportArgumentType]
+        with pytest.raises(bi.InputError, match=says):
+            bi.check(given, data)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(bi.PlanError, match="known: 'y' is not a Known"):
+        bi.impute(data, ["y ~ x"], known="y", seed=1)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(bi.PlanError, match="'y > 0' is not a Restriction"):
+        bi.impute(data, ["y ~ x"], restrictions="y > 0", seed=1)  # pyright: ignore[reportArgumentType]

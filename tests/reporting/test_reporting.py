@@ -471,3 +471,15 @@ def test_a_selection_model_with_another_copula_is_called_by_its_law() -> None:
     assert "the errors of both equations are bound by a Clayton copula, turned by 180 degrees" in found
     assert "Their Kendall's tau was fixed at 0.25" in found
     assert "bivariate normal" not in found
+
+
+def test_columns_that_say_what_is_known_are_no_variables_with_missing_values() -> None:
+    frame: Any = table().drop(columns=["w"]).assign(low=np.nan, high=np.nan)
+    gone = frame["y"].isna()
+    frame.loc[gone, ["low", "high"]] = -9.0, 9.0
+    frame["x"] = frame["x"].fillna(0.0)
+    plan = Plan.of(["y ~ x"], known=[bi.Known(column="y", between=("low", "high"))], run=Run(m=2, chains=1, sweeps=2))
+    text = bi.report(bi.impute(frame, plan, seed=1, progress=False))
+    complete = len(frame) - int(gone.sum())
+    assert f"{complete} of {len(frame)} units" in text and "variables 1 had missing values" in text
+    assert "`low`" not in text.split("## ")[0] and "for `y`." in text

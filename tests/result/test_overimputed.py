@@ -13,7 +13,7 @@ from bayesimpute.base.errors import errors
 from bayesimpute.running import kernel
 
 SHORT: Any = {"m": 4, "chains": 2, "warmup": 5, "sweeps": 6, "steps": 2}
-HELD = "the completed datasets hold the draws"
+HELD = "the completed datasets hold the draws, analyses read what was observed"
 MODELS = ("y ~ x + (1 | g)", "x ~ y + (1 | g)")
 
 
@@ -37,6 +37,27 @@ def test_no_model_sees_the_draws_and_datasets_hold_them(where: str) -> None:
     np.testing.assert_array_equal(target.learn, frame["y"].notna())
     assert not target.learns_imputed
     assert f"{int(seen.sum())} observed cells drawn, too: {HELD}" in made.events["what"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_analyses_read_what_was_observed(kind: str) -> None:
+    """Draws of observed y know nothing of what its model leaves out: a coefficient of the analysis would vanish."""
+    frame: Any = table().assign(v=lambda f: f["y"].fillna(0.0) + 0.1 * f["z"])  # not in the model of y
+    given = frame if kind == "pandas" else pytest.importorskip("polars").from_pandas(frame)
+    made = imputed("all", given, derived=[Derived(name="twice", expression="2 * y")])
+    seen, rows = frame["y"].notna().to_numpy(), []
+    for read in (made.in_pandas, made.as_observed):
+        for k, done in enumerate(read):
+            y, drawn = (np.asarray(each["y"], dtype=float) for each in (done, made.completed(k)))
+            np.testing.assert_array_equal(y, np.where(seen, frame["y"], drawn))
+            np.testing.assert_allclose(np.asarray(done["twice"]), 2 * y)
+            rows.append(y)
+    assert type(next(iter(made.as_observed))) is type(made.completed(0))
+    means = np.array(rows[:4]).mean(axis=1)
+    assert made.estimate(variable="y", statistic="mean").table["estimate"].iloc[0] == pytest.approx(means.mean())
+    assert made.analyse("y ~ 1").pool().terms["estimate"][0] == pytest.approx(means.mean())
+    own = made.analyse(lambda each: ({"m": float(np.asarray(each["y"]).mean())}, np.eye(1))).pool()
+    assert own.terms["estimate"][0] == pytest.approx(means.mean())
 
 
 def test_other_models_are_fitted_to_what_was_observed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,12 @@ def test_where_many_draws_are_rejected_an_event_says_so() -> None:
     frame = frame[frame["onset"].isna() | (frame["onset"] > 45)].reset_index(drop=True)
     made = bi.impute(frame, plan_of("onset ~ age", "age ~ 1", MODELS[0], restrictions=[rule]), seed=1, progress=False)
     told = made.events[made.events["what"].str.contains("break a restriction")]
-    assert set(told["target"]) == {"onset"} and all("bounded" in why for why in told["why"])
+    assert set(told["target"]) == {"onset"}
+    assert all("let births into the model of onset" in why for why in told["why"])  # where reads it
+    rule = Restriction(rule="onset > 45")
+    made = bi.impute(frame, plan_of("onset ~ age", "age ~ 1", restrictions=[rule]), seed=1, progress=False)
+    told = made.events[made.events["what"].str.contains("break a restriction")]
+    assert len(told) and all('family = "bounded" with limits' in why for why in told["why"])
     plan = plan_of("births ~ g", restrictions=[Restriction(rule="births > -99")])
     rare = bi.impute(people(), plan, seed=1, progress=False)
     assert not rare.events["what"].str.contains("break a restriction").any()
@@ -145,7 +150,8 @@ def test_where_many_draws_are_rejected_an_event_says_so() -> None:
     [
         (["onset <= 40"], "what is observed breaks it in"),
         (["births == 0.5 or births > -1"], ""),
-        (["births + age == 10"], "breaks it in"),
+        (["births + age == 10"], "no row meets it of the "),
+        (["age > 60 and age < 50"], "no row meets it of the "),
         (["(births < 0) or g >= 0"], ""),
         (["births <"], "restriction[births <]"),
         (["nothing > 0"], 'there is no column "nothing"'),
@@ -176,3 +182,47 @@ def test_what_a_start_cannot_meet_names_the_rows(rules: list[str]) -> None:
     assert "no values that respect it" in problem.finding and "row" in problem.finding
     with pytest.raises(bi.PlanError, match="no values that respect it"):
         bi.impute(frame, plan_of(restrictions=made), seed=1, progress=False)
+
+
+def test_formulas_are_looked_at_on_values_that_respect_them() -> None:
+    """The logarithm of a time that is never negative is one in check, in the design, and in the run."""
+    data = people()
+    models = [Conditional.of("onset ~ age"), Conditional.of("z ~ log(age - onset + 1)")]
+    data["age"], data["sex"] = data["age"].fillna(60.0), data["sex"].fillna("m")
+    data = data.assign(onset=np.minimum(data["onset"], data["age"]), z=np.arange(len(data)) % 7 + 0.5)
+    data.loc[::9, "z"] = None
+    plain = bi.check(plan_of(*models, restrictions=()), data)
+    (found,) = errors(plain)
+    assert "is not a finite number with values that may be imputed, as in" in found.finding
+    assert "[[restriction]]" in found.remedy and "mend these rows" not in found.remedy
+    plan = plan_of(*models, restrictions=[ORDER])
+    assert errors(bi.check(plan, data)) == []
+    run = bi.impute(data, plan, seed=1, progress=False)
+    assert all((run.completed(k)["onset"] <= run.completed(k)["age"]).all() for k in range(2))
+
+
+def test_a_rule_for_labels_that_nobody_has_is_told() -> None:
+    """Misspelt, it would act on nothing: in restrictions, in cells drawn for checks, in analyses."""
+    data = people().assign(sex=lambda f: f["sex"].fillna("m"), arm="active")
+
+    def remedies(**parts: Any) -> dict[str, str]:
+        found = bi.check(plan_of(*MODELS[2:], **{"restrictions": (), **parts}), data)
+        return {
+            p.path: f"{p.finding}; {p.remedy}" for p in found if "has no label" in p.finding or "holds in" in p.finding
+        }
+
+    (told,) = remedies(restrictions=[Restriction(rule="onset <= age", where="arm == 'activ'")]).values()
+    assert told == '"arm" has no label "activ", so that the condition holds nowhere; did you mean "active"?'
+    (told,) = remedies(restrictions=[Restriction(rule="onset <= age or sex == 'male'")]).values()
+    assert "its labels are m, w" in told
+    found = remedies(analyses=[bi.Analysis(name="main", formula="onset ~ age", where="sex == 'M'")])
+    assert list(found) == ["analysis[main].where"] and 'did you mean "m"?' in found["analysis[main].where"]
+    assert list(remedies(analyses=[bi.Analysis(name="main", formula="onset ~ age", where="g > 99")]).values()) == [
+        "g > 99 holds in no row; mend it, or leave it out"
+    ]
+    models = [Conditional.of("onset ~ age", where="arm == 'none'"), MODELS[3]]
+    found = bi.check(plan_of(*models, restrictions=()), data)
+    assert any(p.path == "conditional[onset].where" and 'has no label "none"' in p.finding for p in found)
+    models = [Conditional.of("onset ~ age", where="alle"), MODELS[3]]
+    assert 'did you mean "all"?' in [p.remedy for p in errors(bi.check(plan_of(*models, restrictions=()), data))]
+    assert remedies(restrictions=[Restriction(rule="onset <= age", where="sex == 'm' or arm == 'active'")]) == {}

@@ -9,6 +9,7 @@ import pytest
 from looping import assert_same_run
 
 import bayesimpute as bi
+from bayesimpute.base.errors import errors
 from bayesimpute.compatible.affine import is_affine
 from bayesimpute.formulas import build, evaluate_expression
 from bayesimpute.reporting.missing_data import missing_data
@@ -220,3 +221,35 @@ def test_void_rows_are_neither_missing_nor_nothing() -> None:
     assert (np.abs(bias["void"]) < 4 * error["void"] / 10 + 0.01).all(), (bias, error)
     assert abs(bias["missing"][2]) > 1.0  # who is not insured has no cost
     assert (np.abs(bias["nothing"][:2]) > 10 * error["nothing"][:2] / 10).all(), (bias, error)
+
+
+def test_values_that_stand_in_are_told_where_nothing_says_so() -> None:
+    """The logarithm of a cost is 0 for those without one: as an outcome it is a value like any other."""
+    derived = [
+        bi.Derived(name="logged", expression="log(where_applies(cost, 1))"),
+        bi.Derived(name="twice", expression="2 * logged"),
+    ]
+    formulas = {"outcome": "logged ~ age", "apart": "y ~ twice + age", "beside": "y ~ twice + insured"}
+    analyses = [bi.Analysis(name=name, formula=text) for name, text in formulas.items()]
+    analyses.append(bi.Analysis(name="right", formula="logged ~ age", where="insured == 1"))
+    data = frame()
+    made = plan(derived=derived, analyses=analyses)
+    found = [p for p in bi.check(made, data) if "stands in" in p.finding]
+    n = int((data["insured"] == 0).sum())
+    assert {p.path: p.severity.value for p in found} == dict.fromkeys(
+        ("analysis[outcome].formula", "analysis[apart].formula"), "warning"
+    )
+    assert found[0].finding == (
+        f'in {n} rows "logged" has the value that stands in for "cost", which does not apply there'
+    )
+    assert 'where = "insured == 1"' in found[0].remedy
+    run = bi.impute(data, made, seed=1, progress=False)
+    assert "stands in for" in str(run.pool("logged ~ age")) and "stands in for" in str(run.pool("y ~ twice"))
+    assert "stands in for" not in str(run.pool("logged ~ age", where="insured == 1"))
+    assert "stands in for" not in str(run.pool("y ~ twice + insured"))
+
+
+def test_the_remedy_has_a_value_where_there_is_one() -> None:
+    for formula, number in {"y ~ log(cost)": 1, "y ~ I(age / cost)": 1, "y ~ sqrt(cost)": 0, "y ~ cost": 0}.items():
+        found = errors(bi.check(bi.Plan.of([cost(), formula, "age ~ y"]), frame()))
+        assert any(f"write where_applies(cost, {number}), beside insured" in p.remedy for p in found)

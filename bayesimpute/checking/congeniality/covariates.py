@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bayesimpute.checking.congeniality.linear_in import plain, straight
 from bayesimpute.checking.congeniality.plan_terms import Effect, Held, Ignored, Model, plain_key
 from bayesimpute.formulas.syntax import Name
 from bayesimpute.formulas.terms import coded, deviates, mean_by, names_in, term_names, written
@@ -49,12 +50,16 @@ def _products(held: Held, x: str, model: Model) -> Found:
 
 
 def _functions(held: Held, x: str, model: Model) -> Found:
-    """Powers and other functions of x: no linear model of x given y is implied by them."""
-    del model
+    """Powers and other functions of x: no linear model of x given y is implied by them.
+
+    But sums with x are linear in it, and the function in which its family is normal, if the analysis has no other.
+    """
     atoms = {atom for term in held.terms for atom in term if x in names_in(atom)}
+    atoms = {a for a in atoms if mean_by(a) is None and deviates(a) is None and coded(a) is None}
+    if atoms and all(straight(atom, x, model.family) for atom in atoms):
+        return
     for atom in sorted(atoms, key=lambda a: written((a,))):
-        linear = isinstance(atom, Name) or mean_by(atom) is not None or deviates(atom) is not None
-        if not linear and coded(atom) is None:
+        if not plain(atom, x):
             text = written((atom,))
             finding = f"no model of {x} that is linear in {held.y} is what {text} in the analysis implies"
             yield (

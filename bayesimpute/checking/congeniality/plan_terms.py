@@ -13,7 +13,7 @@ from bayesimpute.formulas import Formula, parse, parse_expression
 from bayesimpute.formulas.syntax import Call, Name, Node, Number, Operation, substituted, walk
 from bayesimpute.formulas.terms import Atom, bare, coded, common_terms, random_terms, term_names, written
 from bayesimpute.plan import who_reads
-from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.plan import Plan
 
 Effect = tuple[str, frozenset[Atom]]
@@ -58,6 +58,7 @@ class Model:
         self.place = f"{plan.path(conditional)}.formulas.mu"
         self.target = conditional.target
         self.level = conditional.level
+        self.family = family_name(conditional.family)
         self.applies = _where(conditional)
         formula = readable(conditional.formulas.get("mu"))
         self.terms = [plain_term(t, derived) for t in common_terms(formula)] if formula else []

@@ -1,0 +1,84 @@
+"""Conditions that hold nowhere: a label that no cell has, a rule for rows that there are not.
+
+A misspelt label makes a condition false in every row: a restriction that acts on nothing, an analysis of nobody.
+Nothing else of a run would show it.
+"""
+
+from collections.abc import Iterator
+
+from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
+from bayesimpute.base.phrases import listed
+from bayesimpute.checking.plan_alone import Read
+from bayesimpute.data.columns import Column
+from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.formulas import Expression, parse_expression
+from bayesimpute.formulas.syntax import Name, Node, Operation, Text, walk
+from bayesimpute.plan.conditions import ALL, condition_values
+from bayesimpute.plan.options import Analysis
+from bayesimpute.plan.restrictions import Restriction
+
+EQUAL = ("==", "!=")
+
+
+def problems(read: Read, data: Incomplete) -> list[Problem]:
+    """Warnings of labels that are none of their column's, and of conditions that hold in no row."""
+    found = []
+    for path, text, rows in _conditions(read):
+        try:
+            expression = parse_expression(text, path)
+        except FormulaError:  # told where the condition is read
+            continue
+        wrong = list(_labels(expression.tree, path, data))
+        found += wrong or (list(_nowhere(expression, path, data)) if rows else [])
+    for definition in (*read.derived.values(), *read.shifts):
+        found += _labels(definition.expression.tree, definition.path, data)
+    return found
+
+
+def _conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
+    """The place and the text of each condition, and whether it is to hold in some row."""
+    places = [("run.ignore", getattr(read.plan.run, "ignore", None), False)]
+    for reading in read.conditionals:
+        places.append((f"{reading.path}.applies", reading.conditional.applies, False))
+        places.append((f"{reading.path}.where", reading.conditional.where, True))
+    for each in read.plan.restrictions:
+        if isinstance(each, Restriction) and isinstance(each.rule, str):
+            places += [(f"{each.path}.rule", each.rule, False), (f"{each.path}.where", each.where, True)]
+    places += [(f"analysis[{a.name}].where", a.where, True) for a in read.plan.analyses if isinstance(a, Analysis)]
+    yield from ((path, text, rows) for path, text, rows in places if isinstance(text, str) and text != ALL)
+
+
+def _labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
+    """Comparisons of a column with a label that none of its cells has."""
+    for node in walk(tree):
+        if not isinstance(node, Operation) or node.symbols[0] not in EQUAL or len(node.operands) != 2:
+            continue
+        name = next((part.name for part in node.operands if isinstance(part, Name)), None)
+        label = next((part.value for part in node.operands if isinstance(part, Text)), None)
+        column = None if name is None else data.columns.get(name)
+        if column is None or label is None or column.kind != "category":
+            continue
+        known = _known(column)
+        if label not in known:
+            finding = f'"{name}" has no label "{label}", so that the condition holds nowhere'
+            finding = finding if node.symbols[0] == "==" else f'"{name}" has no label "{label}"'
+            remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
+            yield Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
+
+
+def _known(column: Column) -> list[str]:
+    return list(map(str, column.labels))
+
+
+def _nowhere(expression: Expression, path: str, data: Incomplete) -> Iterator[Problem]:
+    """A condition on columns of the data that is known to be false everywhere."""
+    if not expression.names <= set(data.columns) or expression.keys or expression.timed or expression.observed:
+        return
+    try:
+        values = condition_values(expression, data)
+    except FormulaError:  # told where the condition is read
+        return
+    if (values == 0).all() and len(values):
+        remedy = "mend it, or leave it out"
+        finding = f"{expression.source} holds in no row"
+        yield Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)

@@ -1,0 +1,42 @@
+"""Problems that are there only because of another one, which is told: they are left out."""
+
+import re
+from collections.abc import Sequence
+
+from bayesimpute.base.errors import Problem, Severity
+from bayesimpute.checking.plan_alone import Read
+from bayesimpute.data.column_remarks import limits_among
+from bayesimpute.data.incomplete import Incomplete
+
+
+def without(problems: Sequence[Problem], read: Read, data: Incomplete) -> list[Problem]:
+    """The problems that are none of another's consequences.
+
+    * A score or derived variable that cannot be read is no column: whoever reads it need not hear of that.
+    * Of a column that is described wrongly, or whose numbers are texts because limits stand among them, the labels
+      mean nothing.
+    * A variable that does not apply has no value there, and a formula that reads it unguarded is no matrix.
+    * What stands on the left and is no column is none of the data either.
+    """
+    unread = {str(each.name) for each in (*read.plan.scores, *read.plan.derived) if hasattr(each, "name")}
+    gone = {f'there is no column "{name}"' for name in unread - read.derived.keys()}
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    said = {path[1] for p in errors if (path := re.fullmatch(r"columns\[(.*)\]", p.path))}
+    mixed = {name for name, column in data.columns.items() if limits_among(column)}
+    void = {(p.path, name[1]) for p in errors if (name := re.match(r'"(.+)" does not apply in ', p.finding))}
+    left = {found[1] for p in errors if (found := re.match(r'the left side "(.+)" is not a column', p.finding))}
+
+    def follows(problem: Problem) -> bool:
+        finding = problem.finding
+        of_label = re.match(r'the (?:category|label ".*" of) "(.+?)"', finding)
+        of_category = re.match(r'"(.+)" is a category with ', finding)
+        empty = re.match(r'column "(.+)" has \d+ missing values?$', finding)
+        return (
+            finding in gone
+            or (of_label is not None and of_label[1] in said | mixed)
+            or (of_category is not None and of_category[1] in said)
+            or (empty is not None and (problem.path, empty[1]) in void)
+            or any(finding == f'there is no column "{name}"' for name in left)
+        )
+
+    return [problem for problem in problems if not follows(problem)]
