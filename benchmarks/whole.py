@@ -211,14 +211,14 @@ def main() -> None:
     """One run, its figures printed as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("work", choices=("popncr", "curve", "columns", "rows"))
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, help="1,000,000 of the work rows, 20,000 of columns")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-binary", action="store_true", help="leave the binary variable complete")
     asked = parser.parse_args()
     if asked.work == "rows":
-        found = run_rows(asked.rows, asked.workers, binary=not asked.no_binary)
+        found = run_rows(asked.rows or 1_000_000, asked.workers, binary=not asked.no_binary)
     elif asked.work == "columns":
-        found = run_columns(asked.rows, asked.workers)
+        found = run_columns(asked.rows or many_columns.ROWS, asked.workers)
     else:
         found = {"popncr": run_popncr, "curve": run_curve}[asked.work]()
     print(json.dumps(found))

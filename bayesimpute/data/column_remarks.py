@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-
 from scipy.special import ndtr
 
 from bayesimpute.base.errors import Problem, Severity

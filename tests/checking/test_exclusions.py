@@ -221,10 +221,12 @@ AGE = "age ~ hiv + marital + (1 | region)"
 def beside(formula: str, frame: pd.DataFrame, **more: Any) -> list[Problem]:
     """What is said of the model of age beside the selection model of hiv."""
     chained = (*plan(selection=f"hivconsent ~ {SELECTION}").conditionals, Conditional.of(formula))
-    about_draws = "would lie beyond all"  # ages end where the survey does
-    return [
-        problem for problem in found(Plan(conditionals=chained, **more), frame) if about_draws not in problem.finding
-    ]
+    return of_selection(Plan(conditionals=chained, **more), frame)
+
+
+def of_selection(made: Plan, frame: pd.DataFrame) -> list[Problem]:
+    """Ages end where the survey does: that normal draws do not is no matter of selection."""
+    return [problem for problem in found(made, frame) if "would lie beyond all" not in problem.finding]
 
 
 def survey_without_ages() -> pd.DataFrame:
