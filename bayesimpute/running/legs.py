@@ -140,18 +140,22 @@ def run_leg(
             for step in space.resolved.steps:
                 space.posterior(step, bench.data(step))
             book = _Book(job, space, state.chain)
-            if not state.samplers:
-                state = adapt(bench, state, job.seed)
-                book.events += [
-                    replace(e, chain=0, sweep=0)
-                    for e in (*samplers_chosen(space), *levels_moved(space))
-                    if state.chain == 0
-                ]
+            if not state.samplers and not described(job).threads:
+                state = _adapted(job, bench, state, book)
+        if not state.samplers:  # what is compiled here numba compiles, which has a lock of its own
+            state = _adapted(job, bench, state, book)
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):
             if stopped():
                 break
             state = _sweep(job, bench, state, book)
         return state, book.leg()
+
+
+def _adapted(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:
+    if state.chain == 0:
+        said = (*samplers_chosen(bench.workspace), *levels_moved(bench.workspace))
+        book.events += [replace(event, chain=0, sweep=0) for event in said]
+    return adapt(bench, state, job.seed)
 
 
 def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainState:

@@ -14,6 +14,7 @@ from bayesimpute.cli.parser import main
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse
 from bayesimpute.plan.plan import Plan
+from bayesimpute.suggesting import sparse_plans
 from bayesimpute.suggesting.never_predictors import never
 from bayesimpute.suggesting.sparse_rule import SparseRule, chosen
 from bayesimpute.suggesting.variable_roles import Scene, look
@@ -378,3 +379,11 @@ def test_every_data_set_runs_to_its_end(shared_data: Path, holes: float) -> None
         assert not done[[c for c in data.columns if c not in left]].isna().any().any()
 
     assert every(shared_data, holes, runs) > 5
+
+
+def test_a_plan_of_very_many_cells_runs_shorter_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bi.suggest(None, school(), clusters="school").plan.run == bi.Run()
+    monkeypatch.setattr(sparse_plans, "VERY_MANY", 1000)
+    made = bi.suggest(None, school(), clusters="school")
+    assert (made.plan.run.warmup, made.plan.run.sweeps) == (30, 100)
+    assert Plan.from_toml(made.toml) == made.plan and "`extend` makes more" in made.toml
