@@ -10,16 +10,20 @@ import bayesimpute as bi
 from bayesimpute.base.errors import errors
 
 NAMES = sorted(path.stem for path in MODELS.glob("*.toml"))
+BRANDSMA = ("contextual", "denomination", "intercept", "predictor", "slopes")
 WARNINGS = {
-    "boys": ["conditional[wgt].family"],  # as the file explains
+    "boys": ["conditional[hgt].family", "conditional[wgt].family"],  # as the file explains, and as heights are bounded
     "hiv_heckman": ["estimand[weighted prevalence].weights"],  # as the file explains
     "hiv_mar": ["estimand[weighted prevalence].weights"],
     # nine regions as clusters: the prior has a say, and it is a sensitivity analysis
     "hiv_region": ["conditional[hiv].formulas.mu", "conditional[hiv].formulas.selection"],
     "hiv_region_mar": ["conditional[hiv].formulas.mu"],
     # gender is missing only where the assessment has one of its values: missing at random, and nothing was filled in
-    "popularity_compatible": ["conditional[assessment_ij].formulas.mu"],
-    "popularity_tutorial": ["conditional[gender_ij].formulas.mu"],
+    "popularity_compatible": ["conditional[experience_j].family", "conditional[assessment_ij].formulas.mu"],
+    "popularity_tutorial": ["conditional[experience_j].family", "conditional[gender_ij].formulas.mu"],
+    # normal models, as published, of what ends where a test, a survey or a career does
+    **{f"brandsma_{name}": ["conditional[lpo].family"] for name in BRANDSMA},
+    "impact": ["conditional[age].family"],
 }
 """The places of the warnings that a plan is meant to have."""
 
