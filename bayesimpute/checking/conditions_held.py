@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.plan_alone import Read
-from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, parse_expression
 from bayesimpute.formulas.syntax import Name, Node, Operation, Text, walk
@@ -58,16 +57,12 @@ def _labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
         column = None if name is None else data.columns.get(name)
         if column is None or label is None or column.kind != "category":
             continue
-        known = _known(column)
+        known = list(map(str, column.labels))
         if label not in known:
             finding = f'"{name}" has no label "{label}", so that the condition holds nowhere'
             finding = finding if node.symbols[0] == "==" else f'"{name}" has no label "{label}"'
             remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
             yield Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
-
-
-def _known(column: Column) -> list[str]:
-    return list(map(str, column.labels))
 
 
 def _nowhere(expression: Expression, path: str, data: Incomplete) -> Iterator[Problem]:

@@ -50,8 +50,9 @@ def _run(run: Run) -> list[str]:
         ]
     if run == Run():
         return []
-    why = "With so many cells a sweep takes seconds, and most chains forget within a few: `diagnose` tells whether "
-    why += "they were enough, and `extend` makes more."
+    why = (
+        "With so many cells a sweep takes seconds: `diagnose` tells whether these were enough, and `extend` makes more."
+    )
     return ["", *comments([why]), "[run]", f"warmup = {run.warmup}", f"sweeps = {run.sweeps}"]
 
 

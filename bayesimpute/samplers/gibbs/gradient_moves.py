@@ -18,7 +18,7 @@ from bayesimpute.samplers.gibbs.products import add_squares
 from bayesimpute.samplers.gibbs.working_rows import PIECE, weigh
 
 LEAPS = 3
-"""Of a trajectory: half a radian each, at which nine trajectories of ten are accepted."""
+"""Of a trajectory: half a radian each."""
 SPREAD = 0.2
 """By how much of it, up or down, a trajectory's length is drawn at random, lest it closes in on itself."""
 LINES_FIRST = 10.0
