@@ -15,7 +15,7 @@ from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Param
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.shares import about_share
-from bayesimpute.families.truncated_law import rows_of, share_between, zero_or
+from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
 from bayesimpute.families.two_part_counts import PART, ZERO
 from bayesimpute.families.values import Amounts, Values
 
@@ -113,8 +113,9 @@ class Semicontinuous(Family):
     ) -> np.ndarray:
         here, above = rows_of(theta, low), np.maximum(low, 0.0)
         some = (1 - here[ZERO]) * share_between(self.base.law(here), above, high, whole=False)
-        none = zero_or(rng, here[ZERO], some, low, high)
-        return np.where(none, 0.0, self.base.between(rng, here, above, np.where(none, np.inf, high)))
+        return zero_or_some(
+            rng, here[ZERO], some, low, high, lambda ends: self.base.between(rng, here, above, ends, side)
+        )
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta)

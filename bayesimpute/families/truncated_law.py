@@ -5,6 +5,7 @@ probabilities from the nearer end on, and other numbers are exponential beyond i
 tail.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -73,13 +74,31 @@ def _beyond(rng: np.random.Generator, law: Any, end: np.ndarray, sign: np.ndarra
     return end + sign * rng.standard_exponential(len(end)) / np.maximum(rate, np.finfo(float).tiny)
 
 
-def zero_or(
-    rng: np.random.Generator, zero: np.ndarray, some: np.ndarray, low: np.ndarray, high: np.ndarray
+def zero_or_some(
+    rng: np.random.Generator,
+    zero: np.ndarray,
+    some: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    draw: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Whether a value of two parts is zero, bool, shape (row,), by the weights of zero and of what else may be."""
+    """One draw of each value of two parts, shape (row,).
+
+    Parameters
+    ----------
+    rng : Generator
+        Random numbers.
+    zero, some : ndarray, shape (row,)
+        The weights of zero by itself, and of what the other part may be between the ends.
+    low, high : ndarray, shape (row,)
+        Between which a value lies.
+    draw : callable
+        Draws of the other part, given its upper ends: of rows that are zero these are open, and the draws not used.
+    """
     zero = np.where((low <= 0) & (high >= 0), zero, 0.0)
-    none = (zero == 0) & (some == 0)  # no digits left of what is possible
-    return ~none & (rng.random(len(zero)) * (zero + some) < zero) | none & (low <= 0) & (high <= 0)
+    lost = (zero == 0) & (some == 0)  # no digits are left of what is possible
+    none = np.where(lost, (low <= 0) & (high <= 0), rng.random(len(zero)) * (zero + some) < zero)
+    return np.where(none, 0.0, draw(np.where(none, np.inf, high)))
 
 
 def rows_of(theta: Theta, low: np.ndarray) -> dict[str, np.ndarray]:

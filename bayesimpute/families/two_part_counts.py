@@ -11,7 +11,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import Counting, about_rate, counted, exposed, exposures, not_positive, tensors
 from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Misfit, Parameter, Side, Theta
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
-from bayesimpute.families.truncated_law import rows_of, share_between, zero_or
+from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
 from bayesimpute.families.values import Counts, Values
 
 ZERO = "zero"
@@ -98,8 +98,9 @@ class ZeroInflated(TwoParts):
     ) -> np.ndarray:
         here = rows_of(theta, low)
         some = (1 - here[ZERO]) * share_between(self.base.law(here, side), low, high, whole=True)
-        none = zero_or(rng, here[ZERO], some, low, high)
-        return np.where(none, 0.0, self.base.between(rng, here, low, np.where(none, np.inf, high), side))
+        return zero_or_some(
+            rng, here[ZERO], some, low, high, lambda ends: self.base.between(rng, here, low, ends, side)
+        )
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta, side)
@@ -159,8 +160,10 @@ class Hurdle(TwoParts):
     ) -> np.ndarray:
         here, above = rows_of(theta, low), np.maximum(low, 1.0)
         some = (1 - here[ZERO]) * share_between(self.base.law(here, side), above, high, whole=True)
-        none = zero_or(rng, here[ZERO], some * np.exp(-self.log_some(here, side)), low, high)
-        return np.where(none, 0.0, self.base.between(rng, here, above, np.where(none, np.inf, high), side))
+        some = some * np.exp(-self.log_some(here, side))
+        return zero_or_some(
+            rng, here[ZERO], some, low, high, lambda ends: self.base.between(rng, here, above, ends, side)
+        )
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self.base.mean_variance(theta, side)

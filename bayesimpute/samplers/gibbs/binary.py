@@ -79,7 +79,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     n = columns.y.size
     root, response = np.empty(n if link == LOGIT else 0), np.empty(n)
     signed, sign = np.empty(n), 2.0 * columns.y - 1.0
-    along, groups = lines(products.xx, lay), block_groups(lay)
+    along, groups = lines(0.25 * products.xx[: lay.coefficients, : lay.coefficients], lay), block_groups(lay)
     steps = directions(state[3], state[4], groups)
     for _ in range(sweeps):
         eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)

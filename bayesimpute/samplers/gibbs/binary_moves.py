@@ -30,13 +30,13 @@ SHORTEST = 1e-4
 
 
 @compiled
-def lines(xx, lay):
-    """Directions of the coefficients, in columns."""
+def lines(information, lay):
+    """The columns of R^-1 with R'R = information + prior precision: along them coefficients are nearly independent."""
     k = lay.coefficients
     root, out = np.empty((k, k)), np.zeros((k, k))
     for i in range(k):
         for j in range(k):
-            root[i, j] = 0.25 * xx[i, j] + (lay.precision[i] if i == j else 0.0)
+            root[i, j] = information[i, j] + (lay.precision[i] if i == j else 0.0)
     cholesky(root, lay.precision[:k])
     for d in range(k):
         unit = np.zeros(k)

@@ -49,7 +49,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look, many, move_all, spreads
+from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look, many, move_all
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
@@ -164,8 +164,7 @@ def run_counts(
     theta, z, mean, covariance, known = copied(state)
     at, none, tail_mean, tail_covariance, tail_known = copied(tail)
     lengths, information, shape = lengths.copy(), information.copy(), at[0]
-    along = np.zeros((0, 0)) if looks > 0 else own_lines(counted, columns, lay, rows)
-    spread = spreads(information, lay)
+    along = lines(information, lay) if looks > 0 else own_lines(counted, columns, lay, rows)
     steps = directions(covariance, known, block_groups(lay))
     width = directions(tail_covariance, tail_known, np.zeros(1, dtype=np.int64))[0, 0]
     inner, taken = standard_normals(theta, lay, u), 0.0
@@ -177,13 +176,13 @@ def run_counts(
             model = counted, columns, lay, rows, every
             taken += move_block_of(rng, f, theta, z, inner, shape, eta, steps, *model) / (sweeps * lay.widths.size)
         if looks > 0:
-            move_all(rng, counted, shape, z, eta, spread, columns, lay)
+            move_all(rng, counted, shape, z, eta, along, columns, lay)
         else:
             move_lines(rng, counted, shape, z, eta, along, lengths, count + 1.0 if tune else 0.0, columns, lay)
         count += 1.0 if tune else 0.0
         if many and tune and count > LINES_FIRST and (looks == 0 or sweep % EVERY == 0):
             looks = look(counted.kind, eta, shape, columns, counted.beside, information, looks)
-            spread = spreads(information, lay)
+            along = lines(information, lay)
         if has_shape(counted.kind):
             shape = move_shape(rng, shape, width, eta, columns.y, counted)
         at[0] = shape
@@ -200,7 +199,7 @@ def run_counts(
 def own_lines(counted, columns, lay, rows):
     """Lines that are nearly independent for the coefficients, as far as the counts alone tell."""
     root = row_roots(counted.kind, columns.y, counted.beside)
-    return lines(4.0 * weighted_products(root, columns.y, columns, lay, rows).xx, lay)
+    return lines(weighted_products(root, columns.y, columns, lay, rows).xx, lay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,15 +252,20 @@ FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
 
 
-def yes_or_no(lay: Layout, rows: Rows, columns: Columns, added: np.ndarray) -> Counting | None:
-    """A logit model of yes or no as one of successes in one trial; None unless its rows are :func:`many`."""
+def yes_or_no(
+    lay: Layout, rows: Rows, columns: Columns, added: np.ndarray, like: Counting | None = None
+) -> Counting | None:
+    """A logit model of yes or no as one of successes in one trial; None unless its rows are :func:`many`.
+
+    Of a model with the columns of another, `like`, these are not gone through again.
+    """
     ones = np.ones(len(columns.y))
     if not many(BINOMIAL, columns.y, ones, lay.coefficients):
         return None
     prior, *args = coded(FLAT)
     known = columns.y[:0], columns.y[:0], np.int64(prior), np.array(args)
     counted = Counted(np.int64(BINOMIAL), ones, added if added.size else 0.0 * ones, *known)
-    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows), True)
+    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows) if like is None else like.shifts, True)
 
 
 def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, count_likelihood, scores
-from bayesimpute.samplers.gibbs.effects import cholesky, solve_upper
 from bayesimpute.samplers.gibbs.products import add_squares
 from bayesimpute.samplers.gibbs.working_rows import PIECE, weigh
 
@@ -60,22 +59,6 @@ def look(kind, eta, shape, columns, beside, information, looks):
             information[m, o] += (here[m, o] - information[m, o]) / looks
             information[o, m] = information[m, o]
     return looks
-
-
-@compiled
-def spreads(information, lay):
-    """R^-1 with R'R = information + prior precision: lines along which coefficients are nearly standard normal."""
-    k = lay.coefficients
-    root, out = information.copy(), np.zeros((k, k))
-    for m in range(k):
-        root[m, m] += lay.precision[m]
-    cholesky(root, lay.precision[:k])
-    for d in range(k):
-        unit = np.zeros(k)
-        unit[d] = 1.0
-        solve_upper(root, unit)
-        out[:, d] = unit
-    return out
 
 
 @compiled

@@ -67,7 +67,7 @@ def run_label(rng, state, u, lengths, count, tune, free, lay, rows, columns, pro
     for i in range(n):
         odds[i] = sign[i] * (eta[i] + added[i])
     count += 1.0 if tune else 0.0
-    along = lines(products.xx, lay)
+    along = lines(0.25 * products.xx[: lay.coefficients, : lay.coefficients], lay)
     move_coefficients(rng, np.int64(LOGIT), state[1], odds, sign, along, lengths, count if tune else 0.0, columns, lay)
     if free:
         steps = directions(state[3], state[4], block_groups(lay))

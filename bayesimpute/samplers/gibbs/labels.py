@@ -281,8 +281,10 @@ class Labels:
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
         one = columns[0]
         products = cross_products(one.x, one.z, one.w, one.y, self.labels[0].lay, self.labels[0].rows)
-        nothing = np.zeros(0)
-        counted = [yes_or_no(label.lay, label.rows, each, nothing) for label, each in zip(self.labels, columns)]
+        counted: list[Counting | None] = []
+        for label, each in zip(self.labels, columns):  # which differ in the target alone
+            first = next((made for made in counted if made is not None), None)
+            counted.append(yes_or_no(label.lay, label.rows, each, np.zeros(0), like=first))
         return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
