@@ -9,7 +9,6 @@ The parts of a plan are not gated when they are made: a document is read lenient
 everything at once.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, wraps
 from inspect import Parameter, signature
@@ -19,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from bayesimpute.base.errors import BayesimputeError, InputError, Problem
+from bayesimpute.base.phrases import names_a_plan, read_the_plan
 
 _SHOWN = Repr(maxstring=60, maxlong=40, maxother=60)
 _NOUNS = {
@@ -144,8 +144,8 @@ def _problem(path: str, value: Any, culprit: Any, meant: Any, default: Any) -> P
     finding = f"{_shown(culprit)}{inside} is not {_noun(meant)}"
     plain = isinstance(default, str | int | float) and default != "" and culprit is value
     remedy = f"give one, such as {default!r}" if plain else f"give {_example(meant)}"
-    if getattr(meant, "__name__", "") == "Plan" and (isinstance(value, os.PathLike) or str(value).endswith(".toml")):
-        remedy = f'read the plan that is in it: Plan.from_toml(Path("{value}").read_text())'
+    if getattr(meant, "__name__", "") == "Plan" and names_a_plan(value):
+        remedy = read_the_plan(value)
     return Problem(path=path, finding=finding, remedy=remedy)
 
 

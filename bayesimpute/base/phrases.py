@@ -1,5 +1,6 @@
 """Numbers and lists in messages: one way to count, to name rows, and to say a long list shortly."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,3 +62,13 @@ def rows(frame: "pd.DataFrame", places: Any) -> str:
     labels = frame.index[places].tolist()
     plain = frame.index.equals(frame.reset_index(drop=True).index) and frame.index.name is None
     return f"row{'s' * (len(labels) != 1)} {listed(map(repr, labels))}{' (counted from 0)' if plain else ''}"
+
+
+def names_a_plan(value: object) -> bool:
+    """Whether a value is the name of a file where what stands in it is wanted."""
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip().endswith(".toml"))
+
+
+def read_the_plan(name: object) -> str:
+    """The remedy then."""
+    return f'give the plan that is in it: Plan.from_toml(Path("{str(name).strip()}").read_text())'

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 
 from bayesimpute.base.arguments import typed
-from bayesimpute.data import description
 from bayesimpute.data.arrow_frames import AnyFrame
+from bayesimpute.data.description import Description, described
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import auto
 
 
 @typed
-def describe(
-    data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (), all: bool = False
-) -> description.Description:
+def describe(data: Incomplete | AnyFrame, *, clusters: Sequence[str] | str = (), all: bool = False) -> Description:
     """What is in a data set.
 
     Parameters
@@ -33,4 +31,6 @@ def describe(
     DataError
         The data cannot be used, or a cluster key is not there or has missing values.
     """
-    return description.describe(data, clusters=clusters, all=all, normal=lambda column: auto(column).normal)
+    if not isinstance(data, Incomplete):
+        data = Incomplete.from_frame(data, clusters=[clusters] if isinstance(clusters, str) else clusters)
+    return described(data, lambda column: auto(column).normal, all=all)

@@ -212,7 +212,8 @@ def shape(values: np.ndarray, x: np.ndarray | None = None) -> Shape | None:
 
 def _beyond(values: np.ndarray, x: np.ndarray | None) -> Shape | None:
     """That draws would lie where no value is: more of them than so many normal values would have beyond them."""
-    fitted = regressed(values, x)
+    largest = np.abs(values).max(initial=0.0) or 1.0  # whose squares are numbers
+    values, fitted = values / largest, regressed(values, x) / largest
     scale = (values - fitted).std() or 1.0
     share = float(np.mean(ndtr((values.min() - fitted) / scale) + ndtr((fitted - values.max()) / scale)))
     if share < max(BEYOND, CHANCE / (len(values) + 1)):
@@ -285,8 +286,8 @@ def regressed(values: np.ndarray, x: np.ndarray | None) -> np.ndarray:
     z = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
     largest = np.abs(values).max(initial=0.0) or 1.0
     y = values / largest
-    fitted = (y.mean() + z @ np.linalg.lstsq(z, y - y.mean(), rcond=None)[0]) * largest
-    return fitted if (values - fitted).std() > ROUNDING * values.std() else mean
+    fitted = y.mean() + z @ np.linalg.lstsq(z, y - y.mean(), rcond=None)[0]
+    return fitted * largest if (y - fitted).std() > ROUNDING * y.std() else mean
 
 
 def _of_logs(values: np.ndarray, x: np.ndarray | None) -> float:

@@ -3,7 +3,7 @@
 The tables have everything; what is printed is bounded, and says what it leaves out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from bayesimpute.base.arguments import typed
 from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.tables import cell, records
-from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.cluster_keys import parts
 from bayesimpute.data.column_remarks import not_normal, of_units, remarks, skewness
 from bayesimpute.data.columns import Column
@@ -113,38 +112,8 @@ class Description:
         return "; ".join([title, *kept]), pd.concat([rows, last]).reset_index()
 
 
-@typed
-def describe(
-    data: Incomplete | AnyFrame,
-    *,
-    clusters: Sequence[str] | str = (),
-    all: bool = False,
-    normal: Callable[[Column], bool] | None = None,
-) -> Description:
-    """What is in a data set: see :func:`bayesimpute.checking.described.describe`, which knows the families.
-
-    Parameters
-    ----------
-    data : DataFrame of any kind, or Incomplete
-        One row a unit.
-    clusters : sequence of str
-        The cluster keys of a DataFrame: columns of any dtype, or ``a:b``.
-    all : bool
-        Whether everything is printed; otherwise 20 patterns of 12 variables, 50 variables and 12 remarks at most.
-    normal : callable, optional
-        Whether a column would have a normal model; None: any number would.
-
-    Returns
-    -------
-    Description
-
-    Raises
-    ------
-    DataError
-        The data cannot be used, or a cluster key is not there or has missing values.
-    """
-    if not isinstance(data, Incomplete):
-        data = Incomplete.from_frame(data, clusters=[clusters] if isinstance(clusters, str) else clusters)
+def described(data: Incomplete, normal: Callable[[Column], bool], *, all: bool) -> Description:
+    """What is in a data set, where `normal` says whether a column would have a normal model; `all` is to be printed."""
     return Description(
         n_rows=len(data.frame),
         clusters={key: data.n_clusters(key) for key in data.clusters},
@@ -159,12 +128,12 @@ def _keyed(data: Incomplete) -> frozenset[str]:
     return frozenset(part for key in data.clusters for part in parts(data.frame, key))
 
 
-def _remarks(data: Incomplete, normal: Callable[[Column], bool] | None = None) -> tuple[Problem, ...]:
+def _remarks(data: Incomplete, normal: Callable[[Column], bool]) -> tuple[Problem, ...]:
     """Of values first, then of the shapes of what is incomplete and would have a normal model."""
     names = [name for name in data.columns if name not in _keyed(data)]
     values = {name: remarks(data.columns[name]) for name in names}
     gaps = [name for name in names if data.variables[name].n_missing and not values[name]]
-    shapes = [not_normal(data, name) for name in gaps if normal is None or normal(data.columns[name])]
+    shapes = [not_normal(data, name) for name in gaps if normal(data.columns[name])]
     return (*(each for found in values.values() for each in found), *(each for each in shapes if each is not None))
 
 

@@ -10,11 +10,10 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from os import PathLike
 from typing import Any, Protocol
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import listed, names_a_plan, read_the_plan
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.families import FAMILIES, Family, options
@@ -169,10 +168,9 @@ def read(text: str) -> tuple[dict[str, Any], list[Problem]]:
     """The fields of the plan that a TOML document describes, as far as it can be read, and what does not fit the
     schema.
     """
-    if isinstance(text, PathLike) or (isinstance(text, str) and text.strip().endswith(".toml")):
+    if names_a_plan(text):
         finding = "the TOML cannot be read: this is the name of a file, and no text of a plan"
-        remedy = 'give what is in the file: Plan.from_toml(Path("plan.toml").read_text())'
-        return {}, [Problem(path="plan", finding=finding, remedy=remedy)]
+        return {}, [Problem(path="plan", finding=finding, remedy=read_the_plan(text))]
     try:
         document = tomllib.loads(text)
     except (ValueError, TypeError, RecursionError) as error:  # numbers of too many digits are plain ValueErrors

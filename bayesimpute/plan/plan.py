@@ -6,14 +6,13 @@ Nothing is built here and nothing about the data is known; :mod:`bayesimpute.che
 To add a setting, add a field to the dataclass it belongs to; TOML reading and writing follow the fields.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bayesimpute.base.arguments import typed, typed_after
 from bayesimpute.base.errors import PlanError, did_you_mean, one
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import listed, names_a_plan, read_the_plan
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.said_columns import SaidColumn, said_of
 from bayesimpute.plan.assumptions import Adjustment, Assumption, Sensitivity
@@ -113,9 +112,9 @@ class Plan:
         PlanError, FormulaError
             If something is none of these, or cannot be taken over.
         """
-        if isinstance(formulas, os.PathLike) or (isinstance(formulas, str) and formulas.endswith(".toml")):
-            remedy = f'read the plan that is in it: Plan.from_toml(Path("{formulas}").read_text())'
-            raise one(PlanError, "plan", f'"{formulas}" is the name of a file, and no formula', remedy)
+        if names_a_plan(formulas):
+            finding = f'"{formulas}" is the name of a file, and no formula'
+            raise one(PlanError, "plan", finding, read_the_plan(formulas))
         single = isinstance(formulas, str | Conditional) or is_bambi(formulas)
         items: Any = [formulas] if single else formulas
         return cls(conditionals=tuple(map(_conditional, items)), **options)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesimpute.base.errors import DataError
-from bayesimpute.data.description import describe
+from bayesimpute.checking.described import describe
 from bayesimpute.data.incomplete import Incomplete
 
 
