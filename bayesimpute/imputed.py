@@ -19,11 +19,12 @@ from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import say
 from bayesimpute.checking.void_values import standing_in
-from bayesimpute.data.arrow_frames import AnyFrame
+from bayesimpute.data.arrow_frames import AnyFrame, taken
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.said_columns import SaidColumn, said_of
+from bayesimpute.data.sidecar import joined, unread
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.known_cells import Known
+from bayesimpute.plan.known_cells import Known, read_by
 from bayesimpute.plan.options import Estimand, Run, takes
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.restrictions import Restriction
@@ -65,6 +66,7 @@ def impute(
     keep: str | Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
     known: "Sequence[Known]" = (),
+    beside: AnyFrame | None = None,
     restrictions: "Sequence[Restriction]" = (),
     **settings: Any,
 ) -> "MultiplyImputed":
@@ -110,6 +112,9 @@ def impute(
         ``{"gen": "G1 < G2", "region": "west | south", "den": "labels"}``.
     known : sequence of Known
         What is known of missing cells, beside what the plan says: ``[bi.Known(column="y", between=("low", "high"))]``.
+    beside : DataFrame, optional
+        The columns that say what is known, where they are none of the data: one row for each row of the data, found by
+        its label. They stand in the completed datasets; a plan that is written from the data does not read them.
     restrictions : sequence of Restriction
         Rules that draws respect, beside those of the plan: ``[bi.Restriction(rule="kids == 0", where="age < 9")]``.
 
@@ -127,9 +132,10 @@ def impute(
         On Ctrl-C, after the run was saved.
     """
     clusters = (cluster,) if isinstance(cluster, str) else tuple(cluster)
-    settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}))
-    more = {"known": _several(known, Known), "restrictions": _several(restrictions, Restriction)}
-    settled = replace(settled, **{name: (*getattr(settled, name), *each) for name, each in more.items()})
+    known = _several(known, Known)
+    settled, events = _plan(data, plan, analysis, clusters, said_of(columns or {}), known)
+    settled = replace(settled, restrictions=(*settled.restrictions, *_several(restrictions, Restriction)))
+    data = data if beside is None else _beside_it(data, beside, settled)
     settled = settled.with_run(**{k: int(v) if isinstance(v, np.integer) else v for k, v in settings.items()})
     made = run.impute(
         data,
@@ -153,7 +159,7 @@ def _several(given: Any, kind: type) -> tuple[Any, ...]:
 
 
 def _plan(
-    data: Any, plan: Any, analysis: Any, clusters: Sequence[str], said: Sequence[SaidColumn]
+    data: Any, plan: Any, analysis: Any, clusters: Sequence[str], said: Sequence[SaidColumn], known: tuple[Known, ...]
 ) -> tuple[Plan, tuple[Event, ...]]:
     """The plan that is meant, and what was left out of one that is suggested.
 
@@ -164,17 +170,28 @@ def _plan(
     if plan is None:
         if said:
             data = data.saying(said) if isinstance(data, Incomplete) else Incomplete.from_frame(data, columns=said)
-        made = suggest(analysis, data, clusters=clusters)
+        made = suggest(analysis, data, clusters=clusters, known=known)
         return made.plan.saying(said), made.events
     if clusters:
         remedy = "write its random effects into the formulas, such as (1 | school), or leave the plan out"
         raise one(PlanError, "cluster", "there is a plan, whose formulas name the clusters", remedy)
-    if isinstance(plan, Suggestion):
-        return _beside(plan.plan.saying(said), analysis), plan.events
-    return _beside((plan if isinstance(plan, Plan) else Plan.of(plan)).saying(said), analysis), ()
+    events = plan.events if isinstance(plan, Suggestion) else ()
+    given = plan.plan if isinstance(plan, Suggestion) else plan if isinstance(plan, Plan) else Plan.of(plan)
+    return _with_analyses(replace(given.saying(said), known=(*given.known, *known)), analysis), events
 
 
-def _beside(plan: Plan, analysis: Any) -> Plan:
+def _beside_it(data: Any, beside: AnyFrame, plan: Plan) -> Incomplete:
+    """The data with the columns that say what is known of cells."""
+    frame, given = (data.frame, data.given) if isinstance(data, Incomplete) else taken(data)
+    both = joined(frame, beside, by_place=given is not None)
+    problems = unread(frame, both, read_by(plan.known))
+    if problems:
+        raise PlanError(problems)
+    clusters, said = (data.clusters, data.said) if isinstance(data, Incomplete) else ((), ())
+    return replace(Incomplete.from_frame(both, clusters=clusters, columns=said), given=given)
+
+
+def _with_analyses(plan: Plan, analysis: Any) -> Plan:
     """A plan with analyses as substantive models."""
     if analysis is None:
         return plan

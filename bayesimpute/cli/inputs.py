@@ -18,8 +18,10 @@ from bayesimpute.base.saving import atomic, ending, reason, unknown_ending
 from bayesimpute.checking import check
 from bayesimpute.data.files import read_data
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.sidecar import joined, unread
 from bayesimpute.plan.conditional import untransformed
 from bayesimpute.plan.document import read, read_document, set_path
+from bayesimpute.plan.known_cells import read_by
 from bayesimpute.plan.options import settings
 from bayesimpute.plan.plan import Plan
 
@@ -37,6 +39,7 @@ def read_inputs(
     *,
     data: str,
     missing: Sequence[str] = (),
+    beside: str | None = None,
 ) -> tuple[Plan, pd.DataFrame | None, list[Problem]]:
     """The plan, the data, and every problem of both.
 
@@ -52,6 +55,8 @@ def read_inputs(
         A data file, or a data set's name.
     missing : sequence of str
         Codes in it that stand for missing values.
+    beside : str or None
+        A file with columns of what is known of cells.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def read_inputs(
     """
     plan, problems = _read_plan(plan_file, formulas, settings)
     try:
-        frame = read_data(data, missing=missing)
+        frame = _with_sidecar(read_data(data, missing=missing), beside, plan, missing)
     except InputError as error:
         return plan, None, [*problems, *error.problems]
     found = check(plan, frame)
@@ -70,16 +75,21 @@ def read_inputs(
 
 
 def read_suggested(
-    clusters: Sequence[str], settings: Sequence[tuple[str, str]], *, data: str, missing: Sequence[str] = ()
+    clusters: Sequence[str],
+    settings: Sequence[tuple[str, str]],
+    *,
+    data: str,
+    missing: Sequence[str] = (),
+    beside: str | None = None,
 ) -> tuple["Suggestion", pd.DataFrame | None, list[Problem]]:
     """The plan that follows from the data alone, with the overrides: as :func:`read_inputs`.
 
-    What the overrides say of columns holds before the plan is made. Of complete data the plan is empty.
+    What the overrides say of columns and cells holds before the plan is made. Of complete data the plan is empty.
     """
     from bayesimpute.suggesting import Suggestion, suggest
 
     made = Suggestion(plan=Plan(), toml="")
-    said, problems = _overridden({}, [each for each in settings if each[0].startswith("columns")])
+    said, problems = _overridden({}, [each for each in settings if each[0].startswith(("columns", "known"))])
     if problems:
         return made, None, problems
     try:
@@ -87,25 +97,44 @@ def read_suggested(
         incomplete = Incomplete.from_frame(frame, clusters=clusters, columns=said.columns)
         if not incomplete.missing.to_numpy().any():
             return made, frame, []
-        made = suggest(None, incomplete)
+        made = suggest(None, incomplete, known=said.known)
+        frame = _with_sidecar(frame, beside, said, missing)
     except InputError as error:
         return made, None, list(error.problems)
-    plan, problems = _overridden(tomllib.loads(made.toml), settings)
+    rest = [each for each in settings if not each[0].startswith("known")]
+    plan, problems = _overridden(tomllib.loads(made.toml), rest)
     return replace(made, plan=plan), frame, list(dict.fromkeys([*problems, *check(plan, frame)]))
 
 
-def said_columns(settings: Sequence[tuple[str, str]]) -> Any:
-    """What columns are, by the overrides that say it.
+def _with_sidecar(frame: pd.DataFrame, beside: str | None, plan: Plan, missing: Sequence[str]) -> pd.DataFrame:
+    """The data with the columns of another file, which say what is known of cells.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or has other rows, or nothing reads a column of it.
+    """
+    if beside is None:
+        return frame
+    both = joined(frame, read_data(beside, missing=missing), by_place=True)
+    problems = unread(frame, both, read_by(plan.known))
+    if problems:
+        raise PlanError(problems)
+    return both
+
+
+def said(settings: Sequence[tuple[str, str]]) -> Plan:
+    """What columns are and what is known of cells, by the overrides that say it.
 
     Raises
     ------
     PlanError
         With everything that is wrong with them.
     """
-    said, problems = _overridden({}, settings)
+    plan, problems = _overridden({}, settings)
     if problems:
         raise PlanError(problems)
-    return said.columns
+    return plan
 
 
 def _overridden(document: dict[str, Any], settings: Sequence[tuple[str, str]]) -> tuple[Plan, list[Problem]]:

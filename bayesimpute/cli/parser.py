@@ -368,6 +368,10 @@ def _plan(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument("--data", metavar="DATA", required=True, help="a data file, or a data set's name")
     _missing(parser)
     parser.add_argument(
+        "--beside", metavar="FILE", help="the columns that say what is known of cells (--known), if none of the data: "
+        "a file with the same rows in the same order",
+    )  # fmt: skip
+    parser.add_argument(
         "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",
     )  # fmt: skip
@@ -378,6 +382,11 @@ def _columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--column", metavar="NAME: WHAT", action="append", default=[], type=_column, dest="settings",
         help='what a column is: "gen: G1 < G2", "region: west | south", "den: labels"; may be repeated',
+    )  # fmt: skip
+    parser.add_argument(
+        "--known", metavar="NAME: COLUMNS", action="append", default=[], type=_known, dest="settings",
+        help='what is known of missing cells: "bnp: low, high" (columns or numbers; one may be left out, "bnp: 0,"), '
+        '"stage: set" (a column of labels, "II|III"); may be repeated',
     )  # fmt: skip
 
 
@@ -424,6 +433,23 @@ def _column(text: str) -> tuple[str, str]:
     if not colon or not name.strip() or not what.strip() or '"' in name:
         raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: WHAT", such as "gen: G1 < G2"')
     return f'columns."{name.strip()}"', what.strip()
+
+
+def _known(text: str) -> tuple[str, str]:
+    name, colon, what = (part.strip() for part in text.partition(": "))
+    ends = [end.strip() for end in what.split(",")]
+    if not colon or not name or len(ends) > 2 or not any(ends) or '"' in text or "\\" in text:
+        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: LOW, HIGH" or "NAME: SET", such as "bnp: low, high"')
+    says = f'among = "{what}"' if len(ends) == 1 else f"between = [{', '.join(map(_end, ends))}]"
+    return "known[+]", f'{{column = "{name}", {says}}}'
+
+
+def _end(text: str) -> str:
+    """A number, or the name of a column, as TOML has it."""
+    try:
+        return repr(float(text))
+    except ValueError:
+        return f'"{text}"'
 
 
 def _score(text: str) -> tuple[str, tuple[str, ...], str]:

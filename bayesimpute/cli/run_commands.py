@@ -58,7 +58,7 @@ def check(arguments: argparse.Namespace) -> int:
     from bayesimpute.checking.congeniality import of_plan
 
     given = arguments.plan, arguments.formula, arguments.settings
-    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing)
+    plan, data, problems = read_inputs(*given, data=arguments.data, missing=arguments.missing, beside=arguments.beside)
     ignored = [] if errors(problems) else of_plan(plan, data)
     families = [] if data is None or errors(problems) else _families(plan, data)
     samplers = _samplers(plan, data) if arguments.samplers and data is not None and not errors(problems) else []
@@ -130,7 +130,7 @@ def _given(
     arguments: argparse.Namespace,
 ) -> "tuple[Plan | Suggestion, Plan, pd.DataFrame | None, list[Problem]]":
     """What is to be run, its plan, the data, and every problem of both: as given, or from the data alone."""
-    about = {"data": arguments.data, "missing": arguments.missing}
+    about = {"data": arguments.data, "missing": arguments.missing, "beside": arguments.beside}
     if arguments.plan is None and arguments.formula is None:
         made, data, problems = read_suggested(arguments.cluster, arguments.settings, **about)
         return made, made.plan, data, problems

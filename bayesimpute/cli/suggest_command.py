@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from bayesimpute.base import tables
-from bayesimpute.cli.inputs import said_columns
+from bayesimpute.cli.inputs import said
 
 
 def suggest(arguments: argparse.Namespace) -> int:
@@ -16,6 +16,7 @@ def suggest(arguments: argparse.Namespace) -> int:
 
     named = arguments.auxiliary
     scores = [Score(name=name, items=items, score=how) for name, items, how in arguments.score]
+    told = said(arguments.settings)
     given = {name: getattr(arguments, name) for name in ("least", "most", "include", "exclude")}
     found = suggested(
         arguments.analysis,
@@ -23,7 +24,8 @@ def suggest(arguments: argparse.Namespace) -> int:
         mode=arguments.mode,
         auxiliary="auto" if named == ["auto"] else named,
         clusters=arguments.cluster,
-        columns=said_columns(arguments.settings),
+        columns=told.columns,
+        known=told.known,
         scores=scores,
         **{name: value for name, value in given.items() if value is not None},
     )

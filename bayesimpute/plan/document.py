@@ -97,7 +97,7 @@ def set_path(document: Mapping[str, Any], path: str, text: str) -> dict[str, Any
     """A copy of a plan document in which the dotted `path` has the value that `text` means in TOML, else `text` itself.
 
     ``conditional[hiv].family`` names the entry of a list by its target or name, as problems do; names with dots inside
-    stand in quotation marks or brackets: ``priors."1|school_sigma"``.
+    stand in quotation marks or brackets: ``priors."1|school_sigma"``. ``known[+]`` is a new entry at the end of a list.
 
     Raises
     ------
@@ -125,6 +125,8 @@ def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
     if not keys:
         return value
     head, rest = keys[0], keys[1:]
+    if head == "[+]" and not rest and (isinstance(node, list) or node == {}):
+        return [*node, value]
     if head.startswith("[") and isinstance(node, list):
         at = [i for i, entry in enumerate(node) if isinstance(entry, Mapping) and head[1:-1] in _called(entry)]
         if at and rest:

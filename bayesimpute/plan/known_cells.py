@@ -9,6 +9,7 @@ numbers read off a scale, answers in brackets, labels that were merged.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,13 @@ class Known:
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns that say it."""
-        ends = () if self.between is None else (end for end in self.between if isinstance(end, str) and end)
-        return (*ends, *(() if self.among is None else (self.among,)))
+        ends = self.between if isinstance(self.between, tuple) else ()
+        return tuple(name for name in (*ends, self.among) if isinstance(name, str) and name)
+
+
+def read_by(known: Iterable[Any]) -> frozenset[str]:
+    """The columns that say what is known, of what is written as it should be."""
+    return frozenset(name for each in known if isinstance(each, Known) for name in each.reads)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

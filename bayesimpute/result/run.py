@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bayesimpute import compatible
 from bayesimpute.base.errors import DataError, FileError, InputError, Outcome, Problem, one
 from bayesimpute.base.phrases import listed
@@ -21,6 +23,7 @@ from bayesimpute.base.replacing import standing
 from bayesimpute.checking import looked_at, require
 from bayesimpute.data.arrow_frames import AnyFrame, taken
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.plan.known_cells import read_by
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.result import store
@@ -95,10 +98,16 @@ def resume(path: str | os.PathLike[str], *, data: AnyFrame | None = None, **opti
     record = loaded.record
     if data is not None:
         frame, given = taken(data)
-        if not frame.equals(record.incomplete.frame):
+        if not frame.equals(_without_sidecar(record, frame)):
             raise one(DataError, "data", f"they are not the data of {path}", "give the data of that run, or none")
         record = record.changed(incomplete=replace(record.incomplete, given=given))
     return run(record, checkpoint=path, kept=True, **options)
+
+
+def _without_sidecar(record: Record, given: pd.DataFrame) -> pd.DataFrame:
+    """The data of a run; without the columns of what is known of cells, if they do not stand in what is given."""
+    frame, aside = record.incomplete.frame, read_by(record.plan.known)
+    return frame.loc[:, [name in given.columns or name not in aside for name in frame.columns]]
 
 
 def extend(result: Result, sweeps: int, **options: Any) -> Result:

@@ -27,6 +27,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import Family, auto
 from bayesimpute.formulas import parse
 from bayesimpute.plan.conditional import Conditional, family_name
+from bayesimpute.plan.known_cells import Known, read_by
 from bayesimpute.plan.options import Analysis, Run, Score
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import Event
@@ -83,6 +84,7 @@ def suggest(
     exclude: Sequence[str] | str = (),
     scores: Sequence[Score] = (),
     columns: Any = None,
+    known: Sequence[Known] = (),
 ) -> Suggestion:
     """A plan that imputes what an analysis needs, or whatever is incomplete.
 
@@ -117,6 +119,8 @@ def suggest(
         Of mode "sparse": scores of items, which predict in place of these; an item is imputed from the other items.
     columns : mapping, optional
         What columns are, as for :func:`bayesimpute.impute`; it is in the plan, too.
+    known : sequence of Known
+        What is known of missing cells, likewise: the columns that say it are imputed from nothing, and predict nothing.
 
     Returns
     -------
@@ -140,6 +144,8 @@ def suggest(
     problems += [*_mode(mode), *_of_mode(mode, auxiliary, [*rule.said, *(["scores"] if scores else [])])]
     said = data.said if isinstance(data, Incomplete) else ()
     said = said if not columns else Incomplete.from_frame(frame, columns=columns).said
+    aside = read_by(known) - {name for a in asked for name in (a.outcome, *a.needs, *a.keys)} - {*keys}
+    frame, said = frame.drop(columns=[*aside], errors="ignore"), tuple(each for each in said if each.name not in aside)
     frame, wrong = with_columns(frame, scores)
     problems += wrong
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
@@ -151,7 +157,7 @@ def suggest(
         raise PlanError([*problems, *_unknown(named, everything)])
     general = most_general(asked)
     if mode == "sparse":
-        return _sparse(asked, general, everything, rule, tuple(scores))
+        return _sparse(asked, general, everything, rule, tuple(scores), tuple(known))
     models = {y: parse(c.formulas["mu"]) for y, c in general.items()}
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
@@ -159,7 +165,7 @@ def suggest(
     problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode), *_same(asked, scene)]
     if problems:
         raise PlanError(problems)
-    return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named)
+    return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named, tuple(known))
 
 
 def _tuple(given: Sequence[str] | str, path: str) -> tuple[str, ...]:
@@ -249,6 +255,7 @@ def _suggestion(
     scene: Scene,
     mode: str,
     auxiliary: Sequence[str],
+    known: tuple[Known, ...],
 ) -> Suggestion:
     automatic = auxiliary == "auto"
     usable, why_not = auxiliaries.candidates(scene, mode, () if automatic else auxiliary)
@@ -281,6 +288,7 @@ def _suggestion(
         *_ignored(plan, asked, scene),
         *(f"`bayesimpute check` remarks on {problem}." for problem in remarks),
     ]
+    plan = replace(plan, known=known)
     return Suggestion(plan=plan, toml=document(plan, opening=opening, sections=sections))
 
 
@@ -290,6 +298,7 @@ def _sparse(
     data: Incomplete,
     rule: SparseRule,
     scores: tuple[Score, ...] = (),
+    known: tuple[Known, ...] = (),
 ) -> Suggestion:
     scene = Scene(data=data, models={})
     named = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
@@ -301,6 +310,7 @@ def _sparse(
         columns=data.said,
         title=_title(asked),
         conditionals=tuple(m.conditional for m in models),
+        known=known,
         restrictions=made.restrictions(),
         scores=scores,
         analyses=analyses,

@@ -8,6 +8,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.families import Family, options
 from bayesimpute.plan.conditional import Conditional, family_name
 from bayesimpute.plan.document import SCHEMA
+from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.options import Analysis, Run, in_document
 from bayesimpute.plan.plan import Plan
 from bayesimpute.suggesting.suggested_model import Model
@@ -25,6 +26,8 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
     for section, models in sections:
         for model in models:
             lines += ["", *comments(model.notes), f"[[{section}]]", *_conditional(model.conditional, model.reason)]
+    for each in plan.known:
+        lines += ["", *comments(["What is known of its missing cells."]), "[[known]]", *_known(each)]
     for each in plan.restrictions:
         notes = ["What is observed never breaks it: no draw does."]
         lines += ["", *comments(notes), "[[restriction]]", f"rule = {text(each.rule)}"]
@@ -36,6 +39,14 @@ def document(plan: Plan, *, opening: Sequence[str], sections: Sequence[tuple[str
         notes = ["What `bayesimpute pool` fits to each completed dataset."]
         lines += ["", *comments(notes), "[[analysis]]", *_analysis(analysis)]
     return "\n".join(lines) + "\n"
+
+
+def _known(known: Known) -> list[str]:
+    column = f"column = {text(known.column)}"
+    if known.between is None:
+        return [column, f"among = {text(str(known.among))}"]
+    ends = (text(end) if isinstance(end, str) else repr(float(end)) for end in known.between)
+    return [column, f"between = [{', '.join(ends)}]"]
 
 
 def _run(run: Run) -> list[str]:
