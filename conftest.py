@@ -3,6 +3,7 @@ and the order in which several processes take its files.
 """
 
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "kernels" if nodeid.startswith(ALIKE) else super()._split_scope(nodeid)
 
     return Alike(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Of a test with `by_default` those cases are slow whose name fits none of its patterns."""
+    mark, case = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
+    if mark is not None and case is not None and not any(fnmatchcase(case.id, pattern) for pattern in mark.args):
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

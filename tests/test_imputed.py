@@ -212,6 +212,7 @@ def broken(kind: str, path: Path, imputed: MultiplyImputed) -> None:
         write_tree(tree, path, force=True)
 
 
+@pytest.mark.by_default("truncated-*", "other-*", "part-*", "older-*", "strange-*")
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -29,6 +29,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             _targets_as_keys(use, reading.target, read, data, notes)
         if reading.level is not None:
             _level(reading, reading.level, data, notes)
+        for option, key in ({} if reading.family is None else reading.family.keys).items():
+            _key(key, f"{reading.path}.{option}", data, notes, effects=False, what="donors")
     for definition in read.derived.values():
         for key in definition.use.keys:
             _key(key, definition.path, data, notes, effects=False)
@@ -60,10 +62,19 @@ def continuous(key: str, data: Incomplete) -> str | None:
     return None
 
 
-def _key(key: str, path: str, data: Incomplete, notes: Notes, *, effects: bool, target: str = "") -> None:
+def _key(
+    key: str,
+    path: str,
+    data: Incomplete,
+    notes: Notes,
+    *,
+    effects: bool,
+    target: str = "",
+    what: str = "a cluster mean",
+) -> None:
     if not all(name in data.columns for name in key_columns(key, data.columns)):
         return
-    what = "random effects" if effects else "a cluster mean"
+    what = "random effects" if effects else what
     number = continuous(key, data)
     if number is not None:
         remedy = f"use a cluster key; the effect of {number} itself is written + {quote(number)}"

@@ -37,6 +37,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         if reading.target in data.columns:
             _target(reading, data, notes, auxiliary=bool(read.plan.substantive))
             _shape(reading, data, notes)
+            _doubts(reading, data.columns[reading.target], notes)
         for use in reading.uses.values():
             _predictors(use, reading.target, read, data, notes)
             _splines(use, reading.target, read, data, notes)
@@ -169,6 +170,13 @@ def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:
     found = not_normal(data, reading.target, names) if family is not None and family.normal else None
     if found is not None:
         notes.problems.append(replace(found, path=f"{reading.path}.family"))
+
+
+def _doubts(reading: Reading, column: Column, notes: Notes) -> None:
+    """What the observed values say nothing of, or what is not meant for so few."""
+    family = settled(reading, column) if column.gaps.any() and not column.missing.all() else None
+    for doubt in () if family is None else family.doubts(column.values[~column.missing]):
+        _warn(notes, f"{reading.path}.{doubt.option}", doubt.finding, doubt.remedy)
 
 
 def _no_family(reading: Reading, column: Column, fitting: Sequence[str], notes: Notes) -> None:

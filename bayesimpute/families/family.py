@@ -385,6 +385,11 @@ class Family(ABC):
         del y, side
         return ()
 
+    def doubts(self, y: np.ndarray) -> tuple[Conflict, ...]:
+        """What observed values, (row,), leave nothing to learn of; a run may have it."""
+        del y
+        return ()
+
     def possible(self, cells: np.ndarray, side: Side) -> np.ndarray:
         """A chain's first fill, (cell,), where the side columns leave it possible."""
         del side

@@ -45,6 +45,8 @@ FEWEST = 20
 """Recipients from which a donor's share of them says something."""
 SHARE = 0.1
 """Of the recipients, beyond which a donor serves too many (Kleinke 2017)."""
+MANY = 0.5
+"""Of the observed values, beyond which so many donors of each recipient are not its like."""
 OUTSIDE = 0.05
 """Of the recipients, beyond which those outside of the donors' range are told of."""
 DRAWS = 20
@@ -161,6 +163,12 @@ class PredictiveMeanMatching(Family):
         if self.donors < 1:
             found.append(Conflict("donors", f"{self.donors} is no number of donors", "give 5, or 10 of large data"))
         return tuple(found)
+
+    def doubts(self, y: np.ndarray) -> tuple[Conflict, ...]:
+        if self.donors <= MANY * len(y):
+            return ()
+        finding = f"{self.donors} donors are more than {MANY:.0%} of the {len(y)} observed values"
+        return (Conflict("donors", finding, "give 5, or 10 of large data: donors far off have other values"),)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

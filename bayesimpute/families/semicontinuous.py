@@ -11,12 +11,23 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.data.column_remarks import SKEWNESS, skewness
 from bayesimpute.data.columns import Column
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound, changed
+from bayesimpute.families.family import (
+    NO_SIDE,
+    NOWHERE,
+    Conflict,
+    Context,
+    Family,
+    Parameter,
+    Side,
+    Theta,
+    bound,
+    changed,
+)
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.shares import about_share
 from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
-from bayesimpute.families.two_part_counts import PART, ZERO
+from bayesimpute.families.two_part_counts import PART, ZERO, without_zeros
 from bayesimpute.families.values import Amounts, Values
 
 PARTS: Mapping[str, Gamma | LogNormal] = {"lognormal": LogNormal(), "gamma": Gamma()}
@@ -73,6 +84,9 @@ class Semicontinuous(Family):
     @property
     def together(self) -> tuple[frozenset[str], ...]:
         return (frozenset({"mu", ZERO}),)
+
+    def doubts(self, y: np.ndarray) -> tuple[Conflict, ...]:
+        return without_zeros(y, "use lognormal or gamma")
 
     def atoms(self, side: Side = NO_SIDE) -> tuple[np.ndarray, ...]:
         return (np.zeros(()),)

@@ -9,7 +9,7 @@ from scipy.special import xlog1py
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.counting import Counting, about_rate, counted, exposed, exposures, not_positive, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Misfit, Parameter, Side, Theta
+from bayesimpute.families.family import NO_SIDE, NOWHERE, Conflict, Context, Family, Misfit, Parameter, Side, Theta
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
 from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
 from bayesimpute.families.values import Counts, Values
@@ -20,6 +20,13 @@ TINY = 1e-300
 PART = Parameter(
     name=ZERO, link="logit", support="unit", intercept=SPREADS["logit"], effects=DEVIATIONS["logit"], like="mu"
 )
+
+
+def without_zeros(y: np.ndarray, remedy: str) -> tuple[Conflict, ...]:
+    """What is told of observed values none of which is zero."""
+    if (y == 0).any():
+        return ()
+    return (Conflict("family", f"none of the {len(y)} observed values is 0, of which its second part is", remedy),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,9 @@ class TwoParts(Family):
 
     def misfits(self, y: np.ndarray, side: Side) -> tuple[Misfit, ...]:
         return not_positive(side)
+
+    def doubts(self, y: np.ndarray) -> tuple[Conflict, ...]:
+        return without_zeros(y, f"use {self.base.name}")
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         return counted(self, exposed(eta, side))

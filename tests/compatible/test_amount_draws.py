@@ -97,6 +97,7 @@ def as_written(drawn: np.ndarray, none: np.ndarray, cdf: np.ndarray) -> bool:
     return bool(np.max(errors) < bound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", ["slices alone", pytest.param("its own model alone", marks=pytest.mark.slow)])
 def test_a_draw_without_one_of_its_steps_is_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from bayesimpute.compatible import drawing

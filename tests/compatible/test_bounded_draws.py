@@ -84,6 +84,7 @@ def test_covariates_within_limits_follow_their_law(at: At) -> None:
     assert (np.abs(batches.mean(axis=1) - exact) < bound * error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [pytest.param("truncated", marks=pytest.mark.slow), "censored"])
 def test_observed_ones_given_all_else_have_the_normalised_law(at: At) -> None:
     s, logp = bounded(at)

@@ -40,6 +40,7 @@ def run(name: str, **options: object) -> bi.MultiplyImputed:
     return bi.impute(frame, plan, **{"m": 4, "chains": 2, "warmup": 30, "seed": 1, "progress": False, **options})
 
 
+@pytest.mark.by_default("normal", "of clusters")
 @pytest.mark.parametrize("name", list(MODELS))
 def test_the_mean_of_imputed_cells_forgets(name: str) -> None:
     imputed = run(name, sweeps=100, sampler="gibbs")
@@ -48,6 +49,7 @@ def test_the_mean_of_imputed_cells_forgets(name: str) -> None:
     assert any("the level of 4 clusters of g" in what for what in imputed.events["what"])
 
 
+@pytest.mark.by_default("summed", "of clusters")
 @pytest.mark.parametrize("name", list(MODELS))
 def test_cells_are_drawn_again_and_runs_go_on(name: str, tmp_path: Path) -> None:
     imputed = run(name, sweeps=6, warmup=4, sampler="gibbs")

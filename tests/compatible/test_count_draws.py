@@ -47,6 +47,7 @@ def counted(outcome: str) -> tuple[Setting, Callable[[float], np.ndarray]]:
     return s, logp
 
 
+@pytest.mark.by_default("negative_binomial")
 @pytest.mark.parametrize("outcome", ["gaussian", "negative_binomial"])
 def test_counts_that_other_models_read_have_the_law_that_is_written_out_by_hand(outcome: str) -> None:
     s, logp = counted(outcome)

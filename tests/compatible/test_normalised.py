@@ -79,6 +79,7 @@ def joint(bench: Bench, state: ChainState, target: str, unit: int, value: float)
     return float(total)
 
 
+@pytest.mark.by_default("normal", "yes/no", "in order", "a cluster mean", "a normal and a yes/no reader")
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_the_joint_density_over_its_integral(name: str) -> None:
     target, *_, kind = CASES[name]

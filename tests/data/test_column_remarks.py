@@ -1,6 +1,7 @@
 """What is told of a column: texts and codes among numbers, and what a normal model would draw that it never is."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -175,8 +176,11 @@ def test_skewness_is_that_of_residuals() -> None:
     assert written.count("skewness of residuals") == 1
 
 
-def test_the_weight_of_the_boys_is_skewed_given_age_and_height() -> None:
+def test_the_weight_of_the_boys_is_skewed_given_age_and_height(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """.38 raw, 1.3 given both, and -.2 in logarithms."""
+    monkeypatch.setenv("BAYESIMPUTE_DATA", str(shared_data))
     plan = bi.Plan.of(["wgt ~ age + hgt"])
     (found,) = [p for p in bi.check(plan, bi.load_dataset("boys")) if p.path == "conditional[wgt].family"]
     assert "the skewness of residuals is 1.3" in found.finding and 'family = "lognormal"' in found.remedy

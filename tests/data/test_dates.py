@@ -86,6 +86,7 @@ def hospital(n: int = 150) -> pd.DataFrame:
 MODELS = ["discharge ~ admission + age + y", "admission ~ discharge + age + y", "y ~ days(discharge - admission)"]
 
 
+@pytest.mark.by_default("stamps")
 @pytest.mark.parametrize("written", ["stamps", "texts"])
 def test_they_take_part_in_models(written: str, tmp_path: Path) -> None:
     data, columns = hospital(), {}

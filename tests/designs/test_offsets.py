@@ -128,6 +128,7 @@ def test_an_analysis_says_that_it_has_none() -> None:
     assert "offset()" in problem.finding and problem.path == "analysis[a].formula"
 
 
+@pytest.mark.by_default("logit")
 @pytest.mark.parametrize("link", ["logit", "probit"])
 def test_yes_no_models_with_an_offset_are_those_with_another_coefficient(link: str) -> None:
     """b ~ N(0.9, 0.5^2) is what 0.7 z + b' z with b' ~ N(0.2, 0.5^2) is."""

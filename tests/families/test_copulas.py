@@ -141,6 +141,7 @@ def test_kendalls_tau_is_that_of_pairs(name: str, tau: float) -> None:
     assert abs(found - tau) < 4 * np.sqrt(2 * (1 - tau**2) / h.size)
 
 
+@pytest.mark.by_default("frank", "clayton180")
 @each_copula
 def test_moments_are_those_of_draws(name: str) -> None:
     law, rng, n = copula(name), np.random.default_rng(4), 40_000
@@ -159,6 +160,9 @@ FAMILIES = [family(copula=name) for name in NAMES for family in (HeckmanGaussian
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}, {f.copula}")
 
 
+@pytest.mark.by_default(
+    "heckman_gaussian, frank", "heckman_gaussian, joe180", "heckman_probit, clayton", "heckman_probit, gumbel180"
+)
 @each_family
 def test_families_with_copulas_owe_what_all_families_do(family: Selecting) -> None:
     """The graph's density and its tails, draws of observed values, steps' scale; sums of all probabilities."""

@@ -143,3 +143,13 @@ def test_a_run_recovers_the_zeros_and_the_positive_part(shape: float | None) -> 
     logs, of_cells = np.log(seen[seen > 0]), np.log(cells[cells > 0])
     error = logs.std() * np.sqrt(1 / len(logs) + 1 / ((cells > 0).sum() / len(cells)))
     assert abs(of_cells.mean() - logs.mean()) < 4 * error
+
+
+@pytest.mark.parametrize("family", ["semicontinuous", "hurdle_poisson", "zero_inflated_negative_binomial"])
+def test_without_a_zero_the_second_part_has_nothing_to_learn_from(family: str) -> None:
+    data = pd.DataFrame({"y": [1.0, 2, 3, 7, 2, 4, 1, 9, np.nan], "x": np.arange(9.0)})
+    plan = bi.Plan.of([bi.Conditional.of("y ~ x", family=family)])
+    found = [p for p in bi.check(plan, data) if p.path == "conditional[y].family"]
+    assert [p.severity.value for p in found] == ["warning"]
+    assert "none of the 8 observed values is 0" in found[0].finding
+    assert not any("is 0" in p.finding for p in bi.check(plan, data.assign(y=data["y"] - 1)))

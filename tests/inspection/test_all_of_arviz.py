@@ -72,6 +72,15 @@ def cases() -> Iterator[Any]:
             yield pytest.param(family, "prior", True, id=f"{name}-prior-empty clusters")
 
 
+@pytest.mark.by_default(
+    *(
+        f"{name}-gibbs"
+        for name in ("gaussian", "bernoulli", "ordinal", "categorical", "negative_binomial", "semicontinuous")
+    ),
+    *(f"{name}-gibbs" for name in ("skewed", "beta", "pmm", "heckman_gaussian", "heckman_probit")),
+    *(f"{name}-prior" for name in ("bounded", "sqrtnormal", "zero_inflated_poisson", "heckman_ordinal", "binomial")),
+    "heckman_gaussian-prior-empty clusters",
+)
 @pytest.mark.parametrize(("family", "sampler", "empty"), list(cases()))
 def test_arviz_takes_every_group(family: type[Family], sampler: str, empty: bool) -> None:
     import arviz as az

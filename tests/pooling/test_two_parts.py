@@ -36,6 +36,7 @@ def test_each_part_alone_is_its_t_distribution() -> None:
     assert half_width(0.95, none, one, df, 20)[0] == pytest.approx(t.ppf(0.975, 19), rel=0.02)
 
 
+@pytest.mark.by_default("20")
 @pytest.mark.parametrize("m", [5, 20, 400])
 def test_an_interval_is_not_wider_than_the_posterior_and_not_wider_with_more_datasets(m: int) -> None:
     q, u = of_wholly_missing(np.random.default_rng(m), m, 200)

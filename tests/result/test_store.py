@@ -233,6 +233,7 @@ PLACES = ("all but the last link", "all of the new store", "the old store moved 
 LATE = ("the new store moved in", "some of the old store removed")
 
 
+@pytest.mark.by_default("all but the last link", "the new store moved in")
 @pytest.mark.parametrize("where", [*PLACES, *(pytest.param(where, marks=pytest.mark.slow) for where in SELDOM)])
 def test_a_kill_between_any_two_steps_leaves_a_run_that_goes_on(
     three: list[Record], steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

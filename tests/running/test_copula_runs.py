@@ -31,6 +31,7 @@ formulas.selection = "x + z"
 """
 
 
+@pytest.mark.slow
 def test_a_plan_says_its_copula_and_nuts_draws_from_it() -> None:
     data = survey()
     plan = bi.Plan.from_toml(TOML)

@@ -57,6 +57,7 @@ PLANS = {
 }
 
 
+@pytest.mark.by_default("*-", "slices-.nc")
 @pytest.mark.parametrize(
     ("name", "ending"), [*((name, "") for name in PLANS), ("chained", ".nc"), ("chained", ".zarr"), ("slices", ".nc")]
 )
@@ -69,6 +70,7 @@ def test_the_cells_of_a_run_are_drawn_again_from_what_is_kept(name: str, ending:
     again(imputed, digits=1e-9 if name == "normal draws" else 0.0)  # which keep differences between sweeps
 
 
+@pytest.mark.by_default(".nc")
 @pytest.mark.parametrize("ending", [".nc", ".zarr"])
 def test_a_checkpoint_keeps_them_and_more_imputations_bring_their_own(ending: str, tmp_path: Path) -> None:
     plan = bi.Plan.of(list(FCS), run=Run(m=2, chains=2, warmup=6, sweeps=4))

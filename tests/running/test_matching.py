@@ -125,6 +125,10 @@ def test_what_a_plan_says_wrongly_is_told() -> None:
     assert problem.startswith("conditional[y].within") and 'did you mean "g"' in problem
     assert any("conditional[y].on" in p for p in found(conditional("y ~ z", on="heckman_gaussian")))
     assert any("'few' is not a donors" in p for p in found(conditional("y ~ z", donors="few")))
+    (many,) = found(conditional("y ~ z", donors=10_000))
+    assert many.startswith("conditional[y].donors: 10000 donors are more than 50% of the ")
+    (apart,) = found(conditional("y ~ z", within="z"))
+    assert apart.startswith('conditional[y].within: donors by "z", which is a continuous variable')
     assert any("imputes a yes/no variable" in p for p in found(conditional("c ~ z", on="bernoulli")))
     law = bi.Conditional(target="y", family="pmm", formulas={"mu": "y ~ z", "zero": "z"})
     assert any('no parameter "zero"' in p for p in found(law))

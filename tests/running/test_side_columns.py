@@ -87,6 +87,7 @@ def visits(*, days_missing: bool = False) -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "days": days, "label": np.where(x > 0, "a", "b")})
 
 
+@pytest.mark.slow
 def test_nuts_learns_and_imputes_with_exposures() -> None:
     frame = visits()
     plan = Plan.of([COUNTS], run=Run(sampler="nuts", m=20, chains=2, warmup=100, sweeps=200))

@@ -191,6 +191,7 @@ def test_what_is_missing_of_a_selection_model_counts_as_not_selected() -> None:
     assert not imputed.transform(new.assign(y=frame["y"]), seed=2).to_long()["y"].isna().any()
 
 
+@pytest.mark.by_default("nc")
 @pytest.mark.parametrize("ending", ["nc", "zarr"])
 def test_saved_and_loaded_it_is_the_same(tmp_path: Path, ending: str) -> None:
     frame = table()

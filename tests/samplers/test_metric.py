@@ -34,7 +34,16 @@ CASES: Mapping[str, tuple[Conditional, bool]] = {
 }
 FLOOR = 1e-6
 """Added to the effects' variances, so that deviations of zero have a metric."""
-each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+def each_case(test: Any) -> Any:
+    """A test of each case; by default of those with something that no other has."""
+    by_default = pytest.mark.by_default(
+        "two blocks, *", "logit", "student_t", "sigma by row", "own priors", "q = 2, centred"
+    )
+    return pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())(by_default(test))
+
+
 Made = tuple[Layout, dict[str, np.ndarray], dict[str, Any], Metric]
 
 

@@ -52,6 +52,7 @@ def matrix(apply, size: int) -> np.ndarray:
     return np.column_stack([apply(unit) for unit in np.eye(size)])
 
 
+@pytest.mark.by_default("numbers, joint effects, centred", "yes/no, joint effects")
 @each_case
 def test_the_covariance_is_that_of_the_curvature_at_the_draw(case: tuple[Conditional, bool]) -> None:
     """Minus the second derivatives of log-likelihood, priors and effects, by coefficients and effects, numerically."""

@@ -360,6 +360,7 @@ def test_the_prior_probability_that_the_conclusion_holds() -> None:
     assert "probability" not in narrow.tips and "widen it" in " ".join(narrow.messages)
 
 
+@pytest.mark.slow
 def test_of_two_assumptions_the_prior_lies_over_the_map() -> None:
     made = believing("Normal(-1, 0.7)", "Normal(0, 0.5)")
     found = vary(made, over={"d": [-5, 0, 1, 3], "e": [-3, 0, 1, 3]}, term="arm", tip="estimate")

@@ -74,6 +74,7 @@ def test_labels_count_as_0_and_1() -> None:
     np.testing.assert_allclose(*found)
 
 
+@pytest.mark.slow
 def test_correlations_of_three_kinds(imputed: MultiplyImputed) -> None:
     draws, _, _ = parts(imputed)
     single = draws.correlation()

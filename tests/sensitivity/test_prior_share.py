@@ -51,6 +51,7 @@ def draws(made: bi.MultiplyImputed) -> np.ndarray:
     return np.array([assumed(record.resolved, record.incomplete, record.seed, k)["d"][0] for k in range(made.m)])
 
 
+@pytest.mark.by_default("None")
 @pytest.mark.parametrize("propagate", [None, False])
 def test_of_a_linear_analysis_it_is_the_closed_form(propagate: bool | None) -> None:
     made = believing("y ~ arm + x", propagate=propagate)

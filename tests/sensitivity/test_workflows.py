@@ -145,6 +145,7 @@ def test_3_a_one_way_tipping_point() -> None:
     assert bi.plot_sensitivity(found).axes
 
 
+@pytest.mark.slow
 def test_4_a_two_way_map_under_the_prior(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the command line, with a picture and a file that the report takes."""
     run, out = tmp_path / "run.nc", tmp_path / "found.json"

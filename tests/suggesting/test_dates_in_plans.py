@@ -27,6 +27,7 @@ def days(frame: pd.DataFrame) -> np.ndarray:
     return (frame["discharge"] - frame["admission"]).dt.days.to_numpy(dtype=float)
 
 
+@pytest.mark.slow
 def test_a_later_date_is_imputed_from_the_earlier_one_and_never_before_it() -> None:
     data = stays()
     made = bi.suggest(None, data)
