@@ -2,9 +2,10 @@
 
 Each data set is imputed twice: as it is, and after 30 % of the cells of every column but the cluster key were taken
 away: at random given a complete column (`DRIVERS`), where it has one, which then stays complete; of a column that is
-constant within clusters all cells of a cluster. Written down are seconds of one core (those of compiling for the first
-time included) and the verdict of ``diagnose`` with the worst figures, the imputed cells that their column cannot have, and what is pooled beside the data before the holes (or the
-published complete data, `COMPLETE`): means, shares of labels, and the analyses of `ANALYSES`.
+constant within clusters all cells of a cluster. Written down are seconds of one core (with those of compiling, the
+first time) and the verdict of ``diagnose`` with the worst figures, the imputed cells that their column cannot have, and
+what is pooled beside the data before the holes (or the published complete data, `COMPLETE`): means, shares of labels,
+and the analyses of `ANALYSES`.
 
 Two distances: `errors` is the difference in pooled standard errors, what a user would see; `z` is the difference in
 standard deviations of what the holes alone leave open, the root of (1 + 1/m) B, t with m - 1 degrees of freedom where
@@ -202,16 +203,14 @@ def cells(made: bi.MultiplyImputed, name: str, given: pd.Series, frames: Sequenc
         return
     values = drawn.to_numpy(float)
     column = Incomplete.from_frame(given.to_frame()).columns[name]
-    family = FAMILIES[next(c.family for c in made.plan.conditionals if c.target == name)]
+    named = next(c.family for c in made.plan.conditionals if c.target == name)
+    family = FAMILIES[named] if isinstance(named, str) else type(named)
     fits = family.values.of(column)
-    if fits.labels:
-        inside = np.isin(values, known.unique())
-    else:
-        inside = fits.support.contains(values)
-    whole = bool((known == known.round()).all())
-    if whole:
+    inside = np.isin(values, known.unique()) if fits.labels else fits.support.contains(values)
+    if (known == known.round()).all():
         rounded = pd.concat([made.completed(k, round=True).loc[gone, name] for k in range(2)]).to_numpy(float)
-        yield "cells", {"name": name, "label": "not whole when rounded", "value": int((rounded != rounded.round()).sum())}
+        halves = int((rounded != rounded.round()).sum())
+        yield "cells", {"name": name, "label": "not whole when rounded", "value": halves}
     yield "cells", {"name": name, "label": "outside", "value": int((~inside).sum()), "note": family.name}
     beyond = np.mean((values < known.min()) | (values > known.max()))
     yield "cells", {"name": name, "label": "beyond", "value": beyond, "note": family.name}
@@ -275,7 +274,7 @@ def compared(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
-    """A line a run: seconds, verdict and worst figures, cells outside, and the largest distances, of richer analyses apart."""
+    """A line a run: seconds, verdict and worst figures, cells outside, and the largest distances; richer ones apart."""
     distances = compared(found)
     lines = []
     for (name, holes), part in found.groupby(["data", "holes"], sort=False):

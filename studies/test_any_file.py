@@ -13,8 +13,8 @@ def school(clusters: int = 30, size: int = 20) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     g = np.repeat(np.arange(clusters), size)
     x = rng.normal(size=clusters)[g] + rng.normal(size=len(g))
-    kind = np.where(x + rng.normal(size=len(g)) > 0, "a", "b")
-    return pd.DataFrame({"school": g, "teachpop": x, "kind": kind, "texp": rng.integers(2, 25, clusters)[g], "y": 2 * x})
+    kind, texp = np.where(x + rng.normal(size=len(g)) > 0, "a", "b"), rng.integers(2, 25, clusters)[g]
+    return pd.DataFrame({"school": g, "teachpop": x, "kind": kind, "texp": texp, "y": 2 * x})
 
 
 def test_holes_follow_the_driver_and_take_whole_clusters() -> None:

@@ -44,7 +44,8 @@ def test_a_predictor_of_few_values_may_bend_a_relation() -> None:
     """Days of visits that are further and further apart."""
     rng = np.random.default_rng(4)
     visit = rng.integers(4, 8, 400)
-    data = pd.DataFrame({"visit": visit, "days": 1.8**visit + rng.normal(0, 1, 400), "even": visit + rng.normal(size=400)})
+    days, even = 1.8**visit + rng.normal(0, 1, 400), visit + rng.normal(size=400)
+    data = pd.DataFrame({"visit": visit, "days": days, "even": even})
     data = data.mask((rng.random(data.shape) < 0.2) & (data.columns != "visit"))
     told = {event.target for event in bi.suggest(None, data).events if event.what == LINES}
     assert told == {"days"}
