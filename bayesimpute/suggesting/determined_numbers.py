@@ -18,7 +18,7 @@ MOST = 10
 
 
 def determined(scene: Scene, target: str, names: Iterable[str]) -> tuple[str, str] | None:
-    """Two numbers of which a target is a sum, or a product of powers, up to rounding, where two of the three have gaps.
+    """Two numbers of which a target is a sum, or a product of powers, up to rounding.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _plain(scene: Scene, name: str) -> bool:
 def _make(scene: Scene, target: str, pair: tuple[str, str]) -> bool:
     values = np.column_stack([scene.filled(n) for n in (target, *pair)])
     whole = values[~np.isnan(values).any(axis=1)]
-    if len(whole) < FEWEST * 4 or not rows_with_two_gaps(scene, (target, *pair)):
+    if len(whole) < FEWEST * 4:
         return False
     found = parts(whole[:, 0], whole[:, 1:])
     if found is None and (whole > 0).all():
