@@ -73,7 +73,7 @@ def test_negative_draws_where_a_line_leads_below_zero_are_an_event_and_a_reason(
     rng = np.random.default_rng(6)
     age = rng.uniform(0, 20, 300)
     volume = np.where(age < 11, np.nan, np.round(np.maximum(1, 2 * (age - 10) + rng.normal(0, 2, 300))))
-    frame = pd.DataFrame({"age": age, "volume": volume, "date": pd.Timestamp("1970-02-01")})
+    frame = pd.DataFrame({"age": age, "volume": volume, "date": pd.Timestamp("1999-12-12")})
     frame["date"] += pd.to_timedelta(np.round(3 * age), unit="D")
     frame.loc[age < 11, "date"] = pd.NaT
     done = bi.impute(
