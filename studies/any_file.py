@@ -306,6 +306,29 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def spread(found: pd.DataFrame) -> pd.DataFrame:
+    """How the distances of the runs with holes are distributed: of means and shares, of coefficients, of richer ones."""
+    each = compared(found[found["what"] != "run"])
+    each = each[(each["holes"] > 0) & each["z"].notna()]
+    kinds = np.select(
+        [each["what"] != "coefficient", ~each["name"].str.contains(RICHER)],
+        ["means and shares", "coefficients"],
+        "richer",
+    )
+    return pd.DataFrame(
+        {
+            "of": kind,
+            "number": len(part),
+            "z_sd": part["z"].std(),
+            "z_above_2.09": (part["z"].abs() > 2.09).mean(),  # 5 % of t(19)
+            "z_above_3.5": (part["z"].abs() > 3.5).sum(),
+            "errors_median": part["errors"].abs().median(),
+            "errors_most": part["errors"].abs().max(),
+        }
+        for kind, part in each.groupby(kinds)
+    )
+
+
 def suspects(found: pd.DataFrame, least: float = 3.5) -> pd.DataFrame:
     """What is further from the truth than the holes explain."""
     distances = compared(found)
@@ -328,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     jobs = [(str(asked.data), n, h) for n in names for h in (False, True) if (n, HOLES * h) not in old]
     gather(replicate, jobs, asked.out, asked.workers)
     found = pd.read_csv(asked.out)
-    for each in (table(found), suspects(found)):
+    for each in (table(found), spread(found), suspects(found)):
         print(each.to_string(index=False, float_format=lambda value: f"{value:.3g}"), end="\n\n")
 
 

@@ -57,6 +57,9 @@ def test_distances_are_from_the_truth_or_from_the_run_without_holes() -> None:
     assert found["z"].tolist() == pytest.approx([5.0, np.nan, 3.0], nan_ok=True)
     assert found["errors"].tolist() == pytest.approx([2.0, np.nan, 2.0], nan_ok=True)
     assert any_file.suspects(pd.DataFrame(rows))["what"].tolist() == ["mean"]
+    short = any_file.spread(pd.DataFrame(rows)).set_index("of")
+    assert short["number"].to_dict() == {"coefficients": 1, "means and shares": 1}
+    assert short["z_above_3.5"].to_dict() == {"coefficients": 0, "means and shares": 1}
 
 
 def test_what_a_column_cannot_be_is_counted() -> None:
