@@ -307,7 +307,7 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread(found: pd.DataFrame) -> pd.DataFrame:
-    """How the distances of the runs with holes are distributed: of means and shares, of coefficients, of richer ones."""
+    """How the distances of the runs with holes are distributed: of means and shares, coefficients, richer ones."""
     each = compared(found[found["what"] != "run"])
     each = each[(each["holes"] > 0) & each["z"].notna()]
     kinds = np.select(

@@ -47,10 +47,10 @@ SHORT = Run(warmup=30, sweeps=100)
 """How long it is then; R's mice makes five sweeps of each chain."""
 LINES = "its model has straight lines where there are curves"
 STRAIGHTEN = (
-    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means where "
-    "more is missing at one end of the curve; a predictor without gaps can have its square beside it, I(x**2); columns "
-    "whose relations are straight, such as logarithms or roots, keep to the curve, too, and [[derived]] gives back the "
-    "others; pmm keeps to the range, not to the curve"
+    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means or "
+    "slopes where more is missing at one end of the curve; columns whose relations are straight, such as logarithms or "
+    "roots, keep to the curve, and [[derived]] gives back the others; the square of a predictor without gaps, I(x**2), "
+    "may be enough; pmm keeps to the range, not to the curve"
 )
 DETERMINED = "two variables determine it, which it predicts"
 
