@@ -332,7 +332,7 @@ def spread(found: pd.DataFrame) -> pd.DataFrame:
 def suspects(found: pd.DataFrame, least: float = 3.5) -> pd.DataFrame:
     """What is further from the truth than the holes explain."""
     distances = compared(found)
-    return distances[distances["z"].abs() > least].sort_values("z", key=np.abs, ascending=False)
+    return distances[distances["z"].abs() > least].sort_values("z", key=lambda z: z.abs(), ascending=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
