@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection study-files install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -60,6 +60,12 @@ study-compatible: install
 # Chained equations beside compatible imputation with an incomplete covariate of a selection model: an hour or two
 study-selection: install
 	$(BIN)/python studies/chained_selection.py --replicates 12 --workers $(WORKERS)
+
+# Every file of a folder with no formulas, an hour or two for those of the tests: make study-files FILES="--data FOLDER"
+FILES :=
+
+study-files: install
+	$(BIN)/python studies/any_file.py $(FILES) --workers $(WORKERS) --out .study/any_file.csv
 
 install: $(STAMP)
 

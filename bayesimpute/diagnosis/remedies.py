@@ -5,18 +5,19 @@ What fails is what the rule of convergence says (:mod:`bayesimpute.numerics.chai
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from bayesimpute.base.phrases import listed
 from bayesimpute.numerics import chains
 from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
-from bayesimpute.running.far_values import WHAT
+from bayesimpute.running.far_values import OTHER_SIGN, WHAT
 
 FAR, LONG = 20, 5000
 """More sweeps are no remedy where it would take over so many times as many, and over so many a chain."""
 
 
-def out_of_reach(draws: int, wanted: int) -> bool:
+def out_of_reach(draws: int, wanted: float) -> bool:
     """Whether more sweeps than `draws` are no remedy, if `wanted` would do."""
     return wanted > max(FAR * draws, LONG)
 
@@ -65,6 +66,14 @@ HELD = (
     "draws of the others: impute one of them, and what it leaves of the others"
 )
 """What else may hold imputed values where they are; such as ages, heights and weights of children."""
+BETTER = {
+    WHAT: "use fewer predictors, cluster means first, or a family with the right bounds",
+    OTHER_SIGN: (
+        "a normal model keeps means and variances, so report no shares, quantiles or extremes of it; or write family = "
+        '"lognormal", "negative_binomial" (counts), "semicontinuous" (amounts that may be nothing) or "pmm"'
+    ),
+}
+"""What can be done about imputed values, by what is noted of them."""
 
 
 def _number(draws: int, wanted: int) -> str:
@@ -90,8 +99,16 @@ def mixing(parameters: pd.DataFrame, values: pd.DataFrame, draws: int, wanted: i
             )
         found += _judged(f"{target}: ", rows, more, "parameter")
     for target, rows in values.groupby("target", sort=False):
-        found += _judged(f"{target}, imputed values: ", rows, more + HELD * beyond, "statistic")
+        held = _slow(rows, draws) if apart else beyond
+        found += _judged(f"{target}, imputed values: ", rows, more + HELD * held, "statistic")
     return found
+
+
+def _slow(rows: pd.DataFrame, draws: int) -> bool:
+    """Whether imputed values of a target move so slowly that more sweeps are no remedy."""
+    least = chains.least_ess(rows)
+    fewest = float(np.min(least, initial=ESS, where=~np.isnan(least)))
+    return out_of_reach(draws, draws * ESS / max(fewest, 1.0))
 
 
 def dependences(values: pd.DataFrame, estimates: pd.DataFrame, draws: int, wanted: int) -> list[str]:
@@ -110,10 +127,11 @@ def dependences(values: pd.DataFrame, estimates: pd.DataFrame, draws: int, wante
 
 
 def far_values(events: pd.DataFrame) -> list[str]:
-    """What the run noted of imputed values far outside of the observed range."""
+    """What the run noted of imputed values far outside of the observed range, or of another sign."""
     return [
-        f"{target}, {WHAT}: {why}; use fewer predictors, cluster means first, or a family with the right bounds"
-        for target, why in events.loc[events["what"] == WHAT, ["target", "why"]].itertuples(index=False)
+        f"{target}, {what}: {why}; {BETTER[what]}"
+        for target, what, why in events[["target", "what", "why"]].itertuples(index=False)
+        if what in BETTER
     ]
 
 

@@ -44,11 +44,11 @@ def inputs(scene: Scene, name: str, numbers: Iterable[str]) -> frozenset[str]:
     dates = [n for n in there if scene.data.columns[n].dates is not None]
     if scene.data.columns[name].dates is not None and dates:  # what is left of a date beside another one
         return incomplete & _since(y, x, there, dates[0])
-    found = _parts(y, x)
+    found = parts(y, x)
     if found is None and (y > 0).all():
         positive = (x > 0).all(axis=0)
         there = [n for n, fine in zip(there, positive, strict=True) if fine]
-        found = _parts(np.log(y), np.log(x[:, positive])) if there else None
+        found = parts(np.log(y), np.log(x[:, positive])) if there else None
     return frozenset() if found is None else incomplete & {n for n, part in zip(there, found, strict=True) if part}
 
 
@@ -57,7 +57,7 @@ def _since(y: np.ndarray, x: np.ndarray, there: Sequence[str], date: str) -> fro
     since = y - x[:, there.index(date)]
     if np.ptp(since) == 0:
         return frozenset({date})
-    found = _parts(since, x)
+    found = parts(since, x)
     return frozenset() if found is None else frozenset({date, *(n for n, p in zip(there, found, strict=True) if p)})
 
 
@@ -68,7 +68,7 @@ def _everywhere(scene: Scene, name: str, gaps: np.ndarray, *, later: bool) -> bo
     return not same and not (missing & ~gaps).any()
 
 
-def _parts(y: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+def parts(y: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     """Which columns make y, shape (column,); None if they do not."""
     z = np.column_stack([_standard(column) for column in x.T])
     y = _standard(y)

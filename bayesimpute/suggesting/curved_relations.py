@@ -24,7 +24,9 @@ SHARE = 0.2
 CHANCE = 1e-6
 """Of normal errors around lines, how often that may be: a plan has many pairs."""
 FEW = 5
-"""Different values up to which a number is like labels."""
+"""Different values up to which a number is like labels, and no target of a normal model."""
+BEND = 3
+"""Different values that a predictor has at least whose relation may bend."""
 
 
 def curved(scene: Scene, target: str, names: Iterable[str]) -> str | None:
@@ -40,8 +42,8 @@ def curved(scene: Scene, target: str, names: Iterable[str]) -> str | None:
         Its predictors.
     """
     data, rows = scene.data, unit_rows_of(scene.data, target)
-    numbers = [n for n in names if _bends(scene, n) and data.columns[n].missing[rows].mean() <= HALF]
-    if not numbers or not _bends(scene, target):
+    numbers = [n for n in names if _different(scene, n) >= BEND and data.columns[n].missing[rows].mean() <= HALF]
+    if not numbers or _different(scene, target) <= FEW:
         return None
     x, y = matrix(data, numbers, rows), data.columns[target].values[rows]
     whole = ~np.isnan(x).any(axis=1)
@@ -59,12 +61,10 @@ def curved(scene: Scene, target: str, names: Iterable[str]) -> str | None:
     return f"squares of {listed(bent)} explain {1 - least / lines:.0%} of what straight lines leave of its variance"
 
 
-def _bends(scene: Scene, name: str) -> bool:
+def _different(scene: Scene, name: str) -> int:
+    """How many values a number has; of what is none, 0."""
     column = scene.data.columns[name]
-    if column.kind != "number":
-        return False
-    known = column.values[~np.isnan(column.values)]
-    return len(np.unique(known)) > FEW
+    return len(np.unique(column.values[~np.isnan(column.values)])) if column.kind == "number" else 0
 
 
 def standardised(x: np.ndarray) -> np.ndarray:

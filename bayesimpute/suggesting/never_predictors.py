@@ -126,20 +126,29 @@ def _named_within(scene: Scene, name: str) -> str:
 def _running(scene: Scene, name: str) -> str:
     """Numbers that count the rows of each cluster, of more rows than there may be visits.
 
-    None occurs twice in a cluster, and they are as close together as their number allows, but for rows left out.
+    None occurs twice in a cluster, and they are as close together as their number allows, but for rows left out and
+    numbers that are missing.
     """
     column = scene.data.columns[name]
-    if not _counting(column) or scene.level(name) is not None:
+    if not _whole(column) or scene.level(name) is not None:
         return ""
+    known = ~column.missing
     for key in scene.keys:
         codes, n = scene.data.codes(key), scene.data.n_clusters(key)
         if n < 2 or np.bincount(codes, minlength=n).max() <= VISITS:
             continue
-        order = np.lexsort((column.values, codes))
-        steps = np.diff(column.values[order])[np.diff(codes[order]) == 0]
-        if len(steps) and steps.min() >= 1 and steps.mean() <= GAPS:
+        order = np.lexsort((column.values[known], codes[known]))
+        steps = np.diff(column.values[known][order])[np.diff(codes[known][order]) == 0]
+        close = len(steps) and steps.min() >= 1 and steps.mean() * known.mean() <= GAPS
+        if close and (known.all() or _no_chance(column.values[known], codes[known])):
             return f"a running number within {key}"
     return ""
+
+
+def _no_chance(values: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether numbers of that range would have equal ones within some cluster."""
+    sizes = np.bincount(codes)
+    return float((sizes * (sizes - 1) / 2).sum()) >= EXPECTED * (np.ptp(values) + 1)
 
 
 def _weights(scene: Scene, name: str) -> str:
@@ -186,8 +195,9 @@ def usable(scene: Scene, name: str, *, asked: bool) -> bool:
 
 
 def no_model(scene: Scene, name: str) -> str:
-    """Why an incomplete column is not imputed, or nothing. Identifiers are not; other numbers are."""
+    """Why an incomplete column is not imputed, or nothing. Identifiers and running numbers are not; others are."""
     found = never(scene, name)
-    if found is not None and (found.final or not scene.imputable(name) or _identifier(scene, name)):
+    names = _identifier(scene, name) or _running(scene, name)
+    if found is not None and (found.final or not scene.imputable(name) or names):
         return found.why
     return "" if scene.imputable(name) else "no family imputes it"

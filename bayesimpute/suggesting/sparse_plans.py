@@ -29,6 +29,7 @@ from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.restrictions import Restriction
 from bayesimpute.plan.targets import Event
 from bayesimpute.suggesting.curved_relations import curved
+from bayesimpute.suggesting.determined_numbers import determined, rows_with_two_gaps
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, mains, means, model, plain_groups
@@ -46,10 +47,12 @@ SHORT = Run(warmup=30, sweeps=100)
 """How long it is then; R's mice makes five sweeps of each chain."""
 LINES = "its model has straight lines where there are curves"
 STRAIGHTEN = (
-    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it; columns whose "
-    "relations are straight, such as logarithms or roots, keep to the curve, and [[derived]] gives back the others; "
-    "pmm keeps to the range, not to the curve"
+    "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means or "
+    "slopes where more is missing at one end of the curve; columns whose relations are straight, such as logarithms or "
+    "roots, keep to the curve, and [[derived]] gives back the others; the square of a predictor without gaps, I(x**2), "
+    "may be enough; pmm keeps to the range, not to the curve"
 )
+DETERMINED = "two variables determine it, which it predicts"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -323,8 +326,8 @@ class SparsePlan:
             side, cut = "before" if order.after else "after", "" if order.complete else ", which a restriction says"
             notes.append(f"Never {side} {order.other} in the {counted(order.rows, 'row')} with both dates{cut}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
-        bent = self.bent(target)
-        return [*notes, f"{LINES[0].upper()}{LINES[1:]}: {bent}."] if bent else notes
+        told = {LINES: self.bent(target), DETERMINED: self.circle(target)}
+        return [*notes, *(f"{what[0].upper()}{what[1:]}: {why}." for what, why in told.items() if why)]
 
     def bent(self, target: str) -> str | None:
         """What the straight lines of a normal model at level 1 leave out, and what to do; None if nothing much."""
@@ -339,6 +342,21 @@ class SparsePlan:
         found = curved(self.scene, target, names)
         return None if found is None else f"{found}; {STRAIGHTEN}"
 
+    def circle(self, target: str) -> str | None:
+        """Which two predictors determine a target that predicts one of them, and what to do; of three the last one."""
+        order, names = list(self.scene.data.columns), self.choice(target).kept
+        here = [n for n in names if order.index(n) < order.index(target)]
+        found = determined(self.scene, target, here)
+        back = [n for n in found or () if n in self.targets and target in self.choice(n).kept]
+        if found is None or not any(rows_with_two_gaps(self.scene, (n, target)) for n in back):
+            return None
+        rows = counted(rows_with_two_gaps(self.scene, (target, *found)), "row")
+        return (
+            f"it is a sum or product of {listed(found)} up to rounding; in {rows} two of the three are missing, and "
+            f"there the chains stand still; in the others compute the one that is missing before you impute, then "
+            f'exclude = ["{target}"], so that it predicts nothing'
+        )
+
     def left_out_of(self, target: str, found: Choice) -> dict[str, str]:
         """What does not predict a target for a reason of its own, and why."""
         own = {n: why for n in self.candidates if n != target and (why := self.apart(n, target))}
@@ -352,8 +370,8 @@ class SparsePlan:
             if self.scene.missing(target):
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
-                bent = self.bent(target)
-                found += [Event(target=target, what=LINES, why=bent)] if bent else []
+                told = {LINES: self.bent(target), DETERMINED: self.circle(target)}
+                found += [Event(target=target, what=what, why=why) for what, why in told.items() if why]
         return tuple(found)
 
     def run(self) -> Run:

@@ -162,6 +162,10 @@ def test_where_more_sweeps_are_no_remedy_there_is_another(short: MultiplyImputed
     assert not any("nearly determine each other" in r for r in [*far, *near])
     apart = mixing(scarce.assign(r_hat=2.0, chance=0.0), none, 500, 25_000)
     assert not any("instead of 500" in r for r in apart)  # chains that have not met do not say how many would do
+    stuck = cells.assign(r_hat=3.0, chance=0.0)  # a number that two others determine, missing in their rows
+    there, moving = (mixing(scarce.iloc[:0], stuck.assign(ess_bulk=ess), 500, 25_000) for ess in (5.0, 100.0))
+    assert any("nearly determine each other" in r for r in there)
+    assert not any("nearly determine each other" in r for r in moving)
 
 
 def test_chains_that_each_stand_still_somewhere_else(short: MultiplyImputed) -> None:

@@ -9,7 +9,7 @@ import pytest
 import bayesimpute as bi
 from bayesimpute.diagnosis.diagnosis import diagnose
 from bayesimpute.plan.plan import Plan
-from bayesimpute.running.far_values import WHAT, far
+from bayesimpute.running.far_values import OTHER_SIGN, WHAT, far, other_sign
 
 M = 20
 
@@ -48,6 +48,42 @@ def test_what_is_said_and_of_how_many() -> None:
     assert said is not None and "10.0% of them lie outside of 216 to 227" in said and "from 216 to 413" in said
     assert far(observed, [np.concatenate([near, wild[:1]])]) is None  # one value is no more than chance
     assert far(observed[:5], [wild]) is None and far(np.ones(50), [wild]) is None
+
+
+def test_another_sign_is_told_of_either_side_and_of_no_few() -> None:
+    observed = np.linspace(1, 25, 200)
+    some = np.concatenate([np.full(90, 3.0), np.full(10, -4.0)])
+    said = other_sign(observed, [some] * 2)
+    assert said == "10% of them are below zero, where none was observed; they reach to -4"
+    assert other_sign(-observed, [-some]) == "10% of them are above zero, where none was observed; they reach to 4"
+    assert other_sign(observed - 5, [some]) is None and other_sign(observed, [some[:94]]) is None
+    assert other_sign(observed[:9], [some]) is None and other_sign(np.zeros(50), [some]) is None
+
+
+def test_another_sign_is_rarely_told_of_values_like_the_observed_ones() -> None:
+    """The smallest of those observed is zero: no other start of the scale is nearer."""
+    rng, said = np.random.default_rng(5), 0
+    for n, cells in [(n, cells) for n in (10, 20, 50, 200) for cells in (3, 60)] * 50:
+        observed, made = regressions(rng, n, cells, np.inf)
+        said += other_sign(observed - observed.min(), [each - observed.min() for each in made]) is not None
+    assert said < 8  # as above
+
+
+def test_negative_draws_where_a_line_leads_below_zero_are_an_event_and_a_reason() -> None:
+    rng = np.random.default_rng(6)
+    age = rng.uniform(0, 20, 300)
+    volume = np.where(age < 11, np.nan, np.round(np.maximum(1, 2 * (age - 10) + rng.normal(0, 2, 300))))
+    frame = pd.DataFrame({"age": age, "volume": volume, "date": pd.Timestamp("1999-12-12")})
+    frame["date"] += pd.to_timedelta(np.round(3 * age), unit="D")
+    frame.loc[age < 11, "date"] = pd.NaT
+    done = bi.impute(
+        frame, ["volume ~ age", "date ~ age"], seed=1, m=4, chains=2, warmup=5, sweeps=10, steps=1, progress=False
+    )
+    (event,) = done.events.loc[done.events["what"] == OTHER_SIGN].to_dict("records")
+    assert event["target"] == "volume" and "below zero" in event["why"]
+    (reason,) = [r for r in done.diagnose().reasons if OTHER_SIGN in r]
+    assert reason.startswith("volume, ") and "lognormal" in reason
+    assert (done.extend(10, progress=False).events["what"] == OTHER_SIGN).sum() == 1
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,17 @@ def test_columns_that_straighten_the_relations_have_none() -> None:
     assert LINES in {event.what for event in bi.suggest(None, data).events} and LINES not in found
 
 
+def test_a_predictor_of_few_values_may_bend_a_relation() -> None:
+    """Days of visits that are further and further apart."""
+    rng = np.random.default_rng(4)
+    visit = rng.integers(4, 8, 400)
+    days, even = 1.8**visit + rng.normal(0, 1, 400), visit + rng.normal(size=400)
+    data = pd.DataFrame({"visit": visit, "days": days, "even": even})
+    data = data.mask((rng.random(data.shape) < 0.2) & (data.columns != "visit"))
+    told = {event.target for event in bi.suggest(None, data).events if event.what == LINES}
+    assert told == {"days"}
+
+
 def test_in_any_unit_and_about_any_zero_it_is_the_same() -> None:
     data = children()
     other = data.assign(age=1e4 + 365 * data["age"], height=data["height"] / 1e5)

@@ -235,6 +235,11 @@ COLUMNS: dict[str, tuple[Any, str | None]] = {
     "many texts": ([f"t{k % 50}" for k in range(400)], "free text or names: 50 different ones"),
     "few texts": ([f"t{k % 5}" for k in range(400)], None),
     "a running number": (np.arange(400) // 20 + 1, "a running number within g"),
+    "an incomplete running number": (
+        np.where(np.random.default_rng(5).random(400) < 0.3, np.nan, np.arange(400) // 20 + 1),
+        "a running number within g",
+    ),
+    "an incomplete count, mostly missing": (np.where(np.arange(400) < 40, np.arange(400) // 20 * 7, np.nan), None),
     "visits": (np.arange(200) // 20 + 1, None),
     "persons in clusters": (np.arange(400) % 40, "an identifier: each of its 40 values occurs in one g only"),
     "one value": (np.ones(400), "constant: all 400 values are 1"),
@@ -253,6 +258,15 @@ def test_the_table_of_columns(case: str) -> None:
     column, expected = COLUMNS[case]
     found = never(scene(column), "v")
     assert (found is None) if expected is None else str(found).startswith(expected)
+
+
+def test_a_running_number_with_gaps_is_not_imputed(pupils: pd.DataFrame) -> None:
+    data = pupils.assign(pupil=pupils["pupil"].where(np.random.default_rng(3).random(len(pupils)) > 0.3))
+    made = bi.suggest(None, data, clusters="school")
+    assert "pupil" not in {c.target for c in made.plan.conditionals}
+    assert {e.target: e.why for e in made.events if e.what == "it is not imputed"}["pupil"] == (
+        "a running number within school"
+    )
 
 
 def test_what_is_said_of_a_column_comes_first() -> None:
