@@ -26,17 +26,19 @@ FARTHEST, LARGE = 300.0, 1e150
 @compiled
 def others(eta, k):
     """Log sum_j exp eta_j over the other labels, shape (row,)."""
-    out = np.empty(eta.shape[0])
+    out, total = np.empty(eta.shape[0]), np.zeros(eta.shape[0])
     for i in range(out.size):
         most = -np.inf
         for j in range(eta.shape[1]):
             if j != k:
                 most = max(most, eta[i, j])
-        total = 0.0
-        for j in range(eta.shape[1]):
-            if j != k:
-                total += math.exp(eta[i, j] - most)
-        out[i] = most + math.log(total)
+        out[i] = most
+    for j in range(eta.shape[1]):  # label by label, for vector instructions
+        if j != k:
+            for i in range(out.size):
+                total[i] += quick_exp(eta[i, j] - out[i])
+    for i in range(out.size):
+        out[i] += math.log(total[i])
     return out
 
 
@@ -219,15 +221,20 @@ def rooted(theta, lay, normals):
 
 
 @compiled
+def add_column(eta, column, effects, clusters):
+    """Add what one effect of each cluster is of the rows' predictors, in place."""
+    for i in range(eta.size):
+        eta[i] += column[i] * effects[clusters[i]]
+
+
+@compiled
 def of_roots(theta, lay, rest, matrix, clusters, normals, codes):
     """The log likelihood and the prior of the block: rest's rows label by label, for vector instructions."""
     effects, (labels, n), width = rooted(theta, lay, normals), rest.shape, matrix.shape[1]
-    eta, own, odds = np.empty((labels, n)), np.empty(n), np.zeros(n)
+    eta, own, odds = rest.copy(), np.empty(n), np.zeros(n)
     for k in range(labels):
-        for i in range(n):
-            eta[k, i] = rest[k, i]
-            for a in range(width):
-                eta[k, i] += matrix[i, a] * effects[clusters[i], k * width + a]
+        for a in range(width):
+            add_column(eta[k], matrix[:, a], effects[:, k * width + a].copy(), clusters)
     for i in range(n):
         own[i] = eta[codes[i], i]
     for k in range(labels):  # of anything, against the label that is observed: its share is 1 / odds

@@ -28,7 +28,7 @@ from bayesimpute.samplers.gibbs.part_of_several import part_of
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, put_deviations, taken_deviations
+from bayesimpute.samplers.gibbs.shared_effects import ROUNDS_OF_MANY, Together, move_unknown, put_deviations, taken_deviations
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
@@ -69,7 +69,8 @@ class Softmax:
             for k in range(len(self.labels)):
                 self._move_label(rng, k, state, eta, tune)
             for whole in self.together:
-                self._move_covariance(rng, whole, state, tune)
+                for _ in range(ROUNDS_OF_MANY if self.counted[0] is not None else 1):
+                    self._move_covariance(rng, whole, state, tune)
                 move_unknown(rng, whole, state)
                 self._move_common_effects(rng, whole, state, eta)
                 self._move_roots(rng, whole, state, eta)

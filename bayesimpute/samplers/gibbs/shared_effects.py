@@ -27,6 +27,9 @@ SINGULAR = 1e-12
 """Of a variance what others leave of it, below which a matrix counts as none."""
 ROUNDS = 2
 """Moves along as many directions as A has numbers, in a sweep."""
+ROUNDS_OF_MANY = 4
+"""Moves of Sigma given the effects in a sweep, where rows are many: they look at clusters alone and cost next to
+nothing there, and Sigma is what is forgotten most slowly then."""
 
 
 @dataclass(frozen=True, eq=False)
