@@ -228,18 +228,25 @@ def add_column(eta, column, effects, clusters):
 
 
 @compiled
+def add_odds(odds, eta, own):
+    """Add a label's odds against the observed one, in place."""
+    for i in range(odds.size):
+        odds[i] += quick_exp(min(eta[i] - own[i], FARTHEST))
+
+
+@compiled
 def of_roots(theta, lay, rest, matrix, clusters, normals, codes):
     """The log likelihood and the prior of the block: rest's rows label by label, for vector instructions."""
     effects, (labels, n), width = rooted(theta, lay, normals), rest.shape, matrix.shape[1]
-    eta, own, odds = rest.copy(), np.empty(n), np.zeros(n)
+    eta, own, odds = np.empty((labels, n)), np.empty(n), np.zeros(n)
     for k in range(labels):
+        eta[k] = rest[k]
         for a in range(width):
             add_column(eta[k], matrix[:, a], effects[:, k * width + a].copy(), clusters)
     for i in range(n):
         own[i] = eta[codes[i], i]
     for k in range(labels):  # of anything, against the label that is observed: its share is 1 / odds
-        for i in range(n):
-            odds[i] += quick_exp(min(eta[k, i] - own[i], FARTHEST))
+        add_odds(odds, eta[k], own)
     total, product = prior(theta, lay, np.int64(1)), 1.0
     for i in range(n):
         product *= odds[i]
