@@ -27,10 +27,10 @@ def draw_together(
 ) -> None:
     """The coefficients given what they and the effects are together in each cluster, in place."""
     effects, root = state[joint.block.key], joint.root(state)
-    if np.diag(root).min() <= SMALLEST:
-        return
     found = [_of_part(joint, part) for part in parts if part.half.place(joint) is not None]
     sizes = np.cumsum([0, *(len(ks) for _, _, ks in found)])
+    if np.diag(root).min() <= SMALLEST or sizes[-1] == 0:
+        return
     ds = np.zeros((*effects.shape, sizes[-1]))
     precision, mean, now = np.empty((3, sizes[-1]))
     for (part, d, ks), low, high in zip(found, sizes, sizes[1:], strict=False):
