@@ -28,7 +28,13 @@ from bayesimpute.samplers.gibbs.part_of_several import part_of
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.shared_effects import ROUNDS_OF_MANY, Together, move_unknown, put_deviations, taken_deviations
+from bayesimpute.samplers.gibbs.shared_effects import (
+    ROUNDS_OF_MANY,
+    Together,
+    move_unknown,
+    put_deviations,
+    taken_deviations,
+)
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
