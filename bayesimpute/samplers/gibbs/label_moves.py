@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.numerics.exponential import quick_exp
+from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
 from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
@@ -24,21 +24,19 @@ FARTHEST, LARGE = 300.0, 1e150
 
 
 @compiled
+def add_log(out, other):
+    """Log (exp out + exp other), in place, for vector instructions."""
+    for i in range(out.size):
+        out[i] = max(out[i], other[i]) + quick_log1p(quick_exp(-abs(out[i] - other[i])))
+
+
+@compiled
 def others(eta, k):
     """Log sum_j exp eta_j over the other labels, shape (row,)."""
-    out, total = np.empty(eta.shape[0]), np.zeros(eta.shape[0])
-    for i in range(out.size):
-        most = -np.inf
-        for j in range(eta.shape[1]):
-            if j != k:
-                most = max(most, eta[i, j])
-        out[i] = most
-    for j in range(eta.shape[1]):  # label by label, for vector instructions
+    out = np.full(eta.shape[0], -np.inf)
+    for j in range(eta.shape[1]):
         if j != k:
-            for i in range(out.size):
-                total[i] += quick_exp(eta[i, j] - out[i])
-    for i in range(out.size):
-        out[i] += math.log(total[i])
+            add_log(out, eta[:, j].copy())
     return out
 
 

@@ -63,7 +63,7 @@ class Softmax:
     labels: tuple[Label, ...]
     together: tuple[Together, ...]
     columns: tuple[Columns, ...]
-    products: Products
+    products: Products | None
     codes: np.ndarray
     counted: tuple[Counting | None, ...]
 
@@ -145,6 +145,7 @@ class Softmax:
     ) -> np.ndarray:
         """A sweep with latent variables; the predictor after it, without what is added."""
         label, columns = self.labels[k], self.columns[k]
+        assert self.products is not None
         own_state = tuple(state[name][k].copy() for name in NAMES[:4])
         moved, u, lengths, count, own_eta = run_label(
             rng,
@@ -286,12 +287,13 @@ class Labels:
         for k, label in enumerate(self.labels):
             z, w = (self._beside(blocks, data, k, rows) for blocks in (label.part.inner, label.part.outer))
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
-        one = columns[0]
-        products = cross_products(one.x, one.z, one.w, one.y, self.labels[0].lay, self.labels[0].rows)
         counted: list[Counting | None] = []
         for label, each in zip(self.labels, columns):  # which differ in the target alone
             first = next((made for made in counted if made is not None), None)
             counted.append(yes_or_no(label.lay, label.rows, each, np.zeros(0), like=first))
+        one, lead = columns[0], self.labels[0]
+        latent = any(made is None for made in counted)
+        products = cross_products(one.x, one.z, one.w, one.y, lead.lay, lead.rows) if latent else None
         return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:

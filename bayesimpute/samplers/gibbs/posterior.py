@@ -40,13 +40,14 @@ class GibbsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and a short burn-in that learns the directions of the slices.
 
-        Of large data a sample brings the chain near to where it is to go.
+        Of large data a sample brings the chain near to where it is to go; the last stage is then that of all rows.
         """
         burn_in = self.engine.burn_in
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
             start = self.engine.start(rng)
-            return self._burnt_in(start, data, rng, burn_in.planned(start))
+            stages = burn_in.planned(start)
+            return self._burnt_in(start, data, rng, stages[:-1] if isinstance(data, LargeData) else stages)
         small = data.sample()
         near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
         return self._near(near, data, rng, LARGE)

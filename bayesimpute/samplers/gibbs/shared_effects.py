@@ -71,8 +71,8 @@ class Joint:
         complement.
         """
         effects, root = state[self.block.key], self.root(state)
-        mine = np.arange(self.block.width)[own]
-        rest = np.setdiff1d(np.arange(self.block.width), mine)
+        every = np.arange(self.block.width)
+        mine, rest = every[own], np.delete(every, own)
         covariance = root @ root.T
         slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
         return effects[:, rest] @ slopes, covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
