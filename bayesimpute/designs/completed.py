@@ -47,6 +47,7 @@ class Completed:
         read |= {name for rule in resolved.rules for name in rule.expression.names}
         self.values: dict[str, np.ndarray] = {}
         self._series: dict[str, pd.Series] = {}
+        self._numbers: dict[str, np.ndarray] = {}
         for name in incomplete.columns:
             if name in read or name in self._targets:
                 self._put(name, resolved.filled.get(name, incomplete.columns[name].values))
@@ -64,8 +65,7 @@ class Completed:
     @property
     def columns(self) -> "Columns":
         """The same without the cost of a frame: what design matrices are evaluated on."""
-        numbers = {n: v for n, v in self.values.items() if not self._labelled(n)}
-        return Columns(self._series, numbers)
+        return Columns(self._series, self._numbers)
 
     def set(self, target: Target, cells: np.ndarray) -> frozenset[str]:
         """Put new values into the missing units of a target; returns the names of all columns that changed."""
@@ -125,6 +125,8 @@ class Completed:
 
     def _put(self, name: str, values: np.ndarray) -> None:
         self.values[name] = values
+        if not self._labelled(name):
+            self._numbers[name] = values
         self._series[name] = _as_series(self._incomplete, name, values)
 
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:

@@ -14,7 +14,8 @@ from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, gradient_moves
+from bayesimpute.samplers.gibbs import Gibbs, gradient_moves, nothing_or_some
+from bayesimpute.samplers.gibbs.centring_together import draw_together
 
 pytestmark = pytest.mark.long(30)
 
@@ -161,6 +162,30 @@ def shifted(posterior: Any) -> None:
 @pytest.mark.parametrize("mistake", [wide, shifted])
 def test_mistakes_of_moves_along_the_gradient_are_seen(mistake: Callable[[Any], None], gradient: None) -> None:
     assert np.abs(trial("poisson", plain.Mutant(posterior=mistake)).errors(replicates=1600, sweeps=4)).max() > ERRORS
+
+
+def turned(rng: Any, joint: Any, parts: Any, state: Any) -> None:
+    """Coefficients of two predictors drawn together, and effects that go the same way and not the other."""
+    before = state[joint.block.key].copy()
+    draw_together(rng, joint, parts, state)
+    state[joint.block.key][:] = 2 * before - state[joint.block.key]
+
+
+def priorless(rng: Any, joint: Any, parts: Any, state: Any) -> None:
+    """The same without their priors."""
+    engines = [part.half.engine for part in parts]
+    flat = [replace(e, lay=e.lay._replace(precision=0.01 * e.lay.precision)) for e in engines]
+    halves = [replace(part.half, engine=engine) for part, engine in zip(parts, flat, strict=True)]
+    draw_together(rng, joint, [replace(part, half=half) for part, half in zip(parts, halves, strict=True)], state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [turned, priorless])
+def test_mistakes_of_coefficients_drawn_together_are_seen(
+    mistake: Callable[..., None], gradient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nothing_or_some, "draw_together", mistake)
+    assert np.abs(trial("semicontinuous").errors(replicates=800, sweeps=4)).max() > ERRORS
 
 
 MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS

@@ -9,6 +9,8 @@ USUAL = (30, 40, 50, 80)
 """Stages where slices have directions to learn, and there is nothing else."""
 LARGE = (10, 15, 20)
 """Stages of large data, after those of a sample."""
+SAMPLE_OF_LARGE = (10, 30, 50)
+"""Stages of a sample, after those of large data."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,32 +40,53 @@ def add_effects(out, by, of, z, h, factor):
         for a in range(q):
             for c in range(a + 1):
                 u[j, a] += factor[a, c] * h[j, c]
+    if q == 1:
+        own, column = z[:, 0], u[:, 0]
+        for i in range(out.size):
+            out[i] += by * own[i] * column[of[i]]
+        return
     for i in range(out.size):
         for a in range(q):
             out[i] += by * z[i, a] * u[of[i], a]
 
 
 @compiled
-def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information, room):
+def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
 
-    With `guess` those of the working responses that the counts alone give. `room` is space, shape (3, row).
+    With `guess` those of the working responses that the counts alone give.
     """
-    q = z.shape[1]
     pull[:] = 0.0
     information[:] = 0.0
-    eta, score, weight = room
+    eta, score, weight = np.empty(base.size), np.empty(base.size), np.empty(base.size)
     if guess:
         for i in range(base.size):
             target, weight[i] = first_guess(kind, y[i], beside[i], shape)
             score[i] = weight[i] * (target - base[i])
     else:
-        for i in range(base.size):
-            eta[i] = base[i]
-            for a in range(q):
-                eta[i] += z[i, a] * at[of[i], a]
+        eta[:] = base
+        add_effects(eta, 1.0, of, z, at, np.eye(z.shape[1]))
         scores(kind, eta, y, beside, shape, score, weight)
-    for i in range(base.size):
+    add_by_cluster(of, z, score, weight, pull, information)
+
+
+@compiled
+def add_by_cluster(of, z, score, weight, pull, information):
+    """Add Z's and Z'W Z of the rows of each cluster, in place; intercepts alone have a loop of their own."""
+    q = z.shape[1]
+    if q == 1:
+        j, linear, square = of[0] if of.size > 0 else np.int64(0), 0.0, 0.0
+        for i in range(of.size):
+            if of[i] != j:  # rows of a cluster mostly follow each other: its sums wait for no memory
+                pull[j, 0], information[j, 0, 0] = linear, square
+                j = of[i]
+                linear, square = pull[j, 0], information[j, 0, 0]
+            linear += z[i, 0] * score[i]
+            square += z[i, 0] * weight[i] * z[i, 0]
+        if of.size > 0:
+            pull[j, 0], information[j, 0, 0] = linear, square
+        return
+    for i in range(of.size):
         j = of[i]
         for a in range(q):
             by = z[i, a]
@@ -94,9 +115,8 @@ def modes(kind, base, of, z, y, beside, shape, factor, clusters):
     q = factor.shape[0]
     point, at, step = np.zeros((clusters, q)), np.zeros((clusters, q)), np.empty(q)
     pull, information, roots = np.empty((clusters, q)), np.empty((clusters, q, q)), np.empty((clusters, q, q))
-    room = np.empty((3, base.size))
     for t in range(SCORING + 1):
-        informed(t == 0, kind, base, at, of, z, y, beside, shape, pull, information, room)
+        informed(t == 0, kind, base, at, of, z, y, beside, shape, pull, information)
         for j in range(clusters):
             rooted(factor, information[j], roots[j])
             for a in range(q):

@@ -13,7 +13,8 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, count_likelihood, scores
-from bayesimpute.samplers.gibbs.products import add_squares
+from bayesimpute.samplers.gibbs.predictor_rows import rows_times
+from bayesimpute.samplers.gibbs.products import add_squares, add_weighted_rows
 from bayesimpute.samplers.gibbs.working_rows import PIECE, weigh
 
 LEAPS = 3
@@ -67,9 +68,7 @@ def pull(kind, eta, shape, z, columns, beside, lay, spread, out):
     k = lay.coefficients
     by_coefficient, score, weight = np.zeros(k), np.empty(eta.size), np.empty(eta.size)
     scores(kind, eta, columns.y, beside, shape, score, weight)
-    for i in range(eta.size):
-        for m in range(k):
-            by_coefficient[m] += columns.x[i, m] * score[i]
+    add_weighted_rows(columns.x, score, by_coefficient)
     for m in range(k):
         by_coefficient[m] -= lay.precision[m] * (z[m] - lay.mean[m])
     for d in range(k):
@@ -96,11 +95,7 @@ def leapt(by, momentum, z, eta, columns, lay, spread):
         for d in range(m, k):
             change[m] += spread[m, d] * by * momentum[d]
         z[m] += change[m]
-    for i in range(eta.size):
-        value = 0.0
-        for m in range(k):
-            value += columns.x[i, m] * change[m]
-        eta[i] += value
+    eta += rows_times(columns.x, change)
 
 
 @compiled

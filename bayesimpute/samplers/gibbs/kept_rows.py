@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
+from bayesimpute.samplers.gibbs.counts import Shifts, shifts
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.one_sigma import Linear, Plain
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
@@ -23,6 +25,11 @@ class Kept:
     columns: Columns
     products: Products
     added: np.ndarray | float = 0.0
+
+    @cached_property
+    def shifts(self) -> Shifts:
+        """How coefficients can be made up for by effects."""
+        return shifts(self.columns, self.engine.lay, self.engine.rows)
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps, then the inner effects."""

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.numerics.exponential import quick_exp
+from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
 from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
@@ -24,19 +24,19 @@ FARTHEST, LARGE = 300.0, 1e150
 
 
 @compiled
+def add_log(out, other):
+    """Log (exp out + exp other), in place, for vector instructions."""
+    for i in range(out.size):
+        out[i] = max(out[i], other[i]) + quick_log1p(quick_exp(-abs(out[i] - other[i])))
+
+
+@compiled
 def others(eta, k):
     """Log sum_j exp eta_j over the other labels, shape (row,)."""
-    out = np.empty(eta.shape[0])
-    for i in range(out.size):
-        most = -np.inf
-        for j in range(eta.shape[1]):
-            if j != k:
-                most = max(most, eta[i, j])
-        total = 0.0
-        for j in range(eta.shape[1]):
-            if j != k:
-                total += math.exp(eta[i, j] - most)
-        out[i] = most + math.log(total)
+    out = np.full(eta.shape[0], -np.inf)
+    for j in range(eta.shape[1]):
+        if j != k:
+            add_log(out, eta[:, j].copy())
     return out
 
 
@@ -219,20 +219,32 @@ def rooted(theta, lay, normals):
 
 
 @compiled
+def add_column(eta, column, effects, clusters):
+    """Add what one effect of each cluster is of the rows' predictors, in place."""
+    for i in range(eta.size):
+        eta[i] += column[i] * effects[clusters[i]]
+
+
+@compiled
+def add_odds(odds, eta, own):
+    """Add a label's odds against the observed one, in place."""
+    for i in range(odds.size):
+        odds[i] += quick_exp(min(eta[i] - own[i], FARTHEST))
+
+
+@compiled
 def of_roots(theta, lay, rest, matrix, clusters, normals, codes):
     """The log likelihood and the prior of the block: rest's rows label by label, for vector instructions."""
     effects, (labels, n), width = rooted(theta, lay, normals), rest.shape, matrix.shape[1]
     eta, own, odds = np.empty((labels, n)), np.empty(n), np.zeros(n)
     for k in range(labels):
-        for i in range(n):
-            eta[k, i] = rest[k, i]
-            for a in range(width):
-                eta[k, i] += matrix[i, a] * effects[clusters[i], k * width + a]
+        eta[k] = rest[k]
+        for a in range(width):
+            add_column(eta[k], matrix[:, a], effects[:, k * width + a].copy(), clusters)
     for i in range(n):
         own[i] = eta[codes[i], i]
     for k in range(labels):  # of anything, against the label that is observed: its share is 1 / odds
-        for i in range(n):
-            odds[i] += quick_exp(min(eta[k, i] - own[i], FARTHEST))
+        add_odds(odds, eta[k], own)
     total, product = prior(theta, lay, np.int64(1)), 1.0
     for i in range(n):
         product *= odds[i]

@@ -28,7 +28,13 @@ from bayesimpute.samplers.gibbs.part_of_several import part_of
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
 from bayesimpute.samplers.gibbs.products import Products, cross_products
-from bayesimpute.samplers.gibbs.shared_effects import Together, move_unknown, put_deviations, taken_deviations
+from bayesimpute.samplers.gibbs.shared_effects import (
+    ROUNDS_OF_MANY,
+    Together,
+    move_unknown,
+    put_deviations,
+    taken_deviations,
+)
 from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
@@ -57,7 +63,7 @@ class Softmax:
     labels: tuple[Label, ...]
     together: tuple[Together, ...]
     columns: tuple[Columns, ...]
-    products: Products
+    products: Products | None
     codes: np.ndarray
     counted: tuple[Counting | None, ...]
 
@@ -69,7 +75,8 @@ class Softmax:
             for k in range(len(self.labels)):
                 self._move_label(rng, k, state, eta, tune)
             for whole in self.together:
-                self._move_covariance(rng, whole, state, tune)
+                for _ in range(ROUNDS_OF_MANY if self.counted[0] is not None else 1):
+                    self._move_covariance(rng, whole, state, tune)
                 move_unknown(rng, whole, state)
                 self._move_common_effects(rng, whole, state, eta)
                 self._move_roots(rng, whole, state, eta)
@@ -138,6 +145,7 @@ class Softmax:
     ) -> np.ndarray:
         """A sweep with latent variables; the predictor after it, without what is added."""
         label, columns = self.labels[k], self.columns[k]
+        assert self.products is not None
         own_state = tuple(state[name][k].copy() for name in NAMES[:4])
         moved, u, lengths, count, own_eta = run_label(
             rng,
@@ -279,12 +287,13 @@ class Labels:
         for k, label in enumerate(self.labels):
             z, w = (self._beside(blocks, data, k, rows) for blocks in (label.part.inner, label.part.outer))
             columns.append(Columns(x, z, w, (codes == k).astype(float)))
-        one = columns[0]
-        products = cross_products(one.x, one.z, one.w, one.y, self.labels[0].lay, self.labels[0].rows)
         counted: list[Counting | None] = []
         for label, each in zip(self.labels, columns):  # which differ in the target alone
             first = next((made for made in counted if made is not None), None)
             counted.append(yes_or_no(label.lay, label.rows, each, np.zeros(0), like=first))
+        one, lead = columns[0], self.labels[0]
+        latent = any(made is None for made in counted)
+        products = cross_products(one.x, one.z, one.w, one.y, lead.lay, lead.rows) if latent else None
         return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from bayesimpute.families import Bernoulli, Family, HurdleNegativeBinomial, Hurd
 from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.centring_together import can_draw, draw_together
 from bayesimpute.samplers.gibbs.counts import LENGTHS, Counts, CountsAboveZero
 from bayesimpute.samplers.gibbs.kept_rows import Amounts
 from bayesimpute.samplers.gibbs.label_moves import move_together
@@ -24,7 +25,7 @@ from bayesimpute.samplers.gibbs.layout import few, layout, ordered
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.part_of_several import Half, HalfOnData, design_of
 from bayesimpute.samplers.gibbs.predictors import Codes, shifted
-from bayesimpute.samplers.gibbs.shared_effects import Joint
+from bayesimpute.samplers.gibbs.shared_effects import ROUNDS_OF_MANY, Joint
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.gibbs.sigma_rows import Row, begun_lengths
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
@@ -50,10 +51,14 @@ class Tied:
                 moved, _ = part.fitted.step(rng, part.half.arrays(state), sweeps, tune)
                 state.update(part.half.named(moved))
             return state, 1.0
+        many = can_draw(self.parts)
         for _ in range(sweeps):
             etas = [part.move(rng, state, self.joints, tune) for part in self.parts]
             for joint in self.joints:
-                self._move_given_effects(rng, joint, state, tune)
+                if many:
+                    draw_together(rng, joint, self.parts, state)
+                for _ in range(ROUNDS_OF_MANY if many else 1):
+                    self._move_given_effects(rng, joint, state, tune)
                 self._move_one_by_one(rng, joint, state, etas, tune)
         return state, 1.0
 

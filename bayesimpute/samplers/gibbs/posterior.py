@@ -1,6 +1,7 @@
 """The compiled sampler with the interface of ``sampler.py``: starts, states as plain arrays, draws."""
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from bayesimpute.designs import graph
 from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.families import Rows
-from bayesimpute.samplers.gibbs.burn_in import LARGE
+from bayesimpute.samplers.gibbs.burn_in import LARGE, SAMPLE_OF_LARGE
 from bayesimpute.samplers.gibbs.engines import Engine, Explorable, Fitted, Movable, engine_for
 from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.sampler import NOBODY, Data, SamplerState, Stats, Watched, one_by_one
@@ -39,18 +40,26 @@ class GibbsPosterior:
     def init(self, data: Data, rng: np.random.Generator) -> SamplerState:
         """A dispersed start and a short burn-in that learns the directions of the slices.
 
-        Of large data a sample brings the chain near to where it is to go.
+        Of large data a sample brings the chain near to where it is to go; the last stage is then that of all rows.
         """
         burn_in = self.engine.burn_in
         if not isinstance(data, LargeData) or data.is_sample:
             self._set(data)
             start = self.engine.start(rng)
-            return self._burnt_in(start, data, rng, burn_in.planned(start))
+            stages = burn_in.planned(start)
+            return self._burnt_in(start, data, rng, stages[:-1] if isinstance(data, LargeData) else stages)
         small = data.sample()
         near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
+        return self._near(near, data, rng, LARGE)
+
+    def _near(
+        self, there: Mapping[str, np.ndarray], data: Data, rng: np.random.Generator, stages: tuple[int, ...]
+    ) -> SamplerState:
+        """A start where a chain on other rows is, and what is learnt from there."""
         self._set(data)
-        state = {**self.engine.start(rng), **{name: near[name] for name in burn_in.places if name in near}}
-        return self._burnt_in(state, data, rng, LARGE)
+        places = (*self.engine.burn_in.places, *(f"{b.key}_theta" for b in self.design.blocks))
+        state = {**self.engine.start(rng), **{name: there[name] for name in places if name in there}}
+        return self._burnt_in(state, data, rng, stages)
 
     def _burnt_in(
         self, arrays: dict[str, np.ndarray], data: Data, rng: np.random.Generator, stages: tuple[int, ...]
@@ -81,7 +90,8 @@ class GibbsPosterior:
         if isinstance(data, LargeData) and not data.is_sample:
             small = data.sample()
             other = GibbsPosterior.of(small.design, small)
-            return state, other.explore(other.init(small, rng), small, rng, transitions, watched)[1]
+            near = other._near(state.arrays, small, rng, SAMPLE_OF_LARGE)
+            return state, other.explore(near, small, rng, transitions, watched)[1]
         self._set(data)
         if not isinstance(self.fitted, Explorable):
             return one_by_one(self, self.design, state, data, rng, transitions, watched)

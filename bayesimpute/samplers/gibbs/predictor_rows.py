@@ -40,13 +40,38 @@ class Members(NamedTuple):
 
 
 @compiled
+def rows_times(x, b):
+    """X b, four rows at a time: the sum of each is the same as that of a row by itself, but does not wait for it."""
+    n, p = x.shape[0], b.size
+    out, together = np.empty(n), n - n % 4
+    for i in range(0, together, 4):
+        one, two, three, four = 0.0, 0.0, 0.0, 0.0
+        for k in range(p):
+            by = b[k]
+            one += x[i, k] * by
+            two += x[i + 1, k] * by
+            three += x[i + 2, k] * by
+            four += x[i + 3, k] * by
+        out[i], out[i + 1], out[i + 2], out[i + 3] = one, two, three, four
+    for i in range(together, n):
+        value = 0.0
+        for k in range(p):
+            value += x[i, k] * b[k]
+        out[i] = value
+    return out
+
+
+@compiled
 def predicted(columns, b, u, lay, rows):
     """The linear predictor at each row, offset apart."""
-    out = np.zeros(columns.x.shape[0])
+    out = rows_times(columns.x, b[: lay.coefficients])
+    if lay.width == 1 and lay.inner == lay.widths.size:  # random intercepts alone
+        own, effects = columns.z[:, 0], u[:, 0]
+        for i in range(out.size):
+            out[i] += own[i] * effects[rows.codes[i]]
+        return out
     for i in range(out.size):
-        value = 0.0
-        for k in range(lay.coefficients):
-            value += columns.x[i, k] * b[k]
+        value = out[i]
         for a in range(lay.width):
             value += columns.z[i, a] * u[rows.codes[i], a]
         at = 0

@@ -114,6 +114,20 @@ def add_squares(x, xx):
 
 
 @compiled
+def add_weighted_rows(x, by, out):
+    """Add X' by, in place, four rows at a time."""
+    n, p = x.shape
+    together = n - n % 4
+    for i in range(0, together, 4):
+        a, b, c, d = by[i], by[i + 1], by[i + 2], by[i + 3]
+        for m in range(p):
+            out[m] += (a * x[i, m] + b * x[i + 1, m]) + (c * x[i + 2, m] + d * x[i + 3, m])
+    for i in range(together, n):
+        for m in range(p):
+            out[m] += by[i] * x[i, m]
+
+
+@compiled
 def add_rows(sums, x, z, w, y, lay, rows):
     """Add rows, in place: all at once or piece by piece (of whole fours), the sums are the same to the last bit."""
     q, p = lay.width, lay.coefficients

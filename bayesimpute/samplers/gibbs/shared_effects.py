@@ -27,6 +27,9 @@ SINGULAR = 1e-12
 """Of a variance what others leave of it, below which a matrix counts as none."""
 ROUNDS = 2
 """Moves along as many directions as A has numbers, in a sweep."""
+ROUNDS_OF_MANY = 4
+"""Moves of Sigma given the effects in a sweep, where rows are many: they look at clusters alone and cost next to
+nothing there, and Sigma is what is forgotten most slowly then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +71,8 @@ class Joint:
         complement.
         """
         effects, root = state[self.block.key], self.root(state)
-        mine = np.arange(self.block.width)[own]
-        rest = np.setdiff1d(np.arange(self.block.width), mine)
+        every = np.arange(self.block.width)
+        mine, rest = every[own], np.delete(every, own)
         covariance = root @ root.T
         slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
         return effects[:, rest] @ slopes, covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
