@@ -56,7 +56,8 @@ class Diagnosis:
         ``imputed.extend(more)``; otherwise, and where so many would be needed that they are no remedy, 0.
     reasons : tuple of str
         Why it is not "converged", each with the remedy; and imputed values far outside of what was observed
-        (:mod:`bayesimpute.running.far_values`), which chains in agreement can have, too.
+        (:mod:`bayesimpute.running.far_values`) and curves that a plan from the data left out, which chains in agreement
+        can have, too.
     divergences, transitions : int
         Divergent transitions of the samplers after warm-up, and all of them.
     parameters : DataFrame
@@ -176,7 +177,7 @@ def diagnose(imputed: "Result", *, analyses: Sequence[Analyses] = ()) -> Diagnos
     found = remedies.divergent(divergences, transitions)
     found += [remedies.too_few(draws)] if undecided else remedies.mixing(*tables, draws, wanted)
     found += remedies.dependences(tables[1], estimates, draws, wanted)
-    found += remedies.far_values(imputed.events)
+    found += [*remedies.far_values(imputed.events), *remedies.straight_lines(imputed.events)]
     close = rule.verdict is Verdict.CONVERGED and dependent(estimates).any()
     verdict = Verdict.NEARLY if close else rule.verdict
     return Diagnosis(

@@ -11,6 +11,7 @@ import pandas as pd
 from bayesimpute.base.phrases import listed
 from bayesimpute.numerics import chains
 from bayesimpute.numerics.chains import AUTOCORRELATION, DIVERGENT_SHARE, ESS, FEWEST_DRAWS, FEWEST_EFFECTIVE, R_HAT
+from bayesimpute.plan.targets import STRAIGHT_LINES
 from bayesimpute.running.far_values import OTHER_SIGN, WHAT
 
 FAR, LONG = 20, 5000
@@ -133,6 +134,12 @@ def far_values(events: pd.DataFrame) -> list[str]:
         for target, what, why in events[["target", "what", "why"]].itertuples(index=False)
         if what in BETTER
     ]
+
+
+def straight_lines(events: pd.DataFrame) -> list[str]:
+    """What a plan from the data told of curves that its models do not have, with what to do."""
+    told = events.loc[events["what"] == STRAIGHT_LINES, ["target", "what", "why"]]
+    return [f"{target}, {what}: {why}" for target, what, why in told.itertuples(index=False)]
 
 
 def _judged(place: str, rows: pd.DataFrame, more: str, label: str) -> list[str]:

@@ -29,6 +29,10 @@ class Event:
     why: str
 
 
+STRAIGHT_LINES = "its model has straight lines where there are curves"
+"""What an event of a plan from the data says, of which chains that agree show nothing."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target:
     """An incomplete variable with its conditional model.

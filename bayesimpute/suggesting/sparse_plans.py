@@ -27,7 +27,7 @@ from bayesimpute.families.values import Amounts, Counts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.restrictions import Restriction
-from bayesimpute.plan.targets import Event
+from bayesimpute.plan.targets import STRAIGHT_LINES, Event
 from bayesimpute.suggesting.curved_relations import curved
 from bayesimpute.suggesting.determined_numbers import determined, rows_with_two_gaps
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
@@ -45,7 +45,6 @@ VERY_MANY = 500_000
 """Rows times targets from which on a run is shorter than usual: a sweep takes seconds."""
 SHORT = Run(warmup=30, sweeps=100)
 """How long it is then; R's mice makes five sweeps of each chain."""
-LINES = "its model has straight lines where there are curves"
 STRAIGHTEN = (
     "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means or "
     "slopes where more is missing at one end of the curve; columns whose relations are straight, such as logarithms or "
@@ -326,7 +325,7 @@ class SparsePlan:
             side, cut = "before" if order.after else "after", "" if order.complete else ", which a restriction says"
             notes.append(f"Never {side} {order.other} in the {counted(order.rows, 'row')} with both dates{cut}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
-        told = {LINES: self.bent(target), DETERMINED: self.circle(target)}
+        told = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target)}
         return [*notes, *(f"{what[0].upper()}{what[1:]}: {why}." for what, why in told.items() if why)]
 
     def bent(self, target: str) -> str | None:
@@ -370,7 +369,7 @@ class SparsePlan:
             if self.scene.missing(target):
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
-                told = {LINES: self.bent(target), DETERMINED: self.circle(target)}
+                told = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target)}
                 found += [Event(target=target, what=what, why=why) for what, why in told.items() if why]
         return tuple(found)
 

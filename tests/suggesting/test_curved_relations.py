@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import bayesimpute as bi
+from bayesimpute.plan.targets import STRAIGHT_LINES
 from bayesimpute.suggesting.curved_relations import curved
-from bayesimpute.suggesting.sparse_plans import LINES
 from bayesimpute.suggesting.variable_roles import Scene, look
 
 
@@ -27,17 +27,28 @@ def scene(data: pd.DataFrame) -> Scene:
 def test_a_curve_is_told_in_the_plan_and_as_an_event() -> None:
     data = children()
     made = bi.suggest(None, data)
-    told = {event.target: event.why for event in made.events if event.what == LINES}
+    told = {event.target: event.why for event in made.events if event.what == STRAIGHT_LINES}
     assert set(told) == {"height", "weight", "shoe"}  # an age is about a sum of the others, whose curves are two
     assert told["weight"].startswith("squares of height") and "[[derived]]" in told["weight"]
     assert made.toml.count("# Its model has straight lines where there are curves") == len(told)
+
+
+def test_diagnose_says_it_of_a_run_whose_chains_may_agree() -> None:
+    data = children()
+    made = bi.impute(data, seed=1, m=2, chains=2, warmup=2, sweeps=4, progress=False)
+    told = [reason for reason in bi.diagnose(made).reasons if STRAIGHT_LINES in reason]
+    assert len(told) == sum(event.what == STRAIGHT_LINES for event in bi.suggest(None, data).events) > 1
+    assert f"for these {len(told)}: draws lie off the curve" in bi.diagnose(made).summary
+    named = [*bi.suggest(None, data).plan.conditionals]
+    by_hand = bi.impute(data, bi.Plan.of(named), seed=1, m=2, chains=2, warmup=2, sweeps=4, progress=False)
+    assert not [reason for reason in bi.diagnose(by_hand).reasons if STRAIGHT_LINES in reason]
 
 
 def test_columns_that_straighten_the_relations_have_none() -> None:
     data = children()
     straight = data.assign(age=np.sqrt(data["age"]), weight=np.log(data["weight"]), height=np.log(data["height"]))
     found = {event.what for event in bi.suggest(None, straight).events}
-    assert LINES in {event.what for event in bi.suggest(None, data).events} and LINES not in found
+    assert STRAIGHT_LINES in {event.what for event in bi.suggest(None, data).events} and STRAIGHT_LINES not in found
 
 
 def test_a_predictor_of_few_values_may_bend_a_relation() -> None:
@@ -47,7 +58,7 @@ def test_a_predictor_of_few_values_may_bend_a_relation() -> None:
     days, even = 1.8**visit + rng.normal(0, 1, 400), visit + rng.normal(size=400)
     data = pd.DataFrame({"visit": visit, "days": days, "even": even})
     data = data.mask((rng.random(data.shape) < 0.2) & (data.columns != "visit"))
-    told = {event.target for event in bi.suggest(None, data).events if event.what == LINES}
+    told = {event.target for event in bi.suggest(None, data).events if event.what == STRAIGHT_LINES}
     assert told == {"days"}
 
 
