@@ -43,6 +43,8 @@ def _events(record: Record, target: Target) -> Iterator[Event]:
     free = np.zeros(len(target.missing_rows), dtype=bool)
     free[target.real] = True
     free &= True if target.known_cells is None else ~target.known_cells.some  # these are where they must be
+    if not free.any():  # such as the indicator of being observed, which is no column of the data
+        return
 
     def drawn() -> Iterator[np.ndarray]:
         kept = (cells for leg in record.legs for k, cells in leg.kept.items() if k < record.schedule.m)

@@ -43,7 +43,7 @@ NEAR = 0.9
 SHOWN = 12
 VERY_MANY = 500_000
 """Rows times targets from which on a run is shorter than usual: a sweep takes seconds."""
-SHORT = Run(warmup=30, sweeps=100)
+SHORT = Run(warmup=30, sweeps=60)
 """How long it is then; R's mice makes five sweeps of each chain."""
 STRAIGHTEN = (
     "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means or "
