@@ -61,6 +61,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Alike(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+WHOLE = 1000
+"""Tests from which on the whole suite was collected, not some cases of a test."""
+
+
+def _some_by_default(items: list[pytest.Item]) -> None:
+    """That patterns of `by_default` name cases that are there."""
+    slow: dict[str, bool] = {}
+    for item in (item for item in items if item.get_closest_marker("by_default")):
+        name = item.nodeid.partition("[")[0]
+        slow[name] = slow.get(name, True) and item.get_closest_marker("slow") is not None
+    none = [name for name, all_of_it in slow.items() if all_of_it]
+    if none:
+        raise pytest.UsageError(f"no case of these tests fits what their mark by_default says: {', '.join(none)}")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Of a test with `by_default` those cases are slow whose name fits none of its patterns."""
@@ -71,6 +86,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Several processes begin with the files that take longest, so that none is left with one of them at the end."""
+    if len(items) > WHOLE:
+        _some_by_default(items)
     if not hasattr(config, "workerinput"):
         return
     seconds: dict[Path, float] = {}
