@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # as pytest does
 
+from keys_of_files import KEYS
 from rows import done, gather
 
 import bayesimpute as bi
@@ -39,20 +40,7 @@ from bayesimpute.pooling.scalars import rubin
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 HOLES = 0.3
-KEYS = {
-    "antidepressant": "PATIENT",
-    "brandsma": "sch",
-    "fdgs": "reg",
-    "hiv": "region",
-    "impact": "name",
-    "popNCR": "class",
-    "popmis": "school",
-    "popmis_complete": "school",
-    "popular_complete": "class",
-    "popular_tutorial_MAR": "cluster_id",
-    "popular_tutorial_complete": "cluster_id",
-    "toenail": "patientID",
-}
+
 DRIVERS = {
     "antidepressant": "VISIT",
     "boys": "age",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from keys_of_files import KEYS
 
 import bayesimpute as bi
 from bayesimpute.base.errors import errors
@@ -18,21 +19,6 @@ from bayesimpute.suggesting import sparse_plans
 from bayesimpute.suggesting.never_predictors import never
 from bayesimpute.suggesting.sparse_rule import SparseRule, chosen
 from bayesimpute.suggesting.variable_roles import Scene, look
-
-KEYS = {
-    "antidepressant": "PATIENT",
-    "brandsma": "sch",
-    "fdgs": "reg",
-    "hiv": "region",
-    "impact": "name",
-    "popNCR": "class",
-    "popmis": "school",
-    "popmis_complete": "school",
-    "popular_complete": "class",
-    "popular_tutorial_MAR": "cluster_id",
-    "popular_tutorial_complete": "cluster_id",
-    "toenail": "patientID",
-}
 
 
 def school(n: int = 600, seed: int = 1) -> pd.DataFrame:
