@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -34,10 +34,11 @@ from bayesimpute.result.seals import Identity, file_is_whole, seal, seal_store, 
 from bayesimpute.running.imputed_cells import Cells
 from bayesimpute.running.records import Record
 
+if TYPE_CHECKING:
+    import h5netcdf
+
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
-DEEPEST, WIDEST = 20, 2**20
-"""Groups within groups, and bytes of one value, that a file may have."""
 STACKS = ("cells", "before")
 """Variables of imputed cells: an imputation's part of them never changes once it is there."""
 
@@ -90,9 +91,16 @@ def _not_there(path: Path) -> InputError:
 def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
     if not file_is_whole(place):
         raise damaged(path)
-    _open_once(place)
-    with xr.open_datatree(place, engine="h5netcdf") as tree:
-        return tree.load()
+    from bayesimpute.result.netcdf_files import groups, opened
+
+    with opened(place) as root:
+        return xr.DataTree.from_dict({group: _loaded(root, group) for group in groups(root)})
+
+
+def _loaded(root: "h5netcdf.File", group: str) -> xr.Dataset:
+    from xarray.backends import H5NetCDFStore
+
+    return xr.open_dataset(H5NetCDFStore(root, group=group)).load()
 
 
 def _read_store(place: Path, path: Path) -> xr.DataTree:
@@ -275,27 +283,3 @@ def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None
     except OSError:  # this file system has none, or not so many of one file
         shutil.copyfile(source, place)
 
-
-def _open_once(path: Path) -> None:
-    """Fail on groups and links that would lead a reader in circles or out of the file, and on absurd values."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        _walk(file, set())
-
-
-def _walk(group: Any, above: set[int]) -> None:
-    """Fail on what would lead a reader in circles or out of the file, and on values of an absurd size."""
-    import h5py
-
-    here = h5py.h5o.get_info(group.id).addr  # pyright: ignore[reportAttributeAccessIssue]
-    if here in above or len(above) > DEEPEST:
-        raise ValueError("its groups go in a circle")
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError("it has links")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            _walk(item, {*above, here})
-        elif isinstance(item, h5py.Dataset) and item.dtype.itemsize > WIDEST:
-            raise ValueError("it has values of an absurd size")
