@@ -28,6 +28,7 @@ def test_the_designs_are_what_they_say(name: str) -> None:
     assert bi.congenial(plan, f"y ~ {design.terms}", holes) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["slopes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cross-level", "Huque iii"))]
 )

@@ -38,6 +38,7 @@ def test_a_replicate_is_its_seed_and_binary_outcomes_are_signs() -> None:
     np.testing.assert_array_equal(munoz.simulate(Cell(kind="binary", rho=0.9, size=50), 3)[1], (y > 0).astype(float))
 
 
+@pytest.mark.slow
 def test_errors_and_effects_are_correlated_as_they_should_be() -> None:
     """With rho = .9, who is selected has larger errors: complete cases have a higher intercept than all units."""
     gaps = []
@@ -47,6 +48,7 @@ def test_errors_and_effects_are_correlated_as_they_should_be() -> None:
     assert np.mean(gaps) > 5 * np.std(gaps) / np.sqrt(20)
 
 
+@pytest.mark.by_default("binary*")
 @pytest.mark.parametrize(("kind", "analyse"), [("continuous", mixed), ("binary", two_stage)])
 def test_the_estimators_are_unbiased_on_full_data(kind: str, analyse: Callable) -> None:
     fits = [analyse(*munoz.simulate(Cell(kind=kind, rho=0.6, size=400), seed)) for seed in range(60)]

@@ -12,14 +12,12 @@ that are in it: the system reads them when they are needed and forgets them when
 be read to the end even if it is replaced or deleted.
 """
 
-import io
 import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -33,9 +31,6 @@ from bayesimpute.result.schema import imputations_in, to_tree
 from bayesimpute.result.seals import Identity, file_is_whole, seal, seal_store, store_is_whole, strange_codecs
 from bayesimpute.running.imputed_cells import Cells
 from bayesimpute.running.records import Record
-
-if TYPE_CHECKING:
-    import h5netcdf
 
 UNCHANGING = ("observed", "missing")
 """Groups that stay as they are for a whole run."""
@@ -91,16 +86,9 @@ def _not_there(path: Path) -> InputError:
 def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
     if not file_is_whole(place):
         raise damaged(path)
-    from bayesimpute.result.netcdf_files import groups, opened
+    from bayesimpute.result import netcdf_files
 
-    with opened(place) as root:
-        return xr.DataTree.from_dict({group: _loaded(root, group) for group in groups(root)})
-
-
-def _loaded(root: "h5netcdf.File", group: str) -> xr.Dataset:
-    from xarray.backends import H5NetCDFStore
-
-    return xr.open_dataset(H5NetCDFStore(root, group=group)).load()
+    return netcdf_files.read(place)
 
 
 def _read_store(place: Path, path: Path) -> xr.DataTree:
@@ -207,12 +195,12 @@ def _write(
 
 
 def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
-    """In memory first: HDF5 does not survive a full disk, which Python tells as an error."""
-    content = io.BytesIO()
-    tree.to_netcdf(content, engine="h5netcdf")
+    from bayesimpute.result import netcdf_files
+
+    content = netcdf_files.written(tree)
     with path.open("xb") as file:
-        file.write(content.getbuffer())
-        file.write(seal(content.getbuffer()))
+        file.write(content)
+        file.write(seal(content))
 
 
 def _write_zarr(tree: xr.DataTree, store: Path, last: _Written | None) -> None:
@@ -282,4 +270,3 @@ def _link(source: str | os.PathLike[str], place: str | os.PathLike[str]) -> None
         os.link(source, place)
     except OSError:  # this file system has none, or not so many of one file
         shutil.copyfile(source, place)
-

@@ -227,6 +227,7 @@ def test_all_datasets_are_one_compilation(fitted: tuple[list[Estimate], int]) ->
     assert (len(fitted[0]), fitted[1]) == (3, 1)
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_what_was_fitted_before(linear: list[Estimate], frames: list[pd.DataFrame]) -> None:
     engine = engine_of(frames[0])
     workspace = compiled(engine.model, frames[0])
@@ -443,6 +444,7 @@ def test_a_column_with_the_name_of_a_parameter_is_refused(frames: list[pd.DataFr
         to_estimate(space.reference.problem, sampled(space))
 
 
+@pytest.mark.slow
 def test_hard_posteriors_get_more_draws(frames: list[pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bayes, "BATCH", 20)
     monkeypatch.setattr(bayes, "MOST", 60)

@@ -33,6 +33,7 @@ def at_maximum(formula: str, frame: pd.DataFrame, **options: Any) -> Likelihood:
 # -- the likelihood ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.by_default("*(1 + x | g)")
 @pytest.mark.parametrize("formula", [PLAIN, SLOPES])
 @pytest.mark.parametrize("nodes", [1, 7])
 @pytest.mark.parametrize(("family", "link"), [law for law in LAWS if law != ("gamma", "inverse")])
@@ -192,6 +193,7 @@ def test_pooled_figures(completed: tuple[pd.DataFrame, ...], family: str) -> Non
     assert derived["estimate"][0] == pytest.approx(np.mean([np.exp(s.estimates[1]) for s in singles]))
 
 
+@pytest.mark.by_default("negativebinomial", "bernoulli")
 @pytest.mark.parametrize("family", OUTCOMES)
 def test_all_tests_of_models_are_there_and_alike(completed: tuple[pd.DataFrame, ...], family: str) -> None:
     larger, smaller = (

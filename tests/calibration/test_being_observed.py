@@ -121,6 +121,7 @@ def functions(bench: Bench, draws: Mapping[str, Any], seen: np.ndarray) -> np.nd
     return np.concatenate([every, np.outer(every, every).ravel(), np.outer(every, data).ravel()])
 
 
+@pytest.mark.by_default("logit--1.0", "logit-1.0")
 @pytest.mark.parametrize(("link", "psi"), [("logit", 1.0), ("probit", -1.0), ("logit", "Normal(0.5, 0.5)")])
 def test_sweeps_leave_the_joint_law(link: str, psi: float | str) -> None:
     assert np.abs(errors(Bed.of(link, psi), replicates=200)).max() < ERRORS
@@ -132,6 +133,7 @@ def test_many_sweeps_leave_the_joint_law(link: str, psi: float | str) -> None:
     assert np.abs(errors(Bed.of(link, psi), replicates=3000)).max() < ERRORS
 
 
+@pytest.mark.slow
 def test_parameters_that_are_learnt_from_observed_rows_alone_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the model of being observed that would be right, and with it the mean of y is off."""
     monkeypatch.setattr(resolving, "_read", lambda target, graph: target)
@@ -166,6 +168,7 @@ def means(replicates: int, n: int) -> np.ndarray:
     return np.array(found).T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("replicates", "n"), [(4, 300), pytest.param(100, 500, marks=pytest.mark.slow)])
 def test_the_right_coefficient_recovers_the_complete_data_and_missing_at_random_does_not(
     replicates: int, n: int

@@ -47,11 +47,13 @@ def recovered(name: str, scale: str = "predictor") -> bool:
     return bool(abs(found.mean()) < 3.5 * SPREAD / np.sqrt(3))
 
 
+@pytest.mark.by_default("normal, chained-predictor")
 @pytest.mark.parametrize(("name", "scale"), [*((n, "predictor") for n in QUICK), ("normal, together", "value")])
 def test_three_replicates_recover_the_complete_data(name: str, scale: str) -> None:
     assert recovered(name, scale)
 
 
+@pytest.mark.by_default("normal, chained")
 @pytest.mark.parametrize("name", QUICK)
 def test_three_replicates_at_random_do_not(name: str) -> None:
     assert gaps(SETUPS[name], 3, right=False)[:, 1].mean() < -3.5 * SPREAD / np.sqrt(3)
@@ -92,6 +94,7 @@ MISTAKES: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
 """By name the setup and scale in which it is made, and how."""
 
 
+@pytest.mark.by_default("twice", "learnt away")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, scale, make = MISTAKES[mistake]

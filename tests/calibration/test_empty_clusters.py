@@ -130,6 +130,7 @@ def bound(number: int) -> float:
     return float(stats.norm.isf(0.0005 / number))
 
 
+@pytest.mark.by_default("yes/no")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_sweeps_from_the_truth_lead_nowhere(name: str) -> None:
     z, number = largest(name, 250)
@@ -143,6 +144,7 @@ def test_many_sweeps_from_the_truth_lead_nowhere(name: str) -> None:
     assert z < bound(number)
 
 
+@pytest.mark.by_default("rows_kept")
 @pytest.mark.parametrize("change", [others_forgotten, rows_kept])
 def test_mistakes_are_seen(change: Change) -> None:
     z, number = largest("numbers", 250, change)

@@ -53,6 +53,7 @@ def test_wrong_imputations_of_the_same_draws_are_seen(ranks: dict[str, np.ndarra
     assert outside(ranks, mistake)
 
 
+@pytest.mark.slow
 def test_the_bands_are_as_wide_as_they_say() -> None:
     rng = np.random.default_rng(1)
     alarms = np.mean([pvalue(rng.random(60)) < 0.05 for _ in range(1000)])

@@ -140,6 +140,7 @@ def gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradient_moves, "WORTH", 0)
 
 
+@pytest.mark.by_default("semicontinuous", "negative binomial")
 @pytest.mark.parametrize("name", [*GRADIENT, *(pytest.param(n, marks=pytest.mark.slow) for n in MANY_ROWS)])
 def test_moves_along_the_gradient_leave_it_as_it_is(name: str, gradient: None) -> None:
     assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
@@ -159,6 +160,7 @@ def shifted(posterior: Any) -> None:
     posterior.fitted = replace(fitted, counted=fitted.counted._replace(added=fitted.counted.added + 0.3))
 
 
+@pytest.mark.by_default("wide")
 @pytest.mark.parametrize("mistake", [wide, shifted])
 def test_mistakes_of_moves_along_the_gradient_are_seen(mistake: Callable[[Any], None], gradient: None) -> None:
     assert np.abs(trial("poisson", plain.Mutant(posterior=mistake)).errors(replicates=1600, sweeps=4)).max() > ERRORS
@@ -193,6 +195,9 @@ SMALL = [n for n in MUTANTS if n.endswith(("noise", "again", "prior of coefficie
 """Mistakes that move a mean by less than a tenth of its standard deviation."""
 
 
+@pytest.mark.by_default(
+    "categorical, effects apart", "logit, weights at zero", "ordinal, stale*", "negative binomial, wide*"
+)
 @pytest.mark.parametrize("mistake", few(MUTANTS, tuple(MUTANTS.keys() - SMALL)))
 def test_mistakes_are_seen(mistake: str) -> None:
     name, mutant = MUTANTS[mistake]

@@ -135,6 +135,7 @@ def errors(setup: Setup, *, replicates: int, order: int = 1, sweeps: int = 2, se
     return found.mean(axis=0) / (found.std(axis=0, ddof=1) / np.sqrt(len(found)))
 
 
+@pytest.mark.by_default("all together-40")
 @pytest.mark.parametrize(("name", "replicates"), [("normal", 150), ("all together", 40)])
 def test_sweeps_leave_the_joint_law(name: str, replicates: int, short: None) -> None:
     assert np.abs(errors(ALL[name], replicates=replicates)).max() < ERRORS
@@ -202,6 +203,7 @@ MISTAKES: Mapping[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
 QUICK = list(MISTAKES)[:3]
 
 
+@pytest.mark.by_default("an auxiliary variable is*")
 @pytest.mark.parametrize("mistake", QUICK)
 def test_mistakes_are_seen(mistake: str, short: None, monkeypatch: pytest.MonkeyPatch) -> None:
     name, make = MISTAKES[mistake]

@@ -114,6 +114,7 @@ def test_a_draw_without_one_of_its_steps_is_seen(mistake: str, monkeypatch: pyte
     assert not as_written(drawn, *law(logp, drawn.shape[1])[:2])
 
 
+@pytest.mark.slow
 def test_an_observed_amount_given_all_else_has_the_normalised_law() -> None:
     s, logp = amounts("a")
     target = s.how("a").target

@@ -71,6 +71,7 @@ def test_counts_that_other_models_read_have_the_law_that_is_written_out_by_hand(
     assert not (np.abs(found - without) < bound * error).all()
 
 
+@pytest.mark.slow
 def test_covariates_of_counts_follow_their_law() -> None:
     frame = table().drop(columns=["b", "m", "w", "s"])
     frame["y"] = np.floor(np.abs(frame["y"]) / 40)

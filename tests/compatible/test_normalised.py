@@ -108,6 +108,7 @@ def test_it_is_the_joint_density_over_its_integral(name: str) -> None:
         assert found[place] == pytest.approx(-np.log(total), abs=2e-4)
 
 
+@pytest.mark.slow
 def test_quadrature_is_the_closed_form_where_there_is_one() -> None:
     for name in ("normal", "a cluster mean"):
         bench, state = bench_of(name)

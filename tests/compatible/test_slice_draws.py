@@ -92,6 +92,7 @@ def quadratic(outcome: str) -> tuple[Setting, Callable[[np.ndarray], np.ndarray]
     return s, logp
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", ["gaussian", pytest.param("bernoulli", marks=pytest.mark.slow)])
 def test_squares_and_logits_follow_their_law(outcome: str) -> None:
     s, logp = quadratic(outcome)

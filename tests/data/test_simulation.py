@@ -238,6 +238,7 @@ def log_likelihood(rho: float, survey: Simulated, m: np.ndarray, s: np.ndarray) 
     )
 
 
+@pytest.mark.by_default("0.8")
 @pytest.mark.parametrize("rho", [-0.6, 0.0, 0.8])
 def test_survey_correlation(rho: float) -> None:
     made = simulate_hiv_survey(8, n=20_000, rho=rho)

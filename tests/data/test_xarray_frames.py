@@ -130,6 +130,7 @@ def test_every_name_comes_back(tmp_path: Path, ending: str) -> None:
     assert_back(frame, dataset_to_frame(through_file(frame_to_dataset(frame), tmp_path, ending)))
 
 
+@pytest.mark.by_default("*-nc")
 @pytest.mark.parametrize("ending", ["nc", "zarr"])
 @pytest.mark.parametrize("index", INDEXES.values(), ids=list(INDEXES))
 def test_every_index_comes_back(tmp_path: Path, ending: str, index: pd.Index) -> None:

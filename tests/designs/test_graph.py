@@ -42,6 +42,7 @@ from bayesimpute.running.workspace import Workspace
 pytestmark = pytest.mark.long(27)
 
 
+@pytest.mark.by_default("centred-*", "non-centred-three effects", "non-centred-sigma and nu")
 @pytest.mark.parametrize("item", PLANS.values(), ids=PLANS.keys())
 @pytest.mark.parametrize("flag", [True, False], ids=["centred", "non-centred"])
 def test_the_log_density_is_that_of_priors_effects_and_family(item: Conditional, flag: bool) -> None:
@@ -195,6 +196,7 @@ BAMBI = {
 }
 
 
+@pytest.mark.by_default("*-centred")
 @pytest.mark.parametrize("flag", [True, False], ids=["centred", "non-centred"])
 @pytest.mark.parametrize(("item", "formula"), BAMBI.values(), ids=BAMBI.keys())
 def test_the_log_density_is_bambis_but_for_the_units(item: Conditional, formula: str, flag: bool) -> None:

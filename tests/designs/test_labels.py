@@ -225,6 +225,7 @@ def test_what_the_check_says_of_them() -> None:
     assert (problem.path, problem.severity) == ("conditional[y].formulas.cutpoints", "error")
 
 
+@pytest.mark.by_default("non-centred-*")
 @each
 @pytest.mark.parametrize("flag", [True, False], ids=["centred", "non-centred"])
 def test_the_log_density_is_that_of_priors_effects_and_family(name: str, flag: bool) -> None:

@@ -84,6 +84,7 @@ def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndar
     return only(space)[1], graph_data(space), placed(space)
 
 
+@pytest.mark.by_default("*-in other units")
 @pytest.mark.parametrize("units", [{}, UNITS], ids=["moved", "in other units"])
 @pytest.mark.parametrize("item", MODELS.values(), ids=MODELS.keys())
 def test_the_model_is_the_same(item: Conditional, units: dict[str, float]) -> None:

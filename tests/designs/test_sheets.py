@@ -118,6 +118,7 @@ def run_of(family: str, **options: Any) -> bi.MultiplyImputed:
     return bi.impute(data, models[family], **settings, **options)
 
 
+@pytest.mark.by_default("gaussian")
 @pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
 def test_a_run_on_large_data_goes_on_and_has_the_same_numbers_in_threads(monkeypatch, family: str) -> None:
     monkeypatch.setattr(sheets, "LARGE", 10)

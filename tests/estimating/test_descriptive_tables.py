@@ -538,6 +538,7 @@ def test_the_command_line_refuses(
 # Inference ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pooled_spreads_cover_as_complete_data_do() -> None:
     """Bivariate normal, r = .5, 30 % of y missing at random given x, imputed ten times from its posterior given x."""
     rng, replicates, n, m = np.random.default_rng(3), 300, 80, 10

@@ -298,6 +298,7 @@ def test_derived_variables_that_are_not_finite_are_refused() -> None:
         variables.values("root")
 
 
+@pytest.mark.slow
 def test_pooled_proportions_cover_as_complete_data_do() -> None:
     """A rare yes/no variable, 40 % missing at random, imputed 20 times from its Beta posterior (uniform prior)."""
     rng, replicates, n, true = np.random.default_rng(7), 1000, 200, 0.1

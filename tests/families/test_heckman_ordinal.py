@@ -27,7 +27,7 @@ def test_two_labels_are_the_yes_no_model() -> None:
     np.testing.assert_allclose(two.information(theta, y), probit.information(same, y), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.by_default("joe")
+@pytest.mark.slow
 @pytest.mark.parametrize("copula", ["frank", "clayton180", "joe"])
 def test_other_copulas_have_their_strips(copula: str) -> None:
     """Labels' probabilities and that of not being selected add up; draws of the unselected have their means."""

@@ -42,6 +42,7 @@ def test_ends_of_the_power_and_far_predictors_have_numbers(skew: float) -> None:
     assert np.isfinite(y).all() and np.isfinite(Skewed().logp(np.array([-9.0, 0.0, 9.0]), theta)).all()
 
 
+@pytest.mark.slow
 def test_the_skewness_is_learnt_and_imputed() -> None:
     """With the parameters' posterior on a grid: quantiles of gamma values, where a normal's are wrong."""
     rng = np.random.default_rng(2)

@@ -71,6 +71,7 @@ def test_no_damaged_file_gives_numbers(
     record_property("tried", f"damages of a .{ending} run, all refused: {dict(outcomes)}")
 
 
+@pytest.mark.by_default("pickle")
 @pytest.mark.parametrize("codec", ["pickle", "numcodecs.pickle", "json2"])
 def test_a_store_with_a_codec_that_is_never_written_is_not_read(
     imputed: MultiplyImputed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str

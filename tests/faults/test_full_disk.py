@@ -39,7 +39,7 @@ def imputed() -> MultiplyImputed:
     return bi.impute(table(clusters=200), PLAN, seed=1, progress=False)
 
 
-@pytest.mark.by_default("nc")
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", LIMITS)
 def test_a_file_that_may_not_be_so_large_is_one_error_and_harms_nothing(
     imputed: MultiplyImputed, tmp_path: Path, ending: str

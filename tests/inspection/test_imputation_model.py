@@ -151,6 +151,7 @@ def _in_order(mine: ImputationModel, graph: Any, name: str, values: np.ndarray) 
     return values[[ours.index(str(label)) for label in graph.coords[dims[0]]]]
 
 
+@pytest.mark.by_default("effects", "probit")
 @pytest.mark.parametrize("item", WITH_BAMBI.values(), ids=WITH_BAMBI.keys())
 def test_bambis_model_is_the_same_model(item: bi.Conditional) -> None:
     """In both the intercept has its prior at the means of the columns; bambi calls it Intercept there."""

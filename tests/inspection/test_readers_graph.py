@@ -146,6 +146,7 @@ def test_every_family_is_the_samplers_model(name: str) -> None:
     assert np.ptp(found) < (1e-6 if name.startswith("heckman") else 1e-9) * size
 
 
+@pytest.mark.by_default("mixture")
 @pytest.mark.parametrize("systematic", ["mixture", pytest.param("selected", marks=pytest.mark.slow), "marginal"])
 def test_clusters_without_a_value_are_what_the_plan_says(systematic: str) -> None:
     frame = school_frame()

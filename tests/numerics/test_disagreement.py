@@ -37,6 +37,7 @@ def test_stationary_chains_with_a_high_r_hat_are_not_refused() -> None:
     assert found.parameters["r_hat"].max() > R_HAT and found.verdict is not Verdict.REFUSED
 
 
+@pytest.mark.by_default("0.8")
 @pytest.mark.parametrize("rho", [0.0, 0.8])
 def test_the_probability_of_an_alarm_is_what_is_said(rho: float) -> None:
     size, level = 1000, 0.02

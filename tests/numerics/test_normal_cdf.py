@@ -123,6 +123,7 @@ def test_a_quick_logarithm(x: float) -> None:
         assert abs(quick_log1p(x) - mp.log1p(x)) <= 8 * EPS * mp.log1p(x)
 
 
+@pytest.mark.slow
 def test_log_phi_2_and_its_gradient_to_45_digits(references: list[tuple[np.ndarray, Digits]]) -> None:
     for (h, k, rho), true in references:
         found = log_quadrant(h, k, rho)
@@ -278,6 +279,7 @@ def test_ops_survive_pickling() -> None:
         assert pickle.loads(pickle.dumps(made)).owner.op == made.owner.op
 
 
+@pytest.mark.slow
 def test_in_a_model() -> None:
     import pymc as pm
     import pytensor.tensor as pt

@@ -78,6 +78,7 @@ def test_an_assumption_and_its_number_are_the_same_run() -> None:
     assert "the coefficient of y is fixed at psi" in str(name.record.events)
 
 
+@pytest.mark.slow
 def test_every_other_part_takes_such_a_run(tmp_path: Any) -> None:
     made = bi.impute(table()[0], plan("psi", **psi()), seed=1, progress=False)
     made.save(tmp_path / "run.nc")

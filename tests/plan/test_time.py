@@ -63,6 +63,7 @@ def test_the_risk_set_is_what_dropout_is_learnt_from() -> None:
     assert found.factors == {"y": ("dropout(y)",)} and not bi.check(plan(), frame)
 
 
+@pytest.mark.slow
 def test_dropout_that_depends_on_the_value_is_recovered_and_missing_at_random_is_not() -> None:
     frame, y = trial()
     right, ignorable = (bi.impute(frame, plan(psi), seed=2, progress=False) for psi in (PSI, 0.0))

@@ -30,6 +30,7 @@ def posterior_of(frame: pd.DataFrame, q: int) -> VariancePosterior:
     return VariancePosterior(problem, theta)
 
 
+@pytest.mark.by_default("0.8")
 @pytest.mark.parametrize("sd", [0.0, 0.8])
 def test_draws_of_a_variance_are_those_of_integration(sd: float) -> None:
     """One effect: the posterior of its SD and of log σ on a grid, with the prior written out anew."""
@@ -102,6 +103,7 @@ def test_where_all_fits_are_inside_intervals_are_rubins_on_the_scale() -> None:
     np.testing.assert_allclose(ends, np.array([-half, half]) + logs.mean(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_of_variances_cover_in_complete_data() -> None:
     truth, covered = {"g": 0.81, "Residual": 1.0}, {"g": 0, "Residual": 0}
     replicates = 80

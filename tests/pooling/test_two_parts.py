@@ -69,6 +69,7 @@ def test_the_rules_stay_as_they_are_where_nothing_is_missing_or_samples_are_larg
     assert not same.mixed.any() and not large.mixed.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("m", "datasets"),
     [(20, 800), *(pytest.param(m, 4000, marks=pytest.mark.slow) for m in (5, 20, 100))],

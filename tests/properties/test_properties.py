@@ -57,6 +57,7 @@ def test_observed_cells_stay_and_nothing_missing_is_left(frame: pd.DataFrame) ->
         pd.testing.assert_series_equal(completed["g"], frame["g"])
 
 
+@pytest.mark.slow
 @few
 @given(frame=tables().filter(usable), data=st.data())
 def test_labels_of_clusters_do_not_matter(frame: pd.DataFrame, data: st.DataObject) -> None:

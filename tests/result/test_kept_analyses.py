@@ -102,6 +102,7 @@ def test_quick_ones_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "analyses" not in imputed.tree.children
 
 
+@pytest.mark.slow
 def test_what_a_bayesian_fit_gives_comes_back_as_it_was(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(2, 5, 2))
@@ -132,6 +133,7 @@ def test_what_a_bayesian_fit_gives_comes_back_as_it_was(tmp_path: Path) -> None:
     assert np.isnan(found[1].quantities[0].std_error) and found[1].quantities[0].name == "x"
 
 
+@pytest.mark.by_default("*Path*")
 @pytest.mark.parametrize("wrong", [b'[{"Path": {}}]', b'[{"array": [99999]}]'])
 def test_what_cannot_be_read_is_refused_like_the_rest(wrong: bytes, tmp_path: Path) -> None:
     imputed = made()

@@ -45,6 +45,7 @@ def assert_round_trip(record: Record) -> Record:
     return back
 
 
+@pytest.mark.by_default("*-True")
 @pytest.mark.parametrize("keep_effects", [False, True])
 @pytest.mark.parametrize("sweeps", [(None, None), (0, None), (0, 0), (1, 0), (2, 2), (3, 0), (None, 5), (4, 3), (6, 6)])
 def test_a_run_at_any_moment_round_trips(sweeps: tuple[int | None, int | None], keep_effects: bool) -> None:

@@ -74,6 +74,7 @@ def test_an_imputation_of_a_target_is_a_file_that_is_written_once(tmp_path: Path
     assert (path / "imputed/b/cells/c/3/0").stat().st_size == int(with_binary()["b"].isna().sum())
 
 
+@pytest.mark.slow
 def test_without_hard_links_files_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = os.link
 
@@ -102,6 +103,7 @@ def harm(path: Path, how: str, other: MultiplyImputed) -> None:
         path.rename(path.with_name("kept.zarr"))
 
 
+@pytest.mark.by_default("replaced")
 @pytest.mark.parametrize("how", ["replaced", "renamed", pytest.param("removed", marks=pytest.mark.slow)])
 def test_a_store_that_somebody_else_touched_is_written_anew(tmp_path: Path, how: str) -> None:
     path = tmp_path / "run.zarr"
@@ -131,6 +133,7 @@ def test_cells_that_are_in_the_store_are_read_from_it_even_when_it_is_gone(tmp_p
     assert_same_run(stored.add(2, progress=False), made.add(2, progress=False))
 
 
+@pytest.mark.slow
 def test_adding_with_a_store(tmp_path: Path) -> None:
     made = run_prior(with_binary(), *MODELS, **RUN)
     made.save(tmp_path / "run.zarr")
@@ -233,7 +236,7 @@ PLACES = ("all but the last link", "all of the new store", "the old store moved 
 LATE = ("the new store moved in", "some of the old store removed")
 
 
-@pytest.mark.by_default("all but the last link", "the new store moved in")
+@pytest.mark.by_default("the new store moved in")
 @pytest.mark.parametrize("where", [*PLACES, *(pytest.param(where, marks=pytest.mark.slow) for where in SELDOM)])
 def test_a_kill_between_any_two_steps_leaves_a_run_that_goes_on(
     three: list[Record], steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -258,6 +261,7 @@ def test_a_kill_between_any_two_steps_leaves_a_run_that_goes_on(
         assert_same_run(MultiplyImputed.load(path), resumed)
 
 
+@pytest.mark.by_default("nc")
 @pytest.mark.parametrize("ending", ["nc", "zarr"])
 def test_a_run_that_is_killed_before_its_first_sweep_goes_on_with_the_samplers_it_chose(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str

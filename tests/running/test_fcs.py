@@ -384,6 +384,7 @@ def test_adding_equals_a_run_that_was_meant_to_be_longer(tmp_path: Path) -> None
         assert np.array_equal(added.tree["chains/y_mean"], whole.tree["chains/y_mean"])
 
 
+@pytest.mark.slow
 def test_extending_and_adding_take_executors_and_checkpoints(tmp_path: Path) -> None:
     first = run_prior(table(), m=3, sweeps=4)
     with ThreadPoolExecutor(2) as pool:

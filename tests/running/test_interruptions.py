@@ -91,6 +91,7 @@ def sweeps(path: Path) -> int:
     return -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("least", "ending"),
     [

@@ -70,7 +70,7 @@ def test_the_cells_of_a_run_are_drawn_again_from_what_is_kept(name: str, ending:
     again(imputed, digits=1e-9 if name == "normal draws" else 0.0)  # which keep differences between sweeps
 
 
-@pytest.mark.by_default(".nc")
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".nc", ".zarr"])
 def test_a_checkpoint_keeps_them_and_more_imputations_bring_their_own(ending: str, tmp_path: Path) -> None:
     plan = bi.Plan.of(list(FCS), run=Run(m=2, chains=2, warmup=6, sweeps=4))

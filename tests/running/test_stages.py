@@ -82,6 +82,7 @@ def test_a_run_whose_chains_have_mixed_ends_where_they_meet() -> None:
     assert_same_run(first, decided(decide=fcs.ends))
 
 
+@pytest.mark.by_default("3")
 @pytest.mark.parametrize("length", [1, 3, 100])
 def test_any_length_of_legs_gives_equal_stages(whole: MultiplyImputed, length: int, monkeypatch) -> None:
     monkeypatch.setattr(fcs, "_leg_length", lambda made, seconds: length)

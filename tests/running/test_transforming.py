@@ -94,6 +94,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[MultiplyImputed, Draws]:
     ), bernoulli if request.param else gaussian
 
 
+@pytest.mark.by_default("bernoulli")
 def test_cells_of_new_clusters_are_calibrated(drawn: tuple[MultiplyImputed, Draws]) -> None:
     assert_uniform(ranks(*drawn))
 

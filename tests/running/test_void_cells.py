@@ -50,6 +50,7 @@ def findings(plan: bi.Plan, data: pd.DataFrame) -> dict[str, str]:
     return {p.path: p.finding for p in bi.check(plan, data)}
 
 
+@pytest.mark.by_default("plan")
 @pytest.mark.parametrize("made", [plan, compatible])
 def test_they_stay_empty_and_nothing_is_learnt_from_them(made: Any, tmp_path: Path) -> None:
     data, the_plan = frame(), made()

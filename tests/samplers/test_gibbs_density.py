@@ -155,6 +155,7 @@ def outer_prior(lay: Any, theta: np.ndarray, b: np.ndarray) -> float:
     return float(total)
 
 
+@pytest.mark.by_default("crossed slopes", "sigma by cluster", "only effects")
 @pytest.mark.parametrize("item", [*PLANS.values(), *SCALED.values()], ids=[*PLANS, *SCALED])
 def test_the_densities_of_slices_are_that_of_the_graph(item: Conditional) -> None:
     model = school_model(item)

@@ -227,6 +227,7 @@ def moved_by_quadrature(logs: np.ndarray, grid: np.ndarray, draws: list[float]) 
         assert abs(means.mean() - truth) < ERRORS * means.std(ddof=1) / np.sqrt(40)
 
 
+@pytest.mark.by_default("logit")
 @pytest.mark.parametrize("link", ["logit", "probit"])
 def test_a_coefficients_move_has_the_density_of_the_model(link: Any) -> None:
     model, posterior = compiled(conditional("b ~ 0 + x", family=Bernoulli(link=link)))
@@ -249,6 +250,7 @@ def test_a_coefficients_move_has_the_density_of_the_model(link: Any) -> None:
     assert (lengths == 1).all()
 
 
+@pytest.mark.by_default("0")
 @pytest.mark.parametrize("block", [0, 1])
 def test_a_deviations_move_has_the_density_of_the_model_given_standard_normals(block: int) -> None:
     """Of the inner and of the outer block."""

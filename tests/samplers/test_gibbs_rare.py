@@ -32,6 +32,7 @@ def yes_no(case: str, link: str) -> ConditionalModel:
     return ConditionalModel(described.design, {**described.data, "y_data": y[1:]})
 
 
+@pytest.mark.by_default("*-logit")
 @pytest.mark.parametrize("link", ["logit", "probit"])
 @pytest.mark.parametrize("case", ["rare", "all ones", "all zeros", "separated by a column", "separated by clusters"])
 def test_rare_and_separated_outcomes_do_no_harm(case: str, link: str) -> None:

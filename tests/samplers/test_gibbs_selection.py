@@ -150,6 +150,7 @@ class Point:
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", [False, True])
 @each_with_a_ridge
 def test_the_density_along_the_ridge_is_the_models(item: Conditional, away: bool) -> None:
@@ -232,6 +233,7 @@ def log_augmented(point: Point, r: np.ndarray, y: np.ndarray, zeta: float, log_s
     return float(both.sum() + stats.norm.logpdf(r[n:] - point.s[n:]).sum())
 
 
+@pytest.mark.slow
 @each_plan
 def test_the_stacked_rows_have_the_law_of_the_latent_variables(item: Conditional) -> None:
     """RSS of the stacked rows at any b, with no inner effects, and Z'r of the clusters of the inner key."""
@@ -261,6 +263,7 @@ def test_the_stacked_rows_have_the_law_of_the_latent_variables(item: Conditional
             assert cross[a, j] == pytest.approx(values[0] - values[1], rel=1e-7, abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", NUMBERS.values(), ids=NUMBERS)
 def test_the_density_of_the_errors_parameters_given_the_latent_variables(item: Conditional) -> None:
     point = Point(item)
@@ -278,6 +281,7 @@ def test_the_density_of_the_errors_parameters_given_the_latent_variables(item: C
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-8)
 
 
+@pytest.mark.slow
 @each_plan
 def test_scales_move_with_their_exact_density(item: Conditional) -> None:
     """The draws of log g have the density of the moved point times g to the number of what is moved."""

@@ -59,7 +59,7 @@ ANALYSES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.by_default("slopes", "crossed", "intercepts", "least squares", "robust", "yes/no, mixed")
+@pytest.mark.by_default("slopes", "least squares", "yes/no, mixed")
 @pytest.mark.parametrize("case", ANALYSES)
 def test_estimates_are_those_of_fits_made_anew(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     formula, options = ANALYSES[case]

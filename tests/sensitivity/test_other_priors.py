@@ -109,6 +109,7 @@ def test_reweighting_gives_the_other_priors_own_moments(imputed: MultiplyImputed
     assert found["k_hat"] < 0.7 and found["ess"] < draws.number
 
 
+@pytest.mark.slow
 def test_reweighted_and_refitted_estimates_agree(imputed: MultiplyImputed) -> None:
     draws, refits, _ = parts(imputed, allowed=True)
     for variation in variations(draws, draws.correlation()):

@@ -88,6 +88,7 @@ def test_where_others_follow_chains_go_on_with_the_same_random_numbers() -> None
     assert abs(np.log(seen)) < 4 * np.sqrt(2 / (made.m - 1))
 
 
+@pytest.mark.slow
 def test_it_is_told_where_answers_are_read() -> None:
     made = believing("y ~ arm + x", propagate=None, shift="d * arm + e", more=(bi.Assumption(name="e"),))
     share = prior_share(made, OLS, term="arm")["share"].iloc[0]

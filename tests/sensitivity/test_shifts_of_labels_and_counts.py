@@ -45,6 +45,7 @@ def error(share: float) -> float:
     return float(np.sqrt(share * (1 - share) / (SHORT["m"] * table()["c"].isna().sum())))
 
 
+@pytest.mark.by_default("a-logit", "c-predictor")
 @pytest.mark.parametrize("scale", ["predictor", "logit"])
 @pytest.mark.parametrize("label", ["a", "c"])
 def test_the_odds_of_one_label_move_and_the_others_keep_their_proportion(label: str, scale: str) -> None:

@@ -44,6 +44,7 @@ def plan(**options: Any) -> bi.Plan:
     return bi.Plan.of([*models, "other ~ pain + x"], **{"scores": [PAIN], "run": bi.Run(**RUN), **options})
 
 
+@pytest.mark.slow
 def test_a_score_follows_its_items(tmp_path: Path) -> None:
     data = frame()
     both = plan(scores=[PAIN, bi.Score(name="level", items=list(ITEMS), score="mean")])  # type: ignore[arg-type]

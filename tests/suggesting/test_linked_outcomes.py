@@ -72,6 +72,7 @@ def test_an_outcome_that_explains_another_comes_first(frame: pd.DataFrame) -> No
     assert formulas(made) == {"y1": "y1 ~ y2 + x + (1 | g)", "y2": "y2 ~ x + (1 | g)"}
 
 
+@pytest.mark.by_default("fcs")
 @pytest.mark.parametrize("mode", ["compatible", "fcs"])
 def test_the_correlation_of_two_outcomes_is_recovered(mode: str) -> None:
     frame = two_outcomes(60, 10)

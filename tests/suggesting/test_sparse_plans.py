@@ -359,6 +359,7 @@ def every(folder: Path, holes: float, then: Callable[[Any, pd.DataFrame, tuple[s
     return done
 
 
+@pytest.mark.by_default("0")
 @pytest.mark.parametrize("holes", [0, 0.3])
 def test_every_data_set_gives_a_plan_that_passes(shared_data: Path, holes: float) -> None:
     def passes(made: bi.Suggestion, data: pd.DataFrame, keys: tuple[str, ...]) -> None:
