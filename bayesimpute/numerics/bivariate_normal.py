@@ -26,7 +26,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_expm1
 from bayesimpute.numerics.normal_tails import log_ndtr_1, log_phi, mills
 
@@ -122,7 +122,7 @@ def _nodes(size: float, nodes: np.ndarray) -> int:
     return SIZES[row]
 
 
-@compiled
+@inlined
 def _integrals(h: np.ndarray, k: np.ndarray, rho: np.ndarray, nodes: np.ndarray, totals: np.ndarray) -> None:
     """The integrals from independence of rows with one |rho|; the loop over rows is the inner one, for vectors."""
     squares, products = np.empty(h.size), np.empty(h.size)
@@ -211,7 +211,7 @@ def _slopes(rise: float, sink: float, e: float) -> tuple[float, float]:
     return 2 * (sink - rise) - tanh, -4 * (sink + rise) - 4 * e / (e + 1) ** 2
 
 
-@compiled
+@inlined
 def _peak(grow: float, fall: float, low: float, high: float) -> float:
     """Where the integrand is largest between two ends: Newton steps, halvings where they would leave the bracket."""
     for end, side in ((low, -1.0), (high, 1.0)):
@@ -270,7 +270,7 @@ def _panels(rise: float, sink: float, e: float, reach: float, terms: np.ndarray)
     return abs(reach) * terms.sum()
 
 
-@compiled
+@inlined
 def _log_difference(h: float, k: float) -> float:
     """Log of Phi_2 at correlation -1, max(0, Phi(h) - Phi(-k))."""
     if h + k <= 0:
@@ -285,7 +285,7 @@ def _log_difference(h: float, k: float) -> float:
     return log_ndtr_1(high) + math.log(-math.expm1(gap)) if gap < 0 else -math.inf
 
 
-@compiled
+@inlined
 def _log_sum(a: float, b: float) -> float:
     """log(exp(a) + exp(b)) for b > -inf."""
     return max(a, b) + math.log1p(math.exp(-abs(a - b)))

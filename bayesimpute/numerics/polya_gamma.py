@@ -18,7 +18,7 @@ masses of these proposals are known without a distribution function; at least th
 
 import math
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp
 from bayesimpute.numerics.truncated_normals import above
 
@@ -71,7 +71,7 @@ def small(rng, z):
                 return x
 
 
-@compiled
+@inlined
 def inverse_gaussian(rng, z):
     """Mean 1 / z, shape 1; of z = 0 Lévy's distribution.
 

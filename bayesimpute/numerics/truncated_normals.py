@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 
 POINT = 0.45
 """Above this normals are proposed by an exponential, below by normals: of these a third is then accepted."""
@@ -82,7 +82,7 @@ def draw_between(rng, low, high):
     return out
 
 
-@compiled
+@inlined
 def latent_error(rng, eta, yes):
     """The latent normal of a row less eta."""
     return above(rng, -eta) if yes else -above(rng, eta)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp
 
 LINKS = ("logit", "probit")
@@ -76,7 +76,7 @@ def log_logit(signed):
     return total
 
 
-@compiled
+@inlined
 def log_probit(signed):
     """Sum of log Phi(x): x < 0 has the factor exp(x^2 / 2) Phi(x) and x^2 / 2 apart."""
     total = 0.0

@@ -13,7 +13,7 @@ import numpy as np
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Bounded
 from bayesimpute.families.bounded import NEAR
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.truncated_normals import above
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
@@ -27,7 +27,7 @@ from bayesimpute.samplers.gibbs.working_rows import responding
 from bayesimpute.samplers.sampler import Data
 
 
-@compiled
+@inlined
 def draw_beyond(rng, eta, sigma, y, beyond, response):
     """What lies beyond a limit y, in place: below it where `beyond` is -1, above it where it is 1."""
     for i in range(eta.size):

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.densities import block_root, log_prior
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
 from bayesimpute.samplers.gibbs.layout import FIXED
@@ -27,7 +27,7 @@ SMALLEST = 1e-6
 """Deviations below it are left alone: there is nothing to move, but rounding."""
 
 
-@compiled
+@inlined
 def replaceable(x, z, of, clusters):
     """D, shape (cluster, effect, column), and which columns x are linear functions of z in each cluster."""
     p, q = x.shape[1], z.shape[1]
@@ -56,7 +56,7 @@ def replaceable(x, z, of, clusters):
     return d, good
 
 
-@compiled
+@inlined
 def eliminate(a, b):
     """The solution of a x = b in place of b, 0 where a column depends on those before; a is positive semidefinite."""
     q, kept, diagonal = a.shape[0], np.empty(a.shape[0], dtype=np.bool_), np.empty(a.shape[0])
@@ -82,7 +82,7 @@ def eliminate(a, b):
             b[k] = 0.0
 
 
-@compiled
+@inlined
 def draw_centred(rng, z, h, d, ks, factor, lay):
     """Coefficients `ks` given the sums that a block's effects make with them; z and h in place."""
     k, q = ks.size, factor.shape[0]
@@ -153,7 +153,7 @@ def given_effects(theta, lay, f, uu, clusters):
     return total
 
 
-@compiled
+@inlined
 def move_given_effects(rng, theta, h, steps, f, lay):
     """Deviations and partial correlations of block f given its effects; theta and the standard normals in place."""
     q, clusters = h.shape[1], h.shape[0]

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.count_likelihoods import first_guess, likelihoods, scores
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
 
@@ -50,7 +50,7 @@ def add_effects(out, by, of, z, h, factor):
             out[i] += by * z[i, a] * u[of[i], a]
 
 
-@compiled
+@inlined
 def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
 
@@ -70,7 +70,7 @@ def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     add_by_cluster(of, z, score, weight, pull, information)
 
 
-@compiled
+@inlined
 def add_by_cluster(of, z, score, weight, pull, information):
     """Add Z's and Z'W Z of the rows of each cluster, in place; intercepts alone have a loop of their own."""
     q = z.shape[1]
@@ -109,7 +109,7 @@ def rooted(factor, information, out):
     cholesky(out, np.ones(q))
 
 
-@compiled
+@inlined
 def modes(kind, base, of, z, y, beside, shape, factor, clusters):
     """Where each cluster's proposal is, shape (cluster, effect), and the upper factors of its precision."""
     q = factor.shape[0]
@@ -150,7 +150,7 @@ def log_t(h, point, root):
     return -0.5 * (FREEDOM + q) * math.log1p(total / FREEDOM)
 
 
-@compiled
+@inlined
 def move_clusters(rng, kind, of, z, h, eta, y, beside, shape, factor):
     """One step of all clusters of a block; standard normals and predictors in place. Returns the share of accepted."""
     clusters, q = h.shape

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.densities import log_prior
 
@@ -38,7 +38,7 @@ FAR = 6.0
 """From this argument on derivatives of log Gamma are by their asymptotic series, right to 1e-10."""
 
 
-@compiled
+@inlined
 def has_shape(kind):
     """Whether a kind has another parameter."""
     return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL)
@@ -209,7 +209,7 @@ def first_guess(kind, y, beside, shape):
     return math.log(m), m / (1.0 + m * math.exp(-shape)) if kind == NEGATIVE_BINOMIAL else m
 
 
-@compiled
+@inlined
 def log_rising(y, alpha):
     """Log Gamma(y + alpha) - log Gamma(alpha) - y log(alpha)."""
     if alpha < STIRLING:

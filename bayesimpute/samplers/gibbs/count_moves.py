@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_moves import SHORTEST, add_entries, below_diagonal
 from bayesimpute.samplers.gibbs.centring_moves import own_prior
 from bayesimpute.samplers.gibbs.count_likelihoods import count_likelihood, first_guess, shape_density
@@ -41,7 +41,7 @@ class Counted(NamedTuple):
     prior_args: np.ndarray
 
 
-@compiled
+@inlined
 def row_roots(kind, y, beside):
     """Roots of what each count says of its predictor, as far as the count alone tells."""
     out = np.empty(y.size)
@@ -50,7 +50,7 @@ def row_roots(kind, y, beside):
     return out
 
 
-@compiled
+@inlined
 def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay):
     """Coefficients along all lines in turn; `z` and `eta` in place, and `lengths` if `count` is positive."""
     n, k = eta.size, lay.coefficients
@@ -120,7 +120,7 @@ def move_deviations(rng, counted, shape, theta, steps, f, entries, eta, y, lay):
             theta[:] = begin
 
 
-@compiled
+@inlined
 def move_shape(rng, shape, width, eta, y, counted):
     """A slice of the logarithm of the other parameter; returns where it leads."""
     level = shape_density(shape, eta, y, counted) - rng.standard_exponential()

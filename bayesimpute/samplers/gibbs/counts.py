@@ -24,7 +24,7 @@ import numpy as np
 from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Beta, Binomial, Family, Gamma, NegativeBinomial, Poisson
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_moves import (
     block_groups,
     by_entries,
@@ -103,7 +103,7 @@ def block_columns(f, columns, lay):
     return np.ascontiguousarray(matrix[:, first : first + lay.widths[f]])
 
 
-@compiled
+@inlined
 def normals_of(f, z, inner, lay):
     """The standard normals of block f, shape (cluster, effect), a copy."""
     q, low = lay.widths[f], lay.offsets[f]
@@ -112,7 +112,7 @@ def normals_of(f, z, inner, lay):
     return z[low : low + q * lay.sizes[f]].copy().reshape((lay.sizes[f], q))
 
 
-@compiled
+@inlined
 def put_normals(f, h, z, inner, lay):
     """Put them back, in place."""
     q, low = lay.widths[f], lay.offsets[f]
@@ -122,7 +122,7 @@ def put_normals(f, h, z, inner, lay):
         z[low : low + q * lay.sizes[f]] = h.ravel()
 
 
-@compiled
+@inlined
 def move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every):
     """Effects of block f and what moves with them, then its deviations; all in place. The share of accepted effects."""
     h, of, own = normals_of(f, z, inner, lay), members_of(f, lay, rows), block_columns(f, columns, lay)
@@ -173,8 +173,8 @@ def run_counts(
         for i in range(eta.size):
             eta[i] += counted.added[i]
         for f in range(lay.widths.size):
-            model = counted, columns, lay, rows, every
-            taken += move_block_of(rng, f, theta, z, inner, shape, eta, steps, *model) / (sweeps * lay.widths.size)
+            took = move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every)
+            taken += took / (sweeps * lay.widths.size)
         if looks > 0:
             move_all(rng, counted, shape, z, eta, along, columns, lay)
         else:
@@ -195,7 +195,7 @@ def run_counts(
     return (theta, z, mean, covariance, known), moved, u, learnt, taken if lay.widths.size else 1.0
 
 
-@compiled
+@inlined
 def own_lines(counted, columns, lay, rows):
     """Lines that are nearly independent for the coefficients, as far as the counts alone tell."""
     root = row_roots(counted.kind, columns.y, counted.beside)

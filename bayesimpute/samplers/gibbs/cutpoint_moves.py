@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.normal_tails import log_ndtr_1
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import between
@@ -105,7 +105,7 @@ def cut_prior(link, shares, args, cuts):
     return total
 
 
-@compiled
+@inlined
 def move_cutpoints(rng, link, eta, order, bounds, cuts, shares, args, lengths, learning, space):
     """Each cutpoint by a slice, in place; `lengths` are mean squares of the moves, learnt in place."""
     for k in range(1, cuts.size - 1):
@@ -217,7 +217,7 @@ def draw_latent(rng, link, eta, codes, cuts, root, response):
             response[i] = eta[i] + between(rng, low, high)
 
 
-@compiled
+@inlined
 def logistic_between(rng, low, high):
     """A logistic number between two bounds, by inversion on the side where both are small."""
     u = 1.0 - rng.random()  # not 0

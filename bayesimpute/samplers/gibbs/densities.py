@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 
 CHUNK = 128
 """Clusters at a time: what a chunk needs stays in the nearest cache."""
@@ -121,7 +121,7 @@ def workspace(width):
     return np.empty((3 + width + width * (width + 1) // 2, CHUNK))
 
 
-@compiled
+@inlined
 def _prepare(zz, r, factor, weight, low, n, space):
     """M_j = I + L'G_j L / sigma^2 and L'r_j / sigma^2 for a chunk."""
     q = factor.shape[0]
@@ -155,7 +155,7 @@ def _add(out, by, values, n):
         out[j] += by * values[j]
 
 
-@compiled
+@inlined
 def _eliminate(q, n, space):
     """Of a chunk det M_j and |M_j^-1/2 L'r_j|^2, by Gauss's elimination."""
     determinants, sums, times = space[0], space[1], space[2]

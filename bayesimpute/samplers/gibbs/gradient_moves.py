@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, count_likelihood, scores
 from bayesimpute.samplers.gibbs.predictor_rows import rows_times
 from bayesimpute.samplers.gibbs.products import add_squares, add_weighted_rows
@@ -86,7 +86,7 @@ def energy(kind, eta, shape, z, columns, beside, lay, momentum):
     return total
 
 
-@compiled
+@inlined
 def leapt(by, momentum, z, eta, columns, lay, spread):
     """Coefficients and predictors after a leap, in place."""
     k = lay.coefficients
@@ -98,7 +98,7 @@ def leapt(by, momentum, z, eta, columns, lay, spread):
     eta += rows_times(columns.x, change)
 
 
-@compiled
+@inlined
 def move_all(rng, counted, shape, z, eta, spread, columns, lay):
     """One trajectory; `z` and `eta` in place. Returns whether it was taken."""
     kind, beside, k = counted.kind, counted.beside, lay.coefficients

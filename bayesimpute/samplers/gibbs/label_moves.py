@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
 from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
@@ -23,7 +23,7 @@ FARTHEST, LARGE = 300.0, 1e150
 """A log odds counts as at most so much; odds are multiplied up to here before a logarithm is taken."""
 
 
-@compiled
+@inlined
 def add_log(out, other):
     """Log (exp out + exp other), in place, for vector instructions."""
     for i in range(out.size):
@@ -225,7 +225,7 @@ def add_column(eta, column, effects, clusters):
         eta[i] += column[i] * effects[clusters[i]]
 
 
-@compiled
+@inlined
 def add_odds(odds, eta, own):
     """Add a label's odds against the observed one, in place."""
     for i in range(odds.size):

@@ -16,7 +16,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Skewed
 from bayesimpute.families.skewed import LEAST, SKEW
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.densities import marginal, prior, workspace
 from bayesimpute.samplers.gibbs.effects import draw_outer, normal_equations, outer_root
@@ -47,7 +47,7 @@ def transformed(zeta, x, logs, offset, out):
     return total
 
 
-@compiled
+@inlined
 def log_marginal(theta, lay, products, space):
     """Log density of the target and of theta with coefficients and effects integrated out, up to a constant."""
     a, c = normal_equations(theta, lay, products)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 
 ROUNDING = 1e-13
@@ -113,7 +113,7 @@ def add_squares(x, xx):
                 xx[k, m] += x[i, k] * x[i, m]
 
 
-@compiled
+@inlined
 def add_weighted_rows(x, by, out):
     """Add X' by, in place, four rows at a time."""
     n, p = x.shape
@@ -167,7 +167,7 @@ def summed(sums, lay):
     return Products(_turned(zz), zx, _turned(zy), xx, xy, yy, int(counts[1]), ROUNDING * yy + TINY)
 
 
-@compiled
+@inlined
 def _outer_row(i, x, z, w, y, lay, rows, zx, xx, xy):
     """Add what row i says about the effects of other keys."""
     at = 0

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.normal_tails import log_ndtr_1
 from bayesimpute.samplers.gibbs.layout import Rows
 from bayesimpute.samplers.gibbs.products import Sums, add_rows, summed
@@ -53,7 +53,7 @@ class Doubt(NamedTuple):
     starts: np.ndarray
 
 
-@compiled
+@inlined
 def draw_systematic(rng, pair, s, share, gone):
     """The indicators given pi and the linear predictors `s`, in place, then pi given them, which is returned."""
     doubt = pair.doubt
@@ -69,7 +69,7 @@ def draw_systematic(rng, pair, s, share, gone):
     return min(max(share, 1e-12), 1 - 1e-12)
 
 
-@compiled
+@inlined
 def selection_products(doubt, lay, gone):
     """Cross-products of selection's columns at the rows that are in the likelihood."""
     zz, zx, zy, xx, xy, counts = doubt.certain

@@ -113,7 +113,7 @@ def log_likelihood(pair, m, s, zeta, log_sigma, steps, of_m, of_s, space):
     return total
 
 
-@compiled
+@inlined
 def learn_ridge(v, zeta, count, mean, covariance, variance):
     """Running moments of w = (artanh rho, rho, rho^2, v) in place: covariances of the first three with all, variances.
 
@@ -199,7 +199,7 @@ def _add_normal(linear, quadratic, x, first, second):
     quadratic[2] += second * second
 
 
-@compiled
+@inlined
 def _add_effects(linear, quadratic, factor, x, first, second):
     """The same of one cluster's effects."""
     x, first, second = x.copy(), first.copy(), second.copy()

@@ -10,7 +10,7 @@
 
 import math
 
-from bayesimpute.numerics.compiling import compiled
+from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.selection.ridge import LOWEST, held, log_prior_rho
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES
@@ -31,7 +31,7 @@ def errors_density(zeta, log_sigma, pair, sums):
     return value + log_prior(pair.sigma[0], pair.sigma[1], pair.sigma[2], log_sigma)
 
 
-@compiled
+@inlined
 def move_errors(rng, zeta, log_sigma, pair, sums):
     """Log sigma, then artanh rho unless it is held.
 
