@@ -422,6 +422,7 @@ def test_no_variance_between_clusters_is_told_and_gives_least_squares() -> None:
     np.testing.assert_allclose(got.covariance, linear.covariance, rtol=1e-7, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_every_search_ends_in_a_minimum() -> None:
     """Small data with zero variances, where a search with bounds stops at false minima."""
     from scipy.optimize import minimize

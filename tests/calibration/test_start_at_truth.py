@@ -140,7 +140,7 @@ def gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradient_moves, "WORTH", 0)
 
 
-@pytest.mark.by_default("semicontinuous", "negative binomial")
+@pytest.mark.by_default("negative binomial")
 @pytest.mark.parametrize("name", [*GRADIENT, *(pytest.param(n, marks=pytest.mark.slow) for n in MANY_ROWS)])
 def test_moves_along_the_gradient_leave_it_as_it_is(name: str, gradient: None) -> None:
     assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS

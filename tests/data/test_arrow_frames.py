@@ -109,6 +109,7 @@ def test_new_rows_come_back_as_they_were_given(imputed: MultiplyImputed) -> None
     assert imputed.transform(given).completed(1)["y"].to_list() == as_pandas.completed(1)["y"].tolist()
 
 
+@pytest.mark.slow
 def test_a_file_gives_pandas_and_resuming_with_the_data_their_kind(tmp_path: Path) -> None:
     imputed = run_prior(polars(), "y ~ z", m=2)  # type: ignore[arg-type]
     imputed.save(tmp_path / "run.nc")

@@ -39,6 +39,7 @@ def test_value_and_gradients_are_numpys(compiled: Any, shape: tuple[int, int], o
     np.testing.assert_allclose(by_vector, matrix.T @ weights, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_second_derivatives() -> None:
     def slope(matrix: Any, vector: Any) -> Any:
         return pytensor.grad((product(matrix, vector) ** 3).sum(), vector)

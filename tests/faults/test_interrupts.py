@@ -94,6 +94,7 @@ def trials(kind: str, number: int, path: Path) -> Callable[[], int]:
     return work
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "number"), [("linear", 4), *(pytest.param(k, n, marks=pytest.mark.slow) for k, n in TRIALS.items())]
 )

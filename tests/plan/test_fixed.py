@@ -99,6 +99,7 @@ def test_it_is_believed_of_with_a_prior() -> None:
     assert means[1].std(ddof=1) > 2.5 * means[0].std(ddof=1)
 
 
+@pytest.mark.slow
 def test_the_assumption_is_an_axis_of_sensitivity_analyses() -> None:
     made = bi.impute(table()[0], plan("psi", **psi(0.0)), seed=1, progress=False)
     found = made.sensitivity("y ~ 1", over={"psi": [-1, -0.5, 0]}, progress=False)

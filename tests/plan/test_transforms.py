@@ -39,6 +39,7 @@ def test_a_logarithm_on_the_left_is_lognormal() -> None:
     assert bi.Conditional.of("`log(y)` ~ x").target == "log(y)"  # a column that is called so
 
 
+@pytest.mark.by_default("log")
 @pytest.mark.parametrize("transform", NAMES)
 def test_a_transform_is_a_family(transform: str, tmp_path: Path) -> None:
     made = bi.Conditional.of("y ~ x", transform=transform)

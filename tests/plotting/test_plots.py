@@ -169,6 +169,7 @@ def test_the_scheme_of_mice_can_be_plotted(small: MultiplyImputed, tmp_path: Pat
     assert len(plot_all(small, tmp_path)) == 4
 
 
+@pytest.mark.slow
 def test_pyplot_is_left_alone(small: MultiplyImputed, tmp_path: Path) -> None:
     small.save(tmp_path / "x.nc")
     code = """

@@ -115,6 +115,7 @@ def test_intervals_of_variances_cover_in_complete_data() -> None:
     assert all(abs(count / replicates - 0.95) < 3 * error for count in covered.values()), covered
 
 
+@pytest.mark.slow
 def test_one_fit_at_the_boundary_is_enough_for_posteriors() -> None:
     data = [clustered(1, sd=0.9, slope=0.9), clustered(2, sd=0.9, slope=0.9), clustered(4, sd=0.3)]
     fits = [fit("y ~ x + (1 + x | g)", frame) for frame in data]

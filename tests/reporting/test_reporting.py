@@ -285,6 +285,7 @@ def test_pooled_analyses_of_other_names_and_levels(imputed: MultiplyImputed) -> 
     assert "degrees of freedom infinite; fraction of missing information up to 0.000" in shown
 
 
+@pytest.mark.slow
 def test_software_has_the_versions_of_the_run(imputed: MultiplyImputed, tmp_path: Path) -> None:
     shown = section(bi.report(imputed), "Software")
     for package, name in (("bayesimpute",) * 2, ("pymc", "PyMC"), ("bambi",) * 2, ("arviz", "ArviZ")):
@@ -417,6 +418,7 @@ def test_report_prints_the_report_with_the_plans_analyses(
     assert capsys.readouterr().out == bi.cite(imputed)
 
 
+@pytest.mark.slow
 def test_report_writes_files_once(saved: Path, imputed: MultiplyImputed, capsys: pytest.CaptureFixture[str]) -> None:
     out, references = saved.with_name("methods.md"), saved.with_name("references.bib")
     assert main(["report", str(saved), "--out", str(out)]) == 0

@@ -210,6 +210,7 @@ def test_extending_goes_on_without_new_adaptation(compiled: Compilations, tmp_pa
         assert np.array_equal(longer.posterior("y")["posterior"][name][:, 5:], values)
 
 
+@pytest.mark.slow
 def test_a_run_with_nuts_resumes_in_a_new_process(compiled: Compilations, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "run.nc"
     stop_after(monkeypatch, 3)
@@ -239,7 +240,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
 
 @pytest.mark.parametrize(
     ("n", "ending"),
-    [(5, "nc"), (5, "zarr"), *(pytest.param(n, "nc", marks=pytest.mark.slow) for n in (0, 2, 14))],
+    [
+        (5, "nc"),
+        *(pytest.param(n, e, marks=pytest.mark.slow) for n, e in ((5, "zarr"), (0, "nc"), (2, "nc"), (14, "nc"))),
+    ],
 )
 def test_a_stopped_run_is_saved_and_resumes_to_equal_arrays(
     reference: MultiplyImputed, tmp_path: Path, monkeypatch, n: int, ending: str
@@ -297,7 +301,8 @@ def test_resuming_with_other_data_is_an_error(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("when", [0, 1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.by_default("0")
+@pytest.mark.parametrize("when", [0, 1, 4])
 def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
     reference: MultiplyImputed, tmp_path: Path, monkeypatch, when: int
 ) -> None:
@@ -347,6 +352,7 @@ class Dying(Executor):
         return future
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_leaves_a_checkpoint(reference: MultiplyImputed, tmp_path: Path) -> None:
     path = tmp_path / "run.nc"
     with pytest.raises(BayesimputeError, match=f"worker process died.*resume {path}"):

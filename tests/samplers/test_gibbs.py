@@ -217,6 +217,7 @@ def numbers(name: str) -> dict[str, list[str]]:
     return {name: [float(v).hex() for v in np.ravel(values)] for name, values in {**state.arrays, **draw}.items()}
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_equal_results_and_the_graph_is_never_built() -> None:
     here = Path(__file__).parent
     command = [sys.executable, "-c", FRESH, json.dumps([str(here), str(here.parent)])]
@@ -270,6 +271,7 @@ def test_chains_start_apart(model: ConditionalModel) -> None:
         assert (np.array([start["sigma_z"][:2] for start in starts]).std(axis=0) > 0.1).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_saved_and_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     """Of models without coefficients and with a formula for sigma; one falls back to NUTS in other tests."""
     frame = table()

@@ -253,6 +253,7 @@ def test_the_centred_form_has_the_same_posterior(model: ConditionalModel) -> Non
     check_against(exact, sample(again, model.data, 3000, seed=6))
 
 
+@pytest.mark.slow
 def test_the_posterior_of_a_single_level_model_is_exact(model: ConditionalModel) -> None:
     design = replace(model.design, blocks=())
     data = {name: values for name, values in model.data.items() if "block0" not in name}

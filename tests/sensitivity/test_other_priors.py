@@ -288,6 +288,7 @@ def test_the_curve_of_draws_is_the_estimate_given_rho() -> None:
         assert abs(row["estimate"] - (0.3 - 0.1 * point)) < ERRORS * error
 
 
+@pytest.mark.slow
 def test_refits_are_shorter_runs_with_their_own_seed(seen: list[Plan]) -> None:
     imputed = run(selecting(), sweeps=600)
     draws, refits, _ = parts(imputed, allowed=True)

@@ -77,6 +77,7 @@ def test_it_is_the_variance_between_less_that_at_the_mean_of_the_prior() -> None
     assert between > 2 * less
 
 
+@pytest.mark.slow
 def test_where_others_follow_chains_go_on_with_the_same_random_numbers() -> None:
     made = believing("y ~ arm + x", "z ~ x + y + observed(y)", propagate=True)
     with pytest.raises(bi.InputError, match="refit: other variables follow"):
