@@ -89,7 +89,8 @@ def _linked(family: Family) -> str:
     mu = family.parameters[0]
     if mu.labels:
         return f"with a linear predictor for {codes(mu.labels)}"
-    return f"{getattr(family, 'link', mu.link)} link"  # of cutpoints the link is theirs, and mu's the identity
+    others = [f"; {p.name}: {p.link} link" for p in family.parameters if p.name == "zero"]
+    return f"{getattr(family, 'link', mu.link)} link{''.join(others)}"  # of cutpoints it is theirs, mu's the identity
 
 
 def _factors(target: "Target") -> str:

@@ -20,6 +20,7 @@ from bayesimpute import Analysis, BayesimputeError, Conditional, Derived, InputE
 from bayesimpute.base.paper_tables import number
 from bayesimpute.cli.parser import main
 from bayesimpute.families import Categorical, Gaussian, HeckmanGaussian, HeckmanProbit, Ordinal
+from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 from bayesimpute.reporting import imputation_models, run_summary
 from bayesimpute.reporting.publications import REFERENCES
 
@@ -135,6 +136,7 @@ def test_models_of_labels_name_those_that_have_a_predictor() -> None:
     assert imputation_models._linked(Categorical(labels=("b", "c"))) == "with a linear predictor for `b` and `c`"
     assert imputation_models._linked(Gaussian()) == "identity link"
     assert imputation_models._linked(Ordinal(link="probit")) == "probit link"
+    assert imputation_models._linked(ZeroInflatedPoisson()) == "log link; zero: logit link"
 
 
 @pytest.mark.parametrize(
