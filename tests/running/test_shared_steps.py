@@ -38,6 +38,8 @@ def test_each_chain_looks_at_its_own_and_hears_of_the_others() -> None:
     assert [set(state.steps) for state in record.states] == [{"x"}, {"y"}, set()]  # in the order of the visits
     before = [visits(state) for state in record.states]
     assert [v["x"] - v["y"] for v in before] == [CALIBRATION, -CALIBRATION, 0]
+    alone = to_the_meeting(fresh_record(table(), plan(chains=1)), (0,)).legs[0].events
+    assert next(event for event in alone if event.target == "x") == record.legs[0].events[0]
     met = told(record)
     found = record.states[0].steps | record.states[1].steps
     assert all(state.steps == found for state in met.states)
