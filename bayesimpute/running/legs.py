@@ -2,10 +2,9 @@
 
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
 changes nothing: every visit draws from the generator of its address. A leg ends where its chain must hear of the others
-(:mod:`bayesimpute.running.shared_steps`). What a process has described is shared by its
-threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
-state of a run, beside the limit on the threads of linear algebra while any leg is under way
-(:mod:`bayesimpute.base.one_thread`).
+(:mod:`bayesimpute.running.shared_steps`). What a process has described is shared by its threads, and what a thread
+compiles is kept for its next leg; these caches and the lock around them are the only global state of a run, beside the
+limit on the threads of linear algebra while any leg is under way (:mod:`bayesimpute.base.one_thread`).
 """
 
 import hashlib

@@ -29,7 +29,10 @@ def frame() -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("target", "family"),
-    [("yes", "bernoulli"), *(pytest.param(*m, marks=pytest.mark.slow) for m in (("amount", "semicontinuous"), ("label", "categorical")))],
+    [
+        ("yes", "bernoulli"),
+        *(pytest.param(*m, marks=pytest.mark.slow) for m in (("amount", "semicontinuous"), ("label", "categorical"))),
+    ],
 )
 def test_what_rows_say_of_coefficients_goes_from_a_sample_to_all_and_back(
     target: str, family: str, monkeypatch: pytest.MonkeyPatch
