@@ -41,7 +41,7 @@ def test_each_chain_looks_at_its_own_and_hears_of_the_others() -> None:
     alone = to_the_meeting(fresh_record(table(), plan(chains=1)), (0,)).legs[0].events
     assert next(event for event in alone if event.target == "x") == record.legs[0].events[0]
     met = told(record)
-    found = record.states[0].steps | record.states[1].steps
+    found = {**record.states[0].steps, **record.states[1].steps}
     assert all(state.steps == found for state in met.states)
     assert [visits(state) for state in met.states] == before and told(met) is met
     for chain, leg in enumerate(met.legs):
@@ -71,7 +71,7 @@ def test_where_there_is_nothing_to_share_a_chain_goes_on_by_itself(run: dict[str
 def test_workers_and_breaks_change_nothing(tmp_path: Path) -> None:
     alone = bi.impute(table(), plan(), seed=1, progress=False)
     assert_same_run(bi.impute(table(), plan(), seed=1, workers=2, progress=False), alone)
-    whole = ran(fresh_record(table(), plan()))
+    whole = bi.MultiplyImputed.of(ran(fresh_record(table(), plan())).record)
     for chains in ((0, 1), (0, 1, 2)):
         broken = to_the_meeting(fresh_record(table(), plan()), chains)
         file = tmp_path / f"{len(chains)}.nc"
