@@ -148,10 +148,11 @@ def kinds(
     except FormulaError as error:
         notes.problems += error.problems
         return
-    for name in sorted(use.values & set(data.columns)):
+    for name in sorted(use.values & set(data.columns) & expression.names):
         column = data.columns[name]
-        labels = [label for label in _labels(text, name) if label not in column.labels]
-        for label in labels if column.kind == "category" else ():
+        if column.kind != "category":
+            continue
+        for label in (label for label in _labels(text, name) if label not in column.labels):
             known = list(map(str, column.labels))
             remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
             notes.add(use.path, f'"{label}" is not a label of "{name}"', remedy)

@@ -46,6 +46,7 @@ class Completed:
         read |= {column.name for column in resolved.derived if column.fills}
         read |= {name for rule in resolved.rules for name in rule.expression.names}
         self.values: dict[str, np.ndarray] = {}
+        self._index = pd.RangeIndex(len(incomplete.frame))
         self._series: dict[str, pd.Series] = {}
         self._numbers: dict[str, np.ndarray] = {}
         for name in incomplete.columns:
@@ -60,7 +61,7 @@ class Completed:
     @property
     def frame(self) -> pd.DataFrame:
         """The columns as formulas read them: numbers as floats, labels as categories."""
-        return pd.DataFrame(self._series, copy=False)
+        return pd.DataFrame(self._series, index=self._index, copy=False)
 
     @property
     def columns(self) -> "Columns":
@@ -112,7 +113,7 @@ class Completed:
         else:
             values[rows] = cells if target.level is None and target.over is None else cells[places]
         if self._labelled(target.name):  # the series of numbers is a view
-            self._series[target.name] = _as_series(self._incomplete, target.name, values)
+            self._series[target.name] = _as_series(self._incomplete, target.name, values, self._index)
 
     def excerpt(self, rows: np.ndarray, names: Iterable[str]) -> "Excerpt":
         """Some rows and columns, in which a variable may be given other values."""
@@ -127,7 +128,7 @@ class Completed:
         self.values[name] = values
         if not self._labelled(name):
             self._numbers[name] = values
-        self._series[name] = _as_series(self._incomplete, name, values)
+        self._series[name] = _as_series(self._incomplete, name, values, self._index)
 
     def _recompute(self, columns: Iterable[DerivedColumn]) -> None:
         for column in columns:
@@ -171,14 +172,18 @@ def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarra
     return by_unit[target.unit_of_row]
 
 
-def _as_series(incomplete: Incomplete, name: str, values: np.ndarray) -> pd.Series:
-    """A column as formulas read it: numbers as floats, labels as categories."""
+def _as_series(incomplete: Incomplete, name: str, values: np.ndarray, index: pd.Index | None = None) -> pd.Series:
+    """A column as formulas read it: numbers as floats, labels as categories.
+
+    Columns with one `index` make a frame without being aligned.
+    """
     column = incomplete.columns.get(name)
     if column is not None and column.kind == "category":
         codes = np.where(np.isnan(values), -1, values).astype(np.int64)
         # of an order that somebody gave the first label is the reference; else it is the first of the alphabet
-        return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged))
-    return pd.Series(values, copy=False)
+        coded = pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged)
+        return pd.Series(coded, index)
+    return pd.Series(values, index, copy=False)
 
 
 class Excerpt:

@@ -77,6 +77,8 @@ class _Describer:
         kept = representative(self.step, frame, self.incomplete)
         at = {Rows.OBSERVED: self.step.fit_rows, Rows.ALL: self.step.model_rows}
         self.rows = at if kept is None else {which: rows[kept[rows]] for which, rows in at.items()}
+        read = frozenset().union(*(target.columns for target in self.step.targets))
+        frame = frame[[name for name in frame if name in read]]
         self.frames = {w: used_labels(frame.iloc[rows].reset_index(drop=True)) for w, rows in self.rows.items()}
         known = self.known()
         self.y = [self.completed.values[t.name][self.rows[Rows.OBSERVED]] - known for t in self.step.targets]

@@ -22,6 +22,7 @@ from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name
 from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
+from bayesimpute.formulas.matrices import Put
 from bayesimpute.plan.empty_clusters import EmptyClusters
 
 Draw = Mapping[str, np.ndarray]
@@ -129,6 +130,7 @@ class Design:
         columns: Columns,
         rows: Mapping[str, np.ndarray] | np.ndarray | None = None,
         changed: Set[str] | None = None,
+        put: Put | None = None,
     ) -> None:
         """Write into matrices what reads columns that have changed.
 
@@ -142,16 +144,18 @@ class Design:
             Which rows of the data, the same for all matrices or by their keys; all by default.
         changed : set of str, optional
             Columns of the data; all by default.
+        put : callable, optional
+            A quick way to write columns of numbers: :meth:`bayesimpute.formulas.Matrix.refresh`.
         """
         for name, (p, matrix) in self.formulas.items():
             if name in arrays:
                 at = rows[name] if isinstance(rows, Mapping) else rows
-                matrix.refresh(arrays[name], columns, at, changed, centre=p.centre, scale=p.scale)
+                matrix.refresh(arrays[name], columns, at, changed, centre=p.centre, scale=p.scale, put=put)
         for b in self.blocks:
             for matrix, place in zip((m for _, m in b.parts), (s for _, s in places(b)), strict=True):
                 if b.key in arrays:
                     at = rows[b.key] if isinstance(rows, Mapping) else rows
-                    own = {"centre": b.centre[place], "scale": b.scale[place]}
+                    own = {"centre": b.centre[place], "scale": b.scale[place], "put": put}
                     matrix.refresh(arrays[b.key][:, place], columns, at, changed, **own)
         for offset in self.offsets:
             if offset.key in arrays and (changed is None or changed & set(offset.columns)):

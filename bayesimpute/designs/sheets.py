@@ -17,6 +17,7 @@ import numpy as np
 from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
+from bayesimpute.numerics.gathering import put_column
 
 RowsByKey = Mapping[str, np.ndarray] | np.ndarray | None
 
@@ -162,7 +163,7 @@ class LargeData(Mapping[str, np.ndarray]):
         rows = {key: self._rows(key)[part] for key, _ in self._widths}
         wanted = [(key, width) for key, width in self._widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
-        self.design.refresh(made, self._completed.columns, rows)
+        self.design.refresh(made, self._completed.columns, rows, put=put_column)
         return {f"X_{key}": matrix for key, matrix in made.items()}
 
     @property
@@ -176,6 +177,13 @@ class LargeData(Mapping[str, np.ndarray]):
     def _rows(self, key: str) -> np.ndarray:
         rows = self.placement.fitted_rows[key]
         return rows if self._chosen is None else rows[self._chosen]
+
+
+def at_rows(design: Design, columns: Columns, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """All matrices of a model of large data at some rows, which nobody keeps."""
+    made = {key: np.empty((len(rows), width)) for key, width in design.widths}
+    design.refresh(made, columns, rows, put=put_column)
+    return made
 
 
 def pieces(data: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:

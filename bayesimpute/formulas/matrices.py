@@ -11,7 +11,7 @@ term by term (:meth:`Matrix.refresh`): what reads nothing that has changed is le
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from typing import Any, cast
 
 import numpy as np
@@ -29,6 +29,8 @@ from bayesimpute.formulas.usage import labelled
 _CODING = ("C", "T", "S")
 
 Given = Mapping[str, Callable[..., np.ndarray]]
+Put = Callable[[np.ndarray, int, np.ndarray, np.ndarray, float, float], None]
+"""Writes into a matrix, at a place, of a column at some rows what is left without a centre, over a scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,7 @@ class Matrix:
         *,
         centre: np.ndarray | None = None,
         scale: np.ndarray | None = None,
+        put: Put | None = None,
     ) -> None:
         """Put the columns of those terms that read what has changed into `out`.
 
@@ -126,6 +129,8 @@ class Matrix:
             Columns of the data; all by default.
         centre, scale : ndarray, shape (column,), optional
             What is subtracted from the columns, and what they are divided by then.
+        put : callable, optional
+            A quick way to write columns of numbers.
 
         Raises
         ------
@@ -133,10 +138,17 @@ class Matrix:
             As :meth:`evaluate`.
         """
         data = Excerpt(frame, rows, len(out), by_name=self.by_name)
-        abouts = self.abouts or [()] * len(self._terms)
+        quick = put is not None and centre is not None and scale is not None and isinstance(rows, np.ndarray)
+        known = getattr(frame, "numbers", {}) if quick else {}
         with np.errstate(all="ignore"):
-            for term, about, reads, (name, place) in zip(self._terms, abouts, self._reads, self.terms, strict=True):
+            for term, about, plain, reads, (name, place) in zip(
+                self._terms, self._about_each, self._plain, self._reads, self.terms, strict=True
+            ):
                 if changed is not None and reads.isdisjoint(changed):
+                    continue
+                if plain in known:
+                    k = place.start
+                    put(out, k, known[plain], rows, centre[k], scale[k])  # type: ignore[misc, index]
                     continue
                 try:
                     values = _term(term, data, about)
@@ -144,6 +156,15 @@ class Matrix:
                     raise _failed(name, error, self.path) from error
                 values = values if centre is None else values - centre[place]
                 out[:, place] = values if scale is None else values / scale[place]
+
+    @property
+    def _about_each(self) -> Sequence[tuple[About | None, ...]]:
+        return self.abouts or [()] * len(self._terms)
+
+    @cached_property
+    def _plain(self) -> tuple[str | None, ...]:
+        """Of each term the column of numbers that it is, as it stands; None of others."""
+        return tuple(_plain_number(*of) for of in zip(self._terms, self._about_each, strict=True))
 
     def reads(self, k: int) -> frozenset[str]:
         """The columns of the data that one of its own is computed from."""
@@ -378,6 +399,13 @@ def _term(term: Any, data: Excerpt, about: Sequence[About | None]) -> np.ndarray
         return np.ones((data.shape[0], 1))
     factors = zip(_factors(term), about or [None] * len(_factors(term)), strict=True)
     return reduce(_products, (_moved(component, data, where) for component, where in factors))
+
+
+def _plain_number(term: Any, about: Sequence[About | None]) -> str | None:
+    factors = _factors(term)
+    if len(factors) != 1 or any(about) or factors[0].kind != "numeric" or getattr(factors[0], "call", None) is not None:
+        return None
+    return factors[0].name
 
 
 def _moved(component: Any, data: Excerpt, about: About | None) -> np.ndarray:

@@ -4,7 +4,8 @@
 between legs (progress, checkpoints, Ctrl-C) sees a :class:`~bayesimpute.running.records.Record`, and a record is all
 that is needed to go on.
 
-Legs of different chains know nothing of each other; the chains meet at the end of a stage only
+Legs of different chains know nothing of each other; the chains meet at the end of their warm-up, to tell each other how
+many inner steps they need (:mod:`bayesimpute.running.shared_steps`), and at the end of a stage
 (:mod:`bayesimpute.running.schedules`), where a :data:`Decision` may add another. What it decides must follow from the
 record alone: then the result is the same for any number of workers, and after any break.
 """
@@ -22,6 +23,7 @@ from bayesimpute.running import far_values
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job
 from bayesimpute.running.records import Leg, Record
+from bayesimpute.running.shared_steps import told, waits
 from bayesimpute.running.workers import Crew, crew, require_one
 
 if TYPE_CHECKING:
@@ -128,7 +130,8 @@ _WHY_DEAD = " (was memory short?)"
 
 def _advance(record: Record, hands: Crew, bar: "Progress", interrupted: Callable[[], None]) -> Iterator[Record]:
     """Move all chains on in turn until they meet, giving the record after every leg; `interrupted` may stop it."""
-    ahead = deque((state, 0) for state in record.states if state.sweep < record.schedule.end)
+    record = told(record)
+    ahead = deque((state, 0) for state in record.states if _goes_on(record, state))
     at_once = hands.at_once or len(record.states)
     running: set[Future[tuple[ChainState, Leg]]] = set()
     try:
@@ -140,12 +143,21 @@ def _advance(record: Record, hands: Crew, bar: "Progress", interrupted: Callable
                 made = state.sweep - record.states[state.chain].sweep
                 record = record.grown(state, leg)
                 bar.moved(state.chain, state.sweep, leg.divergences)
-                if state.sweep < record.schedule.end:
+                if _goes_on(record, state):
                     ahead.append((state, _leg_length(made, leg.seconds)))
+                yield record
+            met = told(record)
+            if met is not record:
+                ahead.extend((after, 1) for before, after in zip(record.states, met.states) if after is not before)
+                record = met
                 yield record
     finally:
         for future in running if hands.cancels else ():
             future.cancel()
+
+
+def _goes_on(record: Record, state: ChainState) -> bool:
+    return state.sweep < record.schedule.end and not waits(record.plan, record.resolved, state)
 
 
 def _leg_length(made: int, seconds: float) -> int:

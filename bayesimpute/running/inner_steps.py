@@ -40,6 +40,8 @@ CHOSEN = 10
 """Clusters of a block that are looked at, chosen at random."""
 ABSENT = 2
 """Clusters of a block without fitted rows that are looked at."""
+WHAT = "inner steps a visit"
+"""The end of the event of a step whose number is settled."""
 
 
 def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tuple[ChainState, Event]:
@@ -66,7 +68,7 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         state = replace(state, samplers={**state.samplers, step.name: sampler})
         why = f"largest autocorrelation {left:.2f} at that lag of {looked} transitions with the data held fixed"
         why += ", on a sample of clusters" if step.name in workspace.large else ""
-    event = Event(**where, what=f"{steps} inner steps a visit", why=why)
+    event = Event(**where, what=f"{steps} {WHAT}", why=why)
     return replace(state, steps={**state.steps, step.name: steps}), event
 
 

@@ -23,7 +23,7 @@ from bayesimpute.designs.design import Design, Draw
 from bayesimpute.designs.estimate import estimate
 from bayesimpute.designs.known_draws import redrawn
 from bayesimpute.designs.restricted import OFTEN, drawn_within, respects, started
-from bayesimpute.designs.sheets import LargeData, Sheet
+from bayesimpute.designs.sheets import LargeData, Sheet, at_rows
 from bayesimpute.families import Context, Donors, Theta
 from bayesimpute.formulas import parse_expression
 from bayesimpute.plan.restrictions import Rule, reading
@@ -110,7 +110,7 @@ class Bench:
     def missing(self, step: Step) -> Mapping[str, np.ndarray]:
         """The same at the rows that are imputed."""
         if step.name in self.workspace.large:
-            return Sheet(self.workspace.designs[step.name], step.missing_rows).current(self.completed.columns)
+            return at_rows(self.workspace.designs[step.name], self.completed.columns, step.missing_rows)
         return self._sheet(step, "missing").current(self.completed.columns)
 
     def data(self, step: Step) -> Mapping[str, np.ndarray]:

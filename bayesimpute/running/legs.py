@@ -1,10 +1,10 @@
 """The unit of work: some sweeps of one chain, as a function that any executor can run.
 
 ``run_leg(job, state, sweeps)`` returns the chain's new state and what it produced. How the sweeps are cut into legs
-changes nothing: every visit draws from the generator of its address. What a process has described is shared by its
-threads, and what a thread compiles is kept for its next leg; these caches and the lock around them are the only global
-state of a run, beside the limit on the threads of linear algebra while any leg is under way
-(:mod:`bayesimpute.base.one_thread`).
+changes nothing: every visit draws from the generator of its address. A leg ends where its chain must hear of the others
+(:mod:`bayesimpute.running.shared_steps`). What a process has described is shared by its threads, and what a thread
+compiles is kept for its next leg; these caches and the lock around them are the only global state of a run, beside the
+limit on the threads of linear algebra while any leg is under way (:mod:`bayesimpute.base.one_thread`).
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from bayesimpute.running.kernel import Bench, ChainState, Visit, adapt, begin, g
 from bayesimpute.running.made_of import Made, afterwards, made, seen, seen_before
 from bayesimpute.running.records import STATS, Leg, Record
 from bayesimpute.running.schedules import Schedule
+from bayesimpute.running.shared_steps import own_places, waits
 from bayesimpute.running.workspace import Described, Workspace, levels_moved, samplers_chosen
 
 _THREAD = threading.local()
@@ -145,7 +146,7 @@ def run_leg(
         if not state.samplers:  # what is compiled here numba compiles, which has a lock of its own
             state = _adapted(job, bench, state, book)
         for _ in range(min(sweeps, job.schedule.end - state.sweep)):
-            if stopped():
+            if stopped() or waits(job.plan, job.resolved, state):
                 break
             state = _sweep(job, bench, state, book)
         return state, book.leg()
@@ -174,7 +175,7 @@ def _sweep(job: Job, bench: Bench, state: ChainState, book: "_Book") -> ChainSta
     if k is not None and before is not None:
         book.take(k, *_imputation(job, bench, state, k, made(before, visits), book.saw))
     if state.sweep == warmup:
-        for place in range(len(bench.workspace.resolved.steps)):
+        for place in own_places(job.plan, job.resolved, state.chain):
             state, event = settle_steps(bench, state, place, job.seed)
             book.events.append(event)
         book.events += _remarks(job, bench, state)

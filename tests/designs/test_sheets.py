@@ -103,6 +103,7 @@ def test_large_data_are_made_in_pieces_that_are_parts_of_the_whole(monkeypatch, 
     whole = bench.data(target)
     large = LargeData(bench.workspace.placements["x"], bench.completed)
     same(large, whole)
+    same(sheets.at_rows(large.design, bench.completed.columns, target.missing_rows), bench.missing(target))
     parts = list(sheets.pieces(large))
     assert len(parts) == -(-len(whole["y_data"]) // 7) and [p for p, _ in sheets.pieces(whole)] == [slice(0, 72)]
     for name, values in whole.items():

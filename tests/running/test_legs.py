@@ -10,15 +10,18 @@ from looping import assert_same_run, fresh_record, prior_plan, table
 from bayesimpute import MultiplyImputed
 from bayesimpute.running.legs import Job, run_leg, workspace
 from bayesimpute.running.records import STATS, Record
+from bayesimpute.running.shared_steps import told
 
 
 def moved(record: Record, cuts: list[int], *, pickled: bool = False) -> MultiplyImputed:
-    """The run after legs of these lengths for each chain."""
+    """The run after legs of these lengths for each chain, and of these again after they have met."""
     job = Job.of(record)
-    for chain in range(record.schedule.chains):
-        for cut in cuts:
-            call = (job, record.states[chain], cut)
-            record = record.grown(*run_leg(*(pickle.loads(pickle.dumps(call)) if pickled else call)))
+    while not record.finished:
+        for chain in range(record.schedule.chains):
+            for cut in cuts:
+                call = (job, record.states[chain], cut)
+                record = record.grown(*run_leg(*(pickle.loads(pickle.dumps(call)) if pickled else call)))
+        record = told(record)
     return MultiplyImputed.of(record)
 
 

@@ -24,7 +24,7 @@ from bayesimpute.numerics.truncated_normals import latent_error
 from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_likelihood
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
-from bayesimpute.samplers.gibbs.counts import LENGTHS, Counting, unlearnt, yes_or_no
+from bayesimpute.samplers.gibbs.counts import GROWING, LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
@@ -149,7 +149,7 @@ class Augmented:
 class Binary(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS))
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS), growing=GROWING)
     link: str
 
     @staticmethod

@@ -26,11 +26,22 @@ class BurnIn:
         for a sample and for all data: a sample's chain hands them on, those that it has.
     fading : mapping of str to float
         As how many sweeps counts, at the beginning of a stage, what was learnt before it: by the name of the count.
+    growing : mapping of str to str
+        The parts of a state that are sums over rows, by them the number of looks that each rests on.
     """
 
     stages: tuple[int, ...] = USUAL
     places: tuple[str, ...] = ("theta", "z")
     fading: Mapping[str, float] = field(default_factory=dict)
+    growing: Mapping[str, str] = field(default_factory=dict)
+
+    def handed(self, arrays: Mapping[str, np.ndarray], times: float) -> dict[str, np.ndarray]:
+        """Of a state what a chain on so many times as many rows can begin with; sums count as one look there."""
+        found = {name: arrays[name] for name in self.places if name in arrays}
+        for name, looks in self.growing.items():
+            if name in arrays:
+                found |= {name: times * arrays[name], looks: np.minimum(arrays[looks], 1.0)}
+        return found
 
     def planned(self, arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
         """The stages of a state: the usual ones where it has none of what would fade, and so less to learn."""

@@ -247,7 +247,9 @@ KINDS: Mapping[type[Family], int] = {
 }
 LENGTHS = ("lengths", "lengths_count")
 LEARNT = (*LENGTHS, "information", "looks")
-"""What a state knows of moves of coefficients; information grows with the rows, so that a sample's is none of all."""
+"""What a state knows of moves of coefficients."""
+GROWING = {"information": "looks"}
+"""What of it is a sum over rows."""
 FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
 
@@ -279,7 +281,7 @@ def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:
 class Counts(MixedEngine):
     """The layout of a model; log sigma, theta's first place, is 0 and stays. `other` is alpha's or kappa's prior."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta", *LENGTHS))
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", "alpha_theta", *LENGTHS), growing=GROWING)
     kinds: ClassVar[Mapping[type[Family], int]] = KINDS
     family: Likelihoods
     other: Prior | None

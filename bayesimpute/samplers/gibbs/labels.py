@@ -20,7 +20,7 @@ from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block
 from bayesimpute.families import Categorical
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
-from bayesimpute.samplers.gibbs.counts import LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
+from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
@@ -237,7 +237,7 @@ def parts_of(design: Design, k: int) -> list[Block]:
 class Labels:
     """The layouts of all labels, of equal shapes, and of what they have together."""
 
-    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS))
+    burn_in: ClassVar[BurnIn] = BurnIn(places=("theta", "z", *LENGTHS), growing=GROWING)
     family: Categorical
     labels: tuple[Label, ...]
     together: tuple[Together, ...]

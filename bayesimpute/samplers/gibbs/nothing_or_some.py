@@ -18,7 +18,7 @@ from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.centring_together import can_draw, draw_together
-from bayesimpute.samplers.gibbs.counts import LENGTHS, Counts, CountsAboveZero
+from bayesimpute.samplers.gibbs.counts import GROWING, LENGTHS, Counts, CountsAboveZero
 from bayesimpute.samplers.gibbs.kept_rows import Amounts
 from bayesimpute.samplers.gibbs.label_moves import move_together
 from bayesimpute.samplers.gibbs.layout import few, layout, ordered
@@ -34,6 +34,7 @@ from bayesimpute.samplers.sampler import Data
 Whole = Semicontinuous | HurdlePoisson | HurdleNegativeBinomial
 AMOUNTS, ABOVE_ZERO = (Amounts, Scaled, Counts), (CountsAboveZero,)
 """The engines of how much."""
+PARTS = ("mu", ZERO)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,8 @@ class TwoParts:
     """Both parts before they see data."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(
-        places=tuple(f"{part}.{name}" for part in ("mu", ZERO) for name in ("theta", "z", "alpha_theta", *LENGTHS))
+        places=tuple(f"{part}.{name}" for part in PARTS for name in ("theta", "z", "alpha_theta", *LENGTHS)),
+        growing={f"{part}.{sums}": f"{part}.{looks}" for part in PARTS for sums, looks in GROWING.items()},
     )
     design: Design
     codes: Codes

@@ -49,16 +49,16 @@ class GibbsPosterior:
             stages = burn_in.planned(start)
             return self._burnt_in(start, data, rng, stages[:-1] if isinstance(data, LargeData) else stages)
         small = data.sample()
-        near = GibbsPosterior.of(small.design, small).init(small, rng).arrays
-        return self._near(near, data, rng, LARGE)
+        other = GibbsPosterior.of(small.design, small)
+        return self._near(other.init(small, rng).arrays, other.rows_count, data, rng, LARGE)
 
     def _near(
-        self, there: Mapping[str, np.ndarray], data: Data, rng: np.random.Generator, stages: tuple[int, ...]
+        self, there: Mapping[str, np.ndarray], rows: int, data: Data, rng: np.random.Generator, stages: tuple[int, ...]
     ) -> SamplerState:
-        """A start where a chain on other rows is, and what is learnt from there."""
+        """A start where a chain on so many other rows is, and what is learnt from there."""
         self._set(data)
-        places = (*self.engine.burn_in.places, *(f"{b.key}_theta" for b in self.design.blocks))
-        state = {**self.engine.start(rng), **{name: there[name] for name in places if name in there}}
+        blocks = {key: there[key] for b in self.design.blocks if (key := f"{b.key}_theta") in there}
+        state = self.engine.start(rng) | self.engine.burn_in.handed(there, self.rows_count / rows) | blocks
         return self._burnt_in(state, data, rng, stages)
 
     def _burnt_in(
@@ -90,7 +90,7 @@ class GibbsPosterior:
         if isinstance(data, LargeData) and not data.is_sample:
             small = data.sample()
             other = GibbsPosterior.of(small.design, small)
-            near = other._near(state.arrays, small, rng, SAMPLE_OF_LARGE)
+            near = other._near(state.arrays, self.rows_count, small, rng, SAMPLE_OF_LARGE)
             return state, other.explore(near, small, rng, transitions, watched)[1]
         self._set(data)
         if not isinstance(self.fitted, Explorable):
