@@ -2,7 +2,7 @@
 
 import numba
 
-compiled = numba.njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
+compiled = numba.njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)  # pyright: ignore[reportCallIssue]
 """Decorator of all kernels: division by zero is infinite and not an exception, as in vector instructions; without
 Python's lock, so that chains run side by side in threads."""
 inlined = numba.njit(inline="always", error_model="numpy", nogil=True)
