@@ -183,7 +183,7 @@ def test_a_full_disk_leaves_what_was_there(imputed: MultiplyImputed, tmp_path: P
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", full)
+    monkeypatch.setattr("bayesimpute.result.netcdf_files.written", full)
     with pytest.raises(FileError, match="No space left on device"):
         imputed.save(path, force=True)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

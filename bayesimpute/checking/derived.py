@@ -9,8 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
-from bayesimpute.base.phrases import arrows, listed
+from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
+from bayesimpute.base.phrases import arrows, counted, listed, rows
 from bayesimpute.checking.plan_alone import Definition, Notes, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
@@ -19,6 +19,12 @@ from bayesimpute.formulas import evaluate_expression, parse_expression, quote
 from bayesimpute.formulas.functions import OF_ALL_ROWS
 from bayesimpute.formulas.syntax import Call, Name, Operation, Text, read_expression, walk
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.void_cells import series_of
+
+OFF = 0.05
+"""Standard deviations that an observed value may be off what an expression gives: roundings are."""
+FEW = 0.05
+"""The share of rows in which more may be off."""
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -28,6 +34,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         _name(definition, read, data, notes)
         kinds(definition.use, str(definition.expression), read, data, notes)
         _of_all_rows(definition, read, data, notes)
+        _observed_ones(definition, data, notes)
     _cycles(read, notes)
     for reading in read.conditionals:
         for use in (*reading.uses.values(), *reading.side.values()):
@@ -63,9 +70,32 @@ def _name(definition: Definition, read: Read, data: Incomplete, notes: Notes) ->
         notes.add(path, finding, "give the derived variable another name")
 
 
+def _observed_ones(definition: Definition, data: Incomplete, notes: Notes) -> None:
+    """Observed values that are not what the expression gives: missing ones would be of another kind."""
+    column, expression = data.columns.get(definition.name), definition.expression
+    beyond = expression.keys or expression.masks or expression.timed or _reads_all_rows(definition)
+    if column is None or column.kind != "number" or beyond or not expression.names <= data.columns.keys():
+        return
+    there = ~column.missing & ~np.any([data.columns[n].missing for n in expression.names], axis=0)
+    try:
+        given = evaluate_expression(expression, {n: series_of(data.columns[n])[there] for n in expression.names})
+    except FormulaError:
+        return  # told elsewhere
+    known = column.values[there]
+    off = there.nonzero()[0][np.abs(given - known) > OFF * np.std(known)] if there.any() else []
+    if len(off) > FEW * there.sum():
+        both = counted(int(there.sum()), "row")
+        finding = (
+            f'the observed "{column.name}" is not {expression} in {len(off)} of {both} with both: '
+            f"{rows(data.frame, off)}; missing cells would get what that gives"
+        )
+        remedy = "mend the expression, or give the derived variable another name"
+        notes.problems.append(Problem(path=definition.path, finding=finding, remedy=remedy, severity=Severity.WARNING))
+
+
 def _of_all_rows(definition: Definition, read: Read, data: Incomplete, notes: Notes) -> None:
     """In compatible mode a value is drawn given what follows from it in some rows: all others would have to move."""
-    calls = {n.function for n in walk(definition.expression.tree) if isinstance(n, Call)} & {*OF_ALL_ROWS}
+    calls = _reads_all_rows(definition)
     if not calls or not read.plan.substantive:
         return
     names = [n for n in sorted(closure(definition.use.values, read)) if n in data.columns]
@@ -73,6 +103,11 @@ def _of_all_rows(definition: Definition, read: Read, data: Incomplete, notes: No
     if gone:
         finding = f"{listed(sorted(calls))} of {listed(gone)}, which is incomplete: every value would move all rows'"
         notes.add(definition.path, finding, "compute it of complete columns, or leave out the [[substantive]] models")
+
+
+def _reads_all_rows(definition: Definition) -> set[str]:
+    """The functions in an expression whose values depend on all rows."""
+    return {n.function for n in walk(definition.expression.tree) if isinstance(n, Call)} & {*OF_ALL_ROWS}
 
 
 def _cycles(read: Read, notes: Notes) -> None:

@@ -18,6 +18,7 @@ from bayesimpute.families.known_in_part import can_be_among
 from bayesimpute.families.values import MOST_LABELS
 from bayesimpute.plan.assumptions import Adjustment
 from bayesimpute.plan.known_cells import Known, allowed, labels_in, limits_of, names_of
+from bayesimpute.plan.void_cells import void_rows
 
 MEND = "mend the data, or leave it out"
 
@@ -60,7 +61,7 @@ def _said(known: Known, notes: Notes) -> bool:
         return notes.text(f"{path}.among", known.among)
     ends = known.between
     if not isinstance(ends, tuple | list) or len(ends) != 2 or not all(map(_end, ends)):
-        notes.add(f"{path}.between", f"{ends!r} are not two ends", 'write between = ["low", "high"], [0, "high"]')
+        notes.add(f"{path}.between", f"{ends!r} are not two ends", 'write between = ["low", "high"] or [0, inf]')
         return False
     low, high = ends
     if not isinstance(low, str) and not isinstance(high, str) and low > high:
@@ -171,12 +172,16 @@ def _possible(
     """Rows in which nothing is possible, or something else than what is observed."""
     low, high = limits_of(mine, column, data)
     values = filled(data, column.name, reading.level)
-    gone, support = np.isnan(values), family.values.of(column).support
+    void, support = void_rows(reading.conditional, data.columns), family.values.of(column).support
+    gone = np.isnan(values) if void is None else np.isnan(values) & ~void
     side = {role: data.columns[n].values for role, use in reading.side.items() for n in use.values if n in data.columns}
     least, most = family.ends(side)
     crossed = low > high
     _tell(notes, path, crossed, "the lower end is above the upper end", data)
     beyond = ~crossed & gone & ((high < np.maximum(least, support.low)) | (low > np.minimum(most, support.high)))
+    if support.whole and points is None:
+        first, last = np.ceil(np.maximum(low, least)), np.floor(np.minimum(high, most))
+        beyond |= ~crossed & gone & (first > last)
     open_ends = not support.closed and points is None
     beyond |= ~crossed & gone & open_ends & ((high <= support.low) | (low >= support.high))
     _tell(notes, path, beyond, f"no value of the family {family.name} is possible", data)

@@ -232,5 +232,6 @@ def _estimands(read: Read, void: Mapping[str, _Void], notes: Notes) -> None:
         by = getattr(estimand, "by", ())
         for name in (getattr(estimand, "variable", None), *(by if isinstance(by, tuple) else ())):
             if isinstance(name, str) and name in void:
-                remedy = f"derive a variable, where_applies({quote(name)}, 0), or analyse it: formula {quote(name)} ~ 1"
+                analysis = f'formula {quote(name)} ~ 1, where = "{void[name].expression.source}"'
+                remedy = f"derive a variable, where_applies({quote(name)}, 0), or analyse it: {analysis}"
                 notes.add(f"estimand[{estimand.name}]", void[name].told(), remedy)

@@ -296,12 +296,14 @@ def fill(
         )
         for t in resolved.targets
     }
-    for t in resolved.targets:
-        cells[t.name] = within(t, rng, cells[t.name])
-        of = incomplete.columns
-        known = {role: of[name].values[t.missing_rows] for role, name in t.side.items() if name in of}
-        cells[t.name] = t.family.possible(cells[t.name], known)
-    return cells
+    return {t.name: possible_start(incomplete, t, rng, cells[t.name]) for t in resolved.targets}
+
+
+def possible_start(incomplete: Incomplete, target: Target, rng: np.random.Generator, cells: np.ndarray) -> np.ndarray:
+    """A start where what is known of the cells, and the columns that the family reads beside them, let it be."""
+    of, rows = incomplete.columns, target.missing_rows
+    side = {role: of[name].values[rows] for role, name in target.side.items() if name in of}
+    return target.family.possible(within(target, rng, cells), side)
 
 
 def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -322,7 +324,7 @@ def fill_within(incomplete: Incomplete, resolved: Resolved, rng: np.random.Gener
             chosen = starts[mine] + (rng.random(len(mine)) * counts[mine]).astype(np.int64)
             has = counts[mine] > 0
             cells[target.name][has] = target.given[known[chosen[has]]]
-            cells[target.name] = within(target, rng, cells[target.name])
+            cells[target.name] = possible_start(incomplete, target, rng, cells[target.name])
     return cells
 
 

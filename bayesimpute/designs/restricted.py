@@ -11,7 +11,7 @@ import numpy as np
 from bayesimpute.base.errors import InputError, PlanError, one
 from bayesimpute.base.phrases import counted, rows
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.designs.completed import Columns, Completed, within
+from bayesimpute.designs.completed import Columns, Completed, possible_start
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
 from bayesimpute.plan.restrictions import Rule, broken, reading
@@ -120,7 +120,7 @@ def started(
             if free.any():
                 spread = 0.0 if k < NEAR else min(1.02 ** (k - NEAR), FARTHEST)
                 other = target.values.start(rng, known[target.name], size=len(now), spread=spread)
-                completed.set(target, np.where(free, within(target, rng, other), now))
+                completed.set(target, np.where(free, possible_start(incomplete, target, rng, other), now))
         if not left:
             return {t.name: completed.cells(t) for t in resolved.targets}
     stopped = _none(completed, resolved, incomplete)

@@ -57,7 +57,9 @@ class Variables:
         column = self.imputed.incomplete.columns.get(name)
         if column is not None and column.void is not None:
             finding = f"it does not apply in {counted(int(column.void.sum()), 'row')}"
-            remedy = f"impute with a derived variable, where_applies({name}, 0); or analyse it: pool({f'{name} ~ 1'!r})"
+            applies = next((c.applies for c in self.imputed.plan.models if c.target == name), None)
+            call = f"pool({f'{name} ~ 1'!r}, where={applies!r})"
+            remedy = f"impute with a derived variable, where_applies({name}, 0); or analyse it: {call}"
             raise one(DataError, f"data[{name}]", finding, remedy)
         wrong = ~np.isfinite(values)
         if wrong.any():

@@ -159,6 +159,8 @@ class _Reader:
             "it ends too early" if token.kind == "end" else f'"{token.text}" at character {token.at} is not expected'
         )
         remedy = "write terms joined by operators, x + z, and a column with another name in backticks: `x (kg)`"
+        if token.text == "=":
+            remedy = "equality is written with two signs: x == 1"
         return one(FormulaError, self.path, f"{shown(self.source)}: {finding}", remedy)
 
     def expression(self, least: int) -> Node:

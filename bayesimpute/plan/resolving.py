@@ -349,6 +349,7 @@ def needed(plan: Plan, incomplete: Incomplete) -> set[str]:
 
 def _left_missing(plan: Plan, incomplete: Incomplete, filled: Mapping[str, np.ndarray]) -> list[Event]:
     handled = {c.target for c in plan.models} | {d.name for d in plan.computed}
+    handled |= {name for each in plan.known for name in each.reads}  # empty where nothing is known
     left = [
         name
         for name, variable in incomplete.variables.items()

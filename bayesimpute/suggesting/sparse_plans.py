@@ -20,10 +20,11 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Outcome, PlanError, Problem
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.clusters import continuous
+from bayesimpute.checking.collinearity import applies_where
 from bayesimpute.checking.date_order import Order, order_of
 from bayesimpute.families import auto
 from bayesimpute.families.bounded import Bounded
-from bayesimpute.families.values import Amounts, Counts
+from bayesimpute.families.values import MOST_LABELS, Amounts, Counts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.restrictions import Restriction
@@ -52,6 +53,9 @@ STRAIGHTEN = (
     "may be enough; pmm keeps to the range, not to the curve"
 )
 DETERMINED = "two variables determine it, which it predicts"
+
+UNLIKE = "; imputed apart they do not agree: take one of them out of the data and compute it, [[derived]]"
+APART = "it is observed in rows of one kind only, and imputed in all others"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -220,7 +224,8 @@ class SparsePlan:
             if name in score.items:
                 return "" if target in score.items else f"an item of {score.name}, which stands for it"
         if self.pairs.repeats(name, target):
-            return f"a copy of {target}"
+            both = name in self.targets and self.scene.missing(target)
+            return f"a copy of {target}{UNLIKE if both else ''}"
         if self.scene.missing(target) and self._tells(name, target):
             return f"the missingness of {target}"
         return f"computed from {target}, as it seems" if self.pairs.made_of(name, target) else ""
@@ -370,8 +375,22 @@ class SparsePlan:
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
                 told = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target)}
+                told |= {APART: self.void_elsewhere(target)}
                 found += [Event(target=target, what=what, why=why) for what, why in told.items() if why]
         return tuple(found)
+
+    def void_elsewhere(self, target: str) -> str:
+        """What to write if a target applies only where all of its observed values lie; empty where they lie apart."""
+        known = ~self.scene.data.columns[target].missing
+        alike = (n for n in self._telling if n != target and np.ptp(self.scene.data.columns[n].values[known]) == 0)
+        return next((why for n in alike if (why := applies_where(self.scene.data, n, target))), "").removeprefix("; ")
+
+    @cached_property
+    def _telling(self) -> tuple[str, ...]:
+        """Complete columns of few values, which may say where a variable applies."""
+        columns = self.scene.data.columns
+        whole = [n for n in columns if n not in self.scene.key_columns and not columns[n].missing.any()]
+        return tuple(n for n in whole if 1 < len(np.unique(columns[n].values)) <= MOST_LABELS)
 
     def run(self) -> Run:
         """Shorter than usual where there are very many cells: a sweep visits each target once."""

@@ -99,3 +99,16 @@ def test_two_transforms_are_one_too_many() -> None:
     assert bi.Conditional.of("log(y) ~ x", transform="log").family == "lognormal"
     with pytest.raises(bi.PlanError, match="write y on the left"):
         bi.Plan.from_toml('schema = 1\n[[conditional]]\nformula = "log(y) ~ x"\ntransform = "sqrt"\n')
+
+
+@pytest.mark.parametrize(("expression", "right"), [("2.2 * x", True), ("2 * x", False), ("log(x + 1)", False)])
+def test_observed_values_that_an_expression_does_not_give_are_told(expression: str, right: bool) -> None:
+    """Missing ones would be of another kind, such as sums of items beside percentages."""
+    x = np.arange(60.0)
+    frame = pd.DataFrame(
+        {"x": np.where(x % 7, x, np.nan), "z": x**2, "lb": np.where(x % 7, np.round(2.2 * x, 1), np.nan)}
+    )
+    plan = Plan.of(["x ~ z"], derived=[bi.Derived(name="lb", expression=expression)])
+    told = [p for p in check(plan, frame) if p.path == "derived[lb].expression"]
+    assert (not told) == right
+    assert all("is not" in p.finding and "of 51 rows" in p.finding and "another name" in p.remedy for p in told)

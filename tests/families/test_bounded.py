@@ -11,7 +11,7 @@ from modelling import conditional, graph_data, only, workspace
 from scipy import integrate, stats
 
 import bayesimpute as bi
-from bayesimpute.designs.completed import fill
+from bayesimpute.designs.completed import fill, fill_within
 from bayesimpute.designs.graph import build
 from bayesimpute.families import AtRows, Bounded, Context, Donors, Gaussian
 from bayesimpute.families.log_space import ARRAYS
@@ -179,6 +179,15 @@ def test_chains_start_within_the_limits() -> None:
     for seed in range(5):
         cells = fill(space.incomplete, space.resolved, np.random.default_rng(seed), spread=2.0)["y"]
         assert ((cells >= 0) & (cells <= scores()["most"].to_numpy()[target.missing_rows])).all()
+
+
+def test_models_are_described_within_the_limits_of_each_row() -> None:
+    """Else a predictor such as log(1 + days(discharge - admission)) is nothing there."""
+    frame = scores().assign(most=lambda f: f["y"].fillna(0) + 5 + np.arange(len(f)) % 40)
+    space = workspace(frame, conditional("y ~ x + (1 | g)", family=LIMITS["a column"]))
+    (target,) = space.resolved.targets
+    cells = fill_within(space.incomplete, space.resolved, np.random.default_rng(1))["y"]
+    assert (cells <= frame["most"].to_numpy()[target.missing_rows]).all()
 
 
 @pytest.mark.parametrize(("scale", "fine"), [("value", False), ("ratio", False), ("predictor", True)])

@@ -21,7 +21,7 @@ from bayesimpute.base.interrupts import aside
 from bayesimpute.base.one_thread import _by_any_thread, one_thread
 from bayesimpute.families import Family, Values
 from bayesimpute.families.gaussian import Gaussian
-from bayesimpute.result import run
+from bayesimpute.result import netcdf_files, run
 from bayesimpute.running import fcs, legs, workers
 from bayesimpute.samplers.nuts import Nuts
 
@@ -308,14 +308,14 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
 ) -> None:
     path = tmp_path / "run.nc"
     calls = iter(range(10**6))
-    original = xr.DataTree.to_netcdf
+    original = netcdf_files.written
 
-    def to_netcdf(self: xr.DataTree, *args: Any, **kwargs: Any) -> None:
+    def written(tree: xr.DataTree) -> memoryview:
         if next(calls) == when:
             raise OSError(28, "No space left on device")
-        original(self, *args, **kwargs)
+        return original(tree)
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", to_netcdf)
+    monkeypatch.setattr(netcdf_files, "written", written)
     monkeypatch.setattr(run, "CHECKPOINT_SECONDS", 0.0)
     remedy = f"bayesimpute resume {path}" if when else "make room"
     with pytest.raises(FileError, match=f"No space left on device.*{remedy}"):

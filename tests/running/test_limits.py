@@ -203,6 +203,17 @@ def test_what_cannot_be_known(known: Any, finding: str) -> None:
     assert not errors(bi.check(plan_of("y ~ x"), frame))
 
 
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial", "hurdle_poisson"])
+def test_a_count_lies_between_numbers_with_a_whole_one_between_them(family: str) -> None:
+    frame = values().assign(y=lambda f: f["y"].abs().round())
+    gaps = frame["y"].isna()
+    frame["lo"], frame["hi"] = np.where(gaps, 2.2, np.nan), np.where(gaps, 2.8, np.nan)
+    plan = plan_of(Conditional.of("y ~ x", family=family))
+    (found,) = errors(bi.check(plan, frame))
+    assert found.path == "known[y]" and f"no value of the family {family} is possible in 40 rows" in found.finding
+    assert not errors(bi.check(plan, frame.assign(hi=frame["hi"] + 0.3)))
+
+
 @pytest.mark.parametrize(
     ("sets", "finding"),
     [

@@ -118,7 +118,7 @@ def test_analyses_are_of_rows_that_apply_or_guard() -> None:
         run.pool("y ~ insured + cost")
     with pytest.raises(bi.AnalysisError, match=r'"plan" .* missing.* is incomplete'):
         run.pool("y ~ plan")
-    with pytest.raises(bi.DataError, match="does not apply in"):
+    with pytest.raises(bi.DataError, match=r"does not apply in .* where='insured == 1'"):
         run.estimate(variable="cost")
 
 

@@ -142,6 +142,21 @@ def test_copies_and_what_was_computed_predict_one_way(pupils: pd.DataFrame) -> N
     assert why["cents does not predict it"] == "a copy of english"
 
 
+def test_where_a_variable_may_not_apply_and_what_copies_lose_is_told() -> None:
+    rng = np.random.default_rng(3)
+    sex, kilos = np.arange(300) % 2, rng.normal(70, 10, 300)
+    data = pd.DataFrame({"sex": np.where(sex == 1, "f", "m"), "kilos": kilos, "pounds": 2.2 * kilos, "age": kilos - 20})
+    data["births"] = np.where((sex == 1) & (np.arange(300) % 10 != 1), rng.poisson(2, 300), np.nan)
+    data.loc[::9, ["kilos", "pounds"]] = np.nan
+    events = bi.suggest(None, data).events
+    (found,) = (e for e in events if "rows of one kind" in e.what)
+    assert found.target == "births" and found.why.endswith("applies = \"sex == 'f'\"")
+    copies = [
+        e for e in events if e.why.startswith("a copy of") and {e.target, e.what.split()[0]} == {"kilos", "pounds"}
+    ]
+    assert len(copies) == 2 and all("[[derived]]" in e.why for e in copies)
+
+
 def test_an_index_does_not_predict_its_parts() -> None:
     rng = np.random.default_rng(2)
     height, weight = rng.normal(170, 10, 400), rng.normal(70, 12, 400)
