@@ -447,6 +447,12 @@ WARNINGS: dict[str, tuple[pd.DataFrame, Plan, str, str]] = {
         MU,
         "least where a is zero",
     ),
+    "derived otherwise": (
+        FRAME,
+        Plan.of(["y ~ x", "w ~ x"], derived=(Derived(name="x", expression="a + b"),)),
+        "derived[x].expression",
+        'the observed "x" is not a + b in 49 of 51 rows',
+    ),
     "spline": (FRAME, plan("y ~ a + bs(x, df=4)"), MU, 'imputed values of "x" may lie outside'),
 }
 
@@ -481,7 +487,7 @@ SOUND: dict[str, Plan] = {
     "coarser effects": plan("z ~ size + (1 | region)", "y ~ a", *OTHERS[:3]),
     "bounded spline": plan("y ~ bs(x, df=4, lower_bound=-9, upper_bound=9)"),
     "derived": derived(("d", "x * w"), ("e", "cluster_mean(d, school)"), ("f", "(a > 0) | (b > 0)"), y="y ~ d + e + f"),
-    "derived fills": Plan.of(["y ~ x", "w ~ x"], derived=(Derived(name="x", expression="a + b"),)),
+    "derived fills": Plan.of(["y ~ x", "w ~ x"], derived=(Derived(name="x", expression="cluster_mean(a, school)"),)),
     "priors": plan(
         conditional(
             "y ~ a + s + (1 + a | school)",
