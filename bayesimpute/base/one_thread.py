@@ -48,7 +48,7 @@ def _by_any_thread() -> None:
 
 
 def _libraries() -> Any:
-    """The libraries that are loaded: a look at all takes some milliseconds, and new ones come with modules."""
+    """The libraries that are loaded: a look at all takes time, and new ones come with modules."""
     from threadpoolctl import ThreadpoolController
 
     loaded = len(sys.modules)

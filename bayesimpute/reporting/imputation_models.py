@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bayesimpute.base.phrases import counted
 from bayesimpute.checking.exclusions import exclusions
 from bayesimpute.families import Binary, Family
+from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.formulas import parse
 from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets, code, codes
@@ -89,7 +90,7 @@ def _linked(family: Family) -> str:
     mu = family.parameters[0]
     if mu.labels:
         return f"with a linear predictor for {codes(mu.labels)}"
-    others = [f"; {p.name}: {p.link} link" for p in family.parameters if p.name == "zero"]
+    others = [f"; {p.name}: {p.link} link" for p in family.parameters if p.name == ZERO]
     return f"{getattr(family, 'link', mu.link)} link{''.join(others)}"  # of cutpoints it is theirs, mu's the identity
 
 

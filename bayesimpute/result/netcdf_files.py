@@ -1,6 +1,6 @@
 """netCDF files whose parts are opened once.
 
-h5netcdf asks for the same variable by its path some fifty times, and HDF5 would look for it anew each time.
+h5netcdf asks for the same variable by its path again and again, and HDF5 would look for it anew each time.
 
 A file for reading is looked through first: one that was changed on purpose may lead a reader in circles or out of the
 file, or ask for absurd amounts of memory.

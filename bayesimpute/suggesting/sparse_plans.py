@@ -330,8 +330,12 @@ class SparsePlan:
             side, cut = "before" if order.after else "after", "" if order.complete else ", which a restriction says"
             notes.append(f"Never {side} {order.other} in the {counted(order.rows, 'row')} with both dates{cut}.")
         notes += [f"Left out: {n}, {why}." for n, why in self.left_out_of(target, found).items()]
-        told = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target)}
-        return [*notes, *(f"{what[0].upper()}{what[1:]}: {why}." for what, why in told.items() if why)]
+        return [*notes, *(f"{what[0].upper()}{what[1:]}: {why}." for what, why in self.told(target).items())]
+
+    def told(self, target: str) -> dict[str, str]:
+        """What a model leaves out or may get wrong, and why and what to do, for the plan's text and its events."""
+        found = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target), APART: self.void_elsewhere(target)}
+        return {what: why for what, why in found.items() if why}
 
     def bent(self, target: str) -> str | None:
         """What the straight lines of a normal model at level 1 leave out, and what to do; None if nothing much."""
@@ -374,9 +378,7 @@ class SparsePlan:
             if self.scene.missing(target):
                 left = self.left_out_of(target, self.choice(target))
                 found += [Event(target=target, what=f"{n} does not predict it", why=why) for n, why in left.items()]
-                told = {STRAIGHT_LINES: self.bent(target), DETERMINED: self.circle(target)}
-                told |= {APART: self.void_elsewhere(target)}
-                found += [Event(target=target, what=what, why=why) for what, why in told.items() if why]
+                found += [Event(target=target, what=what, why=why) for what, why in self.told(target).items()]
         return tuple(found)
 
     def void_elsewhere(self, target: str) -> str:

@@ -148,8 +148,10 @@ def test_where_a_variable_may_not_apply_and_what_copies_lose_is_told() -> None:
     data = pd.DataFrame({"sex": np.where(sex == 1, "f", "m"), "kilos": kilos, "pounds": 2.2 * kilos, "age": kilos - 20})
     data["births"] = np.where((sex == 1) & (np.arange(300) % 10 != 1), rng.poisson(2, 300), np.nan)
     data.loc[::9, ["kilos", "pounds"]] = np.nan
-    events = bi.suggest(None, data).events
+    made = bi.suggest(None, data)
+    events = made.events
     (found,) = (e for e in events if "rows of one kind" in e.what)
+    assert "It is observed in rows of one kind only" in made.toml
     assert found.target == "births" and found.why.endswith("applies = \"sex == 'f'\"")
     copies = [
         e for e in events if e.why.startswith("a copy of") and {e.target, e.what.split()[0]} == {"kilos", "pounds"}
