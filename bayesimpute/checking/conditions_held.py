@@ -22,7 +22,7 @@ EQUAL = ("==", "!=")
 def problems(read: Read, data: Incomplete) -> list[Problem]:
     """Warnings of labels that are none of their column's, and of conditions that hold in no row."""
     found = []
-    for path, text, rows in _conditions(read):
+    for path, text, rows in conditions(read):
         try:
             expression = parse_expression(text, path)
         except FormulaError:  # told where the condition is read
@@ -34,7 +34,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     return found
 
 
-def _conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
+def conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
     """The place and the text of each condition, and whether it is to hold in some row."""
     places = [("run.ignore", getattr(read.plan.run, "ignore", None), False)]
     for reading in read.conditionals:

@@ -11,17 +11,20 @@ import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity
 from bayesimpute.base.phrases import counted
+from bayesimpute.checking.conditions_held import conditions
 from bayesimpute.checking.copies import distinct_dates
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression, quote
-from bayesimpute.formulas.syntax import Call, Name, Node, walk
+from bayesimpute.formulas.syntax import Call, Name, Node, Operation, Text, render, walk
 from bayesimpute.plan.known_cells import Known
 from bayesimpute.plan.restrictions import Restriction
 
 WHAT = {"number": "a number", "category": "a category", "yes/no": "a yes/no variable", "date": "not said to be one"}
 FEWEST = 20
 """Rows in which both dates are observed, from which on their order is taken for a rule."""
+BESIDE = ("-", "<", "<=", ">", ">=", "==", "!=")
+"""What only a date can have with a date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,9 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         for name in sorted(_no_dates(trees, data)):
             remedy = f'say that it is one, columns.{name} = "date", or leave days() out'
             notes.add(path, f'days() is of dates, and "{name}" is {WHAT.get(data.columns[name].kind, "none")}', remedy)
+        for name, date in sorted(_beside_a_date(trees, data)):
+            remedy = f'say that it is one, columns.{name} = "date", or leave the date out'
+            notes.add(path, f'{date} is a date, and "{name}" is {WHAT.get(data.columns[name].kind, "none")}', remedy)
     return list(dict.fromkeys(notes.problems))
 
 
@@ -110,6 +116,7 @@ def _calculated(read: Read) -> Iterator[tuple[str, Iterable[Node]]]:
         yield from ((reading.uses[name].path, formula.nodes) for name, formula in reading.formulas.items())
     yield from ((each.path, (each.expression.tree,)) for each in (*read.derived.values(), *read.shifts))
     yield from ((f"analysis[{name}].formula", formula.nodes) for name, formula in read.analyses.items())
+    yield from ((path, trees) for path, text, _ in conditions(read) if (trees := _trees(text)))
 
 
 def _no_dates(trees: Iterable[Node], data: Incomplete) -> frozenset[str]:
@@ -117,6 +124,19 @@ def _no_dates(trees: Iterable[Node], data: Incomplete) -> frozenset[str]:
     calls = (node for tree in trees for node in walk(tree) if isinstance(node, Call) and node.function == "days")
     inside = [{part.name for part in walk(call) if isinstance(part, Name)} & set(data.columns) for call in calls]
     return frozenset(n for names in inside if all(data.columns[m].dates is None for m in names) for n in names)
+
+
+def _beside_a_date(trees: Iterable[Node], data: Incomplete) -> Iterator[tuple[str, str]]:
+    """The columns that are compared with a date in quotation marks, or from which it is taken, without any of dates."""
+    for node in (part for tree in trees for part in walk(tree) if isinstance(part, Operation)):
+        dates = [render(each) for each in node.operands if _is_a_date(each)]
+        names = {part.name for part in walk(node) if isinstance(part, Name)} & set(data.columns)
+        if dates and node.symbols[0] in BESIDE and all(data.columns[name].dates is None for name in names):
+            yield from ((name, dates[0]) for name in names)
+
+
+def _is_a_date(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == "days" and isinstance(node.arguments[0], Text)
 
 
 def _normal(reading: Reading) -> bool:
@@ -133,8 +153,13 @@ def _said(order: Order, read: Read) -> bool:
 
 
 def _names(rule: str) -> frozenset[str]:
-    """The columns of a rule; none of one that cannot be read, which is told elsewhere."""
+    """The columns of a rule."""
+    return frozenset(part.name for tree in _trees(rule) for part in walk(tree) if isinstance(part, Name))
+
+
+def _trees(condition: str) -> tuple[Node, ...]:
+    """What a condition calculates; nothing of one that cannot be read, which is told elsewhere."""
     try:
-        return parse_expression(rule, "rule").names
+        return (parse_expression(condition, "condition").tree,)
     except (FormulaError, TypeError):
-        return frozenset()
+        return ()

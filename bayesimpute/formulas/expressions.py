@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, did_you_mean, one
+from bayesimpute.data.dates import is_date
 from bayesimpute.formulas.functions import FUNCTIONS, GIVEN
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, read_expression, render
 from bayesimpute.formulas.usage import Usage, mean_key
@@ -229,7 +230,8 @@ class _Evaluator:
         function = FUNCTIONS[node.function]
         if function.labels:
             return self.of_labels(node)
-        values: list[Any] = [self.number(argument) for argument in node.arguments]
+        dated = function.dates
+        values: list[Any] = [a.value if dated and isinstance(a, Text) else self.number(a) for a in node.arguments]
         if node.function == "round" and len(values) == 2:
             values[1] = int(values[1])
         assert function.apply is not None
@@ -277,7 +279,8 @@ class _Evaluator:
         left, right = (self.value(operand) for operand in node.operands)
         texts = [isinstance(value, pd.Categorical | str) for value in (left, right)]
         if any(texts) and (not all(texts) or symbol not in ("==", "!=")):
-            remedy = "compare text with text, by == or !="
+            date = next((value for value in (left, right) if isinstance(value, str) and is_date(value)), None)
+            remedy = f'write days("{date}") if you mean the date' if date else "compare text with text, by == or !="
             raise one(FormulaError, self.path, f"{render(node)} compares text with a number or by size", remedy)
         missing = _missing(left) | _missing(right)
         result = _COMPARE[symbol](_plain(left), _plain(right))

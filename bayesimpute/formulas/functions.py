@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesimpute.data.dates import days_of_labels
 from bayesimpute.formulas.cumulative_hazard import nelson_aalen
 
 LARGEST_SETTING = 100
@@ -42,6 +43,8 @@ class Function:
         labels are known, also those that nobody has among the rows that a model is fitted to.
     guards : bool
         Whether it puts a number where its first argument has no value because it does not apply there.
+    dates : bool
+        Whether it also takes a text in quotation marks, which is a date.
     """
 
     least: int = 1
@@ -53,6 +56,7 @@ class Function:
     apply: Callable[..., Any] | None = None
     labels: bool = False
     guards: bool = False
+    dates: bool = False
 
 
 def _elementwise(apply: Callable[..., Any], arguments: int = 1) -> Function:
@@ -81,6 +85,12 @@ def _scores(labels: Any) -> np.ndarray:
     if not isinstance(category, pd.Categorical) or not category.ordered:
         raise ValueError("its labels have no order")
     return np.where(category.codes < 0, np.nan, category.codes + 1.0)
+
+
+def _days(date: Any) -> Any:
+    """A date in quotation marks as the number that it is in columns of dates; these are such numbers already."""
+    found = days_of_labels([date]) if isinstance(date, str) else None
+    return date if found is None else found[0]
 
 
 ENCODINGS = {
@@ -137,7 +147,7 @@ FUNCTIONS: dict[str, Function] = {
     "maximum": _elementwise(np.maximum, 2),
     "where": _elementwise(_where, 3),
     "scores": Function(apply=_scores, labels=True),
-    "days": _elementwise(lambda x: x),  # dates are days: it says so
+    "days": Function(apply=_days, dates=True),
     "where_applies": Function(least=2, most=2, apply=_where_applies, guards=True),
     "nelson_aalen": Function(least=2, most=2, data=2, formula=False, apply=nelson_aalen),
     **ENCODINGS,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bayesimpute.base.errors import Problem, did_you_mean
+from bayesimpute.data.dates import is_date
 from bayesimpute.formulas.functions import ENCODINGS, FUNCTIONS, LARGEST_SETTING, TIMED, Function
 from bayesimpute.formulas.syntax import Call, Constant, Name, Node, Number, Operation, Text, render, walk
 
@@ -131,7 +132,10 @@ class Usage:
 
     def _plain(self, node: Call, function: Function) -> None:
         for argument in node.arguments[: function.data]:
-            self._data(argument, node)
+            if function.dates and isinstance(argument, Text):
+                self._date(argument, node)
+            else:
+                self._data(argument, node)
         for setting in _settings(node, function):
             self._setting(setting, node)
 
@@ -139,6 +143,11 @@ class Usage:
         if isinstance(argument, Text | Constant):
             self.add(f"{_text(node)}: {_text(argument)} is not a column", f"give {node.function} a column or a number")
         self.visit(argument)
+
+    def _date(self, argument: Text, node: Call) -> None:
+        if not is_date(argument.value):
+            finding = f"{_text(node)}: {_text(argument)} is no date, or has a time zone"
+            self.add(finding, f'write {node.function}("2024-03-01") or {node.function}("2024-03-01T10:30")')
 
     def _setting(self, setting: Node, node: Call) -> None:
         bare = setting.operands[0] if isinstance(setting, Operation) and setting.unary else setting

@@ -130,6 +130,44 @@ def test_a_difference_of_a_date_and_a_time_has_one_unit() -> None:
     np.testing.assert_allclose(found, [-0.5, np.nan, 47 / 48, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize("text", ["2024-03-01", "2024-03-01T12:00", "20240301"])
+def test_a_date_in_quotation_marks_is_the_number_that_columns_have(text: str) -> None:
+    stamps = dated(pd.Series(pd.to_datetime(["2024-02-28", "2024-03-02"])))
+    found = evaluate_expression(f'days(a - days("{text}"))', {"a": stamps.values})
+    np.testing.assert_allclose(found, np.array([-2, 1]) - 0.5 * ("T" in text), atol=1e-12)
+
+
+def test_it_stands_in_rules_formulas_and_conditions() -> None:
+    data = hospital()
+    last = pd.Timestamp("2021-10-15")
+    data["discharge"] = data["discharge"].where(data["discharge"] <= last)
+    rules = [bi.Restriction(rule=f'discharge <= days("{last.date()}")')]
+    runs = [
+        bi.impute(data, bi.Plan.of(MODELS, restrictions=each, run=bi.Run(**RUN)), seed=1, progress=False)
+        for each in ((), rules)
+    ]
+    assert [any((each["discharge"] > last).any() for each in run) for run in runs] == [True, False]
+    condition, middle = 'admission >= days("{}")', data["admission"].median()
+    since = 'y ~ days(discharge - days("2021-01-01"))'
+    found = runs[1].analyse(since, where=condition.format(middle.date()), progress=False).estimates[0]
+    first = runs[1].completed(0).loc[lambda each: each["admission"] >= middle]
+    days = (first["discharge"] - pd.Timestamp("2021-01-01")).dt.days
+    assert found.estimates[1] == pytest.approx(np.polyfit(days, first["y"], 1)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rule", "finding", "remedy"),
+    [
+        ('discharge >= days("2024-13-01")', "is no date", 'days("2024-03-01")'),
+        ('discharge >= "2024-03-01"', "compares text with a number", 'days("2024-03-01")'),
+        ('age >= days("2024-03-01")', '"age" is a number', "columns.age"),
+    ],
+)
+def test_what_is_no_date_is_told(rule: str, finding: str, remedy: str) -> None:
+    plan = bi.Plan.of(MODELS, restrictions=[bi.Restriction(rule=rule)])
+    assert any(finding in p.finding and remedy in p.remedy for p in bi.check(plan, hospital()))
+
+
 def test_the_sparse_default_imputes_them() -> None:
     data = hospital()
     found = bi.suggest(None, data)
