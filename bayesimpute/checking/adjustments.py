@@ -19,8 +19,9 @@ from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted, finit
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families.count_values import Whole
 from bayesimpute.families.family import options
-from bayesimpute.families.values import Binary, Categories, Ordered, Whole
+from bayesimpute.families.label_values import Binary, Categories, Ordered
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan import held_options
 from bayesimpute.plan.assumptions import Assumption

@@ -15,7 +15,7 @@ from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import FAMILIES, Family
 from bayesimpute.families.known_in_part import can_be_among
-from bayesimpute.families.values import MOST_LABELS
+from bayesimpute.families.label_values import MOST_LABELS
 from bayesimpute.plan.assumptions import Adjustment
 from bayesimpute.plan.known_cells import Known, allowed, labels_in, limits_of, names_of
 from bayesimpute.plan.void_cells import void_rows

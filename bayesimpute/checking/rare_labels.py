@@ -10,7 +10,7 @@ from bayesimpute.checking.plan_alone import Read, Reading
 from bayesimpute.checking.target_columns import settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families.values import Labelled
+from bayesimpute.families.label_values import Labelled
 
 SHOWN = 4
 """Labels that are named."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity
-from bayesimpute.families.values import Binary, Labelled, Ordered
+from bayesimpute.families.label_values import Binary, Labelled, Ordered
 from bayesimpute.formulas import Matrix
 from bayesimpute.plan.targets import Target
 

@@ -14,7 +14,7 @@ from bayesimpute.data.column_remarks import between_numbers, limits_among, not_n
 from bayesimpute.data.columns import Column, unwieldy
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families import VALUES, Family, accepting, auto
-from bayesimpute.families.values import MOST_LABELS, Ordered
+from bayesimpute.families.label_values import MOST_LABELS, Ordered
 from bayesimpute.formulas import quote
 from bayesimpute.formulas.syntax import Call, Name, render, walk
 from bayesimpute.plan.resolving import of_its_family

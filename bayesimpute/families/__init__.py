@@ -30,22 +30,10 @@ from bayesimpute.families.beta import Beta
 from bayesimpute.families.binomial import Binomial
 from bayesimpute.families.bounded import Bounded
 from bayesimpute.families.categorical import Categorical
+from bayesimpute.families.context import AtRows, Context, Donors, Side, Theta
+from bayesimpute.families.count_values import Counts, Successes, Whole
 from bayesimpute.families.counting import Counting
-from bayesimpute.families.family import (
-    AtRows,
-    Context,
-    Dependence,
-    Donors,
-    Family,
-    Misfit,
-    Parameter,
-    Rows,
-    Selection,
-    Side,
-    Theta,
-    bound,
-    options,
-)
+from bayesimpute.families.family import Dependence, Family, Misfit, Selection, bound, options
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
@@ -53,10 +41,14 @@ from bayesimpute.families.heckman_ordinal import HeckmanOrdinal
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
+from bayesimpute.families.kinds_of_values import VALUES
+from bayesimpute.families.label_values import Binary
 from bayesimpute.families.logit_normal import LogitNormal
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
+from bayesimpute.families.number_values import Amounts, Real
 from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.parameter import Parameter, Rows
 from bayesimpute.families.pmm import PredictiveMeanMatching
 from bayesimpute.families.poisson import Poisson
 from bayesimpute.families.registry import FAMILIES, accepting, auto, why_auto
@@ -64,8 +56,9 @@ from bayesimpute.families.semicontinuous import Semicontinuous
 from bayesimpute.families.skewed import Skewed
 from bayesimpute.families.sqrt_normal import SqrtNormal
 from bayesimpute.families.student_t import StudentT
+from bayesimpute.families.support import Support
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
-from bayesimpute.families.values import VALUES, Amounts, Binary, Counts, Real, Successes, Support, Values, Whole
+from bayesimpute.families.values import Values
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
 

@@ -8,10 +8,13 @@ import numpy as np
 from scipy.special import ndtri, xlog1py, xlogy
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family
+from bayesimpute.families.label_values import Binary
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, about_share
-from bayesimpute.families.values import Binary, Values
+from bayesimpute.families.values import Values
 
 
 @final

@@ -8,10 +8,13 @@ import numpy as np
 from scipy.special import betaln, polygamma, xlog1py, xlogy
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family
+from bayesimpute.families.number_values import Proportion
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, about_share
 from bayesimpute.families.truncated_law import drawn_between, rows_of
-from bayesimpute.families.values import Proportion, Values
+from bayesimpute.families.values import Values
 
 NEAREST = 1e-12
 """A drawn proportion is so far from 0 and from 1, at least."""

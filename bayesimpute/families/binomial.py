@@ -8,12 +8,15 @@ import numpy as np
 from scipy.special import gammaln, ndtri, xlog1py, xlogy
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.count_values import Successes
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Misfit, Parameter, Side, Theta
+from bayesimpute.families.family import Family, Misfit
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, about_share
 from bayesimpute.families.truncated_law import drawn_between, rows_of
-from bayesimpute.families.values import Successes, Values
+from bayesimpute.families.values import Values
 
 TRIALS = "trials"
 """The role of the side column, and the option that has one number for all rows."""

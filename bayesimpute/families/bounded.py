@@ -7,24 +7,15 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted
-from bayesimpute.families.family import (
-    NO_SIDE,
-    NOWHERE,
-    Conflict,
-    Context,
-    Family,
-    Misfit,
-    Parameter,
-    Side,
-    Theta,
-    bound,
-    changed,
-)
+from bayesimpute.families.family import Conflict, Family, Misfit, bound, changed
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.log_space import ARRAYS, tensors
 from bayesimpute.families.normal_between import draw_normal_between, log_between, log_phi, moments
-from bayesimpute.families.values import Limited, Values
+from bayesimpute.families.number_values import Limited
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 ROLES = ("low", "high")
 OPEN = 1e30

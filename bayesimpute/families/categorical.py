@@ -14,9 +14,12 @@ from scipy.special import log_softmax, softmax
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family, bound
+from bayesimpute.families.label_values import Categories
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
-from bayesimpute.families.values import Categories, Values
+from bayesimpute.families.values import Values
 
 MOST_TOGETHER = 6
 """Labels up to which group-specific effects are correlated across labels: 18 would have 153 correlations."""

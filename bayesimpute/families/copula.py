@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.families.family import Dependence, Family, Parameter
+from bayesimpute.families.family import Dependence, Family
+from bayesimpute.families.parameter import Parameter
 
 
 class Copula(ABC):

@@ -15,9 +15,10 @@ from scipy.special import log_ndtr
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.archimedean import Archimedean, Clayton, Frank, Gumbel, Joe
 from bayesimpute.families.copula import Copula, holding
-from bayesimpute.families.family import TAU, Dependence, Parameter
+from bayesimpute.families.family import TAU, Dependence
 from bayesimpute.families.log_space import ARRAYS, FARTHEST, Functions, tensors
 from bayesimpute.families.normal_copula import OTHERS, OTHERS_LINEAR, NormalCopula
+from bayesimpute.families.parameter import Parameter
 
 OF_TAU = Parameter(
     name=TAU, link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import NO_SIDE, Family, Misfit, Side, Theta
+from bayesimpute.families.context import NO_SIDE, Side, Theta
+from bayesimpute.families.count_values import Counts
+from bayesimpute.families.family import Family, Misfit
 from bayesimpute.families.truncated_law import drawn_between, rows_of
-from bayesimpute.families.values import Counts, Values
+from bayesimpute.families.values import Values
 
 EXPOSURE = "exposure"
 """The role of the side column."""

@@ -11,145 +11,20 @@ formulas, no data frames and no sampler.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from enum import Enum
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.links import LINKS
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.values import Values
 
-Theta = Mapping[str, np.ndarray]
 TAU = "tau"
 """What Kendall's tau is called in plans, of every family that has a dependence."""
-Side = Mapping[str, Any]
-"""Side columns by role, each (row,): what a family reads beside its parameters."""
-NO_SIDE: Side = MappingProxyType({})
-
-
-class Rows(Enum):
-    """Which rows a parameter is learnt from."""
-
-    OBSERVED = "rows where the target is observed"
-    ALL = "all rows, those where it is missing because they were not selected included"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A parameter of a family.
-
-    Parameters
-    ----------
-    name : str
-        Its key in ``formulas``; ``mu`` is the one that the main formula describes.
-    link : str
-        A key of :data:`bayesimpute.families.links.LINKS`: the linear predictor is link(parameter).
-    unit : {"location", "scale", "none"}
-        How it follows the target's units: with y = centre + scale * y_s, a location is centre + scale * theta_s, a
-        scale is scale * theta_s.
-    prior : Prior or None
-        Of the parameter itself where it has no formula, for a target of unit standard deviation; None if it must have
-        a formula.
-    rows : Rows
-        Where its linear predictor enters the likelihood.
-    support : {"real", "positive", "unit", "signed unit", "ordered"}
-        Where it lives; of a parameter without a formula it decides which priors it may have. "ordered" is about the
-        labels together: ascending real numbers, which have one prior and no formula.
-    labels : tuple of str
-        Of a parameter that is several numbers, one for each label: with a formula it has a linear predictor for each,
-        on one matrix, without one it is a vector. Empty: it is one number.
-    intercept : float or None
-        Of the automatic prior where it has a formula, on the scale of its link: the standard deviation of the
-        intercept's normal. None: its formula has no intercept, for a parameter that is `against` it is in its place.
-    slopes : float
-        Of the automatic priors of the other coefficients, by how much their standard deviations are those of the
-        general rule: less than 1 of labels that each have a predictor, of which only differences matter.
-    effects : float
-        The same of the half-normals of its group-specific effects' standard deviations; locations have half-t priors.
-    against : str or None
-        The parameter with which it is compared: ``mu`` for the cutpoints c of P(y <= k) = F(c_k - mu). Its prior is
-        about the centre of that one's columns, as an intercept's is; posteriors have it where the columns are zero.
-    """
-
-    name: str
-    link: str
-    unit: Literal["location", "scale", "none"] = "none"
-    prior: Prior | None = None
-    rows: Rows = Rows.OBSERVED
-    support: Literal["real", "positive", "unit", "signed unit", "ordered"] = "real"
-    labels: tuple[str, ...] = ()
-    intercept: float | None = 1.0
-    slopes: float = 1.0
-    effects: float = 1.0
-    against: str | None = None
-    like: str | None = None
-
-    def key(self, label: str | None) -> str:
-        """The name of a linear predictor: the parameter's own, or ``mu[0]``, ``mu[1]``, ... where each label has one.
-
-        By the places of the labels, for graphs and files do not take every text as a name.
-        """
-        return self.name if label is None else f"{self.name}[{self.labels.index(label)}]"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AtRows:
-    """What is known at some rows: `y`, NaN where it is imputed, and the side columns."""
-
-    y: np.ndarray
-    side: Side
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Donors:
-    """The units whose values a model is fitted to: `y`, and the parameters there, each (unit,).
-
-    With coefficients and effects of ``mu`` at their mean given the other parameters of the draw, at their mode if the
-    law is not normal. By each cluster key that the family asks for (:attr:`Family.keys`), `clusters` has the numbers of
-    the clusters of these units and of those that are imputed, (unit,) and (imputed unit,).
-    """
-
-    y: np.ndarray
-    theta: Theta
-    clusters: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Context:
-    """Where values are imputed, and what is known there or elsewhere, looked up only if a family asks.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        Rows of the data at which the parameters are, in their order.
-    look : callable
-        What is known at given rows.
-    fitted : callable
-        The donors.
-    """
-
-    rows: np.ndarray
-    look: Callable[[np.ndarray], AtRows]
-    fitted: Callable[[], Donors]
-
-    def at(self, rows: np.ndarray | None = None) -> AtRows:
-        """What is known at some rows of the data; by default at those that are imputed."""
-        return self.look(self.rows if rows is None else rows)
-
-    def donors(self) -> Donors:
-        """The units whose values the model is fitted to, with their predictions: what matching chooses from."""
-        return self.fitted()
-
-
-NOWHERE = Context(
-    rows=np.zeros(0, dtype=np.int64),
-    look=lambda rows: AtRows(y=np.full(len(rows), np.nan), side=NO_SIDE),
-    fitted=lambda: Donors(y=np.zeros(0), theta={}),
-)
-"""The context of who draws without data: no family that reads side columns can use it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,13 @@ import numpy as np
 from scipy.special import gammaln
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.family import Family
+from bayesimpute.families.number_values import Positive
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.truncated_law import drawn_between, rows_of
-from bayesimpute.families.values import Positive, Values
+from bayesimpute.families.values import Values
 
 SPREAD = 2.5
 """Standard deviation of the automatic prior of the intercept, about the log of the observed mean."""

@@ -7,9 +7,12 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.normal_between import draw_normal_between
-from bayesimpute.families.values import Real, Values
+from bayesimpute.families.number_values import Real
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 
 @final

@@ -17,22 +17,11 @@ from scipy.special import expit, log_ndtr, ndtr
 
 from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.copula import Copula
 from bayesimpute.families.copulas import COPULAS, NORMAL
-from bayesimpute.families.family import (
-    NO_SIDE,
-    NOWHERE,
-    TAU,
-    Conflict,
-    Context,
-    Family,
-    Parameter,
-    Rows,
-    Selection,
-    Side,
-    Theta,
-    bound,
-)
+from bayesimpute.families.family import TAU, Conflict, Family, Selection, bound
+from bayesimpute.families.parameter import Parameter, Rows
 from bayesimpute.families.shares import about_share
 
 MIXTURE = "mixture"

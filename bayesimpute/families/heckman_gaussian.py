@@ -8,10 +8,12 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesimpute.families import heckman
-from bayesimpute.families.family import NO_SIDE, Family, Side, Theta
+from bayesimpute.families.context import NO_SIDE, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman import Selecting
-from bayesimpute.families.values import Real, Values
+from bayesimpute.families.number_values import Real
+from bayesimpute.families.values import Values
 
 
 @final

@@ -13,11 +13,13 @@ from scipy.special import log_ndtr, ndtr
 
 from bayesimpute.data.columns import Column
 from bayesimpute.families import heckman
-from bayesimpute.families.family import NO_SIDE, Family, Side, Theta, bound
+from bayesimpute.families.context import NO_SIDE, Side, Theta
+from bayesimpute.families.family import Family, bound
 from bayesimpute.families.heckman import Selecting
+from bayesimpute.families.label_values import Ordered
 from bayesimpute.families.log_space import ARRAYS, Functions, tensors
 from bayesimpute.families.ordinal import Ordinal
-from bayesimpute.families.values import Ordered, Values
+from bayesimpute.families.values import Values
 
 STEP = 4e-3
 """Of the differences that give the information."""

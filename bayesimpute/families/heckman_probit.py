@@ -13,9 +13,11 @@ from scipy.special import log_ndtr, ndtri
 
 from bayesimpute.families import heckman
 from bayesimpute.families.bernoulli import Bernoulli
-from bayesimpute.families.family import NO_SIDE, Family, Side, Theta
+from bayesimpute.families.context import NO_SIDE, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.heckman import Selecting
-from bayesimpute.families.values import Binary, Values
+from bayesimpute.families.label_values import Binary
+from bayesimpute.families.values import Values
 
 
 @final

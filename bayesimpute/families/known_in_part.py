@@ -6,7 +6,8 @@ family between two ends (:meth:`~bayesimpute.families.Family.between`).
 
 import numpy as np
 
-from bayesimpute.families.family import NO_SIDE, Family, Side, Theta
+from bayesimpute.families.context import NO_SIDE, Side, Theta
+from bayesimpute.families.family import Family
 
 
 def can_be_among(family: Family) -> bool:

@@ -7,11 +7,14 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import expit, logit
 
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.normal_of_change import PARAMETERS
-from bayesimpute.families.values import Proportion, Values
+from bayesimpute.families.number_values import Proportion
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 FARTHEST = 35.0
 """Of a logit that is drawn: beyond it a proportion is 0 or 1, which are no values."""

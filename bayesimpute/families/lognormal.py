@@ -6,13 +6,16 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.links import LARGEST
 from bayesimpute.families.normal_between import draw_normal_between
 from bayesimpute.families.normal_of_change import PARAMETERS
-from bayesimpute.families.values import Positive, Values
+from bayesimpute.families.number_values import Positive
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 
 @final

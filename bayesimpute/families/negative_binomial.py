@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import MOST, Counting, defined, means, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Parameter, Side, Theta
+from bayesimpute.families.parameter import Parameter
 
 LARGE = 1e4
 """From this alpha on the ratio of gamma functions is taken from Stirling's series, whose error is below 1e-14."""

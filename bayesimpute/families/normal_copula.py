@@ -7,7 +7,8 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.copula import Copula, holding
-from bayesimpute.families.family import Dependence, Parameter
+from bayesimpute.families.family import Dependence
+from bayesimpute.families.parameter import Parameter
 
 RHO = Parameter(
     name="rho", link="fisher", support="signed unit", prior=Prior.of("Uniform", -1, 1), intercept=0.75, effects=0.5

@@ -1,7 +1,7 @@
 """The parameters of families in which a function of the target is normal: those of a number in units of its own."""
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import Parameter
+from bayesimpute.families.parameter import Parameter
 
 PARAMETERS = (
     Parameter(name="mu", link="identity"),

@@ -8,11 +8,14 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family, bound
 from bayesimpute.families.label_probabilities import cdf, density, log_share
+from bayesimpute.families.label_values import Ordered
 from bayesimpute.families.log_space import tensors
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS
-from bayesimpute.families.values import Ordered, Values
+from bayesimpute.families.values import Values
 
 JOINT: Mapping[str, str] = {"logit": "DirichletLogit", "probit": "DirichletProbit"}
 """The prior of cutpoints by link: with alpha = 1 / K it counts as one observation, shared by all labels."""

@@ -22,22 +22,15 @@ from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
-from bayesimpute.families.family import (
-    BOUND,
-    NO_SIDE,
-    NOWHERE,
-    Conflict,
-    Context,
-    Donors,
-    Family,
-    Parameter,
-    Side,
-    Theta,
-)
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Donors, Side, Theta
+from bayesimpute.families.family import BOUND, Conflict, Family
+from bayesimpute.families.label_values import Binary, Categories
 from bayesimpute.families.links import LINKS
 from bayesimpute.families.nearest_donors import drawn_donors
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.registry import FAMILIES, auto
-from bayesimpute.families.values import Binary, Categories, Support, Values
+from bayesimpute.families.support import Support
+from bayesimpute.families.values import Values
 
 SAMPLE = "sample"
 """Where donors come from, if not from the recipient's cluster first."""

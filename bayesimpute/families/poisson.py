@@ -7,8 +7,9 @@ from typing import Any, ClassVar, final
 import numpy as np
 from scipy.special import gammaln, xlogy
 
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import MOST, Counting, defined, means, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Parameter, Side, Theta
+from bayesimpute.families.parameter import Parameter
 
 
 @final

@@ -5,7 +5,7 @@ import re
 from bayesimpute.data.columns import Column
 from bayesimpute.data.said_columns import CENSORED, NUMBER
 from bayesimpute.families.family import Family
-from bayesimpute.families.values import VALUES
+from bayesimpute.families.kinds_of_values import VALUES
 
 FAMILIES: dict[str, type[Family]] = {}
 """The one registry."""

@@ -10,25 +10,17 @@ from scipy.special import xlog1py
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.column_remarks import SKEWNESS, skewness
 from bayesimpute.data.columns import Column
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import (
-    NO_SIDE,
-    NOWHERE,
-    Conflict,
-    Context,
-    Family,
-    Parameter,
-    Side,
-    Theta,
-    bound,
-    changed,
-)
+from bayesimpute.families.family import Conflict, Family, bound, changed
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.lognormal import LogNormal
+from bayesimpute.families.number_values import Amounts
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import about_share
 from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
 from bayesimpute.families.two_part_counts import PART, ZERO, without_zeros
-from bayesimpute.families.values import Amounts, Values
+from bayesimpute.families.values import Values
 
 PARTS: Mapping[str, Gamma | LogNormal] = {"lognormal": LogNormal(), "gamma": Gamma()}
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.columns import Column
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta, bound, changed
+from bayesimpute.families.family import Family, bound, changed
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.normal_between import draw_normal_between
 from bayesimpute.families.normal_of_change import PARAMETERS
-from bayesimpute.families.values import Shaped, Values
+from bayesimpute.families.number_values import Shaped
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 SKEW = "skew"
 LEAST = 1e-6

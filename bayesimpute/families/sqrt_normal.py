@@ -8,13 +8,16 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesimpute.families.bounded import Bounded
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import counted
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
+from bayesimpute.families.family import Family
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.log_space import tensors
 from bayesimpute.families.normal_between import log_phi
 from bayesimpute.families.normal_of_change import PARAMETERS
-from bayesimpute.families.values import Positive, Values
+from bayesimpute.families.number_values import Positive
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 ROOT = Bounded(limits=(0.0, np.inf), at_limits="truncated")
 """The law of the root: one of a negative number there is none."""

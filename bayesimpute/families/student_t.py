@@ -8,8 +8,11 @@ import numpy as np
 from scipy.special import gammaln, stdtr, stdtrit
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Family, Parameter, Side, Theta
-from bayesimpute.families.values import Real, Values
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.family import Family
+from bayesimpute.families.number_values import Real
+from bayesimpute.families.parameter import Parameter
+from bayesimpute.families.values import Values
 
 
 @final

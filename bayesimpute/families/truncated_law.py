@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesimpute.families.family import Theta
+from bayesimpute.families.context import Theta
 
 NEAREST = 64
 """Whole numbers that are weighed, from the nearer end on."""

@@ -8,11 +8,14 @@ import numpy as np
 from scipy.special import xlog1py
 
 from bayesimpute.base.priors import Prior
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.count_values import Counts
 from bayesimpute.families.counting import Counting, about_rate, counted, exposed, exposures, not_positive, tensors
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Conflict, Context, Family, Misfit, Parameter, Side, Theta
+from bayesimpute.families.family import Conflict, Family, Misfit
+from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
 from bayesimpute.families.truncated_law import rows_of, share_between, zero_or_some
-from bayesimpute.families.values import Counts, Values
+from bayesimpute.families.values import Values
 
 ZERO = "zero"
 """The second formula."""

@@ -24,7 +24,7 @@ from bayesimpute.base.errors import PlanError, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.families.values import Categories
+from bayesimpute.families.label_values import Categories
 from bayesimpute.formulas import Expression, parse_expression
 from bayesimpute.formulas.lift import lift_expression
 from bayesimpute.plan import who_reads

@@ -17,7 +17,7 @@ from bayesimpute.checking.collinearity import crowded
 from bayesimpute.checking.target_columns import FEWEST
 from bayesimpute.data.column_remarks import between_numbers, limits_among, said_censored
 from bayesimpute.data.columns import Column
-from bayesimpute.families.values import MOST_LABELS
+from bayesimpute.families.label_values import MOST_LABELS
 from bayesimpute.suggesting.variable_roles import Scene
 
 IDENTIFIERS = 20

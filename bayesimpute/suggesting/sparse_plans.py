@@ -24,7 +24,9 @@ from bayesimpute.checking.collinearity import applies_where
 from bayesimpute.checking.date_order import Order, order_of
 from bayesimpute.families import auto
 from bayesimpute.families.bounded import Bounded
-from bayesimpute.families.values import MOST_LABELS, Amounts, Counts
+from bayesimpute.families.count_values import Counts
+from bayesimpute.families.label_values import MOST_LABELS
+from bayesimpute.families.number_values import Amounts
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.restrictions import Restriction

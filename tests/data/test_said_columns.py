@@ -12,7 +12,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.other_rows import other_rows
 from bayesimpute.data.said_columns import SaidColumn, as_said, for_analyses
 from bayesimpute.families import auto
-from bayesimpute.families.values import Ordered
+from bayesimpute.families.label_values import Ordered
 
 TEXT = ["high", None, "low", "middle", "low"]
 

@@ -17,7 +17,7 @@ from bayesimpute.checking import check
 from bayesimpute.data.columns import Column
 from bayesimpute.designs.graph import build, vectors
 from bayesimpute.families import Context, Family, Parameter, Real, Side, Theta, Values, bound, options
-from bayesimpute.families.family import NO_SIDE, NOWHERE
+from bayesimpute.families.context import NO_SIDE, NOWHERE
 from bayesimpute.plan.plan import Plan
 from bayesimpute.running.workspace import Workspace
 from bayesimpute.samplers import ConditionalModel, Nuts, nuts

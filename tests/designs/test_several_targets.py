@@ -14,7 +14,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.designs.describe import describe_all
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Family, Parameter, Real, Values
-from bayesimpute.families.family import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.plan.targets import Resolved
 from bayesimpute.running.kernel import begin, require_sane
 from bayesimpute.running.workspace import Described, Workspace

@@ -29,7 +29,7 @@ from bayesimpute.families import (
     StudentT,
     Support,
 )
-from bayesimpute.families.family import Theta
+from bayesimpute.families.context import Theta
 from bayesimpute.families.links import LINKS
 
 pytestmark = pytest.mark.long(10)

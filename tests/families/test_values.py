@@ -6,7 +6,7 @@ import pytest
 
 from bayesimpute.data.columns import Column, encode
 from bayesimpute.families import FAMILIES, VALUES, Bernoulli, Binary, Gaussian, Real, Support, Values, accepting, auto
-from bayesimpute.families.values import Ordered
+from bayesimpute.families.label_values import Ordered
 
 COLUMNS = {
     "numbers": [1.5, 2.5, None],

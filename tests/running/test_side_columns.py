@@ -20,7 +20,7 @@ from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.graph import build
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.families import FAMILIES, Context, Family, Parameter, Real, Side, Theta, Values
-from bayesimpute.families.family import NO_SIDE, NOWHERE
+from bayesimpute.families.context import NO_SIDE, NOWHERE
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan

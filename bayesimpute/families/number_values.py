@@ -1,0 +1,234 @@
+"""Values that are numbers: any, those between two ends, and zero or a number above it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, final
+
+import numpy as np
+from scipy.special import expit, logit
+
+from bayesimpute.data.column_remarks import TIMES, ZEROS
+from bayesimpute.data.columns import Column
+from bayesimpute.families.support import Support
+from bayesimpute.families.values import Values, mean_and_sd
+
+SINGLE = frozenset({"float32", "Float32", "float[pyarrow]"})
+"""How pandas writes the types of single-precision columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers(Values):
+    """Any number.
+
+    Parameters
+    ----------
+    single : bool
+        Whether the column has single precision: that is all that a completed column can show.
+    """
+
+    words: ClassVar[str] = "a number"
+
+    single: bool = False
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        return column.kind == "number"
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        return cls(single=column.dtype in SINGLE)
+
+    @property
+    def support(self) -> Support:
+        return Support()
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float32 if self.single else np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        shift = rng.uniform(-spread, spread)
+        found = rng.choice(known, size)
+        return found + shift * known.std() if spread else found
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return mean_and_sd(cells)
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Real(Numbers):
+    """Any number."""
+
+    name: ClassVar[str] = "number"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        return "it is a number variable" if cls.accepts(column) else None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Limited(Numbers):
+    """Numbers within limits, which the family knows."""
+
+    name: ClassVar[str] = "limited"
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Shaped(Numbers):
+    """Numbers whose family chooses a transformation, of the standardised ones."""
+
+    name: ClassVar[str] = "shaped"
+    stays: ClassVar[frozenset[str]] = frozenset({"value", "ratio"})
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return (y - y.mean()) / (y.std() or 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Between(Values):
+    """Numbers between two ends that are none of them; chains start from what a link makes of them."""
+
+    low: ClassVar[float]
+    high: ClassVar[float]
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        known = column.values[~column.missing]
+        inside = len(known) and (known > cls.low).all() and (known < cls.high).all()
+        return bool(column.kind == "number" and inside)
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        del column
+        return cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=self.low, high=self.high)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return mean_and_sd(cells)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Positive(Between):
+    """Numbers above zero."""
+
+    name: ClassVar[str] = "positive"
+    words: ClassVar[str] = "a positive number"
+    unlike: ClassVar[str] = " that is not above zero everywhere"
+    stays: ClassVar[frozenset[str]] = frozenset({"ratio"})
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = np.inf
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        return rng.choice(known, size) * np.exp(rng.uniform(-spread, spread) * np.log(known).std())
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return np.log(y)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Proportion(Between):
+    """Numbers between 0 and 1, both excluded."""
+
+    name: ClassVar[str] = "proportion"
+    words: ClassVar[str] = "a proportion (between 0 and 1, both excluded)"
+    unlike: ClassVar[str] = " with values that are not between 0 and 1"
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = 1.0
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        found = rng.choice(known, size)
+        return expit(logit(found) + rng.uniform(-spread, spread) * logit(known).std()) if spread else found
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        return logit(y)
+
+
+MANY, MANY_WHOLE = 20, 100
+"""Different positive values, and different whole ones, above which they are amounts beside zeros, and no counts."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Amounts(Values):
+    """Zero, or a number above it."""
+
+    name: ClassVar[str] = "amount"
+    words: ClassVar[str] = "zero or a positive number"
+    unlike: ClassVar[str] = " with negative values, or none above zero"
+    stays: ClassVar[frozenset[str]] = frozenset({"ratio"})
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        known = column.values[~column.missing]
+        return bool(column.kind == "number" and len(known) and (known >= 0).all() and (known > 0).any())
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        if not cls.accepts(column):
+            return None
+        values, times = np.unique(column.values[~column.missing], return_counts=True)
+        share, whole = times[0] / times.sum(), bool((values == np.round(values)).all())
+        if values[0] != 0 or len(values) - 1 <= (MANY_WHOLE if whole else MANY):
+            return None
+        often = share >= ZEROS and times[0] >= TIMES * times[1:].max()
+        return f"{share:.0%} of it are zeros, and none is below" if often else None
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        del column
+        return cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=0, closed=True)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        if not spread:
+            return rng.choice(known, size)
+        positive, shifts = known[known > 0], rng.uniform(-spread, spread, 2)
+        share = np.clip((known == 0).mean(), 0.02, 0.98)
+        found = rng.choice(positive, size) * np.exp(shifts[0] * np.log(positive).std())
+        return np.where(rng.random(size) < expit(logit(share) + shifts[1]), 0.0, found)
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        return mean_and_sd(cells) | {"share of 0": float((cells == 0).mean()) if cells.size else np.nan}
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """Logarithms; zeros, which have none, lie about the mean of these, with their spread."""
+        logs, none = np.log(y[y > 0]), y == 0
+        out = np.empty(len(y))
+        out[~none] = logs
+        out[none] = logs.mean() + logs.std() * (1 - 2 * (np.arange(none.sum()) % 2))
+        return out
