@@ -1,7 +1,7 @@
 """Conditions that hold nowhere: a label that no cell has, a rule for rows that there are not.
 
 A misspelt label makes a condition false in every row: a restriction that acts on nothing, an analysis of nobody.
-Nothing else of a run would show it.
+Nothing else of a run would show it. Of where a variable applies it is an error: nothing, or everything, would be void.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from bayesimpute.plan.options import Analysis
 from bayesimpute.plan.restrictions import Restriction
 
 EQUAL = ("==", "!=")
+APPLIES = ".applies"
+"""How the place of a condition ends that says where a variable applies."""
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -27,10 +29,10 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
             expression = parse_expression(text, path)
         except FormulaError:  # told where the condition is read
             continue
-        wrong = list(_labels(expression.tree, path, data))
+        wrong = list(no_labels(expression.tree, path, data))
         found += wrong or (list(_nowhere(expression, path, data)) if rows else [])
     for definition in (*read.derived.values(), *read.shifts):
-        found += _labels(definition.expression.tree, definition.path, data)
+        found += no_labels(definition.expression.tree, definition.path, data)
     return found
 
 
@@ -38,7 +40,7 @@ def conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
     """The place and the text of each condition, and whether it is to hold in some row."""
     places = [("run.ignore", getattr(read.plan.run, "ignore", None), False)]
     for reading in read.conditionals:
-        places.append((f"{reading.path}.applies", reading.conditional.applies, False))
+        places.append((f"{reading.path}{APPLIES}", reading.conditional.applies, False))
         places.append((f"{reading.path}.where", reading.conditional.where, True))
     for each in read.plan.restrictions:
         if isinstance(each, Restriction) and isinstance(each.rule, str):
@@ -47,7 +49,7 @@ def conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
     yield from ((path, text, rows) for path, text, rows in places if isinstance(text, str) and text != ALL)
 
 
-def _labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
+def no_labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
     """Comparisons of a column with a label that none of its cells has."""
     for node in walk(tree):
         if not isinstance(node, Operation) or node.symbols[0] not in EQUAL or len(node.operands) != 2:
@@ -62,7 +64,8 @@ def _labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
             finding = f'"{name}" has no label "{label}", so that the condition holds nowhere'
             finding = finding if node.symbols[0] == "==" else f'"{name}" has no label "{label}"'
             remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
-            yield Problem(path=path, finding=finding, remedy=remedy, severity=Severity.WARNING)
+            severity = Severity.ERROR if path.endswith(APPLIES) else Severity.WARNING
+            yield Problem(path=path, finding=finding, remedy=remedy, severity=severity)
 
 
 def _nowhere(expression: Expression, path: str, data: Incomplete) -> Iterator[Problem]:

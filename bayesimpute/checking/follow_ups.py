@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bayesimpute.base.errors import Problem, Severity
+from bayesimpute.checking.conditions_held import APPLIES
 from bayesimpute.checking.plan_alone import Read
 from bayesimpute.data.column_remarks import limits_among
 from bayesimpute.data.incomplete import Incomplete
@@ -17,6 +18,7 @@ def without(problems: Sequence[Problem], read: Read, data: Incomplete) -> list[P
       mean nothing.
     * A variable that does not apply has no value there, and a formula that reads it unguarded is no matrix.
     * What stands on the left and is no column is none of the data either.
+    * Whether a variable has missing values is not known where it is wrong where it applies.
     """
     unread = {str(each.name) for each in (*read.plan.scores, *read.plan.derived) if hasattr(each, "name")}
     gone = {f'there is no column "{name}"' for name in unread - read.derived.keys()}
@@ -24,6 +26,7 @@ def without(problems: Sequence[Problem], read: Read, data: Incomplete) -> list[P
     said = {path[1] for p in errors if (path := re.fullmatch(r"columns\[(.*)\]", p.path))}
     mixed = {name for name, column in data.columns.items() if limits_among(column)}
     void = {(p.path, name[1]) for p in errors if (name := re.match(r'"(.+)" does not apply in ', p.finding))}
+    nowhere = {p.path.removesuffix(APPLIES) for p in errors if p.path.endswith(APPLIES)}
     left = {found[1] for p in errors if (found := re.match(r'the left side "(.+)" is not a column', p.finding))}
 
     def follows(problem: Problem) -> bool:
@@ -36,6 +39,7 @@ def without(problems: Sequence[Problem], read: Read, data: Incomplete) -> list[P
             or (of_label is not None and of_label[1] in said | mixed)
             or (of_category is not None and of_category[1] in said)
             or (empty is not None and (problem.path, empty[1]) in void)
+            or (problem.path in nowhere and finding.endswith("has no missing values"))
             or any(finding == f'there is no column "{name}"' for name in left)
         )
 

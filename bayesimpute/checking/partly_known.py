@@ -177,7 +177,9 @@ def _possible(
     side = {role: data.columns[n].values for role, use in reading.side.items() for n in use.values if n in data.columns}
     least, most = family.ends(side)
     crossed = low > high
-    _tell(notes, path, crossed, "the lower end is above the upper end", data)
+    both = np.isfinite(low) & np.isfinite(high)
+    remedy = "write the lower end first" if (low > high)[both].all() else MEND
+    _tell(notes, path, crossed, "the lower end is above the upper end", data, remedy)
     beyond = ~crossed & gone & ((high < np.maximum(least, support.low)) | (low > np.minimum(most, support.high)))
     if support.whole and points is None:
         first, last = np.ceil(np.maximum(low, least)), np.floor(np.minimum(high, most))
@@ -198,7 +200,7 @@ def _possible(
     _tell(notes, path, against & ~gone & ~crossed, f'the observed "{column.name}" is not what is known of it', data)
 
 
-def _tell(notes: Notes, path: str, where: np.ndarray, finding: str, data: Incomplete) -> None:
+def _tell(notes: Notes, path: str, where: np.ndarray, finding: str, data: Incomplete, remedy: str = MEND) -> None:
     if where.any():
         places = f"{counted(int(where.sum()), 'row')}: {rows(data.frame, where.nonzero()[0])}"
-        notes.add(path, f"{finding} in {places}", MEND)
+        notes.add(path, f"{finding} in {places}", remedy)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row, listed
+from bayesimpute.checking.conditions_held import APPLIES, no_labels
 from bayesimpute.checking.plan_alone import Notes, Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, Formula, evaluate_expression, parse_expression, quote
@@ -73,7 +74,7 @@ def _undefined_at_0(node: Node, name: str) -> bool:
 
 
 def _void(reading: Reading, data: Incomplete, notes: Notes) -> _Void | None:
-    path, column = f"{reading.path}.applies", data.columns.get(reading.target)
+    path, column = f"{reading.path}{APPLIES}", data.columns.get(reading.target)
     if column is None or not notes.text(path, reading.conditional.applies):
         return None
     try:
@@ -81,8 +82,8 @@ def _void(reading: Reading, data: Incomplete, notes: Notes) -> _Void | None:
     except FormulaError as error:
         notes.problems += error.problems
         return None
-    if not _readable(expression, reading.target, data, path, notes):
-        return None
+    if not _readable(expression, reading.target, data, path, notes) or any(no_labels(expression.tree, path, data)):
+        return None  # labels that there are not are told with those of other conditions
     try:
         values = evaluate_expression(expression, {n: series_of(data.columns[n]) for n in expression.names})
         rows = ~condition(expression, data.columns)

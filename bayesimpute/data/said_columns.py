@@ -142,15 +142,21 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
     if left:
         shown = listed(f'"{text}"' for text in left)
         finding = f"{shown} of the data {'is' if len(left) == 1 else 'are'} not in it"
-        return Problem(
-            path=said.path, finding=finding, remedy=f"put it where it belongs; the labels are {listed(there)}"
-        )
+        otherwise = f"put it where it belongs; the labels are {listed(there)}"
+        strange = [label for label in labels if label not in there]
+        return Problem(path=said.path, finding=finding, remedy=_mend(left, strange, otherwise))
     back = np.array([there.get(label, np.nan) for label in labels])
     codes = np.full(len(column.values), np.nan)
     for code, value in enumerate(back):
         codes[column.values == value] = code
     kept = tuple(_label(column, value, text) for value, text in zip(back, labels, strict=True))
     return replace(column, kind="category", values=codes, labels=kept, said=said.kind, was=column, back=back)
+
+
+def _mend(left: Iterable[str], strange: Iterable[str], otherwise: str) -> str:
+    """What to do about labels of the data that an order does not name, where it names others that are near."""
+    near = {name: text for text in left for name in strange if name.casefold() == text.casefold()}
+    return f"write {listed(f'"{text}" for "{name}"' for name, text in near.items())}" if near else otherwise
 
 
 def _censored(column: Column, said: SaidColumn) -> Column | Problem:

@@ -87,6 +87,7 @@ def test_an_order_makes_a_text_ordinal_and_a_number_is_no_more_than_that() -> No
     ("said", "finding", "remedy"),
     [
         ({"t": "low < high"}, '"middle" of the data is not in it', "put it where it belongs"),
+        ({"t": "low < Middle < high"}, '"middle" of the data is not in it', 'write "middle" for "Middle"'),
         ({"t": "low<high"}, "is no kind of column", "put spaces"),
         ({"t": "order"}, "is no kind of column", 'did you mean "ordered"'),
         ({"t": ["low", "high"]}, "is no kind of column", "write"),

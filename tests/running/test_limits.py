@@ -203,6 +203,16 @@ def test_what_cannot_be_known(known: Any, finding: str) -> None:
     assert not errors(bi.check(plan_of("y ~ x"), frame))
 
 
+def test_ends_that_are_crossed_everywhere_are_in_the_wrong_order() -> None:
+    first = values().assign(lo=lambda f: f["lo"].where(f["lo"].index != f["lo"].first_valid_index(), 1e9))
+    for frame, known, remedy in (
+        (values(), ("hi", "lo"), "the lower end first"),
+        (first, ("lo", "hi"), "mend the data"),
+    ):
+        (found,) = bi.check(plan_of("y ~ x", known=[Known(column="y", between=known)]), frame)
+        assert "the lower end is above" in found.finding and remedy in found.remedy
+
+
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial", "hurdle_poisson"])
 def test_a_count_lies_between_numbers_with_a_whole_one_between_them(family: str) -> None:
     frame = values().assign(y=lambda f: f["y"].abs().round())

@@ -147,6 +147,13 @@ def test_what_cannot_be(models: list[Any], path: str, told: str) -> None:
     assert any(told in p.finding for p in found), found
 
 
+def test_a_label_that_there_is_not_is_all_that_is_told_of_where_it_applies() -> None:
+    data = frame().assign(insurance=lambda f: np.where(f["insured"] == 1, "private", "none"))
+    (found,) = bi.check(bi.Plan.of([cost("cost ~ g", applies="insurance == 'privat'")]), data)
+    assert found in errors([found]) and found.path == "conditional[cost].applies"
+    assert '"insurance" has no label "privat"' in found.finding and '"private"' in found.remedy
+
+
 def test_level_and_readers_elsewhere() -> None:
     data = frame()
     data["size"] = np.where(data["insured"] == 1, data["g"], np.nan)
