@@ -184,8 +184,8 @@ def _possible(
     if support.whole and points is None:
         first, last = np.ceil(np.maximum(low, least)), np.floor(np.minimum(high, most))
         beyond |= ~crossed & gone & (first > last)
-    open_ends = not support.closed and points is None
-    beyond |= ~crossed & gone & open_ends & ((high <= support.low) | (low >= support.high))
+    at_low, at_high = (closed or points is not None for closed in support.closed)
+    beyond |= ~crossed & gone & (((high <= support.low) & (not at_low)) | ((low >= support.high) & (not at_high)))
     _tell(notes, path, beyond, f"no value of the family {family.name} is possible", data)
     with np.errstate(invalid="ignore"):
         against = (values < low) | (values > high)

@@ -223,15 +223,28 @@ def _beyond(values: np.ndarray, x: np.ndarray | None) -> Shape | None:
 
 
 def piled(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:
-    """An end that is much more frequent than any other value."""
-    for end, told in ((0, "none is below"), (-1, "none is above")):
-        count, others, n = counts[end], np.delete(counts, end).max(), counts.sum()
-        if count >= (ZEROS if distinct[end] == 0 else AT_END) * n and count >= TIMES * others:
-            zeros, limits = end == distinct[0] == 0, f"{distinct[0]:g}, inf" if end == 0 else f"-inf, {distinct[-1]:g}"
-            family = '"semicontinuous"' if zeros else f'"bounded", limits = [{limits}], at_limits = "censored"'
-            instead = f"; or write family = {family}"
-            return Shape(finding=f"{count / n:.0%} are {distinct[end]:g}, and {told}", instead=instead)
-    return None
+    """Ends that are much more frequent than any value between them; one alone more than the other end, too."""
+    ends = [end for end in (0, -1) if _often(distinct, counts, end, counts[1:-1].max(initial=0))]
+    if len(ends) == 1:
+        ends = [end for end in ends if counts[end] >= TIMES * np.delete(counts, end).max()]
+    if not ends:
+        return None
+    low, high = ("inf" if end not in ends else f"{distinct[end]:g}" for end in (0, -1))
+    zeros, low = ends == [0] and distinct[0] == 0, low if 0 in ends else "-inf"
+    family = '"semicontinuous"' if zeros else f'"bounded", limits = [{low}, {high}], at_limits = "censored"'
+    told = {0: "none is below", -1: "none is above"}
+    findings = [f"{counts[end] / counts.sum():.0%} are {distinct[end]:g}, and {told[end]}" for end in ends]
+    return Shape(finding="; ".join(findings), instead=f"; or write family = {family}{_of_shares(distinct)}")
+
+
+def _often(distinct: np.ndarray, counts: np.ndarray, end: int, others: int) -> bool:
+    return counts[end] >= max((ZEROS if distinct[end] == 0 else AT_END) * counts.sum(), TIMES * others)
+
+
+def _of_shares(distinct: np.ndarray) -> str:
+    """The family of proportions of which some are 0 or 1, where they are such."""
+    ends = "".join(f"{name}_" for name, place, end in (("zero", 0, 0), ("one", -1, 1)) if distinct[place] == end)
+    return f', or "{ends}inflated_beta"' if ends and distinct[0] >= 0 and distinct[-1] <= 1 else ""
 
 
 def _skewed(values: np.ndarray, x: np.ndarray | None, *, whole: bool) -> Shape | None:

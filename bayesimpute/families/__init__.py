@@ -12,7 +12,8 @@ some units cannot have any and others happen to have none; ``hurdle_poisson``, `
 any is one thing and how many another. ``binomial`` for successes out of a known number of ``trials``. Large counts that
 are roughly symmetric are numbers: ``gaussian``.
 
-Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1. They
+Positive numbers: ``lognormal``, or ``gamma`` where large ones are rarer; ``beta`` for proportions between 0 and 1,
+``zero_inflated_beta``, ``one_inflated_beta`` and ``zero_one_inflated_beta`` where 0, 1 or either are among them. They
 are never what ``"auto"`` takes. Amounts that may be nothing, such as costs: ``semicontinuous``, what ``"auto"`` takes
 where 0 makes up a tenth or more and is five times as frequent as any other of many values. Numbers that cannot lie
 beyond limits: ``bounded``, truncated where nothing piles up at them, censored where it does.
@@ -47,6 +48,7 @@ from bayesimpute.families.logit_normal import LogitNormal
 from bayesimpute.families.lognormal import LogNormal
 from bayesimpute.families.negative_binomial import NegativeBinomial
 from bayesimpute.families.number_values import Amounts, Real
+from bayesimpute.families.one_inflated_beta import OneInflatedBeta
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.parameter import Parameter, Rows
 from bayesimpute.families.pmm import PredictiveMeanMatching
@@ -59,8 +61,10 @@ from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.support import Support
 from bayesimpute.families.two_part_counts import Hurdle, TwoParts, ZeroInflated
 from bayesimpute.families.values import Values
+from bayesimpute.families.zero_inflated_beta import ZeroInflatedBeta
 from bayesimpute.families.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from bayesimpute.families.zero_inflated_poisson import ZeroInflatedPoisson
+from bayesimpute.families.zero_one_inflated_beta import ZeroOneInflatedBeta
 
 FAMILIES |= {
     "gaussian": Gaussian,
@@ -80,6 +84,9 @@ FAMILIES |= {
     "logitnormal": LogitNormal,
     "gamma": Gamma,
     "beta": Beta,
+    "zero_inflated_beta": ZeroInflatedBeta,
+    "one_inflated_beta": OneInflatedBeta,
+    "zero_one_inflated_beta": ZeroOneInflatedBeta,
     "semicontinuous": Semicontinuous,
     "bounded": Bounded,
     "skewed": Skewed,
@@ -118,6 +125,7 @@ __all__ = [
     "LogitNormal",
     "Misfit",
     "NegativeBinomial",
+    "OneInflatedBeta",
     "Ordinal",
     "Parameter",
     "Poisson",
@@ -137,8 +145,10 @@ __all__ = [
     "Values",
     "Whole",
     "ZeroInflated",
+    "ZeroInflatedBeta",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",
+    "ZeroOneInflatedBeta",
     "accepting",
     "auto",
     "bound",

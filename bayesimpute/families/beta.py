@@ -9,6 +9,7 @@ from scipy.special import betaln, polygamma, xlog1py, xlogy
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.counting import counted, tensors
 from bayesimpute.families.family import Family
 from bayesimpute.families.number_values import Proportion
 from bayesimpute.families.parameter import Parameter
@@ -56,21 +57,20 @@ class Beta(Family):
         return about_share(y.sum(), len(y), "logit") if key == "mu" else None
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
-        import pymc as pm
-        import pytensor.tensor as pt
+        return counted(self, eta)
 
-        math: Any = pt
+    def symbolic(self, value: Any, eta: Mapping[str, Any]) -> Any:
+        """Log-density in the graph."""
+        pt = tensors()
 
-        def logp(value: Any, mu: Any, size: Any) -> Any:
-            a, b = (math.maximum(math.exp(size - math.softplus(sign * mu)), LEAST) for sign in (-1, 1))
-            normaliser = math.gammaln(a) + math.gammaln(b) - math.gammaln(a + b)
-            return (a - 1) * math.log(value) + (b - 1) * math.log1p(-value) - normaliser
+        a, b = (pt.maximum(pt.exp(eta["kappa"] - pt.softplus(sign * eta["mu"])), LEAST) for sign in (-1, 1))
+        normaliser = pt.gammaln(a) + pt.gammaln(b) - pt.gammaln(a + b)
+        return (a - 1) * pt.log(value) + (b - 1) * pt.log1p(-value) - normaliser
 
-        def random(mu: np.ndarray, size_: np.ndarray, rng: np.random.Generator, size: Any) -> np.ndarray:
-            share = 1 / (1 + np.exp(-mu))
-            return np.clip(rng.beta(share * np.exp(size_), (1 - share) * np.exp(size_), size), NEAREST, 1 - NEAREST)
-
-        return pm.CustomDist.dist(eta["mu"], eta["kappa"], logp=logp, random=random, class_name="BetaOfLogit")
+    def random(self, rng: np.random.Generator, eta: Mapping[str, np.ndarray], size: Any) -> np.ndarray:
+        """Draws in the graph."""
+        share, total = 1 / (1 + np.exp(-eta["mu"])), np.exp(eta["kappa"])
+        return np.clip(rng.beta(share * total, (1 - share) * total, size), NEAREST, 1 - NEAREST)
 
     def logp(self, y: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> np.ndarray:
         inside = np.where((y > 0) & (y < 1), y, 0.5)

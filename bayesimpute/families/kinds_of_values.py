@@ -8,7 +8,17 @@ from collections.abc import Mapping
 
 from bayesimpute.families.count_values import Counts, Successes
 from bayesimpute.families.label_values import Binary, Categories, Ordered
-from bayesimpute.families.number_values import Amounts, Limited, Positive, Proportion, Real, Shaped
+from bayesimpute.families.number_values import (
+    Amounts,
+    Limited,
+    Positive,
+    Proportion,
+    Real,
+    Shaped,
+    ShareFromZero,
+    ShareOfAll,
+    ShareToOne,
+)
 from bayesimpute.families.values import Values
 
 VALUES: Mapping[str, type[Values]] = {
@@ -19,6 +29,9 @@ VALUES: Mapping[str, type[Values]] = {
     "counts": Counts,
     "successes": Successes,
     "proportion": Proportion,
+    "share from zero": ShareFromZero,
+    "share to one": ShareToOne,
+    "share of all": ShareOfAll,
     "positive": Positive,
     "limited": Limited,
     "shaped": Shaped,

@@ -208,7 +208,7 @@ class Amounts(Values):
 
     @property
     def support(self) -> Support:
-        return Support(low=0, closed=True)
+        return Support(low=0, closed=(True, False))
 
     @property
     def dtype(self) -> np.dtype:
@@ -226,9 +226,108 @@ class Amounts(Values):
         return mean_and_sd(cells) | {"share of 0": float((cells == 0).mean()) if cells.size else np.nan}
 
     def response(self, y: np.ndarray) -> np.ndarray:
-        """Logarithms; zeros, which have none, lie about the mean of these, with their spread."""
-        logs, none = np.log(y[y > 0]), y == 0
-        out = np.empty(len(y))
-        out[~none] = logs
-        out[none] = logs.mean() + logs.std() * (1 - 2 * (np.arange(none.sum()) % 2))
-        return out
+        """Logarithms; zeros have none."""
+        return standing_in(np.log(y[y > 0]), y > 0)
+
+
+def standing_in(known: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """What a link makes of values, where these have that; the others lie about the mean of it, with its spread.
+
+    Parameters
+    ----------
+    known : ndarray, shape (value that has it,)
+        What the link makes of them.
+    there : ndarray of bool, shape (value,)
+        Which have it.
+
+    Returns
+    -------
+    ndarray, shape (value,)
+    """
+    out = np.empty(len(there))
+    out[there] = known
+    out[~there] = known.mean() + known.std() * (1 - 2 * (np.arange((~there).sum()) % 2))
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Values):
+    """Numbers between 0 and 1, of which either or both have a probability of their own."""
+
+    atoms: ClassVar[tuple[float, ...]]
+
+    @classmethod
+    def accepts(cls, column: Column) -> bool:
+        known = column.values[~column.missing]
+        inside = (known > 0) & (known < 1)
+        return bool(column.kind == "number" and inside.any() and (inside | np.isin(known, cls.atoms)).all())
+
+    @classmethod
+    def suits(cls, column: Column) -> str | None:
+        del column
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        del column
+        return cls()
+
+    @property
+    def support(self) -> Support:
+        return Support(low=0, high=1, closed=(0.0 in self.atoms, 1.0 in self.atoms))
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float64)
+
+    def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+        if not spread:
+            return rng.choice(known, size)
+        inside = known[(known > 0) & (known < 1)]
+        shift = rng.uniform(-spread, spread) * logit(inside).std()
+        found = expit(logit(rng.choice(inside, size)) + shift)
+        for atom in self.atoms:
+            share = np.clip((known == atom).mean(), 0.02, 0.98)
+            found[rng.random(size) < expit(logit(share) + rng.uniform(-spread, spread))] = atom
+        return found
+
+    def summaries(self, cells: np.ndarray) -> Mapping[str, float]:
+        shares = {f"share of {atom:g}": float((cells == atom).mean()) if cells.size else np.nan for atom in self.atoms}
+        return mean_and_sd(cells) | shares
+
+    def response(self, y: np.ndarray) -> np.ndarray:
+        """Logits; the ends have none."""
+        inside = (y > 0) & (y < 1)
+        return standing_in(logit(y[inside]), inside)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ShareFromZero(Share):
+    """Zero, or a proportion."""
+
+    name: ClassVar[str] = "share from zero"
+    words: ClassVar[str] = "a proportion that may be 0"
+    unlike: ClassVar[str] = " that is not from 0 on and below 1 everywhere, or of 0 alone"
+    atoms: ClassVar[tuple[float, ...]] = (0.0,)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ShareToOne(Share):
+    """A proportion, or one."""
+
+    name: ClassVar[str] = "share to one"
+    words: ClassVar[str] = "a proportion that may be 1"
+    unlike: ClassVar[str] = " that is not above 0 and up to 1 everywhere, or of 1 alone"
+    atoms: ClassVar[tuple[float, ...]] = (1.0,)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ShareOfAll(Share):
+    """Zero, a proportion, or one."""
+
+    name: ClassVar[str] = "share of all"
+    words: ClassVar[str] = "a proportion that may be 0 or 1"
+    unlike: ClassVar[str] = " that is not from 0 to 1 everywhere, or never between"
+    atoms: ClassVar[tuple[float, ...]] = (0.0, 1.0)

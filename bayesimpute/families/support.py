@@ -14,8 +14,8 @@ class Support:
     ----------
     low, high : float
         Its ends; whole numbers include them, an interval only where it is closed.
-    closed : bool
-        Whether the ends of an interval are in it: values with a probability of their own.
+    closed : (bool, bool)
+        Whether either end of an interval is in it: values with a probability of their own.
     whole : bool
         Whether there are only whole numbers in it.
     only : tuple of float
@@ -25,7 +25,7 @@ class Support:
     low: float = -np.inf
     high: float = np.inf
     whole: bool = False
-    closed: bool = False
+    closed: tuple[bool, bool] = (False, False)
     only: tuple[float, ...] = ()
 
     @classmethod
@@ -47,7 +47,9 @@ class Support:
         if self.whole:
             return (values >= self.low) & (values <= self.high) & (values == np.round(values))
         inside = (values > self.low) & (values < self.high)
-        return inside | ((values == self.low) | (values == self.high)) if self.closed else inside
+        for end, closed in zip((self.low, self.high), self.closed, strict=True):
+            inside |= (values == end) & closed
+        return inside
 
     def __str__(self) -> str:
         if self.only:

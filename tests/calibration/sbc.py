@@ -46,12 +46,27 @@ SPREAD = {"sigma": "Gamma(8, 8)"}
 DEVIATIONS = {"1|g_sigma": "HalfNormal(1.5)"}
 
 
-def template(binary: bool) -> pd.DataFrame:
+def shares(y: pd.Series) -> pd.Series:
+    """Proportions, of which the smallest are 0 and the largest 1."""
+    found = 1 / (1 + np.exp(-y))
+    return found.mask(found < 0.1, 0.0).mask(found > 0.9, 1.0)
+
+
+OTHERS: Mapping[str, Callable[[pd.Series], pd.Series]] = {
+    "bernoulli": lambda y: (y > 0).astype(float),
+    "zero_inflated_poisson": lambda y: np.maximum(np.round(y), 0.0),
+    "sqrtnormal": lambda y: (y + 0.1) ** 2,
+    "zero_one_inflated_beta": shares,
+}
+"""What values of a family numbers are made of; of those that are not here they are themselves."""
+
+
+def template(family: str) -> pd.DataFrame:
     """Sixty rows in ten clusters; the last cluster has no observed value, nor has every fourth row elsewhere."""
     rng = np.random.default_rng(77)
     n = CLUSTERS * SIZE
     frame = pd.DataFrame({"g": np.repeat(np.arange(CLUSTERS), SIZE), "x": rng.normal(size=n)})
-    frame["y"] = (rng.random(n) < 0.5).astype(float) if binary else 2 * rng.normal(size=n)
+    frame["y"] = OTHERS.get(family, lambda y: y)(2 * pd.Series(rng.normal(size=n)))
     frame.loc[(frame["g"] == CLUSTERS - 1) | (frame.index % 4 == 2), "y"] = np.nan
     return frame
 
@@ -75,7 +90,7 @@ def prepare(structure: Structure, *, sampler: Sampler | None = None, frame: pd.D
     name = structure.family if isinstance(structure.family, str) else structure.family.name
     more = {key: right for key in ("sigma", "zero") if (right := getattr(structure, key))}
     item = conditional(f"y ~ {structure.right}", family=structure.family, priors=structure.priors, **more)
-    space = workspace(template(name == "bernoulli") if frame is None else frame, item)
+    space = workspace(template(name) if frame is None else frame, item)
     design = centred(only(space)[1], structure.flag)
     at = replace(placed(space), design=design)
     done = completed(space)

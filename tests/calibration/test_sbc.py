@@ -30,6 +30,27 @@ STRUCTURES = {
         right="x + (1 | g)", family=Bernoulli(link="probit"), priors=PRIORS | {"1|g_sigma": "HalfNormal(1)"}
     ),
 }
+ZERO = {"zero_Intercept": "Normal(-1, 0.7)", "zero_x": "Normal(0, 0.5)"}
+ONE = {"one_Intercept": "Normal(-1, 0.7)", "one_x": "Normal(0, 0.5)", "one_1|g_sigma": "HalfNormal(0.7)"}
+EFFECTS = {"1|g_sigma": "HalfNormal(0.7)"}
+INNER = {"Intercept": "Normal(0, 0.5)", "x": "Normal(0, 0.5)", "kappa": "Gamma(20, 1)"}  # none rounds to 0 or 1
+STRUCTURES |= {
+    "zero_inflated_poisson": Structure(
+        right="x + (1 | g)", zero="x", family="zero_inflated_poisson", priors=PRIORS | EFFECTS | ZERO
+    ),
+    "zero_one_inflated_beta": Structure(
+        right="x + (1 | g)",
+        zero="x",
+        family="zero_one_inflated_beta",
+        priors=INNER | EFFECTS | ZERO | ONE | {"g_corr": "LKJ(2)"},
+    ),
+    "sqrtnormal": Structure(
+        right="x + (1 | g)",
+        family="sqrtnormal",
+        priors={"Intercept": "Normal(2, 1)", "x": "Normal(0, 0.5)", "sigma": "Gamma(4, 4)"} | EFFECTS,
+    ),
+}
+"""By families that no compiled sampler takes."""
 
 
 @pytest.fixture(scope="module")

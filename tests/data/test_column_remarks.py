@@ -128,6 +128,22 @@ def test_a_text_column_of_numbers_alone_is_numbers_with_nothing_between() -> Non
 
 
 @pytest.mark.parametrize(
+    ("ends", "family"),
+    [((0.0,), "zero_inflated_beta"), ((1.0,), "one_inflated_beta"), ((0.0, 1.0), "zero_one_inflated_beta")],
+)
+def test_proportions_with_ends_have_a_family_of_their_own(ends: tuple[float, ...], family: str) -> None:
+    rng = np.random.default_rng(9)
+    values = np.where(rng.random(400) < 0.3, rng.choice(ends, 400), rng.beta(2, 3, 400))
+    found = shape(values)
+    assert found is not None and f'"{family}"' in found.instead
+    frame = pd.DataFrame({"v": values, "z": rng.normal(size=400)})
+    frame.loc[frame.index % 5 == 0, "v"] = np.nan
+    assert bi.check(bi.Plan.of([bi.Conditional.of("v ~ z", family=family)]), frame) == []
+    beyond = shape(values * 3)
+    assert beyond is not None and "inflated" not in beyond.instead
+
+
+@pytest.mark.parametrize(
     ("values", "told"),
     [
         (np.minimum(RNG.normal(20, 4, 400), 25.0), 'family = "bounded", limits = [-inf, 25], at_limits = "censored"'),

@@ -13,7 +13,7 @@ import bayesimpute as bi
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import FAMILIES, Binomial, Bounded, HeckmanGaussian, HeckmanProbit, Semicontinuous
+from bayesimpute.families import FAMILIES, Binomial, Bounded, HeckmanGaussian, HeckmanProbit, Semicontinuous, TwoParts
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
@@ -40,14 +40,17 @@ MODELS = {
     ),
     **{
         family: conditional("k ~ x * z + (1 + x | g)", family=family)
-        for family in FAMILIES
-        if family.startswith(("zero", "hurdle"))
+        for family, cls in FAMILIES.items()
+        if issubclass(cls, TwoParts)
     },
     "ordered labels": conditional("l ~ x * z + (1 + x | g)", family="ordinal"),
     "unordered labels": conditional("l ~ x * z + (1 + x | g)", family="categorical"),
     "positive": conditional("p ~ x * z + (1 + x | g)", family="lognormal"),
     "positive, lighter tail": conditional("p ~ x * z + (1 + x | g)", family="gamma"),
     "proportion": conditional("s ~ x * z + (1 + x | g)", family="beta"),
+    "nothing or a share": conditional("s0 ~ x * z + (1 + x | g)", family="zero_inflated_beta"),
+    "a share or all": conditional("s1 ~ x * z + (1 + x | g)", family="one_inflated_beta"),
+    "nothing, a share or all": conditional("s2 ~ x * z + (1 + x | g)", family="zero_one_inflated_beta"),
     "square roots": conditional("p ~ x * z + (1 + x | g)", family="sqrtnormal"),
     "logits": conditional("s ~ x * z + (1 + x | g)", family="logitnormal"),
     "amounts": conditional("a ~ x * z + (1 + x | g)", family="semicontinuous"),
@@ -72,6 +75,8 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
     made = pd.DataFrame(data)
     made.loc[rng.random(n) < 0.3, ["y", "b"]] = np.nan
     made["s"], made["p"] = 1 / (1 + np.exp(-made["y"])), np.exp(made["y"])
+    for name, low, high in (("s0", 0.2, 1.0), ("s1", 0.0, 0.8), ("s2", 0.2, 0.8)):
+        made[name] = made["s"].mask(made["s"] < low, 0.0).mask(made["s"] > high, 1.0)
     made["a"] = made["p"].where(~(made["y"] < -0.8), 0.0)
     made["k"] = np.maximum(np.round(made["y"]), 0)
     made["l"] = pd.cut(made["y"], [-np.inf, -0.5, 0.8, np.inf], labels=["low", "mid", "high"])
@@ -79,8 +84,11 @@ def frame(shifts: dict[str, float], units: Mapping[str, float] = MappingProxyTyp
     return made.assign(**{name: made[name] * unit for name, unit in units.items()})
 
 
+TARGETS = (*"yabklsp", "s0", "s1", "s2")
+
+
 def described(item: Conditional, *moved: Any) -> tuple[Design, dict[str, np.ndarray], Placement]:
-    space = workspace(frame(*moved).drop(columns=[name for name in "yabklsp" if name != item.target]), item)
+    space = workspace(frame(*moved).drop(columns=[name for name in TARGETS if name != item.target]), item)
     return only(space)[1], graph_data(space), placed(space)
 
 

@@ -60,6 +60,9 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
     "logitnormal": lambda y, t: stats.norm(t["mu"], t["sigma"]).logpdf(logit(y)) - np.log(y * (1 - y)),
     "gamma": lambda y, t: stats.gamma(t["alpha"], 0, t["mu"] / t["alpha"]).logpdf(y),
     "beta": lambda y, t: stats.beta(t["mu"] * t["kappa"], (1 - t["mu"]) * t["kappa"]).logpdf(y),
+    **dict.fromkeys(
+        ("zero_inflated_beta", "one_inflated_beta", "zero_one_inflated_beta"), lambda y, t: inflated_share(y, t)
+    ),
     "bounded truncated": lambda y, t: stats.truncnorm(
         *((end - t["mu"]) / t["sigma"] for end in LIMITS), t["mu"], t["sigma"]
     ).logpdf(y),
@@ -139,6 +142,14 @@ def powered(x: np.ndarray, t: Theta) -> np.ndarray:
 def or_none(law: Callable[[np.ndarray, Theta], np.ndarray], y: np.ndarray, t: Theta) -> np.ndarray:
     """An amount that is zero with some probability."""
     return np.where(y == 0, np.log(t["zero"]), np.log(1 - t["zero"]) + law(np.where(y == 0, 1.0, y), t))
+
+
+def inflated_share(y: np.ndarray, t: Theta) -> np.ndarray:
+    """A proportion that is zero with some probability, and else one with some."""
+    zero, one = t.get("zero", 0.0), t.get("one", 0.0)
+    share = np.log((1 - zero) * (1 - one)) + SCIPY["beta"](np.where(np.isin(y, (0, 1)), 0.5, y), t)
+    with np.errstate(divide="ignore"):
+        return np.select([y == 0, y == 1], [np.log(zero + 0.0 * y), np.log((1 - zero) * one + 0.0 * y)], share)
 
 
 def rectangle(h: np.ndarray, k: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -232,7 +243,7 @@ SHAPES = {
     ("sqrtnormal", "sigma"): (0.3, 0.8),
     ("logitnormal", "sigma"): (0.3, 0.8),
     ("gamma", "mu"): (0.3, 2.5),
-    ("beta", "kappa"): (60.0, 200.0),
+    **{(name, "kappa"): (60.0, 200.0) for name in FAMILIES if name.endswith("beta")},
 }
 """Positive numbers without a unit with which there are eight moments, and densities without poles."""
 FAR = 40.0
@@ -247,7 +258,7 @@ def support_of(family: Family) -> Support:
     if isinstance(family, Binomial):
         return Support(low=0, high=family.trials, whole=True)
     if isinstance(family, Bounded):
-        return Support(low=family.ends()[0], high=family.ends()[1], closed=True)
+        return Support(low=family.ends()[0], high=family.ends()[1], closed=(True, True))
     return family.values.of(column_of(family)).support
 
 

@@ -72,6 +72,8 @@ def kinds() -> pd.DataFrame:
         column = frame[name].astype(float) if frame[name].dtype.kind == "i" else frame[name]
         frame[name] = column.where(np.arange(n) % 6 != start % 6)
     frame["p2"], frame["s1"] = frame["p1"] ** 2, frame["s"]  # of other families
+    for name, low, high in (("s2", 0.2, 1.0), ("s3", 0.0, 0.6), ("s4", 0.2, 0.6)):
+        frame[name] = frame["s"].mask(frame["s"] < low, 0.0).mask(frame["s"] > high, 1.0)
     frame["o1"] = pd.Categorical.from_codes(rng.integers(0, 4, n), ["a", "b", "c", "d"], ordered=True)
     frame["o1"] = frame["o1"].where(rng.random(n) < 0.7)
     return frame

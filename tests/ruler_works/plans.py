@@ -136,6 +136,15 @@ family = "gamma"
 formula = "s ~ z + (1 | school)"
 family = "beta"
 [[conditional]]
+formula = "s2 ~ z + (1 | school)"
+family = "zero_inflated_beta"
+[[conditional]]
+formula = "s3 ~ z + (1 | school)"
+family = "one_inflated_beta"
+[[conditional]]
+formula = "s4 ~ z + (1 | school)"
+family = "zero_one_inflated_beta"
+[[conditional]]
 formula = "p2 ~ z + (1 | school)"
 family = "sqrtnormal"
 [[conditional]]
