@@ -27,6 +27,7 @@ from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.censored_texts import is_marked
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.data.label_orders import told
 
 FEWEST = 20
 """Observed values below which nothing is said of a shape."""
@@ -91,6 +92,15 @@ def remarks(column: Column) -> list[Problem]:
     )
     remedy += f"; then, as others are limits, {said_censored(column.name)}" * bool(marks)
     return [_warning(column.name, finding, remedy)]
+
+
+def looks_ordered(column: Column) -> Problem | None:
+    """That the labels of a text seem to have an order, and how to say so."""
+    order = told(column)
+    if not order:
+        return None
+    remedy = f"if they are, write {order.partition(': ')[2]}; else it is imputed as labels in no order"
+    return _warning(column.name, f'the labels of "{column.name}" look ordered', remedy)
 
 
 def said_censored(name: str) -> str:

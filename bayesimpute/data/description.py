@@ -5,6 +5,7 @@ The tables have everything; what is printed is bounded, and says what it leaves 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import counted
 from bayesimpute.base.tables import cell, records
 from bayesimpute.data.cluster_keys import parts
-from bayesimpute.data.column_remarks import not_normal, of_units, remarks, skewness
+from bayesimpute.data.column_remarks import looks_ordered, not_normal, of_units, remarks, skewness
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 
@@ -134,7 +135,8 @@ def _remarks(data: Incomplete, normal: Callable[[Column], bool]) -> tuple[Proble
     values = {name: remarks(data.columns[name]) for name in names}
     gaps = [name for name in names if data.variables[name].n_missing and not values[name]]
     shapes = [not_normal(data, name) for name in gaps if normal(data.columns[name])]
-    return (*(each for found in values.values() for each in found), *(each for each in shapes if each is not None))
+    orders = [looks_ordered(data.columns[name]) for name in gaps]
+    return (*chain.from_iterable(values.values()), *(each for each in (*shapes, *orders) if each is not None))
 
 
 def _variables(data: Incomplete) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import re
 
 from bayesimpute.data.columns import Column
+from bayesimpute.data.label_orders import told
 from bayesimpute.data.said_columns import CENSORED, NUMBER
 from bayesimpute.families.family import Family
 from bayesimpute.families.kinds_of_values import VALUES
@@ -19,7 +20,7 @@ def accepting(column: Column) -> tuple[str, ...]:
 def why_auto(column: Column) -> str:
     """What ``"auto"`` stands for and why, as plans tell it: ``ordered category -> ordinal``.
 
-    Of numbers that are taken as labels it says, too, what to write if they have no order.
+    Of numbers that are taken as labels it says, too, what to write if they have no order, of texts what if they have.
     """
     family = auto(column)
     if column.dates is not None:
@@ -33,7 +34,8 @@ def why_auto(column: Column) -> str:
     name = column.name if re.fullmatch(r"[A-Za-z0-9_-]+", column.name) else f'"{column.name}"'
     more = f'; if they name groups: columns.{name} = "labels"'
     doubtful = column.kind == "number" and column.said is None and family.values is VALUES["ordered"]
-    return f"{what} -> {family.name}{more if doubtful else ''}"
+    ordered = told(column)
+    return f"{what} -> {family.name}{more if doubtful else ''}{ordered and f'; {ordered}'}"
 
 
 def auto(column: Column) -> type[Family]:
