@@ -31,7 +31,7 @@ from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Run, Score
 from bayesimpute.plan.restrictions import Restriction
 from bayesimpute.plan.targets import STRAIGHT_LINES, Event
-from bayesimpute.suggesting.curved_relations import curved
+from bayesimpute.suggesting.curved_relations import curved, square, squares
 from bayesimpute.suggesting.determined_numbers import determined, rows_with_two_gaps
 from bayesimpute.suggesting.never_predictors import Never, never, no_model, usable
 from bayesimpute.suggesting.sparse_rule import Choice, SparseRule, chosen
@@ -51,8 +51,7 @@ SHORT = Run(warmup=30, sweeps=60)
 STRAIGHTEN = (
     "draws lie off the curve and may lie beyond what there is: do not report shares or extremes of it, nor means or "
     "slopes where more is missing at one end of the curve; columns whose relations are straight, such as logarithms or "
-    "roots, keep to the curve, and [[derived]] gives back the others; the square of a predictor without gaps, I(x**2), "
-    "may be enough; pmm keeps to the range, not to the curve"
+    "roots, keep to the curve, and [[derived]] gives back the others; pmm keeps to the range, not to the curve"
 )
 DETERMINED = "two variables determine it, which it predicts"
 
@@ -86,6 +85,7 @@ class SparsePlan:
     _alone: dict[str, Choice] = field(default_factory=dict)
     _apart: dict[tuple[str, str], str] = field(default_factory=dict)
     _bent: dict[str, str | None] = field(default_factory=dict)
+    _squared: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def always(self) -> tuple[str, ...]:
@@ -268,7 +268,23 @@ class SparsePlan:
         lower = [n for n in names if n not in upper]
         what = "level-1 variables" if scene.keys else "variables"
         found = [*self._mains(lower, what), *self._mains(upper, "level-2 variables")]
+        found += [
+            Piece(text=square(scene, n), names=frozenset({n}), what="squares, where lines leave out a curve")
+            for n in self._squares(target)
+        ]
         return [*found, *(p for key in scene.keys for n in names for p in self._means(n, key))]
+
+    def _squares(self, target: str) -> tuple[str, ...]:
+        """The predictors without gaps whose squares are in the model."""
+        if target not in self._squared:
+            self._squared[target] = squares(self.scene, target, self._may_bend(target))
+        return self._squared[target]
+
+    def _may_bend(self, target: str) -> list[str]:
+        """The predictors of a target with a normal model at level 1 whose lines may leave out a curve."""
+        if self.scene.level(target) is not None or not auto(self.scene.data.columns[target]).normal:
+            return []
+        return [n for n in self.choice(target).kept if self.scene.level(n) is None and not self._logarithm(n)]
 
     def _mains(self, names: Sequence[str], what: str) -> list[Piece]:
         """Main effects, amounts and counts by their logarithms, but for variables of a named analysis."""
@@ -346,10 +362,7 @@ class SparsePlan:
         return self._bent[target]
 
     def _curve(self, target: str) -> str | None:
-        if self.scene.level(target) is not None or not auto(self.scene.data.columns[target]).normal:
-            return None
-        names = [n for n in self.choice(target).kept if self.scene.level(n) is None and not self._logarithm(n)]
-        found = curved(self.scene, target, names)
+        found = curved(self.scene, target, self._may_bend(target), self._squares(target))
         return None if found is None else f"{found}; {STRAIGHTEN}"
 
     def circle(self, target: str) -> str | None:

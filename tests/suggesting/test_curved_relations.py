@@ -6,7 +6,7 @@ import pytest
 
 import bayesimpute as bi
 from bayesimpute.plan.targets import STRAIGHT_LINES
-from bayesimpute.suggesting.curved_relations import curved
+from bayesimpute.suggesting.curved_relations import curved, square, squares
 from bayesimpute.suggesting.variable_roles import Scene, look
 
 
@@ -58,8 +58,56 @@ def test_a_predictor_of_few_values_may_bend_a_relation() -> None:
     days, even = 1.8**visit + rng.normal(0, 1, 400), visit + rng.normal(size=400)
     data = pd.DataFrame({"visit": visit, "days": days, "even": even})
     data = data.mask((rng.random(data.shape) < 0.2) & (data.columns != "visit"))
+    data["visit"] = data["visit"].where(rng.random(400) > 0.1)  # its square would be one of imputed values
     told = {event.target for event in bi.suggest(None, data).events if event.what == STRAIGHT_LINES}
     assert told == {"days"}
+
+
+def growing(n: int = 600, holes: float = 0.3) -> pd.DataFrame:
+    """Heights at known ages, most of those missing that are tall, and what follows from the height."""
+    rng = np.random.default_rng(6)
+    age = rng.uniform(0, 20, n)
+    height = 50 + 12 * age - 0.3 * age**2 + rng.normal(0, 4, n)
+    data = pd.DataFrame({"age": age, "height": height, "shoe": height / 4 + rng.normal(0, 3, n)})
+    gone = rng.random((n, 2)) < 2 * holes * (age / 20)[:, None]
+    return data.assign(**{name: data[name].mask(gone[:, k]) for k, name in enumerate(("height", "shoe"))})
+
+
+def test_the_square_of_what_has_no_gaps_is_in_the_model() -> None:
+    data = growing()
+    made = bi.suggest(None, data)
+    formulas = {c.target: c.formulas["mu"] for c in made.plan.conditionals}
+    assert formulas == {"height": "height ~ age + shoe + I((age - 10)**2)", "shoe": "shoe ~ height + age"}
+    assert "# Squares, where lines leave out a curve: I((age - 10)**2)." in made.toml
+    assert not [event for event in made.events if event.what == STRAIGHT_LINES]
+    holes = data.assign(age=data["age"].mask(np.arange(len(data)) % 5 == 0))
+    assert "**2" not in bi.suggest(None, holes).toml
+    assert STRAIGHT_LINES in {event.what for event in bi.suggest(None, holes).events}
+
+
+def test_with_it_means_are_right_where_more_is_missing_at_one_end() -> None:
+    """Of what was drawn beside the curve itself, in its standard errors; lines are far off."""
+    data = growing(2000, holes=0.45)
+    gone, age = data["height"].isna().to_numpy(), data["age"].to_numpy()
+    curve = (50 + 12 * age - 0.3 * age**2)[gone]
+    plan = bi.suggest(None, data).plan
+    lines = bi.Plan.of([c.formulas["mu"].removesuffix(" + I((age - 10)**2)") for c in plan.conditionals])
+    errors = []
+    for each in (plan, lines):
+        run = bi.impute(data, each, seed=1, m=10, chains=2, warmup=20, sweeps=50, progress=False)
+        off = np.array([(frame["height"].to_numpy()[gone] - curve).mean() for frame in run])
+        errors.append(off.mean() / np.sqrt(off.var(ddof=1) * 1.1 + 16 / gone.sum()))
+    assert abs(errors[0]) < 4 and abs(errors[1]) > 8, errors
+
+
+def test_squares_are_about_a_round_number_near_the_mean_in_any_unit() -> None:
+    data = growing()
+    years = scene(data.assign(age=2000 + data["age"], minutes=data["age"] / 1e4))
+    assert square(years, "age") == "I((age - 2010)**2)" and square(years, "minutes") == "I((minutes - 0.001)**2)"
+    assert square(scene(data.assign(age=data["age"] - 30)), "age") == "I((age + 20)**2)"
+    assert square(scene(data.assign(age=data["age"] - data["age"].mean())), "age") == "I(age**2)"
+    for name in ("age", "minutes"):
+        assert squares(years, "height", [name, "shoe"]) == (name,)
 
 
 def test_in_any_unit_and_about_any_zero_it_is_the_same() -> None:
@@ -75,7 +123,7 @@ def test_lines_with_heavy_tails_raise_no_alarm(n: int) -> None:
     for _ in range(60):
         x = rng.standard_t(3, size=(n, 3))
         data = pd.DataFrame(x, columns=names).assign(y=x @ rng.normal(size=3) + rng.standard_t(3, size=n))
-        assert curved(scene(data), "y", names) is None
+        assert curved(scene(data), "y", names) is None and squares(scene(data), "y", names) == ()
 
 
 def test_nothing_is_told_where_little_is_to_be_seen() -> None:
