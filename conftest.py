@@ -32,8 +32,11 @@ def shared_reference() -> Path:
     return _folder("reference")
 
 
-# a graph that a test evaluates once is not worth a C++ compiler's time, a second or two for each of its nodes
-os.environ["PYTENSOR_FLAGS"] = ",".join([*filter(None, [os.environ.get("PYTENSOR_FLAGS")]), "cxx="])
+# a graph that a test evaluates once is not worth a C++ compiler's time, a second or two for each of its nodes, nor that
+# each of its nodes notes which line of Python made it
+os.environ["PYTENSOR_FLAGS"] = ",".join(
+    [*filter(None, [os.environ.get("PYTENSOR_FLAGS")]), "cxx=", "traceback__limit=0"]
+)
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # how fast a machine is, is no property of what is tested
 
