@@ -67,9 +67,9 @@ def test_the_log_density_is_that_of_priors_effects_and_family(item: Conditional,
 def test_every_distribution_of_coefficients_and_deviations_was_among_them() -> None:
     met = set()
     for item in PLANS.values():
+        _, design = only(described(item))
         for flag in (True, False):
-            design = centred(only(described(item))[1], flag)
-            met |= {prior.name for vector in vectors(design).values() for prior in vector.priors}
+            met |= {prior.name for vector in vectors(centred(design, flag)).values() for prior in vector.priors}
     of_tau = {
         name for name in DISTRIBUTIONS if name.startswith("Kendall")
     }  # tests/base/test_priors.py and samplers/test_gibbs_selection.py have these
