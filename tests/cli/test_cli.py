@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,7 @@ import xarray as xr
 from rich.console import Console
 
 import bayesimpute
+from bayesimpute.analysis import fitting, variance_posterior
 from bayesimpute.base import tables
 from bayesimpute.base.errors import BayesimputeError
 from bayesimpute.cli import demo
@@ -73,11 +76,12 @@ def made(tmp_path_factory: pytest.TempPathFactory, school: pd.DataFrame) -> Path
 
 @pytest.fixture(autouse=True)
 def cheap(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run that all share is read from its file once, and pictures are coarse."""
+    """The run that all share is read from its file once, pictures are coarse, and so are posteriors of variances."""
     read = result.read_tree
     shared = made / "run.nc"
     monkeypatch.setattr(result, "read_tree", lambda path: tree_of(made) if Path(path) == shared else read(path))
     monkeypatch.setattr(figures, "DPI", 30)
+    monkeypatch.setattr(variance_posterior, "SWEEPS", 60)
 
 
 @cache
@@ -490,7 +494,21 @@ def test_pool_refuses(run: Run, made: Path, words: list[str], finding: str) -> N
     assert code == 1 and finding in err and not out
 
 
-def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fits in threads where processes are asked for; the list is of how many were."""
+    asked: list[int] = []
+
+    @contextmanager
+    def threads(workers: int) -> Iterator[Executor]:
+        asked.append(workers)
+        with ThreadPoolExecutor(workers) as pool:
+            yield pool
+
+    monkeypatch.setattr(fitting, "processes", threads)
+    return asked
+
+
+def test_pool_derives_tests_and_prints_tables(run: Run, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imputed, model = MultiplyImputed.load(made / "run.nc"), "popular ~ sex * texp"
     pool = ["pool", made / "run.nc", "--formula", model]
     derived = imputed.analyse(model).derive({"after 5": "b[sex] + 5 * b[sex:texp]"}).pool().to_json_dict()
@@ -501,7 +519,8 @@ def test_pool_derives_tests_and_prints_tables(run: Run, made: Path) -> None:
     assert str(test) in run(*pool, "--against", smaller, "--method", "D3")[1]
     mixed = ["pool", made / "run.nc", "--formula", "popular ~ sex + (1 | school)", "--df", "satterthwaite", "--ml"]
     small = imputed.pool("popular ~ sex + (1 | school)", df="satterthwaite", reml=False)
-    assert json.loads(run(*mixed, "--workers", "2", "--json")[1]) == small.to_json_dict()
+    asked = in_threads(monkeypatch)
+    assert json.loads(run(*mixed, "--workers", "2", "--json")[1]) == small.to_json_dict() and asked == [2]
     logistic = "sex ~ popular + (1 | school)"
     by_nodes = run("pool", made / "run.nc", "--formula", logistic, "--family", "bernoulli", "--nodes", "9", "--json")
     assert json.loads(by_nodes[1]) == imputed.pool(logistic, family="bernoulli", nodes=9).to_json_dict()

@@ -52,7 +52,7 @@ def amounts(right: str) -> tuple[Setting, Callable[..., np.ndarray]]:
 
 def law(logp: Callable[..., np.ndarray], n: int, **more: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The probability of 0, the distribution function on the grid, (value, cell), and the log of what all sum up to."""
-    some = np.array([logp(np.full(n, value), **more) for value in GRID]) + np.log(GRID)[:, None]
+    some = logp(np.broadcast_to(GRID[:, None], (len(GRID), n)), **more) + np.log(GRID)[:, None]
     mass = np.exp(some) * (np.log(GRID[1]) - np.log(GRID[0]))
     none = np.exp(logp(np.zeros(n), **more))
     total = none + mass.sum(axis=0)

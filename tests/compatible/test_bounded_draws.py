@@ -55,7 +55,7 @@ def law(logp: Callable[..., np.ndarray], n: int, at: At, **more: np.ndarray) -> 
     """The distribution function at the lower limit, three points between and below the upper, (point, cell); the log
     of what all sums up to.
     """
-    mass = np.exp([logp(np.full(n, value), **more) for value in GRID]) * (GRID[1] - GRID[0])
+    mass = np.exp(logp(np.broadcast_to(GRID[:, None], (len(GRID), n)), **more)) * (GRID[1] - GRID[0])
     ends = np.exp([logp(np.full(n, end), **more) for end in ENDS]) * (at == "censored")
     total = mass.sum(axis=0) + ends.sum(axis=0)
     cdf = ends[0] + np.concatenate([np.zeros((1, n)), mass.cumsum(axis=0)])

@@ -64,6 +64,12 @@ def test_processes_do_not_change_the_figures() -> None:
         np.testing.assert_array_equal(a.covariance, b.covariance)
         assert a.quantities == b.quantities
     assert alone.pool().to_json_dict() == shared.pool().to_json_dict()
+
+
+@pytest.mark.slow
+def test_functions_have_the_same_figures_in_processes() -> None:
+    """That a function is sent there, one sees in the default suite where it ends its process."""
+    data = frames(3)
     means = [e.estimates[0] for e in analysed(data, mean_of_y, workers=2).estimates]
     assert means == pytest.approx([mean_of_y(f)[0] for f in data], rel=1e-12)
 

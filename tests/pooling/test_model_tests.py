@@ -70,11 +70,10 @@ def test_d1_to_d4_from_the_data_are_those_of_mitml(
     assert got.to_json_dict()["p_value"] == pytest.approx(expected[3], rel=0.02)
 
 
-def test_restricted_fits_are_refitted_for_likelihoods(
-    completed: list[pd.DataFrame], full: Analyses, null: Analyses
-) -> None:
-    restricted = fitted(completed, FULL).test(fitted(completed, NULL), method="D3")
-    assert restricted == full.test(null, method="D3")
+def test_restricted_fits_are_refitted_for_likelihoods(completed: list[pd.DataFrame]) -> None:
+    three = completed[:3]
+    restricted = fitted(three, FULL).test(fitted(three, NULL), method="D3")
+    assert restricted == fitted(three, FULL, reml=False).test(fitted(three, NULL, reml=False), method="D3")
 
 
 SAME = {"bernoulli": "high ~ sex + texp", "cumulative": "kind ~ sex + texp", "categorical": "kind ~ sex + texp"}

@@ -8,6 +8,7 @@ from looping import assert_same_run, fresh_record, prior_plan, ran, table
 
 import bayesimpute as bi
 from bayesimpute.plan.plan import Plan
+from bayesimpute.running import workers
 from bayesimpute.running.inner_steps import CALIBRATION, MOST_STEPS
 from bayesimpute.running.kernel import ChainState
 from bayesimpute.running.legs import Job, run_leg
@@ -68,9 +69,14 @@ def test_where_there_is_nothing_to_share_a_chain_goes_on_by_itself(run: dict[str
     assert to_the_meeting(record, (0,)).states[0].sweep == record.schedule.end
 
 
-def test_workers_and_breaks_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
+def test_workers_change_nothing(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = bi.impute(table(), plan(), seed=1, progress=False)
+    monkeypatch.setattr(workers, "in_threads", lambda job: place == "threads")
     assert_same_run(bi.impute(table(), plan(), seed=1, workers=2, progress=False), alone)
+
+
+def test_breaks_change_nothing(tmp_path: Path) -> None:
     whole = bi.MultiplyImputed.of(ran(fresh_record(table(), plan())).record)
     for chains in ((0, 1), (0, 1, 2)):
         broken = to_the_meeting(fresh_record(table(), plan()), chains)

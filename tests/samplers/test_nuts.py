@@ -240,9 +240,20 @@ def sample(posterior: Any, data: Any, transitions: int, seed: int) -> dict[str, 
     return {name: np.array(values) for name, values in found.items()}
 
 
-def test_the_posterior_of_a_mixed_model_is_exact(model: ConditionalModel, posterior: Any) -> None:
-    exact = exact_posterior(model.design, model.data, groups=True)
-    check_against(exact, sample(posterior, model.data, 3000, seed=7))
+@pytest.fixture(scope="module")
+def sampled(model: ConditionalModel, posterior: Any) -> dict[str, np.ndarray]:
+    return sample(posterior, model.data, 3000, seed=7)
+
+
+@pytest.fixture(scope="module")
+def exact(model: ConditionalModel) -> dict[str, tuple[float, float]]:
+    return exact_posterior(model.design, model.data, groups=True)
+
+
+def test_the_posterior_of_a_mixed_model_is_exact(
+    exact: dict[str, tuple[float, float]], sampled: dict[str, np.ndarray]
+) -> None:
+    check_against(exact, sampled)
 
 
 @pytest.mark.slow
@@ -261,11 +272,9 @@ def test_the_posterior_of_a_single_level_model_is_exact(model: ConditionalModel)
     check_against(exact_posterior(design, data, groups=False), sample(again, data, 2000, seed=7))
 
 
-def test_a_wrong_posterior_is_seen(model: ConditionalModel, posterior: Any) -> None:
-    exact = exact_posterior(model.design, model.data, groups=True)
-    chains = sample(posterior, model.data, 1000, seed=5)
+def test_a_wrong_posterior_is_seen(exact: dict[str, tuple[float, float]], sampled: dict[str, np.ndarray]) -> None:
     with pytest.raises(AssertionError):
-        check_against({**exact, "sigma": (exact["sigma"][0] * 1.05, exact["sigma"][1])}, chains)
+        check_against({**exact, "sigma": (exact["sigma"][0] * 1.05, exact["sigma"][1])}, sampled)
 
 
 @pytest.mark.parametrize("far", [-1000.0, 1000.0])
