@@ -10,6 +10,9 @@ STAMP := $(VENV)/installed
 demo: install
 	$(BIN)/bayesimpute demo
 
+# Processes that tests start read what others compiled, which images of containers often forbid Python to write
+unexport PYTHONDONTWRITEBYTECODE
+
 # A process for each core, each with whole files: what compiles alike is in one. make test PROCESSES= for one process
 PROCESSES := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
