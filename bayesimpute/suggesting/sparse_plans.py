@@ -1,9 +1,10 @@
 """A plan from the data alone: every incomplete variable from those that matter.
 
 :mod:`.never_predictors` says what predicts nothing, :mod:`.variable_pairs` how strongly the others are associated,
-:mod:`.sparse_rule` which of them are taken. Here the models are made of them: at level 1 the variables themselves, the
-cluster means of those whose clusters differ, and a random intercept of each cluster key; at level 2 one row a cluster,
-with level-2 variables and cluster means. Without any cluster it is ordinary fully conditional specification.
+:mod:`.sparse_rule` which of them are taken. Here the models are made of them: at level 1 the variables themselves,
+squares of complete ones where these straighten a curve (:mod:`.curved_relations`), the cluster means of those whose
+clusters differ, and a random intercept of each cluster key; at level 2 one row a cluster, with level-2 variables and
+cluster means. Without any cluster it is ordinary fully conditional specification.
 
 Whether two variables matter to each other is symmetric: of two incomplete ones each predicts the other, or none does.
 Those that nearly determine each other share what tells them apart.
