@@ -27,7 +27,7 @@ from bayesimpute.base.phrases import counted, listed
 from bayesimpute.data.censored_texts import is_marked
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
-from bayesimpute.data.label_orders import told
+from bayesimpute.data.label_orders import order_told
 
 FEWEST = 20
 """Observed values below which nothing is said of a shape."""
@@ -96,7 +96,7 @@ def remarks(column: Column) -> list[Problem]:
 
 def looks_ordered(column: Column) -> Problem | None:
     """That the labels of a text seem to have an order, and how to say so."""
-    order = told(column)
+    order = order_told(column)
     if not order:
         return None
     remedy = f"if they are, write {order.partition(': ')[2]}; else it is imputed as labels in no order"
@@ -239,8 +239,9 @@ def piled(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:
         ends = [end for end in ends if counts[end] >= TIMES * np.delete(counts, end).max()]
     if not ends:
         return None
-    low, high = ("inf" if end not in ends else f"{distinct[end]:g}" for end in (0, -1))
-    zeros, low = ends == [0] and distinct[0] == 0, low if 0 in ends else "-inf"
+    low = f"{distinct[0]:g}" if 0 in ends else "-inf"
+    high = f"{distinct[-1]:g}" if -1 in ends else "inf"
+    zeros = ends == [0] and distinct[0] == 0
     family = '"semicontinuous"' if zeros else f'"bounded", limits = [{low}, {high}], at_limits = "censored"'
     told = {0: "none is below", -1: "none is above"}
     findings = [f"{counts[end] / counts.sum():.0%} are {distinct[end]:g}, and {told[end]}" for end in ends]

@@ -79,7 +79,7 @@ def _by_numbers(labels: Sequence[str]) -> tuple[str, ...] | None:
     return None
 
 
-def told(column: Column) -> str:
+def order_told(column: Column) -> str:
     """What a plan may say of it, ``looks ordered: columns.gen = "G1 < G2 < G3"``; empty: it does not look ordered."""
     order = order_of_labels(column)
     if order is None:

@@ -101,7 +101,7 @@ class Shaped(Numbers):
 
 @dataclass(frozen=True, kw_only=True)
 class Between(Values):
-    """Numbers between two ends that are none of them; chains start from what a link makes of them."""
+    """Numbers between two ends, which are none of them unless a subclass has them; chains start on a link's scale."""
 
     low: ClassVar[float]
     high: ClassVar[float]
@@ -251,10 +251,12 @@ def standing_in(known: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share(Values):
+class Share(Between):
     """Numbers between 0 and 1, of which either or both have a probability of their own."""
 
     atoms: ClassVar[tuple[float, ...]]
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = 1.0
 
     @classmethod
     def accepts(cls, column: Column) -> bool:
@@ -262,22 +264,9 @@ class Share(Values):
         inside = (known > 0) & (known < 1)
         return bool(column.kind == "number" and inside.any() and (inside | np.isin(known, cls.atoms)).all())
 
-    @classmethod
-    def suits(cls, column: Column) -> str | None:
-        del column
-
-    @classmethod
-    def of(cls, column: Column) -> Self:
-        del column
-        return cls()
-
     @property
     def support(self) -> Support:
-        return Support(low=0, high=1, closed=(0.0 in self.atoms, 1.0 in self.atoms))
-
-    @property
-    def dtype(self) -> np.dtype:
-        return np.dtype(np.float64)
+        return Support(low=self.low, high=self.high, closed=(0.0 in self.atoms, 1.0 in self.atoms))
 
     def start(self, rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
         if not spread:

@@ -49,6 +49,8 @@ class Parameter:
     against : str or None
         The parameter with which it is compared: ``mu`` for the cutpoints c of P(y <= k) = F(c_k - mu). Its prior is
         about the centre of that one's columns, as an intercept's is; posteriors have it where the columns are zero.
+    like : str or None
+        The parameter whose right side its formula has where the plan gives it none.
     """
 
     name: str

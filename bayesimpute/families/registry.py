@@ -3,7 +3,7 @@
 import re
 
 from bayesimpute.data.columns import Column
-from bayesimpute.data.label_orders import told
+from bayesimpute.data.label_orders import order_told
 from bayesimpute.data.said_columns import CENSORED, NUMBER
 from bayesimpute.families.family import Family
 from bayesimpute.families.kinds_of_values import VALUES
@@ -34,7 +34,7 @@ def why_auto(column: Column) -> str:
     name = column.name if re.fullmatch(r"[A-Za-z0-9_-]+", column.name) else f'"{column.name}"'
     more = f'; if they name groups: columns.{name} = "labels"'
     doubtful = column.kind == "number" and column.said is None and family.values is VALUES["ordered"]
-    ordered = told(column)
+    ordered = order_told(column)
     return f"{what} -> {family.name}{more if doubtful else ''}{ordered and f'; {ordered}'}"
 
 

@@ -1,11 +1,10 @@
 """Where a straight line leaves out a curve: a number whose relation to other numbers bends.
 
 Models from the data alone have straight lines, and squares of predictors without gaps where nothing of the curve is
-left then: with a part of it means were better, and slopes worse (fdgs with 30 % of its cells missing). A square of what
-is imputed itself makes large draws larger, and has no part in them. Where lines are wrong by much then, what is imputed
-keeps means and spreads, but lies off the curve and may lie beyond what there is (growth: negative ages). Matching draws
-among observed values and does not mend the relation: with 30 % of fdgs missing a slope of weight on age of 2.23 is 2.10
-by lines, 2.80 by pmm, in mice as here (``tests/case_studies/test_beside_mice.py``).
+left then. A square of what is imputed itself makes large draws larger, and has no part in them. Where lines are wrong
+by much then, what is imputed keeps means and spreads, but lies off the curve and may lie beyond what there is (growth:
+negative ages). Matching draws among observed values and does not mend the relation: with 30 % of fdgs missing a slope
+of weight on age of 2.23 is 2.10 by lines, 2.80 by pmm, in mice as here (``tests/case_studies/test_beside_mice.py``).
 
 What a curve explains is looked for in rows in which all is observed, by squares beside the lines of least squares. It
 counts from a fifth of what lines leave (:data:`SHARE`), and if chance does so hardly ever: n log of the ratio of the

@@ -6,7 +6,7 @@ import pytest
 
 import bayesimpute as bi
 from bayesimpute.data.columns import encode
-from bayesimpute.data.label_orders import order_of_labels, told
+from bayesimpute.data.label_orders import order_of_labels, order_told
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_labels_that_do_not(labels: tuple[str, ...]) -> None:
 
 def test_only_a_text_of_which_nothing_is_known() -> None:
     order = ["low", "medium", "high"]
-    assert told(encode(pd.Series(order), "v"))
-    assert not told(encode(pd.Series(pd.Categorical(order, categories=order, ordered=True)), "v"))
+    assert order_told(encode(pd.Series(order), "v"))
+    assert not order_told(encode(pd.Series(pd.Categorical(order, categories=order, ordered=True)), "v"))
     frame = pd.DataFrame({"v": order * 5})
     said = bi.Incomplete.from_frame(frame, columns={"v": "labels"}).columns["v"]
-    assert not told(said)
+    assert not order_told(said)
 
 
 def test_it_is_told_by_describe_suggest_and_of_a_run_and_can_be_written_so() -> None:
