@@ -138,9 +138,10 @@ class Automatic:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of deprecations inside bambi, and of its divisions by zero
             options = {"family": family.bambi, "extra_namespace": namespace({}), **link}
-            plain = bambi.Model(text, frame, auto_scale=False, **options)
-            priors = unscalable(next(iter(plain.parameters.values())), self.scale[k], binary=bool(link))
-            model = bambi.Model(text, frame, priors=priors, **options)
+            model = scaled_or_flat(text, frame, options)
+            priors = unscalable(next(iter(model.parameters.values())), self.scale[k], binary=bool(link))
+            if priors or not model.auto_scale:
+                model = bambi.Model(text, frame, priors=priors, **options)
         self.described[k] = next(iter(model.parameters.values()))
         return self.described[k]
 
@@ -173,6 +174,16 @@ def spread(columns: np.ndarray) -> np.ndarray:
 def ruled(columns: np.ndarray, *, one: bool) -> np.ndarray:
     """The columns whose spreads bambi's rule takes: where it has one for all columns of a term, that of their sum."""
     return np.repeat(columns.sum(axis=1, keepdims=True), columns.shape[1], axis=1) if one else columns
+
+
+def scaled_or_flat(text: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
+    """A ``bambi.Model`` with priors by bambi's rules, or with flat ones where these cannot be (:func:`unscalable`)."""
+    import bambi
+
+    try:
+        return bambi.Model(text, frame, **options)
+    except (TypeError, ValueError):  # of numpy: bambi writes several numbers where it wants one
+        return bambi.Model(text, frame, auto_scale=False, **options)
 
 
 def unscalable(described: Any, scale: float, *, binary: bool) -> dict[str, Any]:
