@@ -5,6 +5,8 @@ Nothing else of a run would show it. Of where a variable applies it is an error:
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import listed
@@ -21,35 +23,58 @@ APPLIES = ".applies"
 """How the place of a condition ends that says where a variable applies."""
 
 
+@dataclass(frozen=True)
+class Condition:
+    """A condition of a plan.
+
+    Parameters
+    ----------
+    path : str
+        Its place.
+    text : object
+        Itself, a text if the plan is sound.
+    somewhere : bool
+        Whether it is to hold in some row.
+    severity : Severity
+        Of a label in it that no cell has.
+    """
+
+    path: str
+    text: Any
+    somewhere: bool = False
+    severity: Severity = Severity.WARNING
+
+
 def problems(read: Read, data: Incomplete) -> list[Problem]:
     """Warnings of labels that are none of their column's, and of conditions that hold in no row."""
     found = []
-    for path, text, rows in conditions(read):
+    for each in conditions(read):
         try:
-            expression = parse_expression(text, path)
+            expression = parse_expression(each.text, each.path)
         except FormulaError:  # told where the condition is read
             continue
-        wrong = list(no_labels(expression.tree, path, data))
-        found += wrong or (list(_nowhere(expression, path, data)) if rows else [])
+        wrong = list(no_labels(expression.tree, each.path, data, each.severity))
+        found += wrong or (list(_nowhere(expression, each.path, data)) if each.somewhere else [])
     for definition in (*read.derived.values(), *read.shifts):
         found += no_labels(definition.expression.tree, definition.path, data)
     return found
 
 
-def conditions(read: Read) -> Iterator[tuple[str, str, bool]]:
-    """The place and the text of each condition, and whether it is to hold in some row."""
-    places = [("run.ignore", getattr(read.plan.run, "ignore", None), False)]
+def conditions(read: Read) -> Iterator[Condition]:
+    """Those of a plan that are texts."""
+    plan = read.plan
+    found = [Condition("run.ignore", getattr(plan.run, "ignore", None))]
     for reading in read.conditionals:
-        places.append((f"{reading.path}{APPLIES}", reading.conditional.applies, False))
-        places.append((f"{reading.path}.where", reading.conditional.where, True))
-    for each in read.plan.restrictions:
+        found.append(Condition(f"{reading.path}{APPLIES}", reading.conditional.applies, severity=Severity.ERROR))
+        found.append(Condition(f"{reading.path}.where", reading.conditional.where, True))
+    for each in plan.restrictions:
         if isinstance(each, Restriction) and isinstance(each.rule, str):
-            places += [(f"{each.path}.rule", each.rule, False), (f"{each.path}.where", each.where, True)]
-    places += [(f"analysis[{a.name}].where", a.where, True) for a in read.plan.analyses if isinstance(a, Analysis)]
-    yield from ((path, text, rows) for path, text, rows in places if isinstance(text, str) and text != ALL)
+            found += [Condition(f"{each.path}.rule", each.rule), Condition(f"{each.path}.where", each.where, True)]
+    found += [Condition(f"analysis[{a.name}].where", a.where, True) for a in plan.analyses if isinstance(a, Analysis)]
+    yield from (each for each in found if isinstance(each.text, str) and each.text != ALL)
 
 
-def no_labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
+def no_labels(tree: Node, path: str, data: Incomplete, severity: Severity = Severity.WARNING) -> Iterator[Problem]:
     """Comparisons of a column with a label that none of its cells has."""
     for node in walk(tree):
         if not isinstance(node, Operation) or node.symbols[0] not in EQUAL or len(node.operands) != 2:
@@ -64,7 +89,6 @@ def no_labels(tree: Node, path: str, data: Incomplete) -> Iterator[Problem]:
             finding = f'"{name}" has no label "{label}", so that the condition holds nowhere'
             finding = finding if node.symbols[0] == "==" else f'"{name}" has no label "{label}"'
             remedy = did_you_mean(label, known, f"its labels are {listed(known, 12)}")
-            severity = Severity.ERROR if path.endswith(APPLIES) else Severity.WARNING
             yield Problem(path=path, finding=finding, remedy=remedy, severity=severity)
 
 

@@ -116,7 +116,7 @@ def _calculated(read: Read) -> Iterator[tuple[str, Iterable[Node]]]:
         yield from ((reading.uses[name].path, formula.nodes) for name, formula in reading.formulas.items())
     yield from ((each.path, (each.expression.tree,)) for each in (*read.derived.values(), *read.shifts))
     yield from ((f"analysis[{name}].formula", formula.nodes) for name, formula in read.analyses.items())
-    yield from ((path, trees) for path, text, _ in conditions(read) if (trees := _trees(text)))
+    yield from ((each.path, trees) for each in conditions(read) if (trees := _trees(each.text)))
 
 
 def _no_dates(trees: Iterable[Node], data: Incomplete) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """An imputation plan from nothing but the analysis and the data, or the data alone, with a comment for every choice.
 
-* :mod:`.asked` reads the analyses and finds everything that is wrong with them;
+* :mod:`.asked` reads the analyses and finds everything that is wrong with them, :mod:`.mode_settings` what
+  is wrong with what else was asked for;
 * :mod:`.variable_roles` says what each variable is to them: its role, its level, what is missing;
 * :mod:`.auxiliaries` looks for variables outside of the analyses that help;
 * :mod:`.compatible_plans` and :mod:`.recipes` write the models, in the two modes, and :mod:`.beside_selection` what the
@@ -10,15 +11,15 @@
 * :mod:`.suggested_model` makes one model of pieces, and :mod:`.commented_toml` the document.
 
 The plan is a start: read its comments, and change what you know better. To add a mode, write a module like
-:mod:`.recipes` and enter it in ``MODES`` and :func:`_models`.
+:mod:`.recipes` and enter it in ``mode_settings.MODES`` and :func:`_models`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bayesimpute.base.arguments import typed, typed_after
-from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, errors, one
+from bayesimpute.base.errors import PlanError, errors, one
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking import check
 from bayesimpute.checking.congeniality import congenial
@@ -35,6 +36,16 @@ from bayesimpute.suggesting import auxiliaries, compatible_plans, recipes, spars
 from bayesimpute.suggesting.asked import Asked, most_general, problems_with_data, read_asked
 from bayesimpute.suggesting.auxiliaries import BOUND, Association
 from bayesimpute.suggesting.commented_toml import document
+from bayesimpute.suggesting.mode_settings import (
+    all_the_same,
+    as_names,
+    as_tuple,
+    of_other_modes,
+    read_selections,
+    unfit_keys,
+    unknown_columns,
+    unknown_mode,
+)
 from bayesimpute.suggesting.score_columns import with_columns
 from bayesimpute.suggesting.sparse_rule import LEAST, MOST, SparseRule
 from bayesimpute.suggesting.suggested_model import Model
@@ -42,7 +53,6 @@ from bayesimpute.suggesting.variable_roles import Scene, look
 
 __all__ = ["Suggestion", "suggest"]
 
-MODES = ("compatible", "fcs", "sparse")
 SHOWN = 12
 """Columns that a comment names."""
 
@@ -138,10 +148,12 @@ def suggest(
     """
     mode = mode or ("sparse" if analysis is None else "compatible")
     frame = data.frame if isinstance(data, Incomplete) else as_pandas(data)
-    keys = [*_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
+    keys = [*as_names(clusters, "clusters"), *(data.clusters if isinstance(data, Incomplete) else ())]
     asked, problems = ([], []) if analysis is None and mode == "sparse" else read_asked(analysis, mode)
-    rule = SparseRule(least=least, most=most, include=_tuple(include, "include"), exclude=_tuple(exclude, "exclude"))
-    problems += [*_mode(mode), *_of_mode(mode, auxiliary, [*rule.said, *(["scores"] if scores else [])])]
+    rule = SparseRule(
+        least=least, most=most, include=as_tuple(include, "include"), exclude=as_tuple(exclude, "exclude")
+    )
+    problems += [*unknown_mode(mode), *of_other_modes(mode, auxiliary, [*rule.said, *(["scores"] if scores else [])])]
     said = data.said if isinstance(data, Incomplete) else ()
     said = said if not columns else Incomplete.from_frame(frame, columns=columns).said
     aside = read_by(known) - {name for a in asked for name in (a.outcome, *a.needs, *a.keys)} - {*keys}
@@ -149,12 +161,12 @@ def suggest(
     frame, wrong = with_columns(frame, scores)
     problems += wrong
     everything = look(frame, [*(key for a in asked for key in a.keys), *keys], said)
-    problems += _clusters(everything, keys)
+    problems += unfit_keys(everything, keys)
     problems += problems_with_data(asked, everything, mode)
-    named = [] if auxiliary is None or auxiliary == "auto" else _names(auxiliary, "auxiliary")
+    named = [] if auxiliary is None or auxiliary == "auto" else as_names(auxiliary, "auxiliary")
     problems += rule.problems(everything.columns)
     if problems:
-        raise PlanError([*problems, *_unknown(named, everything)])
+        raise PlanError([*problems, *unknown_columns(named, everything)])
     general = most_general(asked)
     if mode == "sparse":
         return _sparse(asked, general, everything, rule, tuple(scores), tuple(known))
@@ -162,91 +174,14 @@ def suggest(
     extra = frozenset().union(*(f.needs for a in asked for f in a.others))
     selections = {y: parse(c.formulas["selection"]) for y, c in general.items() if "selection" in c.formulas}
     scene = Scene(data=everything, models=models, extra=extra, selections=selections)
-    problems = [*auxiliaries.problems(scene, named, mode), *_selected(general, auxiliary, mode), *_same(asked, scene)]
+    problems = [
+        *auxiliaries.problems(scene, named, mode),
+        *read_selections(general, auxiliary, mode),
+        *all_the_same(asked, scene),
+    ]
     if problems:
         raise PlanError(problems)
     return _suggestion(asked, general, scene, mode, "auto" if auxiliary == "auto" else named, tuple(known))
-
-
-def _tuple(given: Sequence[str] | str, path: str) -> tuple[str, ...]:
-    return tuple(_names(given, path))
-
-
-def _of_mode(mode: str, auxiliary: object, said: Sequence[str]) -> list[Problem]:
-    """Settings of another mode than that which is asked for."""
-    others = said if mode in MODES and mode != "sparse" else []
-    found = [
-        Problem(path=name, finding=f'mode "{mode}" has no such setting', remedy='use mode "sparse", or leave it out')
-        for name in others
-    ]
-    if mode == "sparse" and auxiliary is not None:
-        remedy = "name variables that are always in with include: all others are looked at anyway"
-        found.append(Problem(path="auxiliary", finding='mode "sparse" has no such setting', remedy=remedy))
-    return found
-
-
-def _mode(mode: object) -> list[Problem]:
-    if mode in MODES:
-        return []
-    remedy = did_you_mean(str(mode), MODES, f"use {', '.join(MODES[:-1])} or {MODES[-1]}")
-    return [Problem(path="mode", finding=f'there is no mode "{mode}"', remedy=remedy)]
-
-
-def _clusters(data: Incomplete, keys: Iterable[str]) -> list[Problem]:
-    """Keys of the user's that cannot be used; those of formulas are reported there."""
-    found: list[Problem] = []
-    for key in dict.fromkeys(keys):
-        if key not in data.clusters:
-            try:
-                data.n_clusters(key)
-            except InputError as error:
-                found += error.problems
-    return found
-
-
-def _names(given: Sequence[str] | str, path: str) -> list[str]:
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
-        raise one(PlanError, path, f"{given!r} is not a list of columns", 'write ["a", "b"]')
-    return list(dict.fromkeys(given))
-
-
-def _unknown(named: Iterable[str], data: Incomplete) -> list[Problem]:
-    remedy = 'name columns of the data, or write "auto"'
-    return [
-        Problem(
-            path="auxiliary", finding=f'there is no column "{name}"', remedy=did_you_mean(name, data.columns, remedy)
-        )
-        for name in named
-        if name not in data.columns
-    ]
-
-
-def _same(asked: Sequence[Asked], scene: Scene) -> list[Problem]:
-    """Incomplete variables of analyses that other members of their clusters would fill in, all with one value."""
-    names = sparse_plans.analysed((n for a in asked for n in (a.outcome, *a.needs)), scene)
-    gaps = [n for n in names if scene.data.variables[n].n_missing and not scene.missing(n) and not scene.imputable(n)]
-    remedy = "leave it out, or fill it in by hand"
-    return [
-        Problem(path="analysis", finding=f'all observed values of "{name}" are the same', remedy=remedy)
-        for name in gaps
-    ]
-
-
-def _selected(general: Mapping[str, Conditional], auxiliary: object, mode: str) -> list[Problem]:
-    """A selection model is an outcome whose missing values no other model reads."""
-    selected = [y for y, c in general.items() if "selection" in c.formulas]
-    if not selected or mode == "fcs":
-        return []
-    found = [("auxiliary", "the models of auxiliary variables would read it")] if auxiliary is not None else []
-    readers = [(y, z) for y in selected for z, c in general.items() if z != y and y in parse(c.formulas["mu"]).needs]
-    found += [("analysis", f'the analysis of "{z}" reads its missing values') for _, z in readers]
-    remedy = 'leave them out, or use mode "fcs"'
-    return [
-        Problem(path=path, finding=f'"{selected[0]}" has a selection model, and {what}', remedy=remedy)
-        for path, what in found
-    ]
 
 
 def _suggestion(
