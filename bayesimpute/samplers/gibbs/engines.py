@@ -17,7 +17,7 @@ from bayesimpute.samplers.gibbs.censored import Censored
 from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
-from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
+from bayesimpute.samplers.gibbs.nothing_or_some import SeveralParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.powers import Powers
@@ -95,7 +95,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "heavy tails": Heavy,
     "counts": Counts,
     "selection": TwoEquations,
-    "nothing or some": TwoParts,
+    "nothing or some": SeveralParts,
 }
 
 
