@@ -195,6 +195,22 @@ STRUCTURES = STRUCTURES | {
         priors=COUNTS | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)"},
     ),
 }
+ONES = {"one_Intercept": "Normal(-0.5, 0.7)", "one_x": "Normal(0, 0.7)"}
+STRUCTURES = STRUCTURES | {
+    "zero- and one-inflated beta": Structure(
+        right="x + (1 | g)",
+        zero="x + (1 | g)",
+        family="zero_one_inflated_beta",
+        priors=COUNTS | BOTH | INNER | ONES | {"one_1|g_sigma": "HalfNormal(1)"},
+    ),
+    "zero-inflated beta": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        zero="x + (1 | h)",
+        family="zero_inflated_beta",
+        priors=COUNTS | FEW | CROSSED | INNER | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)"},
+    ),
+    "one-inflated beta": Structure(right="x", family="one_inflated_beta", priors=INNER | ONES),
+}
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
@@ -203,6 +219,8 @@ BATCHES = 40
 
 
 DIGITS = {"ordered": (-1.5, 0, 1), "categories": (-0.7, 1)}
+ENDS = {"share from zero": (0.3, 1.0), "share to one": (0.0, 0.7), "share of all": (0.3, 0.7)}
+"""Proportions beyond these are 0 or 1."""
 
 
 def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
@@ -220,6 +238,9 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
         frame["y"] = np.exp(frame["y"] / 2)
     elif values == "proportion":
         frame["y"] = 1 / (1 + np.exp(-frame["y"]))
+    elif values in ENDS:
+        share, (low, high) = 1 / (1 + np.exp(-frame["y"])), ENDS[values]
+        frame["y"] = share.mask(share < low, 0.0).mask(share > high, 1.0)
     elif values == "limited":
         frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long(30)
 
 MUS = tuple(f"mu[{k}]" for k in range(3))
 """Of labels."""
-PARAMETERS = ("mu", "zero", "selection", "rho", "sigma", "nu", "alpha", "kappa", "skew", "cutpoints")
+PARAMETERS = ("mu", "zero", "one", "selection", "rho", "sigma", "nu", "alpha", "kappa", "skew", "cutpoints")
 
 
 def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
@@ -95,6 +95,7 @@ QUICK = (
     "beta",
     "skewed",
     "semicontinuous",
+    "one-inflated beta",
     "ordinal",
     "categorical",
 )
@@ -130,7 +131,16 @@ def test_many_sweeps_of_selection_models_do_not_change_it(name: str) -> None:
 
 GRADIENT = ("logit", "negative binomial", "semicontinuous", "categorical")
 """Where the move along the gradient, which is for many rows, is made in the default suite."""
-MANY_ROWS = ("logit, crossed", "poisson", "binomial", "gamma", "beta", "hurdle", "categorical, crossed")
+MANY_ROWS = (
+    "logit, crossed",
+    "poisson",
+    "binomial",
+    "gamma",
+    "beta",
+    "hurdle",
+    "zero-inflated beta",
+    "categorical, crossed",
+)
 
 
 @pytest.fixture

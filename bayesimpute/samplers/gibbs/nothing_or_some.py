@@ -1,5 +1,7 @@
 """Targets that are nothing or something: a yes/no model of whether, and a model of how much of those with some.
 
+Proportions may be all as well: whether they are, among those that are something, is a part of its own.
+
 The likelihood is a product of the parts', so that they have engines of their own; what ties them are group-specific
 effects that they have by the same cluster key, with one covariance matrix Sigma. A sweep takes each part given the
 other's effects (``part_of_several.py``), then Sigma, given the effects and row by row (``sigma_rows.py``). Parts that
@@ -14,7 +16,9 @@ import numpy as np
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
-from bayesimpute.families import Bernoulli, Family, HurdleNegativeBinomial, HurdlePoisson, Semicontinuous
+from bayesimpute.families import Bernoulli, Family, Hurdle, Semicontinuous
+from bayesimpute.families.inflated_beta import ONE, InflatedBeta
+from bayesimpute.families.inflated_beta import PARTS as ENDS
 from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
@@ -32,10 +36,10 @@ from bayesimpute.samplers.gibbs.sigma_rows import Row, begun_lengths
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
-Whole = Semicontinuous | HurdlePoisson | HurdleNegativeBinomial
+Whole = Semicontinuous | Hurdle | InflatedBeta
 AMOUNTS, ABOVE_ZERO = (Amounts, Scaled, Counts), (CountsAboveZero,)
 """The engines of how much."""
-PARTS = ("mu", ZERO)
+PARTS = ("mu", ZERO, ONE)
 """The linear predictors that may be a part's."""
 
 
@@ -161,7 +165,7 @@ class SeveralParts:
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Amounts and hurdle counts whose parts have engines."""
+        """Amounts, hurdle counts and proportions whose parts have engines."""
         if not isinstance(design.family.fitted_as, Whole) or shifted(design) - {"mu"}:
             return False
         return all(few(ordered(own.design.blocks)[1]) and own.engine is not None for own in owns(design))
@@ -216,9 +220,9 @@ def owns(design: Design) -> tuple[Own, ...]:
     family = design.family.fitted_as
     assert isinstance(family, Whole)
     some: Family = family.base
-    shares = {ZERO: 0.0}
+    shares = {part: ENDS[part] for part in (family.parts if isinstance(family, InflatedBeta) else (ZERO,))}
     names = {"mu": "mu"} | {p.key: p.key for p in design.predictors if p.key not in shares}
-    engines = AMOUNTS if isinstance(family, Semicontinuous) else ABOVE_ZERO
+    engines = ABOVE_ZERO if isinstance(family, Hurdle) else AMOUNTS
     whether = Bernoulli(link="logit")
     first = [Own({k: "mu"}, value, design_of(design, whether, {k: "mu"}), (Binary,)) for k, value in shares.items()]
     return (*first, Own(names, None, design_of(design, some, names), engines))
