@@ -45,6 +45,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     SOME_POISSON,
     count_likelihood,
     has_shape,
+    likelihoods,
 )
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
@@ -235,6 +236,12 @@ class Counting:
         """The log likelihood at a predictor."""
         counted, shape = self.counted, float(arrays["alpha_theta"][0])
         return count_likelihood(counted.kind, eta, self.columns.y, counted.beside, shape)
+
+    def densities(self, eta: np.ndarray, arrays: Arrays) -> np.ndarray:
+        """The same of each row, shape (row,)."""
+        counted, shape, out = self.counted, float(arrays["alpha_theta"][0]), np.empty(eta.size)
+        likelihoods(counted.kind, eta, self.columns.y, counted.beside, shape, out)
+        return out
 
 
 Likelihoods = Poisson | NegativeBinomial | Binomial | Gamma | Beta

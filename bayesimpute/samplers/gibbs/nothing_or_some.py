@@ -8,15 +8,16 @@ other's effects (``part_of_several.py``), then Sigma, given the effects and row 
 share no cluster key do not wait for each other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
-from bayesimpute.families import Bernoulli, Family, Hurdle, Semicontinuous
+from bayesimpute.families import Bernoulli, Family, Hurdle, Semicontinuous, ZeroInflated
 from bayesimpute.families.inflated_beta import ONE, InflatedBeta
 from bayesimpute.families.inflated_beta import PARTS as ENDS
 from bayesimpute.families.two_part_counts import ZERO
@@ -36,7 +37,12 @@ from bayesimpute.samplers.gibbs.sigma_rows import Row, begun_lengths
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
-Whole = Semicontinuous | Hurdle | InflatedBeta
+Seen = Semicontinuous | Hurdle | InflatedBeta
+"""Targets of which it is seen which rows a part has."""
+Whole = Seen | ZeroInflated
+STRUCTURAL = -1.0
+"""Stands for a zero of a unit that can have none, where zeros are of two kinds (``structural_zeros.py``)."""
+Containers = dict[str, np.ndarray]
 AMOUNTS, ABOVE_ZERO = (Amounts, Scaled, Counts), (CountsAboveZero,)
 """The engines of how much."""
 PARTS = ("mu", ZERO, ONE)
@@ -84,11 +90,12 @@ class Tied:
         """Each effect's row of Sigma given its residuals' standard normals and the other effects; all in place."""
         for part, eta in zip(self.parts, etas, strict=True):
             if part.half.place(joint) is not None:
+                own = part.half.arrays(state)
                 for k, a in enumerate(np.arange(joint.block.width)[part.half.own(joint)]):
                     column = np.ascontiguousarray(part.columns[joint.block.key][:, k])
 
-                    def density(moved: np.ndarray, part: HalfOnData = part) -> float:
-                        return part.density(moved, state)
+                    def density(moved: np.ndarray, part: HalfOnData = part, own: Arrays = own) -> float:
+                        return part.fitted.density(moved, own)
 
                     row = Row(joint, int(a), column, part.codes[joint.block.key])
                     row.move(rng, state, eta, density, tune)
@@ -130,7 +137,7 @@ class Own:
         assert engine is not None
         return Half.of(self.key, engine.of(self.design, codes, n), joints)  # type: ignore[attr-defined]
 
-    def data(self, data: Data, whole: Design) -> dict[str, np.ndarray]:
+    def data(self, data: Data, whole: Design) -> Containers:
         """What the containers of its model would hold, at all rows, but for the target."""
         named = {name: p for p, name in self.keys.items() if whole.predictor(p).matrix is not None}
         found = {f"X_{name}": np.asarray(data[f"X_{p}"]) for name, p in named.items()}
@@ -163,12 +170,15 @@ class SeveralParts:
     joints: tuple[Joint, ...]
     halves: tuple[Half, ...]
 
+    @cached_property
+    def owns(self) -> tuple[Own, ...]:
+        """The parts as models of their own."""
+        return owns(self.design)
+
     @staticmethod
     def takes(design: Design) -> bool:
         """Amounts, hurdle counts and proportions whose parts have engines."""
-        if not isinstance(design.family.fitted_as, Whole) or shifted(design) - {"mu"}:
-            return False
-        return all(few(ordered(own.design.blocks)[1]) and own.engine is not None for own in owns(design))
+        return isinstance(design.family.fitted_as, Seen) and have_engines(design)
 
     @classmethod
     def of(cls, design: Design, codes: Codes, n: int) -> "SeveralParts":
@@ -179,21 +189,32 @@ class SeveralParts:
     def on(self, data: Data, y: np.ndarray) -> Tied:
         """All parts on data, with the target less mu's offset."""
         given = np.asarray(data["y_data"], dtype=float)
-        offset, left, parts = given - y, np.ones(len(given), dtype=bool), []
-        for half, own in zip(self.halves, owns(self.design), strict=True):
+        return self.parted(self.held(data), given, given - y)
+
+    def held(self, data: Data) -> tuple[Containers, ...]:
+        """Each part's own of the containers, at all rows, but for the target."""
+        return tuple(own.data(data, self.design) for own in self.owns)
+
+    def parted(self, held: Sequence[Containers], given: np.ndarray, offset: np.ndarray) -> Tied:
+        """All parts, each on its rows; with mu's offset."""
+        left, parts = np.ones(len(given), dtype=bool), []
+        for k, own in enumerate(self.owns):
             rows = slice(None) if left.all() else np.flatnonzero(left)
-            codes = {key: of[rows] for key, of in self.codes.items()}
-            found = half if left.all() else own.half(codes, len(given[rows]), self.joints)
-            values, working = own.target(given[rows], offset[rows])
-            held = {name: each[rows] for name, each in own.data(data, self.design).items()} | {"y_data": values}
-            parts.append(self._on(found, held, working))
+            parts.append(self.part(k, rows, held[k], given[rows], offset[rows]))
             left &= given != own.value
         return Tied(tuple(parts), self.joints)
 
-    def _on(self, half: Half, data: dict[str, np.ndarray], y: np.ndarray) -> HalfOnData:
+    def part(
+        self, k: int, rows: slice | np.ndarray, held: Containers, given: np.ndarray, offset: np.ndarray
+    ) -> HalfOnData:
+        """One on some rows; of `held` these are not yet chosen."""
+        own, codes = self.owns[k], {key: of[rows] for key, of in self.codes.items()}
+        half = self.halves[k] if isinstance(rows, slice) else own.half(codes, len(given), self.joints)
+        values, working = own.target(given, offset)
+        data = {name: each[rows] for name, each in held.items()} | {"y_data": values}
         keys = [joint.block.key for joint in self.joints if half.place(joint) is not None]
         columns, codes = ({key: data[f"{kind}_{key}"] for key in keys} for kind in ("X", "codes"))
-        return HalfOnData(half, half.engine.on(data, y), columns, codes)  # type: ignore[attr-defined]
+        return HalfOnData(half, half.engine.on(data, working), columns, codes)  # type: ignore[attr-defined]
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
@@ -215,12 +236,21 @@ class SeveralParts:
         return found
 
 
+def have_engines(design: Design) -> bool:
+    """Whether all parts have."""
+    if shifted(design) - {"mu"}:
+        return False
+    return all(few(ordered(own.design.blocks)[1]) and own.engine is not None for own in owns(design))
+
+
 def owns(design: Design) -> tuple[Own, ...]:
     """The parts in their order."""
     family = design.family.fitted_as
     assert isinstance(family, Whole)
     some: Family = family.base
     shares = {part: ENDS[part] for part in (family.parts if isinstance(family, InflatedBeta) else (ZERO,))}
+    if isinstance(family, ZeroInflated):
+        shares = {ZERO: STRUCTURAL}
     names = {"mu": "mu"} | {p.key: p.key for p in design.predictors if p.key not in shares}
     engines = ABOVE_ZERO if isinstance(family, Hurdle) else AMOUNTS
     whether = Bernoulli(link="logit")
