@@ -210,6 +210,30 @@ STRUCTURES = STRUCTURES | {
         priors=COUNTS | FEW | CROSSED | INNER | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)"},
     ),
     "one-inflated beta": Structure(right="x", family="one_inflated_beta", priors=INNER | ONES),
+    "zero- and one-inflated beta, two of three with effects": Structure(
+        right="x + (1 | g)",
+        zero="x",
+        family="zero_one_inflated_beta",
+        priors=COUNTS | INNER | ZEROS | ONES | {"one_1|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(1)"},
+    ),
+}
+STRUCTURES = STRUCTURES | {
+    "zero-inflated": Structure(
+        right="x + (1 | g)", zero="x + (1 | g)", family="zero_inflated_poisson", priors=COUNTS | BOTH
+    ),
+    "zero-inflated, slopes": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        zero="x + (1 | h)",
+        family="zero_inflated_negative_binomial",
+        priors=COUNTS
+        | FEW
+        | CROSSED
+        | ZEROS
+        | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)", "alpha": "Gamma(4, 2)"},
+    ),
+    "zero-inflated, single-level": Structure(
+        right="x", zero="x", family="zero_inflated_poisson", priors=PRIORS | ZEROS
+    ),
 }
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4

@@ -96,6 +96,7 @@ QUICK = (
     "skewed",
     "semicontinuous",
     "one-inflated beta",
+    "zero-inflated, single-level",
     "ordinal",
     "categorical",
 )

@@ -1,5 +1,5 @@
-"""The compiled sampler of amounts, hurdle counts and proportions with 0 or 1: which models it takes, and the likelihood
-of how many.
+"""The compiled samplers of amounts, counts with more zeros and proportions with 0 or 1: which models they take, the
+likelihood of how many, and which zeros are structural.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from agreeing import disagreement
 from modelling import completed, only, placed, workspace
 from scipy import stats
+from scipy.special import expit
 
 from bayesimpute.families import (
     HurdleNegativeBinomial,
@@ -17,6 +18,8 @@ from bayesimpute.families import (
     OneInflatedBeta,
     Semicontinuous,
     ZeroInflatedBeta,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
     ZeroOneInflatedBeta,
 )
 from bayesimpute.families.inflated_beta import PARTS, InflatedBeta
@@ -59,7 +62,10 @@ def shares(amounts: pd.Series, family: InflatedBeta) -> pd.Series:
 
 
 LOGNORMAL, GAMMA = Semicontinuous(positive="lognormal"), Semicontinuous(positive="gamma")
-FAMILIES = [LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial(), ZeroOneInflatedBeta(), OneInflatedBeta()]
+FAMILIES = [
+    *(LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial(), ZeroOneInflatedBeta(), OneInflatedBeta()),
+    *(ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()),
+]
 BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
 
 
@@ -76,6 +82,8 @@ BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
         (HurdleNegativeBinomial(), BY_G, {}, True),
         (ZeroOneInflatedBeta(), CROSSED, {"formulas": {"one": "x + (1 | h)"}}, True),
         (ZeroInflatedBeta(), "x", {}, True),
+        (ZeroInflatedPoisson(), CROSSED, {"side": {"exposure": "years"}}, True),
+        (ZeroInflatedNegativeBinomial(), BY_G, {"formulas": {"alpha": "x"}}, False),
         (OneInflatedBeta(), BY_G, {"formulas": {"kappa": "x"}}, False),
     ],
 )
@@ -124,6 +132,17 @@ def test_its_score_and_information_are_those_of_the_likelihood(kind: int, eta: f
     score = (above - below) / (2 * STEP)
     np.testing.assert_allclose(found[0][1], weights @ score**2, rtol=1e-5, atol=1e-6)
     assert np.isfinite(here).all()
+
+
+@pytest.mark.parametrize("family", [ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()], ids=lambda f: f.name)
+def test_a_zero_is_structural_with_the_share_of_it_among_zeros(family: Any) -> None:
+    """By the family's own density, with an exposure, at a state with effects of both parts."""
+    made = model(family, CROSSED, BY_G, side={"exposure": "years"})
+    posterior, rng = Gibbs().compile(made), np.random.default_rng(3)
+    state, draw, _ = posterior.step(posterior.init(made.data, rng), made.data, rng)
+    (theta, y), density = made.design.theta(draw, made.data), np.exp(made.design.logp(draw, made.data))
+    expected = theta["zero"][y == 0] / density[y == 0]
+    np.testing.assert_allclose(expit(posterior.fitted.log_odds(state.arrays)), expected, rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
+from bayesimpute.samplers.gibbs.structural_zeros import StructuralZeros
 from bayesimpute.samplers.sampler import Data
 
 
@@ -96,6 +97,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "counts": Counts,
     "selection": TwoEquations,
     "nothing or some": SeveralParts,
+    "structural zeros": StructuralZeros,
 }
 
 
