@@ -91,6 +91,17 @@ STRUCTURES = STRUCTURES | {
         family=Bounded(limits=(0.0, np.inf), at_limits="censored"),
         priors=PRIORS | SPREAD | DEVIATIONS | CROSSED,
     ),
+    "truncated": Structure(
+        right="x + (1 + x | g)",
+        family=Bounded(limits=(-1.0, 1.5)),
+        priors=PRIORS | SPREAD | DEVIATIONS | SLOPES,
+    ),
+    "truncated, crossed": Structure(
+        right="x + (1 | g) + (1 | h)",
+        family=Bounded(limits=(-np.inf, 1.5)),
+        priors=PRIORS | SPREAD | DEVIATIONS | CROSSED,
+    ),
+    "truncated, single-level": Structure(right="x", family=Bounded(), priors=PRIORS | SPREAD),
     "lognormal, sigma by cluster": Structure(
         right="x + (1 | g) + (1 | h)",
         sigma="x + (1 | g)",

@@ -89,6 +89,7 @@ QUICK = (
     "probit",
     "student_t, crossed",
     "censored",
+    "truncated, single-level",
     "poisson",
     "negative binomial",
     "gamma",
