@@ -501,6 +501,24 @@ def limits_are_values(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps
     return replace(fitted, beyond=0 * fitted.beyond).step(rng, arrays, sweeps, tune)
 
 
+def without_normaliser(fitted: Any, *arguments: Any) -> Any:
+    """As if truncated numbers had no limits."""
+    return replace(fitted, counted=fitted.counted._replace(beside=0 * fitted.columns.y)).step(*arguments)
+
+
+def zeros_of_counts(fitted: Any, *arguments: Any) -> Any:
+    """As if no zero were structural."""
+    return fitted.engine.parted(fitted.held, fitted.given, fitted.offset).step(*arguments)
+
+
+def parts_in_another_order(fitted: Any, *arguments: Any) -> Any:
+    """Each yes/no part with the values, and the rows, of the other."""
+    one, other, some = fitted.parts
+    parts = (replace(one, fitted=other.fitted, codes=other.codes, columns=other.columns),
+             replace(other, fitted=one.fitted, codes=one.codes, columns=one.columns), some)  # fmt: skip
+    return replace(fitted, parts=parts).step(*arguments)
+
+
 def narrow_cutpoints(posterior: Any) -> None:
     """Shares of labels as good as equal."""
     posterior.engine = replace(posterior.engine, priors=(Prior.of("DirichletLogit", 20.0),) * 3)
@@ -564,6 +582,12 @@ LATENT_MUTANTS = {
     "censored, wide priors of deviations": ("censored", Mutant(posterior=without_prior)),
     "censored, stale latent variables": ("censored", Mutant(on=without_effects)),
     "censored, limits are values": ("censored", Mutant(on=limits_are_values)),
+    "truncated, no normaliser": ("truncated", Mutant(on=without_normaliser)),
+    "zero-inflated, no structural zeros": ("zero-inflated", Mutant(on=zeros_of_counts)),
+    "zero- and one-inflated beta, parts in another order": (
+        "zero- and one-inflated beta",
+        Mutant(on=parts_in_another_order),
+    ),
     "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),
 }
 

@@ -141,6 +141,8 @@ MANY_ROWS = (
     "beta",
     "hurdle",
     "zero-inflated beta",
+    "zero-inflated",
+    "truncated",
     "categorical, crossed",
 )
 
