@@ -23,7 +23,7 @@ from bayesimpute.samplers.gibbs.densities import inner_root
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
 from bayesimpute.samplers.gibbs.layout import Layout
-from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
+from bayesimpute.samplers.gibbs.nothing_or_some import SeveralParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.powers import Powers
@@ -46,9 +46,11 @@ def from_prior(engine: Any, rng: np.random.Generator) -> Arrays:
         return linear(engine.frame.lay, engine.frame.blocks, 0.0, rng) | errors
     if isinstance(engine, Labels):
         return of_labels(engine, rng)
-    if isinstance(engine, TwoParts):
-        halves = [half.named(from_prior(half.engine, rng)) for half in (engine.zero, engine.some)]
-        return halves[0] | halves[1] | together(engine.joints, rng)
+    if isinstance(engine, SeveralParts):
+        halves = {}
+        for half in engine.halves:
+            halves |= half.named(from_prior(half.engine, rng))
+        return halves | together(engine.joints, rng)
     blocks = engine.mu.blocks
     if isinstance(engine, Cumulative):
         made = linear(engine.lay, blocks, 0.0, rng)

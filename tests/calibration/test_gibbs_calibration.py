@@ -91,6 +91,17 @@ STRUCTURES = STRUCTURES | {
         family=Bounded(limits=(0.0, np.inf), at_limits="censored"),
         priors=PRIORS | SPREAD | DEVIATIONS | CROSSED,
     ),
+    "truncated": Structure(
+        right="x + (1 + x | g)",
+        family=Bounded(limits=(-1.0, 1.5)),
+        priors=PRIORS | SPREAD | DEVIATIONS | SLOPES,
+    ),
+    "truncated, crossed": Structure(
+        right="x + (1 | g) + (1 | h)",
+        family=Bounded(limits=(-np.inf, 1.5)),
+        priors=PRIORS | SPREAD | DEVIATIONS | CROSSED,
+    ),
+    "truncated, single-level": Structure(right="x", family=Bounded(), priors=PRIORS | SPREAD),
     "lognormal, sigma by cluster": Structure(
         right="x + (1 | g) + (1 | h)",
         sigma="x + (1 | g)",
@@ -195,6 +206,46 @@ STRUCTURES = STRUCTURES | {
         priors=COUNTS | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)"},
     ),
 }
+ONES = {"one_Intercept": "Normal(-0.5, 0.7)", "one_x": "Normal(0, 0.7)"}
+STRUCTURES = STRUCTURES | {
+    "zero- and one-inflated beta": Structure(
+        right="x + (1 | g)",
+        zero="x + (1 | g)",
+        family="zero_one_inflated_beta",
+        priors=COUNTS | BOTH | INNER | ONES | {"one_1|g_sigma": "HalfNormal(1)"},
+    ),
+    "zero-inflated beta": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        zero="x + (1 | h)",
+        family="zero_inflated_beta",
+        priors=COUNTS | FEW | CROSSED | INNER | ZEROS | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)"},
+    ),
+    "one-inflated beta": Structure(right="x", family="one_inflated_beta", priors=INNER | ONES),
+    "zero- and one-inflated beta, two of three with effects": Structure(
+        right="x + (1 | g)",
+        zero="x",
+        family="zero_one_inflated_beta",
+        priors=COUNTS | INNER | ZEROS | ONES | {"one_1|g_sigma": "HalfNormal(1)", "g_corr": "LKJ(1)"},
+    ),
+}
+STRUCTURES = STRUCTURES | {
+    "zero-inflated": Structure(
+        right="x + (1 | g)", zero="x + (1 | g)", family="zero_inflated_poisson", priors=COUNTS | BOTH
+    ),
+    "zero-inflated, slopes": Structure(
+        right="x + (1 + x | g) + (1 | h)",
+        zero="x + (1 | h)",
+        family="zero_inflated_negative_binomial",
+        priors=COUNTS
+        | FEW
+        | CROSSED
+        | ZEROS
+        | {"zero_1|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(1)", "alpha": "Gamma(4, 2)"},
+    ),
+    "zero-inflated, single-level": Structure(
+        right="x", zero="x", family="zero_inflated_poisson", priors=PRIORS | ZEROS
+    ),
+}
 LATENT = [name for name in STRUCTURES if STRUCTURES[name].family != "gaussian"]
 THIN = 4
 STEPS = 4000
@@ -203,6 +254,8 @@ BATCHES = 40
 
 
 DIGITS = {"ordered": (-1.5, 0, 1), "categories": (-0.7, 1)}
+ENDS = {"share from zero": (0.3, 1.0), "share to one": (0.0, 0.7), "share of all": (0.3, 0.7)}
+"""Proportions beyond these are 0 or 1."""
 
 
 def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
@@ -220,6 +273,9 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
         frame["y"] = np.exp(frame["y"] / 2)
     elif values == "proportion":
         frame["y"] = 1 / (1 + np.exp(-frame["y"]))
+    elif values in ENDS:
+        share, (low, high) = 1 / (1 + np.exp(-frame["y"])), ENDS[values]
+        frame["y"] = share.mask(share < low, 0.0).mask(share > high, 1.0)
     elif values == "limited":
         frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:
@@ -445,6 +501,24 @@ def limits_are_values(fitted: Any, rng: np.random.Generator, arrays: Any, sweeps
     return replace(fitted, beyond=0 * fitted.beyond).step(rng, arrays, sweeps, tune)
 
 
+def without_normaliser(fitted: Any, *arguments: Any) -> Any:
+    """As if truncated numbers had no limits."""
+    return replace(fitted, counted=fitted.counted._replace(beside=0 * fitted.columns.y)).step(*arguments)
+
+
+def zeros_of_counts(fitted: Any, *arguments: Any) -> Any:
+    """As if no zero were structural."""
+    return fitted.engine.parted(fitted.held, fitted.given, fitted.offset).step(*arguments)
+
+
+def parts_in_another_order(fitted: Any, *arguments: Any) -> Any:
+    """Each yes/no part with the values, and the rows, of the other."""
+    one, other, some = fitted.parts
+    parts = (replace(one, fitted=other.fitted, codes=other.codes, columns=other.columns),
+             replace(other, fitted=one.fitted, codes=one.codes, columns=one.columns), some)  # fmt: skip
+    return replace(fitted, parts=parts).step(*arguments)
+
+
 def narrow_cutpoints(posterior: Any) -> None:
     """Shares of labels as good as equal."""
     posterior.engine = replace(posterior.engine, priors=(Prior.of("DirichletLogit", 20.0),) * 3)
@@ -508,6 +582,12 @@ LATENT_MUTANTS = {
     "censored, wide priors of deviations": ("censored", Mutant(posterior=without_prior)),
     "censored, stale latent variables": ("censored", Mutant(on=without_effects)),
     "censored, limits are values": ("censored", Mutant(on=limits_are_values)),
+    "truncated, no normaliser": ("truncated", Mutant(on=without_normaliser)),
+    "zero-inflated, no structural zeros": ("zero-inflated", Mutant(on=zeros_of_counts)),
+    "zero- and one-inflated beta, parts in another order": (
+        "zero- and one-inflated beta",
+        Mutant(on=parts_in_another_order),
+    ),
     "student_t, little residual noise": ("student_t", Mutant(noise=0.96)),
 }
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long(30)
 
 MUS = tuple(f"mu[{k}]" for k in range(3))
 """Of labels."""
-PARAMETERS = ("mu", "zero", "selection", "rho", "sigma", "nu", "alpha", "kappa", "skew", "cutpoints")
+PARAMETERS = ("mu", "zero", "one", "selection", "rho", "sigma", "nu", "alpha", "kappa", "skew", "cutpoints")
 
 
 def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
@@ -89,12 +89,15 @@ QUICK = (
     "probit",
     "student_t, crossed",
     "censored",
+    "truncated, single-level",
     "poisson",
     "negative binomial",
     "gamma",
     "beta",
     "skewed",
     "semicontinuous",
+    "one-inflated beta",
+    "zero-inflated, single-level",
     "ordinal",
     "categorical",
 )
@@ -130,7 +133,18 @@ def test_many_sweeps_of_selection_models_do_not_change_it(name: str) -> None:
 
 GRADIENT = ("logit", "negative binomial", "semicontinuous", "categorical")
 """Where the move along the gradient, which is for many rows, is made in the default suite."""
-MANY_ROWS = ("logit, crossed", "poisson", "binomial", "gamma", "beta", "hurdle", "categorical, crossed")
+MANY_ROWS = (
+    "logit, crossed",
+    "poisson",
+    "binomial",
+    "gamma",
+    "beta",
+    "hurdle",
+    "zero-inflated beta",
+    "zero-inflated",
+    "truncated",
+    "categorical, crossed",
+)
 
 
 @pytest.fixture

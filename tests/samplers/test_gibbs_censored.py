@@ -38,7 +38,6 @@ def model(formula: str, family: Bounded = FAMILY, **more: Any) -> ConditionalMod
     [
         (FAMILY, {}, True),
         (Bounded(limits=(0, 9), at_limits="censored"), {}, True),
-        (Bounded(limits=(0, 9)), {}, False),
         (FAMILY, {"sigma": "x"}, False),
         (FAMILY, {"priors": {"x": "Laplace(0, 1)"}}, False),
     ],

@@ -50,7 +50,7 @@ def model(item: Conditional, data: pd.DataFrame | None = None) -> ConditionalMod
         ("gamma", {}, True),
         ("beta", {}, True),
         ("gamma", {"formulas": {"alpha": "x"}}, False),
-        ("zero_inflated_poisson", {}, False),
+        ("zero_inflated_poisson", {}, True),
     ],
 )
 def test_what_it_takes(family: Any, more: dict[str, Any], taken: bool) -> None:

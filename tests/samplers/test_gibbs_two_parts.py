@@ -1,4 +1,6 @@
-"""The compiled sampler of amounts and hurdle counts: which models it takes, and the likelihood of how many."""
+"""The compiled samplers of amounts, counts with more zeros and proportions with 0 or 1: which models they take, the
+likelihood of how many, and which zeros are structural.
+"""
 
 from typing import Any
 
@@ -8,8 +10,19 @@ import pytest
 from agreeing import disagreement
 from modelling import completed, only, placed, workspace
 from scipy import stats
+from scipy.special import expit
 
-from bayesimpute.families import HurdleNegativeBinomial, HurdlePoisson, Semicontinuous
+from bayesimpute.families import (
+    HurdleNegativeBinomial,
+    HurdlePoisson,
+    OneInflatedBeta,
+    Semicontinuous,
+    ZeroInflatedBeta,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
+    ZeroOneInflatedBeta,
+)
+from bayesimpute.families.inflated_beta import PARTS, InflatedBeta
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
@@ -30,16 +43,29 @@ def frame(n: int = 160, clusters: int = 16) -> pd.DataFrame:
 
 def model(family: Any, mu: str, zero: str, **more: Any) -> ConditionalModel:
     data = frame()
-    if not isinstance(family, Semicontinuous):
+    first = "zero"
+    if isinstance(family, InflatedBeta):
+        data["y"], (first, *_) = shares(data["y"], family), family.parts
+    elif not isinstance(family, Semicontinuous):
         data["y"] = data["k"].where(data["y"].notna())
-    formulas = {"mu": f"y ~ {mu}", "zero": zero, **more.pop("formulas", {})}
+    formulas = {"mu": f"y ~ {mu}", first: zero, **more.pop("formulas", {})}
     space = workspace(data, Conditional(target="y", family=family, formulas=formulas, **more))
     done, (_, design), at = completed(space), only(space), placed(space)
     held = at.data(design.matrices(done.columns), done.values["y"]) | at.side(done.values)
     return ConditionalModel(design, held)
 
 
+def shares(amounts: pd.Series, family: InflatedBeta) -> pd.Series:
+    """Amounts as proportions, of which the largest are 1; those that the family does not have are none."""
+    found = (amounts / (1 + amounts)).mask(amounts > 2.5, 1.0)
+    return found.where(~found.isin({0.0, 1.0} - {PARTS[part] for part in family.parts}))
+
+
 LOGNORMAL, GAMMA = Semicontinuous(positive="lognormal"), Semicontinuous(positive="gamma")
+FAMILIES = [
+    *(LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial(), ZeroOneInflatedBeta(), OneInflatedBeta()),
+    *(ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()),
+]
 BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
 
 
@@ -54,6 +80,11 @@ BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
         (LOGNORMAL, BY_G, {"priors": {"zero_x": "Laplace(0, 1)"}}, False),
         (HurdlePoisson(), CROSSED, {"side": {"exposure": "years"}}, True),
         (HurdleNegativeBinomial(), BY_G, {}, True),
+        (ZeroOneInflatedBeta(), CROSSED, {"formulas": {"one": "x + (1 | h)"}}, True),
+        (ZeroInflatedBeta(), "x", {}, True),
+        (ZeroInflatedPoisson(), CROSSED, {"side": {"exposure": "years"}}, True),
+        (ZeroInflatedNegativeBinomial(), BY_G, {"formulas": {"alpha": "x"}}, False),
+        (OneInflatedBeta(), BY_G, {"formulas": {"kappa": "x"}}, False),
     ],
 )
 def test_what_it_takes(family: Any, mu: str, more: dict[str, Any], taken: bool) -> None:
@@ -103,8 +134,19 @@ def test_its_score_and_information_are_those_of_the_likelihood(kind: int, eta: f
     assert np.isfinite(here).all()
 
 
+@pytest.mark.parametrize("family", [ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()], ids=lambda f: f.name)
+def test_a_zero_is_structural_with_the_share_of_it_among_zeros(family: Any) -> None:
+    """By the family's own density, with an exposure, at a state with effects of both parts."""
+    made = model(family, CROSSED, BY_G, side={"exposure": "years"})
+    posterior, rng = Gibbs().compile(made), np.random.default_rng(3)
+    state, draw, _ = posterior.step(posterior.init(made.data, rng), made.data, rng)
+    (theta, y), density = made.design.theta(draw, made.data), np.exp(made.design.logp(draw, made.data))
+    expected = theta["zero"][y == 0] / density[y == 0]
+    np.testing.assert_allclose(expit(posterior.fitted.log_odds(state.arrays)), expected, rtol=1e-9)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial()], ids=lambda f: f.name)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 def test_both_samplers_agree(family: Any) -> None:
     found = disagreement(model(family, CROSSED, BY_G), thin=4)
     assert max(found.values()) < ERRORS, found

@@ -10,6 +10,7 @@ A kind is a number. What `y`, `beside` and `shape` are in each row:
 | gamma | the number | its logarithm | log alpha |
 | beta | log y / (1 - y) | log(1 - y) | log kappa |
 | Poisson and negative binomial that are not zero | the count | | (log alpha) |
+| truncated normal | distance from a limit | the other limit's | log sigma |
 
 Predictors have the logarithm of an exposure in them. Terms without the predictor are left out, but in
 :func:`shape_density`.
@@ -22,8 +23,12 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.densities import log_prior
+from bayesimpute.samplers.gibbs.limited_rows import limited_derivatives, limited_likelihood
 
 POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA, SOME_POISSON, SOME_NEGATIVE_BINOMIAL = 0, 1, 2, 3, 4, 5, 6
+TRUNCATED = -1
+COUNTED = (NEGATIVE_BINOMIAL, SOME_NEGATIVE_BINOMIAL)
+"""Kinds of which the density of `shape` asks how often each value occurs."""
 PIECE = 1024
 """Rows whose likelihoods are added up at a time."""
 LARGEST = 700.0
@@ -41,7 +46,7 @@ FAR = 6.0
 @inlined
 def has_shape(kind):
     """Whether a kind has another parameter."""
-    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL)
+    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL, TRUNCATED)
 
 
 @compiled
@@ -112,6 +117,8 @@ def row_likelihood(kind, eta, y, beside, shape):
     if kind == BETA:
         a, b, _ = halves(eta, shape)
         return a * y - math.lgamma(a) - math.lgamma(b)
+    if kind == TRUNCATED:
+        return limited_likelihood(eta, y, beside, shape)
     psi = eta if kind == BINOMIAL else eta - shape
     times = beside if kind == BINOMIAL else y + math.exp(shape)
     found = y * eta - times * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
@@ -187,6 +194,8 @@ def derivatives(kind, eta, y, beside, shape):
         a, b, slope = halves(eta, shape)
         slope *= math.exp(shape)
         return slope * (y - digamma(a) + digamma(b)), slope * slope * (trigamma(a) + trigamma(b))
+    if kind == TRUNCATED:
+        return limited_derivatives(eta, y, beside, shape)
     m = quick_exp(min(eta, LARGEST))
     by = 1.0 / (1.0 + quick_exp(min(eta - shape, LARGEST))) if kind == NEGATIVE_BINOMIAL else 1.0
     return (y - m) * by, m * by
@@ -199,6 +208,8 @@ def first_guess(kind, y, beside, shape):
         return beside, math.exp(shape)
     if kind == BETA:
         return y, derivatives(kind, y, y, beside, shape)[1]
+    if kind == TRUNCATED:
+        return y, math.exp(-2.0 * shape)
     if kind >= SOME_POISSON:
         guess = math.log(max(y - 0.5, 0.5))
         return guess, some_derivatives(kind, guess, y, shape)[1]
@@ -238,6 +249,11 @@ def shape_density(shape, eta, y, counted):
         total += eta.size * math.lgamma(size)
         for i in range(eta.size):
             total += row_likelihood(counted.kind, eta[i], y[i], 0.0, shape) + size * counted.beside[i]
+        return total
+    if counted.kind == TRUNCATED:
+        total -= eta.size * shape
+        for i in range(eta.size):
+            total += limited_likelihood(eta[i], y[i], counted.beside[i], shape)
         return total
     for k in range(counted.values.size):
         total += counted.times[k] * log_rising(counted.values[k], size)

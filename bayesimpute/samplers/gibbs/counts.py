@@ -38,6 +38,7 @@ from bayesimpute.samplers.gibbs.cluster_moves import members_of, move_clusters
 from bayesimpute.samplers.gibbs.count_likelihoods import (
     BETA,
     BINOMIAL,
+    COUNTED,
     GAMMA,
     NEGATIVE_BINOMIAL,
     POISSON,
@@ -45,6 +46,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     SOME_POISSON,
     count_likelihood,
     has_shape,
+    likelihoods,
 )
 from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
 from bayesimpute.samplers.gibbs.densities import block_root
@@ -236,6 +238,12 @@ class Counting:
         counted, shape = self.counted, float(arrays["alpha_theta"][0])
         return count_likelihood(counted.kind, eta, self.columns.y, counted.beside, shape)
 
+    def densities(self, eta: np.ndarray, arrays: Arrays) -> np.ndarray:
+        """The same of each row, shape (row,)."""
+        counted, shape, out = self.counted, float(arrays["alpha_theta"][0]), np.empty(eta.size)
+        likelihoods(counted.kind, eta, self.columns.y, counted.beside, shape, out)
+        return out
+
 
 Likelihoods = Poisson | NegativeBinomial | Binomial | Gamma | Beta
 KINDS: Mapping[type[Family], int] = {
@@ -304,19 +312,23 @@ class Counts(MixedEngine):
     def on(self, data: Data, y: np.ndarray) -> Counting:
         """The model on data; what the target comes without is added to the linear predictor."""
         given = np.asarray(data["y_data"], dtype=float)
-        kind, lay, added = np.int64(self.kinds[type(self.family)]), self.lay, given - y
+        added = given - y
         if "side_exposure" in data:
             added = added + np.log(data["side_exposure"])
-        values, times = np.unique(given, return_counts=True)
-        given, beside = self._with_beside(data, given)
-        columns = Columns(*self.mu.matrices(data), given)
+        return self.counting(data, *self._with_beside(data, given), added)
+
+    def counting(self, data: Data, y: np.ndarray, beside: np.ndarray, added: np.ndarray) -> Counting:
+        """Of values and what stands beside them, as ``count_likelihoods.py`` has them."""
+        kind, lay = np.int64(self.kinds[type(self.family)]), self.lay
+        values, times = np.unique(y if kind in COUNTED else y[:0], return_counts=True)
+        columns = Columns(*self.mu.matrices(data), y)
         prior, *args = coded(self.other or FLAT)
         counted = Counted(kind, beside, added, values, times.astype(float), np.int64(prior), np.array(args))
-        eased = many(kind, given, beside, lay.coefficients)
+        eased = many(kind, y, beside, lay.coefficients)
         return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows), eased)
 
     def _with_beside(self, data: Data, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values, and what stands beside them, as ``count_likelihoods.py`` has them."""
+        """The values, and what stands beside them."""
         if isinstance(self.family, Binomial):
             return given, np.zeros(len(given)) + np.asarray(data.get("side_trials", self.family.trials))
         if isinstance(self.family, Gamma):

@@ -17,7 +17,7 @@ from bayesimpute.samplers.gibbs.censored import Censored
 from bayesimpute.samplers.gibbs.counts import Counts
 from bayesimpute.samplers.gibbs.heavy_tails import Heavy
 from bayesimpute.samplers.gibbs.labels import Labels
-from bayesimpute.samplers.gibbs.nothing_or_some import TwoParts
+from bayesimpute.samplers.gibbs.nothing_or_some import SeveralParts
 from bayesimpute.samplers.gibbs.one_sigma import Plain
 from bayesimpute.samplers.gibbs.ordered_labels import Cumulative
 from bayesimpute.samplers.gibbs.powers import Powers
@@ -25,6 +25,8 @@ from bayesimpute.samplers.gibbs.predictors import Codes
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
+from bayesimpute.samplers.gibbs.structural_zeros import StructuralZeros
+from bayesimpute.samplers.gibbs.truncated import Truncated
 from bayesimpute.samplers.sampler import Data
 
 
@@ -88,6 +90,7 @@ ENGINES: Mapping[str, type[Engine]] = {
     "one sigma": Plain,
     "formula for sigma": Scaled,
     "censored": Censored,
+    "truncated": Truncated,
     "skewed": Powers,
     "yes or no": Binary,
     "ordered labels": Cumulative,
@@ -95,7 +98,8 @@ ENGINES: Mapping[str, type[Engine]] = {
     "heavy tails": Heavy,
     "counts": Counts,
     "selection": TwoEquations,
-    "nothing or some": TwoParts,
+    "nothing or some": SeveralParts,
+    "structural zeros": StructuralZeros,
 }
 
 

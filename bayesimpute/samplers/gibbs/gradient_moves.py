@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
-from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, count_likelihood, scores
+from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, TRUNCATED, count_likelihood, scores
 from bayesimpute.samplers.gibbs.predictor_rows import rows_times
 from bayesimpute.samplers.gibbs.products import add_squares, add_weighted_rows
 from bayesimpute.samplers.gibbs.working_rows import PIECE, weigh
@@ -38,7 +38,7 @@ def many(kind: int | np.int64, y: np.ndarray, beside: np.ndarray, coefficients: 
     events = float(len(y))
     if kind == BINOMIAL:
         events = min(y.sum(), (beside - y).sum())
-    elif kind not in (GAMMA, BETA):
+    elif kind not in (GAMMA, BETA, TRUNCATED):
         events = min(events, y.sum())
     return coefficients > 0 and bool(events >= EACH * coefficients) and len(y) * coefficients >= WORTH
 

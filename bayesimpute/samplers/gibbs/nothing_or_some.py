@@ -1,19 +1,25 @@
 """Targets that are nothing or something: a yes/no model of whether, and a model of how much of those with some.
 
-The likelihood is a product of both parts', so that they have engines of their own; what ties them are group-specific
-effects that both have by the same cluster key, with one covariance matrix Sigma. A sweep takes each part given the
+Proportions may be all as well: whether they are, among those that are something, is a part of its own.
+
+The likelihood is a product of the parts', so that they have engines of their own; what ties them are group-specific
+effects that they have by the same cluster key, with one covariance matrix Sigma. A sweep takes each part given the
 other's effects (``part_of_several.py``), then Sigma, given the effects and row by row (``sigma_rows.py``). Parts that
 share no cluster key do not wait for each other.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import places
-from bayesimpute.families import Bernoulli, Family, HurdleNegativeBinomial, HurdlePoisson, Semicontinuous
+from bayesimpute.families import Bernoulli, Family, Hurdle, Semicontinuous, ZeroInflated
+from bayesimpute.families.inflated_beta import ONE, InflatedBeta
+from bayesimpute.families.inflated_beta import PARTS as ENDS
 from bayesimpute.families.two_part_counts import ZERO
 from bayesimpute.samplers.gibbs.binary import Binary
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
@@ -31,10 +37,16 @@ from bayesimpute.samplers.gibbs.sigma_rows import Row, begun_lengths
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
-Whole = Semicontinuous | HurdlePoisson | HurdleNegativeBinomial
+Seen = Semicontinuous | Hurdle | InflatedBeta
+"""Targets of which it is seen which rows a part has."""
+Whole = Seen | ZeroInflated
+STRUCTURAL = -1.0
+"""Stands for a zero of a unit that can have none, where zeros are of two kinds (``structural_zeros.py``)."""
+Containers = dict[str, np.ndarray]
 AMOUNTS, ABOVE_ZERO = (Amounts, Scaled, Counts), (CountsAboveZero,)
 """The engines of how much."""
-PARTS = ("mu", ZERO)
+PARTS = ("mu", ZERO, ONE)
+"""The linear predictors that may be a part's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +90,76 @@ class Tied:
         """Each effect's row of Sigma given its residuals' standard normals and the other effects; all in place."""
         for part, eta in zip(self.parts, etas, strict=True):
             if part.half.place(joint) is not None:
+                own = part.half.arrays(state)
                 for k, a in enumerate(np.arange(joint.block.width)[part.half.own(joint)]):
                     column = np.ascontiguousarray(part.columns[joint.block.key][:, k])
 
-                    def density(moved: np.ndarray, part: HalfOnData = part) -> float:
-                        return part.density(moved, state)
+                    def density(moved: np.ndarray, part: HalfOnData = part, own: Arrays = own) -> float:
+                        return part.fitted.density(moved, own)
 
                     row = Row(joint, int(a), column, part.codes[joint.block.key])
                     row.move(rng, state, eta, density, tune)
 
 
 @dataclass(frozen=True, eq=False)
-class TwoParts:
-    """Both parts before they see data."""
+class Own:
+    """A part as a model of its own.
+
+    Parameters
+    ----------
+    keys : mapping of str to str
+        Its linear predictors in the whole model, the one that is its mu first, and what they are called in its own.
+    value : float or None
+        Of which value it says whether a row has it; None of the last part, which says what the others are.
+    design : Design
+    engines : tuple of MixedEngine
+        Of which one may take it.
+    """
+
+    keys: Mapping[str, str]
+    value: float | None
+    design: Design
+    engines: tuple[type[MixedEngine], ...]
+
+    @property
+    def key(self) -> str:
+        """The linear predictor of the whole model that is its mu."""
+        return next(iter(self.keys))
+
+    @property
+    def engine(self) -> type[MixedEngine] | None:
+        """The one that takes it."""
+        return next((engine for engine in self.engines if engine.takes(self.design)), None)  # type: ignore[attr-defined]
+
+    def half(self, codes: Codes, n: int, joints: tuple[Joint, ...]) -> Half:
+        """Of the clusters of its rows and their number."""
+        engine = self.engine
+        assert engine is not None
+        return Half.of(self.key, engine.of(self.design, codes, n), joints)  # type: ignore[attr-defined]
+
+    def data(self, data: Data, whole: Design) -> Containers:
+        """What the containers of its model would hold, at all rows, but for the target."""
+        named = {name: p for p, name in self.keys.items() if whole.predictor(p).matrix is not None}
+        found = {f"X_{name}": np.asarray(data[f"X_{p}"]) for name, p in named.items()}
+        for b in whole.blocks:
+            own = [at for p, at in places(b) if p in self.keys]
+            if own:
+                found |= {f"X_{b.key}": np.ascontiguousarray(data[f"X_{b.key}"][:, own[0]])}
+                found[f"codes_{b.key}"] = np.asarray(data[f"codes_{b.key}"])
+        sides = whole.side if self.value is None else ()
+        return found | {f"side_{role}": np.asarray(data[f"side_{role}"]) for role in sides}
+
+    def target(self, given: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Its own of values of the whole, and what its model has of them less mu's offset, each (row,)."""
+        if self.value is None:
+            return given, self.design.family.working(given) - offset
+        whether = (given == self.value).astype(float)
+        return whether, whether
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralParts:
+    """All parts before they see data, each of those rows that no part before it has."""
 
     burn_in: ClassVar[BurnIn] = BurnIn(
         places=tuple(f"{part}.{name}" for part in PARTS for name in ("theta", "z", "alpha_theta", *LENGTHS)),
@@ -99,49 +168,58 @@ class TwoParts:
     design: Design
     codes: Codes
     joints: tuple[Joint, ...]
-    zero: Half
-    some: Half
+    halves: tuple[Half, ...]
+
+    @cached_property
+    def owns(self) -> tuple[Own, ...]:
+        """The parts as models of their own."""
+        return owns(self.design)
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Amounts and hurdle counts whose parts have engines."""
-        if not isinstance(design.family.fitted_as, Whole) or shifted(design) - {"mu"}:
-            return False
-        zero, some = _designs(design)
-        outer = [few(ordered(each.blocks)[1]) for each in (zero, some)]
-        return all(outer) and Binary.takes(zero) and _engine(design, some) is not None
+        """Amounts, hurdle counts and proportions whose parts have engines."""
+        return isinstance(design.family.fitted_as, Seen) and have_engines(design)
 
     @classmethod
-    def of(cls, design: Design, codes: Codes, n: int) -> "TwoParts":
-        """From the clusters of the fitted rows; of how much all of them count, as of it not even the rows are known."""
+    def of(cls, design: Design, codes: Codes, n: int) -> "SeveralParts":
+        """From the clusters of the fitted rows; all parts count them all, as of most not even the rows are known."""
         joints = tuple(Joint(b, layout([], None, [], [b], codes, n)[0]) for b in design.blocks if len(b.parts) > 1)
-        zero, some = _designs(design)
-        of_zero = Half.of(ZERO, Binary.of(zero, codes, n), joints)
-        return cls(design, codes, joints, of_zero, Half.of("mu", _made(design, some, codes, n), joints))
+        return cls(design, codes, joints, tuple(own.half(codes, n, joints) for own in owns(design)))
 
     def on(self, data: Data, y: np.ndarray) -> Tied:
-        """Both parts on data, with the target less mu's offset."""
+        """All parts on data, with the target less mu's offset."""
         given = np.asarray(data["y_data"], dtype=float)
-        offset, rows = given - y, np.flatnonzero(given > 0)
-        whether = (given == 0).astype(float)
-        zero, some = (_data(data, self.design, key) for key in (ZERO, "mu"))
-        zero = self._on(self.zero, {**zero, "y_data": whether}, whether)
-        _, how_much = _designs(self.design)
-        codes = {key: of[rows] for key, of in self.codes.items()}
-        half = Half.of("mu", _made(self.design, how_much, codes, len(rows)), self.joints)
-        some = {**{name: values[rows] for name, values in some.items()}, "y_data": given[rows]}
-        working = how_much.family.working(given[rows]) - offset[rows]
-        return Tied((zero, self._on(half, some, working)), self.joints)
+        return self.parted(self.held(data), given, given - y)
 
-    def _on(self, half: Half, data: dict[str, np.ndarray], y: np.ndarray) -> HalfOnData:
+    def held(self, data: Data) -> tuple[Containers, ...]:
+        """Each part's own of the containers, at all rows, but for the target."""
+        return tuple(own.data(data, self.design) for own in self.owns)
+
+    def parted(self, held: Sequence[Containers], given: np.ndarray, offset: np.ndarray) -> Tied:
+        """All parts, each on its rows; with mu's offset."""
+        left, parts = np.ones(len(given), dtype=bool), []
+        for k, own in enumerate(self.owns):
+            rows = slice(None) if left.all() else np.flatnonzero(left)
+            parts.append(self.part(k, rows, held[k], given[rows], offset[rows]))
+            left &= given != own.value
+        return Tied(tuple(parts), self.joints)
+
+    def part(
+        self, k: int, rows: slice | np.ndarray, held: Containers, given: np.ndarray, offset: np.ndarray
+    ) -> HalfOnData:
+        """One on some rows; of `held` these are not yet chosen."""
+        own, codes = self.owns[k], {key: of[rows] for key, of in self.codes.items()}
+        half = self.halves[k] if isinstance(rows, slice) else own.half(codes, len(given), self.joints)
+        values, working = own.target(given, offset)
+        data = {name: each[rows] for name, each in held.items()} | {"y_data": values}
         keys = [joint.block.key for joint in self.joints if half.place(joint) is not None]
         columns, codes = ({key: data[f"{kind}_{key}"] for key in keys} for kind in ("X", "codes"))
-        return HalfOnData(half, half.engine.on(data, y), columns, codes)  # type: ignore[attr-defined]
+        return HalfOnData(half, half.engine.on(data, working), columns, codes)  # type: ignore[attr-defined]
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
         state: dict[str, np.ndarray] = {}
-        for half in (self.zero, self.some):
+        for half in self.halves:
             state |= half.named(half.engine.start(rng))  # type: ignore[attr-defined]
         for joint in self.joints:
             state |= joint.begun(rng) | begun_lengths(joint)
@@ -149,42 +227,32 @@ class TwoParts:
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """The vectors as the graph has them."""
-        found = self.some.engine.values(self.some.arrays(arrays))
-        zero = self.zero.engine.values(self.zero.arrays(arrays))
-        found |= {ZERO if name == "mu" else name: value for name, value in zero.items()}
+        found: dict[str, np.ndarray] = {}
+        for half in self.halves:
+            own = half.engine.values(half.arrays(arrays))
+            found |= {half.key if name == "mu" else name: value for name, value in own.items()}
         for joint in self.joints:
             found |= joint.values(arrays)
         return found
 
 
-def _designs(design: Design) -> tuple[Design, Design]:
-    """Of the yes/no model, and of how much."""
+def have_engines(design: Design) -> bool:
+    """Whether all parts have."""
+    if shifted(design) - {"mu"}:
+        return False
+    return all(few(ordered(own.design.blocks)[1]) and own.engine is not None for own in owns(design))
+
+
+def owns(design: Design) -> tuple[Own, ...]:
+    """The parts in their order."""
     family = design.family.fitted_as
     assert isinstance(family, Whole)
     some: Family = family.base
-    names = {p.key: p.key for p in design.predictors if p.key != ZERO}
-    return design_of(design, Bernoulli(link="logit"), {ZERO: "mu"}), design_of(design, some, names)
-
-
-def _engine(design: Design, some: Design) -> type[MixedEngine] | None:
-    engines = AMOUNTS if isinstance(design.family.fitted_as, Semicontinuous) else ABOVE_ZERO
-    return next((engine for engine in engines if engine.takes(some)), None)
-
-
-def _made(design: Design, some: Design, codes: Codes, n: int) -> MixedEngine:
-    engine = _engine(design, some)
-    assert engine is not None
-    return engine.of(some, codes, n)  # type: ignore[attr-defined]
-
-
-def _data(data: Data, design: Design, key: str) -> dict[str, np.ndarray]:
-    """What the containers of a part's model would hold, at all rows, but for the target."""
-    keys = {ZERO: {ZERO: "mu"}}.get(key) or {p.key: p.key for p in design.predictors if p.key != ZERO}
-    found = {f"X_{name}": data[f"X_{p}"] for p, name in keys.items() if design.predictor(p).matrix is not None}
-    for b in design.blocks:
-        own = [at for p, at in places(b) if p in keys]
-        if own:
-            found |= {f"X_{b.key}": np.ascontiguousarray(data[f"X_{b.key}"][:, own[0]])}
-            found[f"codes_{b.key}"] = np.asarray(data[f"codes_{b.key}"])
-    sides = design.side if key == "mu" else ()
-    return found | {f"side_{role}": np.asarray(data[f"side_{role}"]) for role in sides}
+    shares = {part: ENDS[part] for part in (family.parts if isinstance(family, InflatedBeta) else (ZERO,))}
+    if isinstance(family, ZeroInflated):
+        shares = {ZERO: STRUCTURAL}
+    names = {"mu": "mu"} | {p.key: p.key for p in design.predictors if p.key not in shares}
+    engines = ABOVE_ZERO if isinstance(family, Hurdle) else AMOUNTS
+    whether = Bernoulli(link="logit")
+    first = [Own({k: "mu"}, value, design_of(design, whether, {k: "mu"}), (Binary,)) for k, value in shares.items()]
+    return (*first, Own(names, None, design_of(design, some, names), engines))

@@ -147,23 +147,33 @@ class HalfOnData:
         self, rng: np.random.Generator, state: dict[str, np.ndarray], joints: tuple[Joint, ...], tune: bool
     ) -> np.ndarray:
         """One sweep given the other parts' effects, in place; its linear predictor after it, shape (row,)."""
-        half, lay = self.half, self.half.engine.lay
-        arrays = {name: np.array(value) for name, value in half.arrays(state).items()}
-        mine = [(joint, place) for joint in joints if (place := half.place(joint)) is not None]
-        means, added = {}, 0.0
-        for joint, place in mine:
-            mean, left = joint.given_others(state, half.own(joint))
-            put_deviations(arrays, lay, place, state[joint.block.key][:, half.own(joint)] - mean, left)
-            means[joint.block.key] = mean
-            added = added + self.of_effects(joint, mean)
-        fitted = self.fitted.with_added(added)
+        half = self.half
+        fitted, arrays, means = self.given_others(state, joints)
         arrays, _ = fitted.step(rng, arrays, 1, tune)
-        for joint, place in mine:
-            key = joint.block.key
-            state[key][:, half.own(joint)] = means[key] + taken_deviations(arrays, lay, place)
+        for joint in (joint for joint in joints if joint.block.key in means):
+            key, place = joint.block.key, half.place(joint)
+            assert place is not None
+            state[key][:, half.own(joint)] = means[key] + taken_deviations(arrays, half.engine.lay, place)
         state.update(half.named(arrays))
         return fitted.predictor(arrays)
 
-    def density(self, eta: np.ndarray, state: Mapping[str, np.ndarray]) -> float:
-        """The log likelihood at a predictor."""
-        return float(self.fitted.density(eta, self.half.arrays(state)))
+    def given_others(
+        self, state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]
+    ) -> tuple[Any, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Its model and its state given the other parts' effects, and by block the means of its own effects then."""
+        half, lay = self.half, self.half.engine.lay
+        arrays = {name: np.array(value) for name, value in half.arrays(state).items()}
+        means, added = {}, 0.0
+        for joint in joints:
+            place = half.place(joint)
+            if place is not None:
+                mean, left = joint.given_others(state, half.own(joint))
+                put_deviations(arrays, lay, place, state[joint.block.key][:, half.own(joint)] - mean, left)
+                means[joint.block.key] = mean
+                added = added + self.of_effects(joint, mean)
+        return self.fitted.with_added(added) if means else self.fitted, arrays, means
+
+    def predictor(self, state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]) -> np.ndarray:
+        """Its linear predictor, shape (row,)."""
+        fitted, arrays, _ = self.given_others(state, joints)
+        return fitted.predictor(arrays)
