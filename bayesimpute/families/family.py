@@ -194,6 +194,13 @@ class Family(ABC):
         return ()
 
     @property
+    def alike(self) -> tuple[frozenset[str], ...]:
+        """Linear predictors, by key, whose group-specific effects are independent of each other and have one law: the
+        same standard deviations and correlations for each cluster key.
+        """
+        return ()
+
+    @property
     def described(self) -> str:
         """What reports call it: its name, and what is to be known beside it."""
         return self.name

@@ -35,7 +35,7 @@ def functions(values: np.ndarray, of_data: np.ndarray) -> np.ndarray:
 def parts(made: Any, draw: Mapping[str, Any]) -> np.ndarray:
     """Parameters, and effects of the first and the last clusters."""
     names = [name for name in (*PARAMETERS, *MUS) if name in draw]
-    blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.blocks for part in ("_sd", "_corr")]
+    blocks = [np.ravel(draw[f"{b.key}{part}"]) for b in made.design.laws for part in ("_sd", "_corr")]
     effects = [np.ravel(np.asarray(draw[b.key])[[0, 1, -1]]) for b in made.design.blocks]
     return np.concatenate([*(np.ravel(draw[name]) for name in names), *blocks, *effects])
 

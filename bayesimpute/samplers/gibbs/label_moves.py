@@ -85,7 +85,7 @@ def run_label(rng, state, u, lengths, count, tune, free, lay, rows, columns, pro
 
 @compiled
 def move_together(rng, theta, mean, covariance, count, tune, lay, uu, contrast):
-    """Deviations and partial correlations of effects that labels have together, given their differences, in place.
+    """Deviations and partial correlations of effects of all labels, given their differences, in place.
 
     What the effects of all labels have in common is integrated out: data say nothing of it, so that given it as well
     the part of the covariance that only priors know would hardly move.
@@ -95,9 +95,9 @@ def move_together(rng, theta, mean, covariance, count, tune, lay, uu, contrast):
     theta, mean, covariance, count
         Of the block, and what was learnt of it.
     uu : ndarray, shape (difference, difference)
-        D'D of the differences D between the labels' effects, cluster by cluster.
-    contrast : ndarray, shape (difference, effect)
-        What makes differences of the effects of a cluster.
+        D'D of the differences D between the labels' effects, row by row; there are as many as the layout has clusters.
+    contrast : ndarray, shape (difference, width of Sigma)
+        By which Sigma becomes the covariance of a row of D.
 
     Returns
     -------
@@ -209,12 +209,14 @@ def move_roots(rng, theta, mean, covariance, count, lay, rest, matrix, clusters,
 
 @compiled
 def rooted(theta, lay, normals):
-    """Effects from their standard normals."""
+    """Effects from their standard normals; of labels that have one law each label's from its own."""
     root, out = block_root(theta, lay, np.int64(0)), np.zeros(normals.shape)
+    width = root.shape[0]
     for j in range(normals.shape[0]):
-        for e in range(normals.shape[1]):
-            for m in range(e + 1):
-                out[j, e] += root[e, m] * normals[j, m]
+        for low in range(0, normals.shape[1], width):
+            for e in range(width):
+                for m in range(e + 1):
+                    out[j, low + e] += root[e, m] * normals[j, low + m]
     return out
 
 
