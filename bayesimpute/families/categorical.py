@@ -31,7 +31,7 @@ EACH = 1 / np.sqrt(2)
 @final
 @dataclass(frozen=True, kw_only=True)
 class Categorical(Family):
-    """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each observed label.
+    """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each label.
 
     Group-specific effects of up to six labels have one covariance matrix for each cluster key (Hartzel, Agresti &
     Caffo 2001, Statistical Modelling 1:81). Of more labels they are independent, and those of all labels have one law:
@@ -46,6 +46,10 @@ class Categorical(Family):
     effects : {"auto", "correlated"}
         What group-specific effects of labels have together: one covariance matrix of up to six labels and one standard
         deviation of more, or one covariance matrix however many labels there are.
+    labels : {"observed", "all"}
+        Those of a column that are observed, or all that it has. Of a label that nobody has the prior of the intercept
+        is about 1 / K of an observation, with K labels, as if K labels shared one; what is drawn of it is what the
+        prior leaves it, given that nobody has it.
     """
 
     name: ClassVar[str] = "categorical"
@@ -55,17 +59,25 @@ class Categorical(Family):
     in_bambi: ClassVar[bool] = False
 
     effects: Literal["auto", "correlated"] = "auto"
+    labels: Literal["observed", "all"] = "observed"
     points: tuple[float, ...] = bound((0.0, 1.0))
-    labels: tuple[str, ...] = bound(("0", "1"))
+    shown: tuple[str, ...] = bound(("0", "1"))
+
+    @property
+    def labels_meant(self) -> str:
+        return self.labels
+
+    def values_of(self, column: Column) -> Categories:
+        return Categories.meant(column, self.labels)
 
     def bind(self, column: Column) -> "Categorical":
-        values = Categories.of(column)
-        return replace(self, points=values.points, labels=values.shown_labels)
+        values = self.values_of(column)
+        return replace(self, points=values.points, shown=values.shown_labels)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (
-            Parameter(name="mu", link="identity", labels=self.labels, effects=EACH * DEVIATIONS["logit"], slopes=EACH),
+            Parameter(name="mu", link="identity", labels=self.shown, effects=EACH * DEVIATIONS["logit"], slopes=EACH),
         )
 
     @property
@@ -78,7 +90,7 @@ class Categorical(Family):
 
     @property
     def _correlated(self) -> bool:
-        return self.effects == "correlated" or len(self.labels) <= MOST_TOGETHER
+        return self.effects == "correlated" or len(self.shown) <= MOST_TOGETHER
 
     @property
     def _of_all_labels(self) -> tuple[frozenset[str], ...]:

@@ -224,6 +224,15 @@ class Family(ABC):
         return self
 
     @property
+    def labels_meant(self) -> str:
+        """Of values that are labels, which of those of the column they are: "observed", or "all" that it has."""
+        return "observed"
+
+    def values_of(self, column: Column) -> Values:
+        """The values of a column that it accepts."""
+        return self.values.of(column)
+
+    @property
     def fitted_as(self) -> "Family":
         """The family of the same parameters that has the likelihood of this one, of :meth:`working` values: itself,
         unless only draws differ, or the scale of the values.

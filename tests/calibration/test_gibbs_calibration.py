@@ -132,6 +132,15 @@ STRUCTURES = STRUCTURES | {
     "categorical, many labels correlated": Structure(
         right="x + (1 | g)", family=Categorical(effects="correlated"), priors=LABELS | SHARES, values="many categories"
     ),
+    "categorical, a label that nobody has": Structure(
+        right="x + (1 | g)", family=Categorical(labels="all"), priors=LABELS, values="an unseen label"
+    ),
+    "ordinal, a label that nobody has": Structure(
+        right="x + (1 | g)",
+        family=Ordinal(labels="all"),
+        priors=LABELS | {"cutpoints": "DirichletLogit(1)"},
+        values="an unseen label",
+    ),
 }
 COUNTS = PRIORS | {"1|g_sigma": "HalfNormal(0.7)"}
 FEW = {"x|g_sigma": "HalfNormal(0.5)", "g_corr": "LKJ(2)"}
@@ -237,6 +246,9 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
         frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:
         frame["y"] = np.digitize(frame["y"], DIGITS[values]).astype(float)
+    elif values == "an unseen label":
+        codes = np.digitize(frame["y"], DIGITS["many categories"][:-1])
+        frame["y"] = pd.Categorical.from_codes(codes, list("abcdefgh"), ordered=True)
     elif values != "number":
         frame["y"] = np.minimum(np.floor(np.abs(frame["y"])), 7)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan

@@ -96,6 +96,7 @@ QUICK = (
     "skewed",
     "semicontinuous",
     "ordinal",
+    "ordinal, a label that nobody has",
     "categorical",
 )
 QUICKLY_SELECTED = ("gaussian", "probit, correlations near one", "gaussian, held", "probit, held")
