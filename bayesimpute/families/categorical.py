@@ -48,8 +48,7 @@ class Categorical(Family):
         deviation of more, or one covariance matrix however many labels there are.
     labels : {"observed", "all"}
         Those of a column that are observed, or all that it has. Of a label that nobody has the prior of the intercept
-        is about 1 / K of an observation, with K labels, as if K labels shared one; what is drawn of it is what the
-        prior leaves it, given that nobody has it.
+        is about 1 / K of an observation, with K labels, as if all shared one; it is drawn as often as that leaves it.
     """
 
     name: ClassVar[str] = "categorical"

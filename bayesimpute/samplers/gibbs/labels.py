@@ -155,7 +155,6 @@ class Softmax:
             state["lengths"][k],
             float(state["lengths_count"][k]),
             tune,
-            not self.together,
             label.lay,
             label.rows,
             columns,
