@@ -147,6 +147,12 @@ def test_moves_along_the_gradient_leave_it_as_it_is(name: str, gradient: None) -
     assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
 
 
+@pytest.mark.slow
+def test_nor_do_they_change_that_of_many_labels(gradient: None) -> None:
+    """Of 738 functions, of which one of 1,000 replicates is beyond the errors by chance sooner than of 324."""
+    assert np.abs(trial("categorical, many labels").errors(replicates=8000)).max() < ERRORS
+
+
 def wide(posterior: Any) -> None:
     """The coefficients' prior forgotten on data."""
     fitted, lay = posterior.fitted, posterior.fitted.lay

@@ -10,7 +10,7 @@ import bayesimpute as bi
 from bayesimpute.families import Categorical, Ordinal
 
 N = 90
-RUN = {"m": 30, "chains": 2, "warmup": 20, "sweeps": 150, "steps": 1}
+RUN: dict[str, Any] = {"m": 30, "chains": 2, "warmup": 20, "sweeps": 150, "steps": 1}
 
 
 def frame(labels: list[Any]) -> pd.DataFrame:
@@ -29,7 +29,8 @@ ONE_EACH = {"priors": {"cutpoints": "DirichletLogit(1)"}}
 
 
 def drawn(run: bi.MultiplyImputed) -> pd.Series:
-    return pd.concat([each["y"][np.arange(N) % 7 < 2] for each in run])
+    every: Any = pd.concat([each["y"][np.arange(N) % 7 < 2] for each in run])
+    return every
 
 
 def test_a_label_of_the_type_is_drawn() -> None:

@@ -47,7 +47,7 @@ def test_the_share_of_an_ordered_label_is_that_of_the_dirichlet_distribution(
     unseen: int, there: tuple[int, int], link: Any, sampler: Any
 ) -> None:
     """Without predictors shares are Dirichlet given the counts, which the prior's parameter is added to."""
-    inner = {"priors": {"cutpoints": f"Dirichlet{link.capitalize()}(1)"}} if unseen == 1 else {}
+    inner: dict[str, Any] = {"priors": {"cutpoints": f"Dirichlet{link.capitalize()}(1)"}} if unseen == 1 else {}
     made = model(Ordinal(link=link, labels="all"), there, **inner)
     alpha = 1.0 if inner else 1 / 3
     found = chain(made, sampler, 6000, thin=4 if isinstance(sampler, Gibbs) else 1)
@@ -65,7 +65,7 @@ def test_the_share_of_a_label_in_no_order_is_that_of_quadrature(sampler: Any) ->
     b, c = np.meshgrid(np.linspace(-14, 14, 401), np.linspace(-25, 15, 401), indexing="ij")
     at = np.stack([b, c], axis=-1)
     shares = softmax(np.concatenate([np.zeros((*b.shape, 1)), at], axis=-1), axis=-1)
-    prior = stats.multivariate_normal(means[1:] - means[0], sd**2 * (np.eye(2) + 1)).logpdf(at)
+    prior = stats.multivariate_normal.logpdf(at, means[1:] - means[0], sd**2 * (np.eye(2) + 1))
     log = prior + (np.array(SEEN) * np.log(shares[..., :2])).sum(axis=-1)
     weights = np.exp(log - log.max())
     expected = float((weights * shares[..., 2]).sum() / weights.sum())
