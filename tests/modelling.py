@@ -42,6 +42,14 @@ def school_frame(n: int = 120, clusters: int = 12, seed: int = 3) -> pd.DataFram
     return frame
 
 
+def labelled_frame(labels: Sequence[str] = "abcdefgh", n: int = 160) -> pd.DataFrame:
+    """y is one of some labels, with missing cells; g and h are crossed clusters."""
+    rng = np.random.default_rng(2)
+    made = pd.DataFrame({"g": np.arange(n) % 10, "h": np.arange(n) % 7, "x": rng.normal(3, 2, n)})
+    y = pd.Series(np.array(list(labels))[rng.integers(0, len(labels), n)])
+    return made.assign(y=y.where(np.arange(n) % 6 != 5))
+
+
 def workspace(
     frame: pd.DataFrame, *conditionals: str | Conditional, derived: Sequence[Derived] = (), **run: Any
 ) -> Workspace:

@@ -100,7 +100,7 @@ def _resolved(model: Model, outcome: Column, incomplete: Incomplete) -> Resolved
         impute=np.zeros(size, dtype=bool),
         void=np.zeros(size, dtype=bool),
         apart=np.zeros(size, dtype=bool),
-        values=family.values.of(outcome),
+        values=family.values_of(outcome),
         conditional=Conditional(target=outcome.name, family=family, formulas={"mu": model.formula.source}),
     )
     derived = with_units(lifted(calls), lambda name: incomplete.variables[name].level)

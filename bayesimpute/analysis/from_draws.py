@@ -161,14 +161,15 @@ def to_estimate(problem: Problem, sampled: Sampled) -> Estimate:
 
 def _effects(block: Block) -> list[str]:
     """The effects of a block as the other engine calls them: ``Intercept``, ``sex``."""
-    names = [name.rsplit("|", 1)[0] for name in block.names]
+    names = [name.rsplit("|", 1)[0] for name in block.called]
     return ["Intercept" if name == "1" else name for name in names]
 
 
 def _product(sampled: Sampled, block: Block, i: int, j: int) -> np.ndarray:
     """Draws of the covariance of two effects (i below j) or of the variance of one, shape (draw,)."""
-    sds = sampled.of(f"{block.names[i]}_sigma") * sampled.of(f"{block.names[j]}_sigma")
-    return sds if i == j else sds * sampled.of(correlation_name(block.names[i], block.names[j]))
+    names = block.deviation_names
+    sds = sampled.of(names[i]) * sampled.of(names[j])
+    return sds if i == j else sds * sampled.of(correlation_name(block.called[i], block.called[j]))
 
 
 def _residual(sampled: Sampled) -> list[np.ndarray]:
@@ -180,14 +181,14 @@ def _quantities(sampled: Sampled) -> tuple[list[tuple[str, str, str]], np.ndarra
     """Kinds, groups and names of variances and correlations, and their draws, shape (draw, quantity)."""
     keys: list[tuple[str, str, str]] = []
     draws: list[np.ndarray] = []
-    for block in sampled.design.blocks:
+    for block in sampled.design.laws:
         effects = _effects(block)
         for i, name in enumerate(effects):
             keys.append(("variance", block.factor, name))
             draws.append(_product(sampled, block, i, i))
             for j in range(i):
                 keys.append(("correlation", block.factor, f"{effects[j]}~~{name}"))
-                draws.append(sampled.of(correlation_name(block.names[j], block.names[i])))
+                draws.append(sampled.of(correlation_name(block.called[j], block.called[i])))
     for residual in _residual(sampled):
         keys.append(("variance", "Residual", "Residual"))
         draws.append(residual)
@@ -198,7 +199,7 @@ def _components(sampled: Sampled) -> tuple[VarianceComponent, ...]:
     """Posterior means: per factor the variances, then the covariances; the residual's last."""
     variances: dict[str, list[VarianceComponent]] = {}
     products: dict[str, list[VarianceComponent]] = {}
-    for block in sampled.design.blocks:
+    for block in sampled.design.laws:
         effects, factor = _effects(block), block.factor
         for i, name in enumerate(effects):
             variances.setdefault(factor, []).append(_component(factor, name, _product(sampled, block, i, i)))

@@ -9,7 +9,7 @@ another:
 * :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
   parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
-  :mod:`.copies`, :mod:`.date_order`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`,
+  :mod:`.labels_meant`, :mod:`.copies`, :mod:`.date_order`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`,
   :mod:`.selection_indicators`, :mod:`.conditions_held`,
   :mod:`.systematic_missingness`, :mod:`.substantive`, :mod:`.derived`, :mod:`.score_items`,
   :mod:`.congeniality.several_outcomes`, :mod:`.adjustments`, :mod:`.partly_known`, :mod:`.broken_rules`,
@@ -39,6 +39,7 @@ from bayesimpute.checking import (
     follow_ups,
     ignored_rows,
     indicators,
+    labels_meant,
     names,
     observed_values,
     partly_known,
@@ -103,6 +104,7 @@ def check(plan: Plan, incomplete: Incomplete | AnyFrame) -> list[Problem]:
         problems += score_items.problems(read, data)
         problems += target_columns.problems(read, data)
         problems += rare_labels.problems(read, data)
+        problems += labels_meant.problems(read, data)
         problems += copies.problems(read, data)
         problems += date_order.problems(read, data)
         problems += clusters.problems(read, data)

@@ -285,7 +285,7 @@ class Held:
             return False
         column = self.data.columns[name]
         family = settled(reading, column)
-        return family is not None and not family.values.of(column).support.whole
+        return family is not None and not family.values_of(column).support.whole
 
     def warn(self, path: str, finding: str, remedy: str) -> None:
         """Note what stops nothing."""

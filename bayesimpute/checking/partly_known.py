@@ -122,7 +122,7 @@ def _of_target(reading: Reading, column: Column, mine: list[Known], read: Read, 
     if family is None:
         return
     path = path_of(mine[0]) if mine else f"columns[{column.name}]"
-    points = family.values.of(column).support.points
+    points = family.values_of(column).support.points
     refusals = list(_refused(family, column, mine, points))
     for finding, remedy in refusals:
         notes.add(path, finding, remedy)
@@ -172,7 +172,7 @@ def _possible(
     """Rows in which nothing is possible, or something else than what is observed."""
     low, high = limits_of(mine, column, data)
     values = filled(data, column.name, reading.level)
-    void, support = void_rows(reading.conditional, data.columns), family.values.of(column).support
+    void, support = void_rows(reading.conditional, data.columns), family.values_of(column).support
     gone = np.isnan(values) if void is None else np.isnan(values) & ~void
     side = {role: data.columns[n].values for role, use in reading.side.items() for n in use.values if n in data.columns}
     least, most = family.ends(side)
@@ -192,7 +192,7 @@ def _possible(
     if points is not None:
         possible = (points >= low[:, None]) & (points <= high[:, None])
         for each in (each for each in mine if each.among is not None):
-            possible &= allowed(column, family.values.of(column), data.columns[str(each.among)])
+            possible &= allowed(column, family.values_of(column), data.columns[str(each.among)])
         none = ~possible.any(axis=1) & ~crossed & ~beyond
         _tell(notes, path, none, "none of the values that are observed somewhere is possible", data)
         places = np.minimum(np.searchsorted(points, np.where(gone, points[0], values)), len(points) - 1)

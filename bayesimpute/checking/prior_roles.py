@@ -12,7 +12,7 @@ from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior, Space
 from bayesimpute.checking.plan_alone import Notes
-from bayesimpute.designs.parameter_names import bundles, correlations, labelled, prefixed
+from bayesimpute.designs.parameter_names import Part, alike, bundles, correlations, labelled, prefixed
 from bayesimpute.families import Family, Parameter
 from bayesimpute.families.family import TAU
 from bayesimpute.formulas import Group, Matrix
@@ -43,7 +43,7 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Space]:
     found: dict[str, Space] = {}
     for p in family.parameters:
         if p.name in coded:
-            found.update(_roles(p, coded[p.name]))
+            found.update(_roles(family, p, coded[p.name]))
         else:
             found[p.name] = p.support
     dependence = None if family.selection is None else family.selection.dependence
@@ -56,12 +56,14 @@ def roles(family: Family, coded: Mapping[str, Coded]) -> dict[str, Space]:
     return found
 
 
-def _roles(p: Parameter, coded: Coded) -> Iterator[tuple[str, Space]]:
+def _roles(family: Family, p: Parameter, coded: Coded) -> Iterator[tuple[str, Space]]:
     """Those of a parameter with labels: of one label, or of all of them."""
     for label in (None, *p.labels):
         for name in (*coded.common.names, *(term for term, _ in coded.common.terms)):
             yield labelled(prefixed(p, name), label), "real"
         for group, matrix in coded.groups:
+            if label is not None and alike(family, Part(parameter=p, group=group, label=label)):
+                continue
             for name in (*matrix.names, *(term for term, _ in matrix.terms)):
                 effect = labelled(prefixed(p, "1" if name == "Intercept" else name), label)
                 yield f"{effect}|{group.factor}_sigma", "positive"

@@ -1,4 +1,7 @@
-"""Labels of incomplete variables of which the data know little: observed nowhere, or in one cluster only."""
+"""Labels of incomplete variables of which the data know little: observed nowhere, or in one cluster only.
+
+A model that takes all labels of a column draws those that are observed nowhere as its prior has them.
+"""
 
 from collections.abc import Iterator
 
@@ -6,12 +9,15 @@ import numpy as np
 
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import listed
+from bayesimpute.checking.labels_meant import unseen
 from bayesimpute.checking.plan_alone import Read, Reading
 from bayesimpute.checking.target_columns import settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.families import Family
 from bayesimpute.families.label_values import Labelled
 
+NEVER = 'it is a label still, and never imputed, unless its model has labels = "all"'
 SHOWN = 4
 """Labels that are named."""
 
@@ -23,18 +29,19 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         column = data.columns.get(reading.target)
         family = settled(reading, column) if column is not None and column.missing.any() else None
         if column is not None and family is not None and issubclass(family.values, Labelled):
-            found += [*_nowhere(reading, column), *_in_one_cluster(reading, column, data)]
+            found += [*_nowhere(reading, family, column), *_in_one_cluster(reading, column, data)]
     return found
 
 
-def _nowhere(reading: Reading, column: Column) -> Iterator[Problem]:
-    if column.kind != "category" or column.said is not None:  # of what a plan says of labels that is told there
+def _nowhere(reading: Reading, family: Family, column: Column) -> Iterator[Problem]:
+    every = family.labels_meant == "all"
+    if column.kind != "category" or (column.said is not None and not every):  # of what a plan says that is told there
         return
-    seen = set(column.values[~column.missing].astype(int))
-    absent = [str(label) for code, label in enumerate(column.labels) if code not in seen]
+    absent = [str(column.labels[code]) for code in unseen(column)]
     if absent:
         finding = f'{_labels(absent)} of "{reading.target}" {"is" if len(absent) == 1 else "are"} observed nowhere'
-        yield _warning(reading, finding, "the data say nothing of it: it is a label still, and never imputed")
+        meant = "it is a label still, and drawn as often as the prior has it" if every else NEVER
+        yield _warning(reading, finding, f"the data say nothing of it: {meant}")
 
 
 def _in_one_cluster(reading: Reading, column: Column, data: Incomplete) -> Iterator[Problem]:

@@ -145,12 +145,38 @@ def as_said(column: Column, said: SaidColumn) -> Column | Problem:
         otherwise = f"put it where it belongs; the labels are {listed(there)}"
         strange = [label for label in labels if label not in there]
         return Problem(path=said.path, finding=finding, remedy=_mend(left, strange, otherwise))
+    column, there = _with_more(column, there, labels)
     back = np.array([there.get(label, np.nan) for label in labels])
     codes = np.full(len(column.values), np.nan)
     for code, value in enumerate(back):
         codes[column.values == value] = code
     kept = tuple(_label(column, value, text) for value, text in zip(back, labels, strict=True))
     return replace(column, kind="category", values=codes, labels=kept, said=said.kind, was=column, back=back)
+
+
+def _with_more(column: Column, there: dict[str, float], labels: Iterable[str]) -> tuple[Column, dict[str, float]]:
+    """A column with labels that it has not and its type can hold, and what stands for each in it.
+
+    A type of categories holds its own and no others.
+    """
+    more = [label for label in labels if label not in there]
+    if column.kind == "category" and "category" not in column.dtype:
+        first = len(column.labels)
+        found = {label: float(first + k) for k, label in enumerate(more)}
+        return replace(column, labels=(*column.labels, *more)), there | found
+    if column.kind == "number":
+        return column, there | {label: value for label in more if (value := _new_number(column, label)) is not None}
+    return column, there
+
+
+def _new_number(column: Column, text: str) -> float | None:
+    """The number that a text is, if it is a finite one that a column of numbers can hold and has not yet."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    held = np.isfinite(value) and (not column.integral or value == round(value))
+    return value if held and not np.any(column.values == value) else None
 
 
 def _mend(left: Iterable[str], strange: Iterable[str], otherwise: str) -> str:
@@ -203,7 +229,8 @@ def unused(column: Column, said: SaidColumn) -> Problem | None:
     if not none or column.said is None:
         return None
     finding = f"{counted(len(none), 'label')} that nobody has: {listed(none)}"
-    remedy = "nothing to do, unless it is misspelt; no missing value is imputed as one that is nowhere observed"
+    remedy = "nothing to do, unless it is misspelt; no missing value is imputed as one that is nowhere observed, unless"
+    remedy += ' its model has labels = "all"'
     return Problem(path=said.path, finding=finding, remedy=remedy, severity=Severity.WARNING)
 
 

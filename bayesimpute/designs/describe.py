@@ -16,7 +16,17 @@ from bayesimpute.designs.automatic_priors import Automatic, spread
 from bayesimpute.designs.completed import Completed, fill_within
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.information_ratio import information_ratio
-from bayesimpute.designs.parameter_names import Part, bundles, column_terms, correlations, labelled, lookups, prefixed
+from bayesimpute.designs.parameter_names import (
+    Part,
+    alike,
+    bundles,
+    column_terms,
+    correlations,
+    labelled,
+    law_of,
+    lookups,
+    prefixed,
+)
 from bayesimpute.designs.parts import Block, Offset, Predictor, Units
 from bayesimpute.designs.restricted import started
 from bayesimpute.designs.subsample import representative
@@ -91,7 +101,11 @@ class _Describer:
         family = self.target.family
         predictors = tuple(made for p in family.parameters for made in self.predictors(p))
         parts = bundles(family, {name: formula.groups for name, formula in self.target.formulas.items()})
-        blocks = tuple(self.block(bundle, f"block{k}") for k, bundle in enumerate(parts))
+        laws = [law_of(family, bundle, parts) for bundle in parts]
+        blocks = tuple(
+            self.block(bundle, f"block{k}", None if law == k else f"block{law}")
+            for k, (bundle, law) in enumerate(zip(parts, laws, strict=True))
+        )
         alone = len(self.y) == 1
         return Design(
             name=self.step.name,
@@ -196,8 +210,8 @@ class _Describer:
         own = next((self.target.priors[name] for name in names if name in self.target.priors), None)
         return automatic if own is None else own.by("user")
 
-    def block(self, bundle: Sequence[Part], key: str) -> Block:
-        """The effects of one cluster key, of one parameter or of several."""
+    def block(self, bundle: Sequence[Part], key: str, like: str | None) -> Block:
+        """The effects of one cluster key, of one parameter or of several; perhaps with the law of another block's."""
         factor = bundle[0].group.factor
         parts = [self.part(part) for part in bundle]
         names = tuple(name for part in parts for name in part.names)
@@ -216,6 +230,8 @@ class _Describer:
             priors=tuple(prior for part in parts for prior in part.priors),
             correlations=self.own([correlations(bundle[0].parameter, bundle[0].group)], Prior.of("LKJ", LKJ_ETA)),
             centred=min(self.ratio(x, codes, made) for x, made in zip(bundle, parts)) > INFORMATIVE,
+            like=like,
+            called=tuple(name for part in parts for name in part.called),
         )
 
     def part(self, part: Part) -> "_Effects":
@@ -229,11 +245,13 @@ class _Describer:
             ["1" if name == "Intercept" else name for name in of] for of in (matrix.names, column_terms(matrix))
         )
         names = tuple(f"{labelled(prefixed(p, name), part.label)}|{group.factor}" for name in effects)
+        shared = alike(self.target.family, part)
+        called = tuple(f"{prefixed(p, name)}|{group.factor}" for name in effects) if shared else names
         priors = []
         for name, term, prior, s in zip(effects, terms, self.priors.deviations(part, columns), scale, strict=True):
-            keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, part.label, name, term)]
+            keys = [f"{key}|{group.factor}_sigma" for key in lookups(p, None if shared else part.label, name, term)]
             priors.append(self.own(keys, prior).affine(unit=units.unit / s))
-        return _Effects(matrix, (columns - centre) / scale, names, centre, scale, units, tuple(priors))
+        return _Effects(matrix, (columns - centre) / scale, names, called, centre, scale, units, tuple(priors))
 
     def ratio(self, part: Part, codes: np.ndarray, made: "_Effects") -> float:
         """How much clusters say about each of their effects: where it is much, these are better sampled as they are.
@@ -264,6 +282,7 @@ class _Effects:
     matrix: Matrix
     columns: np.ndarray
     names: tuple[str, ...]
+    called: tuple[str, ...]
     centre: np.ndarray
     scale: np.ndarray
     units: Units

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.designs.completed import Columns
-from bayesimpute.designs.parts import Block, Offset, Predictor, correlation_name, deviations, pairs, places
+from bayesimpute.designs.parts import Block, Offset, Predictor, deviations, places
 from bayesimpute.families import Family, Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.formulas import Matrix
@@ -261,15 +261,19 @@ class Design:
     def names(self) -> tuple[str, ...]:
         """The scalar parameters, as the posterior names them."""
         names = [name for p in self.predictors for name in p.names]
-        for b in self.blocks:
-            names += [f"{name}_sigma" for name in b.names]
-            names += [correlation_name(b.names[i], b.names[j]) for i, j in pairs(b.width)]
+        for b in self.laws:
+            names += [*b.deviation_names, *b.correlation_names]
         return tuple(names)
+
+    @cached_property
+    def laws(self) -> tuple[Block, ...]:
+        """The blocks whose standard deviations and correlations are their own; others have those of one of them."""
+        return tuple(b for b in self.blocks if b.like is None)
 
     def posterior(self, draw: Draw) -> np.ndarray:
         """The scalar parameters of a draw in the user's units, shape (parameter,), in the order of :attr:`names`."""
         parts = [self._scalars(p, draw) for p in self.predictors]
-        for b in self.blocks:
+        for b in self.laws:
             parts += deviations(b, draw)
         return np.concatenate(parts)
 

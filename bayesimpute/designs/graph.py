@@ -11,7 +11,8 @@ steep side and trajectories would diverge (the expansion of Gelman 2006, Bayesia
 
 Correlated effects of a block: standard deviations with the plan's priors, and an LKJ prior on their correlations
 through canonical partial correlations 2 b - 1 with b ~ Beta(a_k, a_k), a_k = eta + (q - 2 - k) / 2 in column k
-(Lewandowski, Kurowicka & Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q.
+(Lewandowski, Kurowicka & Joe 2009, section 2.4): smooth, unconstrained after a logit, and exact for any q. A block that
+is like another one has those of it.
 
 :func:`unpack` reads a draw from the sampler's unconstrained vector in NumPy, so nothing else has to be compiled.
 """
@@ -135,7 +136,7 @@ def partial_correlation_priors(block: Block) -> list[Prior]:
 def vectors(design: Design) -> dict[str, Vector]:
     """Every vector of parameters by its name, in the order in which the graph makes them."""
     found = [Vector(name=p.key, priors=p.priors, ordered=p.parameter.support == "ordered") for p in design.predictors]
-    for b in design.blocks:
+    for b in design.laws:
         sds = b.priors if b.centred else [prior.symmetric() or prior for prior in b.priors]
         found.append(Vector(name=f"{b.key}_sd", priors=sds))
         if b.width > 1:
@@ -247,13 +248,13 @@ def _effects(block: Block, values: Mapping[str, Any]) -> Any:
     """The effects, shape (cluster, effect)."""
     import pymc as pm
 
-    sd = values[f"{block.key}_sd"]
+    sd = values[f"{block.law}_sd"]
     shape = (block.size, block.width)
     if block.width == 1:
         if block.centred:
             return pm.Normal(block.key, 0.0, sd, shape=shape)
         return sd * pm.Normal(f"{block.key}_raw", 0.0, 1.0, shape=shape)
-    factor = sd[:, None] * _cholesky(2 * values[f"{block.key}_partial"] - 1, block.width)
+    factor = sd[:, None] * _cholesky(2 * values[f"{block.law}_partial"] - 1, block.width)
     if block.centred:
         return pm.MvNormal(block.key, np.zeros(block.width), chol=factor, shape=shape)
     return pm.math.dot(pm.Normal(f"{block.key}_raw", 0.0, 1.0, shape=shape), factor.T)
@@ -308,8 +309,8 @@ def assemble(design: Design, values: Mapping[str, np.ndarray]) -> dict[str, np.n
     """
     draw: dict[str, np.ndarray] = {p.key: p.value(values[p.key]) for p in design.predictors}
     for b in design.blocks:
-        scale = values[f"{b.key}_sd"]
-        factor = cholesky(2 * values[f"{b.key}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
+        scale = values[f"{b.law}_sd"]
+        factor = cholesky(2 * values[f"{b.law}_partial"] - 1, b.width) if b.width > 1 else np.ones((1, 1))
         sign = np.where(scale < 0, -1.0, 1.0)
         draw[f"{b.key}_sd"] = np.abs(scale)
         draw[f"{b.key}_corr"] = np.array([sign[i] * sign[j] * (factor[i] @ factor[j]) for j, i in pairs(b.width)])

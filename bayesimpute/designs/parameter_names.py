@@ -60,6 +60,21 @@ def _linked(family: Family, one: Part, other: Part, parts: Sequence[Part]) -> bo
     return not split or bool(set(one.group.terms) & set(other.group.terms))
 
 
+def law_of(family: Family, bundle: tuple[Part, ...], found: Sequence[tuple[Part, ...]]) -> int:
+    """The place of the first of all bundles whose effects have the law of one's: its own, unless labels are alike."""
+    return next(k for k, other in enumerate(found) if other is bundle or _alike(family, bundle, other))
+
+
+def alike(family: Family, part: Part) -> bool:
+    """Whether the effects of a parenthesis have the law that those of other labels have."""
+    return any(part.key in keys for keys in family.alike)
+
+
+def _alike(family: Family, one: tuple[Part, ...], other: tuple[Part, ...]) -> bool:
+    keys = {part.key for part in (*one, *other)}
+    return one[0].group == other[0].group and any(keys <= those for those in family.alike)
+
+
 def prefixed(p: Parameter, name: str) -> str:
     """Names of ``mu`` stand alone, those of other parameters carry its name: ``sigma_Intercept``, as in bambi."""
     return name if p.name == "mu" else f"{p.name}_{name}"

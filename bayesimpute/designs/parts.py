@@ -153,6 +153,11 @@ class Block:
     centred : bool
         Whether the sampler works with the effects themselves (clusters that say much about their own effect) or with
         standard normals (clusters that say little, where the effects' scale makes a funnel).
+    called : tuple of str
+        What its standard deviations and correlations are named after: its effects, without a label where all labels'
+        have one law.
+    like : str or None
+        The key of an earlier block whose standard deviations and correlations it has; None: it has its own.
     """
 
     key: str
@@ -167,6 +172,23 @@ class Block:
     priors: tuple[Prior, ...]
     correlations: Prior
     centred: bool
+    called: tuple[str, ...]
+    like: str | None = None
+
+    @property
+    def law(self) -> str:
+        """The key of the block whose standard deviations and correlations it has."""
+        return self.like or self.key
+
+    @property
+    def deviation_names(self) -> tuple[str, ...]:
+        """The standard deviations, as the posterior has them."""
+        return tuple(f"{name}_sigma" for name in self.called)
+
+    @property
+    def correlation_names(self) -> tuple[str, ...]:
+        """The same of the correlations, in the order of :func:`pairs`."""
+        return tuple(correlation_name(self.called[i], self.called[j]) for i, j in pairs(self.width))
 
     @cached_property
     def width(self) -> int:

@@ -7,7 +7,7 @@ the differences from it would be. What the data leave open, one number that is a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -22,7 +22,8 @@ from bayesimpute.families.shares import DEVIATIONS, SPREADS
 from bayesimpute.families.values import Values
 
 MOST_TOGETHER = 6
-"""Labels up to which group-specific effects are correlated across labels: 18 would have 153 correlations."""
+"""Labels up to which group-specific effects are correlated across labels unless a plan says more: 18 would have 153
+correlations, and as many deviations as labels."""
 EACH = 1 / np.sqrt(2)
 """Of a standard deviation of differences, that of each of two."""
 
@@ -30,10 +31,24 @@ EACH = 1 / np.sqrt(2)
 @final
 @dataclass(frozen=True, kw_only=True)
 class Categorical(Family):
-    """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each observed label.
+    """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each label.
 
     Group-specific effects of up to six labels have one covariance matrix for each cluster key (Hartzel, Agresti &
-    Caffo 2001, Statistical Modelling 1:81); of more labels they are independent.
+    Caffo 2001, Statistical Modelling 1:81). Of more labels they are independent, and those of all labels have one law:
+    a standard deviation for each term, which all labels share, and of several terms their correlations. Only the
+    differences between labels are in the likelihood, and effects less their mean over the labels are in it as the
+    effects are: the law of differences is that of effects that add up to zero, and the mean is known to the prior
+    alone. So nothing is made to add up to zero, no more than coefficients are, and no label is another one than the
+    others.
+
+    Parameters
+    ----------
+    effects : {"auto", "correlated"}
+        What group-specific effects of labels have together: one covariance matrix of up to six labels and one standard
+        deviation of more, or one covariance matrix however many labels there are.
+    labels : {"observed", "all"}
+        Those of a column that are observed, or all that it has. Of a label that nobody has the prior of the intercept
+        is about 1 / K of an observation, with K labels, as if all shared one; it is drawn as often as that leaves it.
     """
 
     name: ClassVar[str] = "categorical"
@@ -42,29 +57,50 @@ class Categorical(Family):
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
 
+    effects: Literal["auto", "correlated"] = "auto"
+    labels: Literal["observed", "all"] = "observed"
     points: tuple[float, ...] = bound((0.0, 1.0))
-    labels: tuple[str, ...] = bound(("0", "1"))
+    shown: tuple[str, ...] = bound(("0", "1"))
+
+    @property
+    def labels_meant(self) -> str:
+        return self.labels
+
+    def values_of(self, column: Column) -> Categories:
+        return Categories.meant(column, self.labels)
 
     def bind(self, column: Column) -> "Categorical":
-        values = Categories.of(column)
-        return replace(self, points=values.points, labels=values.shown_labels)
+        values = self.values_of(column)
+        return replace(self, points=values.points, shown=values.shown_labels)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (
-            Parameter(name="mu", link="identity", labels=self.labels, effects=EACH * DEVIATIONS["logit"], slopes=EACH),
+            Parameter(name="mu", link="identity", labels=self.shown, effects=EACH * DEVIATIONS["logit"], slopes=EACH),
         )
 
     @property
     def together(self) -> tuple[frozenset[str], ...]:
+        return self._of_all_labels if self._correlated else ()
+
+    @property
+    def alike(self) -> tuple[frozenset[str], ...]:
+        return () if self._correlated else self._of_all_labels
+
+    @property
+    def _correlated(self) -> bool:
+        return self.effects == "correlated" or len(self.shown) <= MOST_TOGETHER
+
+    @property
+    def _of_all_labels(self) -> tuple[frozenset[str], ...]:
         (mu,) = self.parameters
-        return (frozenset(map(mu.key, mu.labels)),) if len(self.labels) <= MOST_TOGETHER else ()
+        return (frozenset(map(mu.key, mu.labels)),)
 
     def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         (mu,) = self.parameters
         counts = (y[:, None] == np.array(self.points)).sum(axis=0)
         logs = np.log(counts + 1 / len(counts))
-        place = [mu.key(label) for label in self.labels].index(key)
+        place = [mu.key(label) for label in mu.labels].index(key)
         return Prior.of("Normal", float((logs - logs.mean())[place]), EACH * SPREADS["logit"])
 
     def codes(self, y: np.ndarray) -> np.ndarray:

@@ -194,6 +194,13 @@ class Family(ABC):
         return ()
 
     @property
+    def alike(self) -> tuple[frozenset[str], ...]:
+        """Linear predictors, by key, whose group-specific effects are independent of each other and have one law: the
+        same standard deviations and correlations for each cluster key.
+        """
+        return ()
+
+    @property
     def described(self) -> str:
         """What reports call it: its name, and what is to be known beside it."""
         return self.name
@@ -215,6 +222,15 @@ class Family(ABC):
         """
         del column
         return self
+
+    @property
+    def labels_meant(self) -> str:
+        """Of values that are labels, which of those of the column they are: "observed", or "all" that it has."""
+        return "observed"
+
+    def values_of(self, column: Column) -> Values:
+        """The values of a column that it accepts."""
+        return self.values.of(column)
 
     @property
     def fitted_as(self) -> "Family":

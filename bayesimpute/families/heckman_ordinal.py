@@ -41,7 +41,7 @@ class HeckmanOrdinal(Selecting):
     in_bambi: ClassVar[bool] = False
 
     points: tuple[float, ...] = bound((0.0, 1.0))
-    labels: tuple[str, ...] = bound(("0", "1"))
+    shown: tuple[str, ...] = bound(("0", "1"))
 
     @property
     def outcome(self) -> Family:  # type: ignore[override]  # of the column's labels
@@ -49,11 +49,11 @@ class HeckmanOrdinal(Selecting):
 
     @property
     def _ordinal(self) -> Ordinal:
-        return Ordinal(link="probit", points=self.points, labels=self.labels)
+        return Ordinal(link="probit", points=self.points, shown=self.shown)
 
     def bind(self, column: Column) -> "HeckmanOrdinal":
         values = Ordered.of(column)
-        return replace(self, points=values.points, labels=values.shown_labels)
+        return replace(self, points=values.points, shown=values.shown_labels)
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm

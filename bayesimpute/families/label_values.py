@@ -1,7 +1,7 @@
 """Values that are labels: yes or no, ordered ones, and those in no order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self, final
 
 import numpy as np
@@ -71,14 +71,14 @@ class Binary(Values):
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled(Values):
-    """One of some labels, each of which is observed: codes of a category, or the numbers themselves.
+    """One of some labels: codes of a category, or the numbers themselves.
 
     Parameters
     ----------
     labels : tuple of str
         Of a category, those that nobody has included; a number has none.
     points : tuple of float
-        Codes or numbers that are observed, ascending: no others are imputed.
+        Codes or numbers, ascending, those that are observed unless all labels are meant: no others are imputed.
     """
 
     labels: tuple[str, ...] = ()
@@ -88,6 +88,13 @@ class Labelled(Values):
     def of(cls, column: Column) -> Self:
         labels = tuple(map(str, column.labels)) if column.kind == "category" else ()
         return cls(labels=labels, points=tuple(map(float, distinct(column))))
+
+    @classmethod
+    def meant(cls, column: Column, labels: str) -> Self:
+        """Those of a column with the labels that are "observed", or "all" that it has; a number has no others."""
+        found = cls.of(column)
+        every = tuple(map(float, range(len(found.labels))))
+        return replace(found, points=every) if labels == "all" and every else found
 
     @property
     def shown_labels(self) -> tuple[str, ...]:

@@ -27,7 +27,18 @@ class Ordinal(Family):
     """P(y <= label k) = F(c_k - mu) with ascending cutpoints c in the place of an intercept.
 
     F is the logistic or the normal distribution function (McCullagh 1980, JRSS B 42:109). Effects in ``mu`` move all
-    labels towards the last. Labels are those that are observed, in the order of an ordered category or of numbers.
+    labels towards the last. Labels are in the order of an ordered category or of numbers.
+
+    Parameters
+    ----------
+    link : {"logit", "probit"}
+        The function F.
+    labels : {"observed", "all"}
+        Those of a column that are observed, or all that it has. Of one that nobody has the prior of the cutpoints is
+        1 / K of an observation, with K labels; what is drawn of it is what the prior leaves it. Of one between others
+        that is too little: the density of two cutpoints is infinite where they are the same, if no observation of what
+        lies between keeps them apart. There a plan must give a prior of one observation of each label,
+        ``DirichletLogit(1)``, or of more.
     """
 
     name: ClassVar[str] = "ordinal"
@@ -37,12 +48,20 @@ class Ordinal(Family):
     in_bambi: ClassVar[bool] = False
 
     link: Literal["logit", "probit"] = "logit"
+    labels: Literal["observed", "all"] = "observed"
     points: tuple[float, ...] = bound((0.0, 1.0))
-    labels: tuple[str, ...] = bound(("0", "1"))
+    shown: tuple[str, ...] = bound(("0", "1"))
+
+    @property
+    def labels_meant(self) -> str:
+        return self.labels
+
+    def values_of(self, column: Column) -> Ordered:
+        return Ordered.meant(column, self.labels)
 
     def bind(self, column: Column) -> "Ordinal":
-        values = Ordered.of(column)
-        return replace(self, points=values.points, labels=values.shown_labels)
+        values = self.values_of(column)
+        return replace(self, points=values.points, shown=values.shown_labels)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -53,7 +72,7 @@ class Ordinal(Family):
                 name="cutpoints",
                 link="identity",
                 support="ordered",
-                labels=self.labels[:-1],
+                labels=self.shown[:-1],
                 prior=prior,
                 against="mu",
             ),

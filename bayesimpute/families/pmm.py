@@ -171,6 +171,10 @@ class PredictiveMeanMatching(Family):
     def together(self) -> tuple[frozenset[str], ...]:
         return () if self.law is None else self.law.together
 
+    @property
+    def alike(self) -> tuple[frozenset[str], ...]:
+        return () if self.law is None else self.law.alike
+
     def intercept_prior(self, key: str, y: np.ndarray, side: Side = NO_SIDE) -> Prior | None:
         return self.matched.intercept_prior(key, y, side)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bayesimpute.designs.design import Design
-from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs
+from bayesimpute.designs.parts import Block, Predictor, pairs
 from bayesimpute.inspection.user_units import (
     coefficient_move,
     coefficient_priors,
@@ -39,7 +39,7 @@ def log_priors(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.
     found: dict[str, np.ndarray] = {}
     for p in design.predictors:
         found |= _of_predictor(design, p, draws)
-    for b in design.blocks:
+    for b in design.laws:
         found |= _of_block(b, draws)
     return found
 
@@ -76,10 +76,10 @@ def _centred(p: Predictor, draws: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _of_block(b: Block, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    names = [f"{name}_sigma" for name in b.names]
+    names = b.deviation_names
     sd = np.stack([draws[name] for name in names], axis=-1)
     corr = np.broadcast_to(np.eye(b.width), (*sd.shape, b.width)).copy()
-    between = [(correlation_name(b.names[i], b.names[j]), i, j) for i, j in pairs(b.width)]
+    between = [(name, i, j) for name, (i, j) in zip(b.correlation_names, pairs(b.width), strict=True)]
     for name, i, j in between:
         corr[..., i, j] = corr[..., j, i] = draws[name]
     back = np.linalg.inv(effect_move(b))

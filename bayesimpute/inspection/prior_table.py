@@ -22,7 +22,7 @@ MEANS = "means of the columns"
 def prior_table(design: Design) -> pd.DataFrame:
     """The table of :attr:`bayesimpute.inspection.imputation_model.ImputationModel.priors`."""
     rows = [row for p in design.predictors for row in _of_predictor(design, p)]
-    rows += [row for b in design.blocks for row in _of_block(b)]
+    rows += [row for b in design.laws for row in _of_block(b)]
     return pd.DataFrame(rows, columns=["parameter", "prior", "source", "at"])
 
 
@@ -35,9 +35,9 @@ def _of_predictor(design: Design, p: Predictor) -> Iterator[tuple[str, ...]]:
 
 def _of_block(b: Block) -> Iterator[tuple[str, ...]]:
     moved = moved_effects(b)
-    yield from _rows([f"{name}_sigma" for name in b.names], deviation_priors(b), moved)
+    yield from _rows(b.deviation_names, deviation_priors(b), moved)
     if b.width > 1:
-        yield from _rows([f"correlations of {', '.join(b.names)}"], [b.correlations], moved.any(keepdims=True))
+        yield from _rows([f"correlations of {', '.join(b.called)}"], [b.correlations], moved.any(keepdims=True))
 
 
 def _rows(names: Sequence[str], priors: Sequence[Prior], moved: np.ndarray) -> Iterator[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from bayesimpute.base.priors import Prior
 from bayesimpute.designs.design import Design, by_parameter
 from bayesimpute.designs.graph import variable
 from bayesimpute.designs.parameter_names import prefixed
-from bayesimpute.designs.parts import Block, Predictor, correlation_name, pairs, places
+from bayesimpute.designs.parts import Block, Predictor, pairs, places
 from bayesimpute.families import Rows
 from bayesimpute.families.links import LINKS
 from bayesimpute.inspection.user_units import (
@@ -89,6 +89,7 @@ class _Writer:
     model: Any
     eta: dict[str, Any] = field(default_factory=dict)
     centred: dict[str, Any] = field(default_factory=dict)
+    factors: dict[str, Any] = field(default_factory=dict)
 
     def write(self) -> None:
         import pytensor.tensor as pt
@@ -213,8 +214,9 @@ class _Writer:
         import pytensor.tensor as pt
 
         priors, move, moved = deviation_priors(b), effect_move(b), moved_effects(b)
-        names = [f"{name}_sigma{CENTERED if there else ''}" for name, there in zip(b.names, moved, strict=True)]
-        sds = [free(name, [prior], ()) for name, prior in zip(names, priors, strict=True)]
+        names = [name + CENTERED * bool(there) for name, there in zip(b.deviation_names, moved, strict=True)]
+        own = b.like is None
+        sds = [free(n, [p], ()) if own else self.model[n] for n, p in zip(names, priors, strict=True)]
         sd: Any = pt.stack(sds)
         effects: Any
         if b.width == 1:
@@ -224,7 +226,10 @@ class _Writer:
                 raw = pm.Normal(f"{b.names[0]}_offset", 0.0, 1.0, dims=dim)
                 effects = pm.Deterministic(b.names[0], sds[0] * raw, dims=dim)
             return effects[:, None]
-        factor = pm.LKJCorr(self.unused(f"{b.factor}_corr_cholesky", b), n=b.width, eta=b.correlations.args[0])
+        if own:
+            name = self.unused(f"{b.factor}_corr_cholesky", b)
+            self.factors[b.key] = pm.LKJCorr(name, n=b.width, eta=b.correlations.args[0])
+        factor = self.factors[b.law]
         root, shape = sd[:, None] * factor, (dim, self.block_dim(b))
         if b.centred:
             effects = pm.MvNormal(self.unused(f"{b.factor}_effects", b), np.zeros(b.width), chol=root, dims=shape)
@@ -233,7 +238,8 @@ class _Writer:
         user = effects @ move.T
         for k, name in enumerate(b.names):
             pm.Deterministic(name, user[:, k], dims=dim)
-        self.name_covariance(b, move @ root, moved)
+        if own:
+            self.name_covariance(b, move @ root, moved)
         return effects
 
     def unused(self, name: str, b: Block) -> str:
@@ -248,9 +254,9 @@ class _Writer:
         covariance = root @ root.T
         sd: Any = pt.sqrt(pt.diag(covariance))
         for k in np.flatnonzero(moved):
-            pm.Deterministic(f"{b.names[k]}_sigma", sd[k])
-        for i, j in pairs(b.width):
-            pm.Deterministic(correlation_name(b.names[i], b.names[j]), covariance[i, j] / (sd[i] * sd[j]))
+            pm.Deterministic(b.deviation_names[k], sd[k])
+        for name, (i, j) in zip(b.correlation_names, pairs(b.width), strict=True):
+            pm.Deterministic(name, covariance[i, j] / (sd[i] * sd[j]))
 
     def likelihood(self, eta: Mapping[str, Any]) -> None:
         """What is observed: the values, and of a selection model who has one."""

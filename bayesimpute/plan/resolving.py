@@ -178,7 +178,7 @@ def _target(
     rows = incomplete.each_row if level is None else incomplete.level_rows(level)
     family = settle_family(conditional, column).bind(column)
     observed, void = ~np.isnan(given[rows]), void_units(column, rows)
-    values = family.values.of(column)
+    values = family.values_of(column)
     part = known_of(known, column, values, incomplete, unit_of_row, len(rows))
     asked, none = drawn_too(conditional.where, incomplete, f"{path}.where"), np.zeros_like(observed)
     over = None if asked is None else observed & (np.bincount(unit_of_row, weights=asked, minlength=len(rows)) > 0)

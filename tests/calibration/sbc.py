@@ -31,7 +31,9 @@ Impute = Callable[[np.random.Generator, Draw], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """A model: formula right of the target, sigma's and zero's if it has any, family, whether blocks are centred."""
+    """A model: formula right of the target, sigma's and zero's if it has any, family, whether blocks are centred; what
+    values its target has, if not those that any of its family has.
+    """
 
     right: str
     sigma: str | None = None
@@ -39,6 +41,7 @@ class Structure:
     family: str | Family = "gaussian"
     flag: bool = False
     priors: Mapping[str, str]
+    values: str | None = None
 
 
 PRIORS = {"Intercept": "Normal(0, 1)", "x": "Normal(0, 1)"}

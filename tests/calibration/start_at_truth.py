@@ -88,8 +88,9 @@ def together(joints: Sequence[Joint], rng: np.random.Generator) -> Arrays:
     made: Arrays = {}
     for whole in joints:
         key, theta = whole.block.key, deviations(whole.lay, [whole.block], 0.0, rng)
-        normals = rng.standard_normal((whole.block.size, whole.block.width))
-        made |= {f"{key}_theta": theta, key: normals @ whole.root({f"{key}_theta": theta}).T}
+        root = whole.root({f"{key}_theta": theta})
+        normals = rng.standard_normal((whole.block.size, len(root)))
+        made |= {f"{key}_theta": theta, key: normals @ root.T}
     return made
 
 

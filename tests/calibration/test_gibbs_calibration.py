@@ -18,7 +18,7 @@ import pytest
 from sbc import DEVIATIONS, PRIORS, SPREAD, Bed, Structure, outside, prepare, study
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Bounded, Ordinal, Semicontinuous
+from bayesimpute.families import FAMILIES, Bernoulli, Binomial, Bounded, Categorical, Ordinal, Semicontinuous
 from bayesimpute.samplers.gibbs import Gibbs, binary, effects, labels, predictor_rows, states
 from bayesimpute.samplers.gibbs.sweeps import run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -134,6 +134,24 @@ STRUCTURES = STRUCTURES | {
         right="x + (1 | g) + (1 | h)", family="categorical", priors=LABELS | SHARES | CROSSED
     ),
     "categorical, single-level": Structure(right="x", family="categorical", priors={"x": "Normal(0, 1)"} | SHARES),
+    "categorical, many labels": Structure(
+        right="x + (1 | g) + (1 + x | h)",
+        family="categorical",
+        priors=LABELS | SHARES | CROSSED | {"x|h_sigma": "HalfNormal(1)", "h_corr": "LKJ(2)"},
+        values="many categories",
+    ),
+    "categorical, many labels correlated": Structure(
+        right="x + (1 | g)", family=Categorical(effects="correlated"), priors=LABELS | SHARES, values="many categories"
+    ),
+    "categorical, a label that nobody has": Structure(
+        right="x + (1 | g)", family=Categorical(labels="all"), priors=LABELS, values="an unseen label"
+    ),
+    "ordinal, a label that nobody has": Structure(
+        right="x + (1 | g)",
+        family=Ordinal(labels="all"),
+        priors=LABELS | {"cutpoints": "DirichletLogit(1)"},
+        values="an unseen label",
+    ),
 }
 COUNTS = PRIORS | {"1|g_sigma": "HalfNormal(0.7)"}
 FEW = {"x|g_sigma": "HalfNormal(0.5)", "g_corr": "LKJ(2)"}
@@ -253,7 +271,11 @@ ERRORS = 4.5
 BATCHES = 40
 
 
-DIGITS = {"ordered": (-1.5, 0, 1), "categories": (-0.7, 1)}
+DIGITS = {
+    "ordered": (-1.5, 0, 1),
+    "categories": (-0.7, 1),
+    "many categories": (-2, -1.4, -0.9, 0.2, 0.6, 1, 1.8),
+}
 ENDS = {"share from zero": (0.3, 1.0), "share to one": (0.0, 0.7), "share of all": (0.3, 0.7)}
 """Proportions beyond these are 0 or 1."""
 
@@ -280,6 +302,9 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
         frame["y"] = np.clip(frame["y"], 0.0, 1.5)
     elif values in DIGITS:
         frame["y"] = np.digitize(frame["y"], DIGITS[values]).astype(float)
+    elif values == "an unseen label":
+        codes = np.digitize(frame["y"], DIGITS["many categories"][:-1])
+        frame["y"] = pd.Categorical.from_codes(codes, list("abcdefgh"), ordered=True)
     elif values != "number":
         frame["y"] = np.minimum(np.floor(np.abs(frame["y"])), 7)
     frame.loc[frame["g"].isin([3, 9, 16, 23]) | (frame.index % 5 == 1), "y"] = np.nan
@@ -288,9 +313,9 @@ def tiny_clusters(seed: int = 8, *, values: str = "number") -> pd.DataFrame:
 
 @cache
 def bed(name: str) -> Bed:
-    family = STRUCTURES[name].family
-    values = (FAMILIES[family] if isinstance(family, str) else family).values.name
-    return prepare(STRUCTURES[name], sampler=Gibbs(), frame=tiny_clusters(values=values))
+    structure, family = STRUCTURES[name], STRUCTURES[name].family
+    values = structure.values or (FAMILIES[family] if isinstance(family, str) else family).values.name
+    return prepare(structure, sampler=Gibbs(), frame=tiny_clusters(values=values))
 
 
 @pytest.mark.parametrize("name", ["random slopes"])
@@ -357,7 +382,7 @@ def simulated(made: Bed, draw: Any, rng: np.random.Generator, noise: float = 1.0
 
 def seen(made: Bed, draw: Any, y: np.ndarray) -> np.ndarray:
     """Bounded functions of parameters, effects and data: values, squares, products with the intercept."""
-    of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.blocks for part in ("", "_sd", "_corr")]
+    of_blocks = [draw[f"{b.key}{part}"].ravel()[:2] for b in made.design.laws for part in ("", "_sd", "_corr")]
     more = [np.ravel(draw[name]) for name in ("sigma", "nu", "alpha", "skew", "cutpoints") if name in draw]
     common = [
         draw[p.key] for p in made.design.predictors if p.matrix is not None and p.parameter.name in ("mu", "zero")

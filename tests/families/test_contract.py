@@ -23,8 +23,10 @@ from bayesimpute.families import (
     Bernoulli,
     Binomial,
     Bounded,
+    Categorical,
     Family,
     Gaussian,
+    Ordinal,
     Rows,
     Skewed,
     StudentT,
@@ -228,7 +230,13 @@ def of_some(family: Family) -> Family:
     return replace(family, trials=TRIALS) if isinstance(family, Binomial) else family
 
 
+MANY = encode(pd.Series(list("abcdefgh")), "v")
+"""As many labels as have effects of one law."""
+UNSEEN = encode(pd.Series(pd.Categorical(["a", "c", "c"], categories=["a", "b", "c", "d"], ordered=True)), "v")
+"""Labels of which nobody has the second and the last."""
 ALL = [of_some(family.bind(column_of(family))) for cls in FAMILIES.values() for family in variants(cls)]
+ALL += [family.bind(MANY) for family in variants(Categorical)]
+ALL += [f.bind(UNSEEN) for cls in (Ordinal, Categorical) for f in variants(cls) if f.labels_meant == "all"]
 VALUES = {
     "identity": (-1.5, 0.0, 2.0),
     "log": (0.3, 1.0, 2.5),
@@ -260,6 +268,8 @@ def support_of(family: Family) -> Support:
         return Support(low=0, high=family.trials, whole=True)
     if isinstance(family, Bounded):
         return Support(low=family.ends()[0], high=family.ends()[1], closed=(True, True))
+    if isinstance(family, Ordinal | Categorical):
+        return Support.of(family.points)
     return family.values.of(column_of(family)).support
 
 

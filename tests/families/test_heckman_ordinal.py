@@ -12,7 +12,7 @@ ROWS = 400
 
 
 def three(**options: object) -> HeckmanOrdinal:
-    return HeckmanOrdinal(points=(0.0, 1.0, 2.0), labels=("0", "1", "2"), **options)  # pyright: ignore
+    return HeckmanOrdinal(points=(0.0, 1.0, 2.0), shown=("0", "1", "2"), **options)  # pyright: ignore
 
 
 def test_two_labels_are_the_yes_no_model() -> None:
@@ -57,5 +57,5 @@ def test_labels_are_those_of_the_column() -> None:
     import pandas as pd
 
     column = encode(pd.Series(pd.Categorical(["low", "mid", "top"], ordered=True)), "v")
-    assert HeckmanOrdinal().bind(column).labels == ("low", "mid", "top")
-    assert HeckmanOrdinal().bind(column).mar().labels == ("low", "mid", "top")  # pyright: ignore
+    assert HeckmanOrdinal().bind(column).shown == ("low", "mid", "top")
+    assert HeckmanOrdinal().bind(column).mar().shown == ("low", "mid", "top")  # pyright: ignore

@@ -140,12 +140,12 @@ def test_far_out_and_at_one_number() -> None:
 LABELS: dict[str, tuple[Any, dict[str, np.ndarray], np.ndarray]] = {
     "bernoulli": (Bernoulli(), {"mu": np.full(N, 0.2)}, np.array([0.0, 1.0])),
     "ordinal": (
-        Ordinal(points=(0.0, 1.0, 2.0, 3.0), labels=("a", "b", "c", "d")),
+        Ordinal(points=(0.0, 1.0, 2.0, 3.0), shown=("a", "b", "c", "d")),
         {"mu": np.full(N, 0.3), "cutpoints": np.tile([-1.0, 0.0, 1.0], (N, 1))},
         np.arange(4.0),
     ),
     "categorical": (
-        Categorical(points=(0.0, 1.0, 2.0), labels=("a", "b", "c")),
+        Categorical(points=(0.0, 1.0, 2.0), shown=("a", "b", "c")),
         {"mu": np.tile([0.1, -0.5, 1.0], (N, 1))},
         np.arange(3.0),
     ),

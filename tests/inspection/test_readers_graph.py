@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import PLANS, centred, described, layout_of, natural_values, pymc_logp, pymc_pointwise
-from modelling import conditional, graph_data, only, placed, school_frame, workspace
+from modelling import conditional, graph_data, labelled_frame, only, placed, school_frame, workspace
 from test_all_of_arviz import errors, frames, planned
 
 from bayesimpute.designs.design import Design
@@ -73,7 +73,7 @@ def _effects_at(b: Block, draw: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     moved = moved_effects(b)
     found = {
         f"{name}_sigma{'_centered' if there else ''}": value
-        for name, there, value in zip(b.names, moved, sd * units, strict=True)
+        for name, there, value in zip(b.called, moved, sd * units, strict=True)
     }
     matrix = np.eye(b.width)
     for (j, i), r in zip(pairs(b.width), draw[f"{b.key}_corr"], strict=True):
@@ -90,7 +90,7 @@ def _effects_at(b: Block, draw: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 def jacobian(design: Design, draw: Mapping[str, np.ndarray]) -> float:
     """Log |d factor / d partial correlations|: an element of the factor is its own times the root of what is left."""
     total = 0.0
-    for b in design.blocks:
+    for b in design.laws:
         factor = np.eye(b.width)
         for (j, i), r in zip(pairs(b.width), draw[f"{b.key}_corr"], strict=True):
             factor[i, j] = r
@@ -142,6 +142,13 @@ def test_every_family_is_the_samplers_model(name: str) -> None:
     space = workspace(frame, *plan.conditionals)
     found, size = gaps(space, only(space)[1])
     assert np.ptp(found) < (1e-6 if name.startswith("heckman") else 1e-9) * size
+
+
+@pytest.mark.parametrize("right", ["x + (1 | g)", pytest.param("x + (1 + x | g)", marks=pytest.mark.slow)])
+def test_many_labels_have_one_law(right: str) -> None:
+    space = workspace(labelled_frame(), conditional(f"y ~ {right}", family="categorical"))
+    found, size = gaps(space, only(space)[1])
+    assert np.ptp(found) < 1e-9 * size
 
 
 @pytest.mark.by_default("mixture")

@@ -133,7 +133,7 @@ def test_models_have_families_formulas_and_keys(text: str) -> None:
 
 
 def test_models_of_labels_name_those_that_have_a_predictor() -> None:
-    assert imputation_models._linked(Categorical(labels=("b", "c"))) == "with a linear predictor for `b` and `c`"
+    assert imputation_models._linked(Categorical(shown=("b", "c"))) == "with a linear predictor for `b` and `c`"
     assert imputation_models._linked(Gaussian()) == "identity link"
     assert imputation_models._linked(Ordinal(link="probit")) == "probit link"
     assert imputation_models._linked(ZeroInflatedPoisson()) == "log link; zero: logit link"

@@ -12,7 +12,7 @@ from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
 from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
-from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.binary_moves import lines, move_coefficients
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, outer_effects, solve_lower
 from bayesimpute.samplers.gibbs.predictor_rows import predicted
@@ -41,15 +41,13 @@ def others(eta, k):
 
 
 @compiled
-def run_label(rng, state, u, lengths, count, tune, free, lay, rows, columns, products, added):
-    """One sweep of a label's predictor given the others', as of a logit model.
+def run_label(rng, state, u, lengths, count, tune, lay, rows, columns, products, added):
+    """One sweep of a label's predictor given the others', as of a logit model whose deviations of effects are held.
 
     Parameters
     ----------
     state, u, lengths, count, lay, rows, columns, products
         As in :func:`~bayesimpute.samplers.gibbs.binary.run_binary`.
-    free : bool
-        Whether deviations of effects are the label's own, and moved; else the layout holds them.
     added : ndarray, shape (row,)
         What the log-odds have beside the predictor.
 
@@ -69,23 +67,20 @@ def run_label(rng, state, u, lengths, count, tune, free, lay, rows, columns, pro
     count += 1.0 if tune else 0.0
     along = lines(0.25 * products.xx[: lay.coefficients, : lay.coefficients], lay)
     move_coefficients(rng, np.int64(LOGIT), state[1], odds, sign, along, lengths, count if tune else 0.0, columns, lay)
-    if free:
-        steps = directions(state[3], state[4], block_groups(lay))
-        u = move_blocks(rng, np.int64(LOGIT), state[0], state[1], u, steps, odds, sign, columns, lay, rows)
     for i in range(n):
         odds[i] *= sign[i]
     draw_logit(rng, odds, columns.y, root, response)
     for i in range(n):
         response[i] -= added[i] * root[i]
     known = weighted_products(root, response, columns, lay, rows)
-    state, _, u = run(rng, state, np.int64(1), tune and free, lay, known, np.zeros((0, 0)))
+    state, _, u = run(rng, state, np.int64(1), np.bool_(False), lay, known, np.zeros((0, 0)))
     eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
     return state, u, lengths, count, eta
 
 
 @compiled
 def move_together(rng, theta, mean, covariance, count, tune, lay, uu, contrast):
-    """Deviations and partial correlations of effects that labels have together, given their differences, in place.
+    """Deviations and partial correlations of effects of all labels, given their differences, in place.
 
     What the effects of all labels have in common is integrated out: data say nothing of it, so that given it as well
     the part of the covariance that only priors know would hardly move.
@@ -95,9 +90,9 @@ def move_together(rng, theta, mean, covariance, count, tune, lay, uu, contrast):
     theta, mean, covariance, count
         Of the block, and what was learnt of it.
     uu : ndarray, shape (difference, difference)
-        D'D of the differences D between the labels' effects, cluster by cluster.
-    contrast : ndarray, shape (difference, effect)
-        What makes differences of the effects of a cluster.
+        D'D of the differences D between the labels' effects, row by row; there are as many as the layout has clusters.
+    contrast : ndarray, shape (difference, width of Sigma)
+        By which Sigma becomes the covariance of a row of D.
 
     Returns
     -------
@@ -209,12 +204,14 @@ def move_roots(rng, theta, mean, covariance, count, lay, rest, matrix, clusters,
 
 @compiled
 def rooted(theta, lay, normals):
-    """Effects from their standard normals."""
+    """Effects from their standard normals; of labels that have one law each label's from its own."""
     root, out = block_root(theta, lay, np.int64(0)), np.zeros(normals.shape)
+    width = root.shape[0]
     for j in range(normals.shape[0]):
-        for e in range(normals.shape[1]):
-            for m in range(e + 1):
-                out[j, e] += root[e, m] * normals[j, m]
+        for low in range(0, normals.shape[1], width):
+            for e in range(width):
+                for m in range(e + 1):
+                    out[j, low + e] += root[e, m] * normals[j, low + m]
     return out
 
 

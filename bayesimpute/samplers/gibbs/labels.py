@@ -4,7 +4,8 @@ A sweep takes each label's coefficients and effects in turn, given the other lab
 (``label_moves.py``). Effects that labels have together, with one covariance Sigma over labels and columns, have given
 the other labels' effects a normal law with a mean in each cluster and a covariance that is Sigma's Schur complement:
 that is the prior of a label's own, whose mean is added to its log-odds. Then comes Sigma, given the effects and given
-their standard normals (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531), and what priors alone know of it.
+their standard normals (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531), and what priors alone know of it. Of many
+labels that have one law Sigma is that of one (``one_law.py``).
 
 Of what all labels' predictors have in common the data say nothing: it is drawn from the priors, exactly, given the
 differences, and Sigma is moved with it integrated out. So chains forget it at once.
@@ -24,6 +25,7 @@ from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
+from bayesimpute.samplers.gibbs.one_law import OneLaw
 from bayesimpute.samplers.gibbs.part_of_several import part_of
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
 from bayesimpute.samplers.gibbs.predictors import Codes, Part, shifted
@@ -31,11 +33,10 @@ from bayesimpute.samplers.gibbs.products import Products, cross_products
 from bayesimpute.samplers.gibbs.shared_effects import (
     ROUNDS_OF_MANY,
     Together,
-    move_unknown,
     put_deviations,
     taken_deviations,
 )
-from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, block_values, fresh, starts, to_arrays
+from bayesimpute.samplers.gibbs.states import NAMES, Arrays, Moved, fresh, starts, to_arrays
 from bayesimpute.samplers.sampler import Data
 
 OWN = (*NAMES, "u", *LEARNT, *(f"alpha_{name}" for name in NAMES))
@@ -77,7 +78,7 @@ class Softmax:
             for whole in self.together:
                 for _ in range(ROUNDS_OF_MANY if self.counted[0] is not None else 1):
                     self._move_covariance(rng, whole, state, tune)
-                move_unknown(rng, whole, state)
+                whole.move_unknown(rng, state)
                 self._move_common_effects(rng, whole, state, eta)
                 self._move_roots(rng, whole, state, eta)
             self._move_common(rng, state, eta)
@@ -154,7 +155,6 @@ class Softmax:
             state["lengths"][k],
             float(state["lengths_count"][k]),
             tune,
-            not self.together,
             label.lay,
             label.rows,
             columns,
@@ -177,12 +177,10 @@ class Softmax:
     def _move_covariance(
         self, rng: np.random.Generator, whole: Together, state: dict[str, np.ndarray], tune: bool
     ) -> None:
-        key, contrast = whole.block.key, whole.contrast
-        differences = state[key] @ contrast.T
+        key = whole.block.key
         theta, mean, covariance = (state[f"{key}_{name}"] for name in ("theta", "mean", "covariance"))
         count = float(state[f"{key}_count"])
-        uu = differences.T @ differences
-        moved = move_together(rng, theta, mean, covariance, count, tune, whole.lay, uu, contrast)
+        moved = move_together(rng, theta, mean, covariance, count, tune, whole.lay, *whole.known(state[key]))
         state[f"{key}_count"] = np.asarray(moved)
 
     def _move_roots(
@@ -228,6 +226,11 @@ class Softmax:
         eta += (self._matrix(whole, 0) * moved.T[self._clusters(whole)]).sum(axis=1)[:, None]
 
 
+def law_blocks(design: Design, block: Block) -> tuple[Block, ...]:
+    """Those of all labels that have the law of a block."""
+    return tuple(b for b in design.blocks if b.law == block.law)
+
+
 def parts_of(design: Design, k: int) -> list[Block]:
     """Of all blocks."""
     return [b for b in (part_of(each, design.predictors[k].key) for each in design.blocks) if b is not None]
@@ -244,13 +247,13 @@ class Labels:
 
     @staticmethod
     def takes(design: Design) -> bool:
-        """Softmax models; effects of a cluster key are of all labels together, or of each by itself."""
+        """Softmax models; effects of a cluster key are of all labels together, or have one law for all of them."""
         if not isinstance(design.family.fitted_as, Categorical) or shifted(design):
             return False
-        whole, alone = len(design.predictors), {len(b.parts) for b in design.blocks}
+        whole = len(design.predictors)
         priors = [prior for p in design.predictors for prior in p.priors]
         return (
-            alone in (set(), {1}, {whole})
+            all(len(b.parts) == whole or len(law_blocks(design, b)) == whole for b in design.blocks)
             and few(ordered(parts_of(design, 0))[1])
             and all(prior.name == "Normal" for prior in priors)
             and all(known(prior) for b in design.blocks for prior in b.priors)
@@ -262,21 +265,24 @@ class Labels:
         """From the clusters of the fitted rows."""
         family = design.family.fitted_as
         assert isinstance(family, Categorical)
-        joint = [b for b in design.blocks if len(b.parts) > 1]
         labels = []
         for k, p in enumerate(design.predictors):
             part = Part(p, *ordered(parts_of(design, k)))
             lay, rows = part.layout(None, codes, n)
-            if joint:  # deviations are those of all labels, and this layout holds what follows from them
+            if design.blocks:  # deviations are those of all labels, and this layout holds what follows from them
                 lay = lay._replace(groups=np.full_like(lay.groups, FIXED))
             labels.append(Label(part, lay, rows))
         keys, inner = [b.key for b in labels[0].blocks], len(labels[0].part.inner)
-        together = []
-        for b in joint:
+        together: list[Together] = []
+        for b in design.laws:
+            place = keys.index(b.key)
+            at = place, place < inner
+            if len(b.parts) == 1:
+                together.append(OneLaw.of(law_blocks(design, b), *at, codes, n))
+                continue
             lay, _ = layout([], None, [], [b], codes, n)
             medians = [float(np.median(prior.draw(np.random.default_rng(0), 1001))) for prior in b.priors]
-            place = keys.index(b.key)
-            together.append(Together(b, lay, len(labels), place, place < inner, float(np.mean(np.square(medians)))))
+            together.append(Together(b, lay, len(labels), *at, float(np.mean(np.square(medians)))))
         return cls(family, tuple(labels), tuple(together))
 
     def on(self, data: Data, y: np.ndarray) -> Softmax:
@@ -297,7 +303,7 @@ class Labels:
         return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
-        wholes = {each.block.key: each for each in self.together}
+        wholes = {each.block.key: each for each in self.together if len(each.block.parts) > 1}
         matrices = [data[f"X_{b.key}"] for b in blocks]
         matrices = [m[:, wholes[b.key].own(k)] if b.key in wholes else m for b, m in zip(blocks, matrices)]
         return np.ascontiguousarray(np.hstack([np.zeros((rows, 0)), *matrices]))
@@ -319,11 +325,7 @@ class Labels:
         """The vectors as the graph has them."""
         found: dict[str, np.ndarray] = {}
         for k, label in enumerate(self.labels):
-            theta, z, u = (arrays[name][k] for name in ("theta", "z", "u"))
-            found[label.part.predictor.key] = z[: label.lay.coefficients]
-            if not self.together:
-                b = outer_effects(theta, label.lay, z)
-                found |= block_values(label.blocks, label.lay, theta, b, u)
+            found[label.part.predictor.key] = arrays["z"][k][: label.lay.coefficients]
         for whole in self.together:
             found |= whole.values(arrays)
         return found

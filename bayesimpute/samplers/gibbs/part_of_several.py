@@ -49,6 +49,7 @@ def part_of(block: Block, key: str) -> Block | None:
         block,
         parts=tuple(part for part in block.parts if part[0] == key),
         names=block.names[at],
+        called=block.called[at],
         centre=block.centre[at],
         scale=block.scale[at],
         units=block.units[at],

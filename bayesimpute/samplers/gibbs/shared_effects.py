@@ -114,6 +114,28 @@ class Together(Joint):
         first = np.tile(-np.eye(self.each), (self.labels - 1, 1))
         return np.hstack([first, np.eye((self.labels - 1) * self.each)])
 
+    def known(self, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What effects (cluster, effect) say of Sigma with what all labels have in common integrated out.
+
+        Returns
+        -------
+        squares : ndarray, shape (difference, difference)
+            D'D of the differences D between labels, cluster by cluster.
+        contrast : ndarray, shape (difference, width of Sigma)
+            By which Sigma becomes the covariance of a row of D.
+        """
+        differences = effects @ self.contrast.T
+        return differences.T @ differences, self.contrast
+
+    def move_unknown(self, rng: np.random.Generator, state: Mapping[str, np.ndarray]) -> None:
+        """The part of Sigma that only the priors know, in place: slices of the prior."""
+        root, lay = self.root(state), self.lay
+        covariance = root @ root.T
+        (shape,) = self.block.correlations.args
+        moves = ROUNDS * self.block.width * self.each
+        move_along(rng, covariance, shape, lay.kinds, lay.args, self.each, moves, REACH * self.variance)
+        state[f"{self.block.key}_theta"][1:] = packed(covariance)
+
     @property
     def common(self) -> np.ndarray:
         """E, shape (effect, effect of a label)."""
@@ -208,13 +230,3 @@ def move_along(rng, covariance, shape, kinds, args, each, moves, width):
                 low = t
             else:
                 high = t
-
-
-def move_unknown(rng: np.random.Generator, whole: Together, state: Mapping[str, np.ndarray]) -> None:
-    """The part of Sigma that only the priors know, in place: slices of the prior."""
-    root, lay = whole.root(state), whole.lay
-    covariance = root @ root.T
-    (shape,) = whole.block.correlations.args
-    moves = ROUNDS * whole.block.width * whole.each
-    move_along(rng, covariance, shape, lay.kinds, lay.args, whole.each, moves, REACH * whole.variance)
-    state[f"{whole.block.key}_theta"][1:] = packed(covariance)
