@@ -79,6 +79,18 @@ def kinds() -> pd.DataFrame:
     return frame
 
 
+def many_labels() -> pd.DataFrame:
+    """The same pupils with eight labels, and with labels that nobody has, in no order and ordered."""
+    rng, frame = np.random.default_rng(14), pupils()[["school", "rater", "z"]]
+    n = len(frame)
+    made = {
+        "l": pd.Categorical.from_codes(rng.integers(0, 8, n), list("abcdefgh")),
+        "q": pd.Categorical.from_codes(2 * rng.integers(0, 2, n), ["p", "q", "r"]),
+        "o": pd.Categorical.from_codes(rng.integers(0, 2, n), ["low", "mid", "top"], ordered=True),
+    }
+    return frame.assign(**{name: pd.Series(values).where(rng.random(n) < 0.8) for name, values in made.items()})
+
+
 def survey() -> pd.DataFrame:
     """People in regions, each seen by an interviewer: y (number) and b (0/1) are missing for those who refused.
 
@@ -133,6 +145,7 @@ def covariates() -> pd.DataFrame:
 FRAMES: Mapping[str, Callable[[], pd.DataFrame]] = {
     "pupils": pupils,
     "kinds": kinds,
+    "many_labels": many_labels,
     "survey": survey,
     "covariates": covariates,
 }

@@ -112,6 +112,22 @@ family = "binomial"
 trials = 9
 """
 
+MANY_LABELS = """
+title = "Many labels, and labels that nobody has"
+[[conditional]]
+formula = "l ~ z + (1 + z | school) + (1 | rater)"
+family = "categorical"
+[[conditional]]
+formula = "q ~ z + l + (1 | school)"
+family = "categorical"
+labels = "all"
+effects = "correlated"
+[[conditional]]
+formula = "o ~ z + (1 | school)"
+family = "ordinal"
+labels = "all"
+"""
+
 OTHER_KINDS = """
 title = "Counts with more zeros, positive numbers, proportions, ordered labels that are selected"
 [[conditional]]
@@ -389,6 +405,7 @@ PLANS: Mapping[str, tuple[str, str]] = {
     "spread": ("pupils", _document(SPREAD)),
     "spread-long": ("pupils", _document(SPREAD, "m = 4\nchains = 2\nwarmup = 14\nsweeps = 14")),
     "kinds": ("kinds", _document(KINDS)),
+    "many-labels": ("many_labels", _document(MANY_LABELS)),
     "matching": ("pupils", _document(MATCHING)),
     "prior-kinds": ("kinds", _document(OTHER_KINDS, sampler="prior")),
     "single": ("pupils", _document(SINGLE, SMALL + '\nvisit_sequence = ["t", "b", "x"]', "gibbs")),
