@@ -148,12 +148,14 @@ class Softmax:
         label, columns = self.labels[k], self.columns[k]
         assert self.products is not None
         own_state = tuple(state[name][k].copy() for name in NAMES[:4])
-        moved, u, lengths, count, own_eta = run_label(
+        moved, u, *learnt, own_eta = run_label(
             rng,
             (*own_state, float(state["count"][k])),
             state["u"][k],
             state["lengths"][k],
             float(state["lengths_count"][k]),
+            state["information"][k],
+            float(state["looks"][k]),
             tune,
             label.lay,
             label.rows,
@@ -161,9 +163,8 @@ class Softmax:
             self.products,
             added,
         )
-        for name, value in zip(NAMES, moved, strict=True):
+        for name, value in zip((*NAMES, "u", *LEARNT), (*moved, u, *learnt), strict=True):
             state[name][k] = value
-        state["u"][k], state["lengths"][k], state["lengths_count"][k] = u, lengths, count
         return own_eta
 
     def _given_others(self, whole: Together, k: int, state: dict[str, np.ndarray]) -> np.ndarray:
