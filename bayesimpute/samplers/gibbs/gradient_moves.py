@@ -22,7 +22,7 @@ LEAPS = 3
 SPREAD = 0.2
 """By how much of it, up or down, a trajectory's length is drawn at random, lest it closes in on itself."""
 LINES_FIRST = 10.0
-"""Learning sweeps by slices before the first trajectory: they lead to where the information can be learnt."""
+"""Learning sweeps by slices before the first look: they lead to where the information can be learnt."""
 EVERY = 10
 """Learning sweeps from one look at the information to the next."""
 LATEST = 8.0
