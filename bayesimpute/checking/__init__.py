@@ -6,8 +6,8 @@ plan or the data, what was found there, and what to do about it. Nothing here im
 A check runs in three passes, each over whatever the one before could make sense of, so that one mistake never hides
 another:
 
-* :mod:`.plan_alone` and :mod:`.settings` look at the plan alone: types, names of families and samplers, formulas that
-  parse;
+* :mod:`.plan_alone`, :mod:`.conditional_alone` and :mod:`.settings` look at the plan alone, and make what can be
+  understood of it :mod:`.readings`: types, names of families and samplers, formulas that parse;
 * :mod:`.names`, :mod:`.observed_values`, :mod:`.void_values`, :mod:`.target_columns`, :mod:`.rare_labels`,
   :mod:`.labels_meant`, :mod:`.copies`, :mod:`.date_order`, :mod:`.ignored_rows`, :mod:`.clusters`, :mod:`.exclusions`,
   :mod:`.selection_indicators`, :mod:`.conditions_held`,

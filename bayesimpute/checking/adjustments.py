@@ -15,7 +15,8 @@ from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking.derived import closure, kinds, values_read
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, Shifted, finite
+from bayesimpute.checking.notes import Notes, finite
+from bayesimpute.checking.readings import Read, Reading, Shifted
 from bayesimpute.checking.selection_indicators import indicators
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete

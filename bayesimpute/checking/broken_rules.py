@@ -11,7 +11,8 @@ import numpy as np
 from bayesimpute.base.errors import FormulaError, PlanError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, rows
 from bayesimpute.checking.derived import closure
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import fill
 from bayesimpute.designs.restricted import started

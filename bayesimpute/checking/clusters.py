@@ -5,7 +5,8 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import counted, listed
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote

@@ -28,7 +28,8 @@ from bayesimpute.checking import (
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.substantive import substantive as is_substantive
 from bayesimpute.checking.target_columns import filled, settled, suitable
 from bayesimpute.checking.uses import Use

@@ -10,7 +10,7 @@ from typing import Any
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import listed
-from bayesimpute.checking.plan_alone import Read
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, parse_expression
 from bayesimpute.formulas.syntax import Name, Node, Operation, Text, walk

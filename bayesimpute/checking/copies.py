@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.checking.clusters import usable
-from bayesimpute.checking.plan_alone import Read, Reading
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import filled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

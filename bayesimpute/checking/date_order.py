@@ -13,7 +13,8 @@ from bayesimpute.base.errors import FormulaError, Problem, Severity
 from bayesimpute.base.phrases import counted
 from bayesimpute.checking.conditions_held import conditions
 from bayesimpute.checking.copies import distinct_dates
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.formulas.syntax import Call, Name, Node, Operation, Text, render, walk

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import arrows, counted, listed, rows
-from bayesimpute.checking.plan_alone import Definition, Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Definition, Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

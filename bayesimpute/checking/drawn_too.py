@@ -4,7 +4,8 @@ import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression

@@ -17,7 +17,8 @@ from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.derived import closure
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

@@ -15,7 +15,8 @@ import numpy as np
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.derived import values_read
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Formula, quote
 from bayesimpute.formulas.language import usage_of

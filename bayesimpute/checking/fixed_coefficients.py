@@ -10,7 +10,8 @@ from dataclasses import replace
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.derived import kinds
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas.algebra import term_name
 from bayesimpute.formulas.syntax import Name, Node, render

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.checking.conditions_held import APPLIES
-from bayesimpute.checking.plan_alone import Read
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.column_remarks import limits_among
 from bayesimpute.data.incomplete import Incomplete
 

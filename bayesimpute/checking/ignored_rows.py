@@ -4,7 +4,8 @@ import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.checking.target_columns import FEWEST, filled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, parse_expression

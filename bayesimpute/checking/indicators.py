@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from bayesimpute.base.errors import Problem
 from bayesimpute.checking import timing
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Time

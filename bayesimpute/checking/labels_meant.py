@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import counted, listed
-from bayesimpute.checking.plan_alone import Read, Reading
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

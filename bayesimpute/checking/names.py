@@ -5,7 +5,8 @@ from difflib import get_close_matches
 
 from bayesimpute.base.errors import FormulaError, Problem, did_you_mean
 from bayesimpute.base.phrases import SHOWN, listed
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression

@@ -5,7 +5,8 @@ import pandas as pd
 
 from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import first_row
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.xarray_frames import lost

@@ -9,7 +9,8 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, listed, rows
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, finite
+from bayesimpute.checking.notes import Notes, finite
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bayesimpute.base.errors import did_you_mean
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.priors import Prior, Space
-from bayesimpute.checking.plan_alone import Notes
+from bayesimpute.checking.notes import Notes
 from bayesimpute.designs.parameter_names import Part, alike, bundles, correlations, labelled, prefixed
 from bayesimpute.families import Family, Parameter
 from bayesimpute.families.family import TAU

@@ -10,7 +10,7 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.labels_meant import unseen
-from bayesimpute.checking.plan_alone import Read, Reading
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import settled
 from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete

@@ -2,7 +2,8 @@
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.base.phrases import counted, listed
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Score

@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesimpute.base.errors import Problem, Severity
 from bayesimpute.checking.derived import closure, values_read
-from bayesimpute.checking.plan_alone import Read, Reading
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import filled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote

@@ -4,7 +4,8 @@ from collections import Counter
 
 from bayesimpute.base.errors import FormulaError, InputError, Problem, did_you_mean
 from bayesimpute.base.phrases import listed
-from bayesimpute.checking.plan_alone import Notes, Read
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read
 from bayesimpute.formulas import parse
 from bayesimpute.plan.assumptions import BASES, TIPS, Sensitivity
 from bayesimpute.plan.axes import grid_of

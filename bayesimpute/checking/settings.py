@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.errors import Problem, did_you_mean
-from bayesimpute.checking.plan_alone import Notes
+from bayesimpute.checking.notes import Notes
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 

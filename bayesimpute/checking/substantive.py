@@ -5,7 +5,8 @@ import numpy as np
 from bayesimpute.base.errors import Problem
 from bayesimpute.base.phrases import listed
 from bayesimpute.checking.derived import values_read
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.target_columns import filled, settled
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote

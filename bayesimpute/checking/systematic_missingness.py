@@ -12,7 +12,8 @@ from bayesimpute.base.errors import Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.checking.clusters import usable
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.plan.empty_clusters import empty_clusters

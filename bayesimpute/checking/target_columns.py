@@ -8,7 +8,10 @@ import numpy as np
 from bayesimpute.base.errors import DataError, Problem, Severity
 from bayesimpute.base.phrases import SHOWN, counted, first_row, listed
 from bayesimpute.checking.collinearity import crowded
-from bayesimpute.checking.plan_alone import Notes, Read, Reading, parameter_problems, read_plan
+from bayesimpute.checking.conditional_alone import parameter_problems
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.plan_alone import read_plan
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.column_remarks import between_numbers, limits_among, not_normal, remarks, said_censored
 from bayesimpute.data.columns import Column, unwieldy

@@ -8,7 +8,8 @@ import numpy as np
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
 from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.checking.conditions_held import APPLIES, no_labels
-from bayesimpute.checking.plan_alone import Notes, Read, Reading
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Expression, Formula, evaluate_expression, parse_expression, quote
 from bayesimpute.formulas.syntax import Call, Node, Operation, walk

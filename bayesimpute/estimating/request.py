@@ -11,7 +11,9 @@ from typing import Any
 from bayesimpute.base.errors import PlanError, Problem, Severity, errors
 from bayesimpute.checking import estimand_problems as checks
 from bayesimpute.checking.names import key_columns
-from bayesimpute.checking.plan_alone import Notes, Read, read_plan
+from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.plan_alone import read_plan
+from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.result.result import Result
 
