@@ -441,7 +441,8 @@ def _plain_column(component: Any) -> str | None:
 def _coded(component: Any, column: pd.Series) -> np.ndarray:
     # By equality of the labels, not by dtype: imputed whole numbers and yes/no values may have become floats.
     place = {level: code for code, level in enumerate(component.levels)}
-    found, values = pd.factorize(column)
+    labelled = isinstance(column.dtype, pd.CategoricalDtype)
+    found, values = (column.cat.codes.to_numpy(), column.cat.categories) if labelled else pd.factorize(column)
     codes = np.array([*(place.get(value, -1) for value in values), -1])[found]
     if (codes < 0).any():
         unknown = found[codes < 0].max()
