@@ -22,9 +22,10 @@ from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import latent_error
 from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_likelihood
-from bayesimpute.samplers.gibbs.binary_moves import block_groups, lines, move_blocks, move_coefficients
+from bayesimpute.samplers.gibbs.binary_moves import block_groups, move_blocks
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
-from bayesimpute.samplers.gibbs.counts import GROWING, LENGTHS, Counting, unlearnt, yes_or_no
+from bayesimpute.samplers.gibbs.coefficient_lines import move_along
+from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
@@ -57,7 +58,9 @@ def draw_probit(rng, eta, y, response):
 
 
 @compiled
-def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, rows, columns, products, added):
+def run_binary(
+    rng, state, u, lengths, count, information, looks, sweeps, tune, link, moving, lay, rows, columns, products, added
+):
     """Sweeps.
 
     Parameters
@@ -66,8 +69,8 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
         As in :func:`~bayesimpute.samplers.gibbs.sweeps.run`.
     u : ndarray, shape (cluster, effect)
         Inner effects.
-    lengths, count : ndarray, float
-        What was learnt of moves along lines of the coefficients (``binary_moves.py``).
+    lengths, count, information, looks : ndarray, float, ndarray, float
+        What was learnt of moves along lines of the coefficients (``coefficient_lines.py``).
     moving : bool
         Whether there are moves along the model's own likelihood.
     products : Products
@@ -75,12 +78,12 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
     added : ndarray, shape (row,) or (0,)
         What is added to the linear predictor; nothing where it is empty.
     """
-    state, lengths = copied(state), lengths.copy()
+    state, learnt = copied(state), (lengths.copy(), count, information.copy(), looks)
     n = columns.y.size
     root, response = np.empty(n if link == LOGIT else 0), np.empty(n)
     signed, sign = np.empty(n), 2.0 * columns.y - 1.0
-    along, groups = lines(0.25 * products.xx[: lay.coefficients, : lay.coefficients], lay), block_groups(lay)
-    steps = directions(state[3], state[4], groups)
+    guess = 0.25 * products.xx[: lay.coefficients, : lay.coefficients]
+    steps = directions(state[3], state[4], block_groups(lay))
     for _ in range(sweeps):
         eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
         for i in range(added.size):
@@ -88,9 +91,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
         if moving:
             for i in range(n):
                 signed[i] = sign[i] * eta[i]
-            count += 1.0 if tune else 0.0
-            learning = count if tune else 0.0
-            move_coefficients(rng, link, state[1], signed, sign, along, lengths, learning, columns, lay)
+            learnt = move_along(rng, link, state[1], signed, sign, guess, learnt, tune, columns, lay)
             u = move_blocks(rng, link, state[0], state[1], u, steps, signed, sign, columns, lay, rows)
             for i in range(n):
                 eta[i] = sign[i] * signed[i]
@@ -105,7 +106,7 @@ def run_binary(rng, state, u, lengths, count, sweeps, tune, link, moving, lay, r
                 response[i] -= added[i]
             known = responding(products, response, columns, lay, rows)
         state, _, u = run(rng, state, np.int64(1), tune, lay, known, np.zeros((0, 0)))
-    return state, u, lengths, count
+    return state, u, learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +125,9 @@ class Augmented:
         """Sweeps."""
         link = np.int64(LINKS.index(self.link))
         model = link, self.moving, self.lay, self.rows, self.columns, self.products, self.added
-        learnt = arrays["lengths"], float(arrays["lengths_count"])
-        state, u, *learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *learnt, sweeps, tune, *model)
-        moved = to_arrays(state) | {"u": u, "lengths": learnt[0], "lengths_count": np.asarray(learnt[1])}
+        known = arrays["lengths"], float(arrays["lengths_count"]), arrays["information"], float(arrays["looks"])
+        state, u, learnt = run_binary(rng, from_arrays(arrays), arrays["u"], *known, sweeps, tune, *model)
+        moved = to_arrays(state) | {"u": u} | dict(zip(LEARNT, map(np.asarray, learnt), strict=True))
         return {**arrays, **moved}, 1.0
 
     def with_added(self, added: np.ndarray) -> Self:

@@ -4,9 +4,8 @@ With the latent variables known, a row of a rare outcome says far more than it d
 ten times as much, so that sweeps with latent variables alone go in small steps. These slices are for that. They are
 taken given the inner effects u,
 
-* along lines of the coefficients: the columns of R^-1 with R'R = X'X / 4 + prior precision, which are fixed by the data
-  (directions that depend on the latent variables of the sweep would not be exact; labels have those of an information
-  that was learnt before, ``label_moves.py``), of lengths that are learnt;
+* along lines of the coefficients that do not depend on the latent variables of the sweep, as that would not be exact
+  (``coefficient_lines.py``), of lengths that are learnt;
 * along learnt directions of the deviations and partial correlations of a block given its standard normals, with which
   eta is linear in the entries of L. The sweeps with latent variables integrate u out; where data say little of u the
   standard normals are nearly independent of the deviations.

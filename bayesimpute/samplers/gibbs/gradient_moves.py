@@ -1,7 +1,7 @@
 """Coefficients given the effects, all at once, along the gradient of their likelihood: where rows are many.
 
 Slices along lines (``count_moves.py``) ask nothing of a likelihood, but take several passes over the rows for each
-coefficient. Where data say much more than the prior, coefficients are as good as normal, with the Fisher information as
+coefficient. Where data say more than the prior, coefficients are nearly normal, with the Fisher information as
 precision: then a trajectory of a quarter of a turn (Hamiltonian dynamics: Neal 2011, Handbook of Markov Chain Monte
 Carlo, chapter 5) is a nearly fresh draw of them all for the price of a few passes. It is accepted by Metropolis, so
 that nothing rests on that but speed. The information is learnt while the chain adapts, and then stays as it is.
@@ -27,8 +27,8 @@ EVERY = 10
 """Learning sweeps from one look at the information to the next."""
 LATEST = 8.0
 """Looks on which the information rests; earlier ones are forgotten."""
-EACH = 20
-"""Rows of the rarer outcome, or events, for each coefficient, from which on its law is as good as normal."""
+EACH = 3
+"""Rows of the rarer outcome, or events, for each coefficient, from which on its law is normal enough."""
 WORTH = 20_000
 """Rows times coefficients below which slices are as fast."""
 

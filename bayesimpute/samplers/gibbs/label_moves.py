@@ -12,11 +12,9 @@ from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
 from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
-from bayesimpute.samplers.gibbs.binary_moves import lines, move_coefficients
-from bayesimpute.samplers.gibbs.count_likelihoods import BINOMIAL
+from bayesimpute.samplers.gibbs.coefficient_lines import move_along
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, outer_effects, solve_lower
-from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look
 from bayesimpute.samplers.gibbs.predictor_rows import predicted
 from bayesimpute.samplers.gibbs.sweeps import SHRINKAGES, WIDTH, copied, directions, learn, run
 from bayesimpute.samplers.gibbs.working_rows import weighted_products
@@ -46,46 +44,38 @@ def others(eta, k):
 def run_label(rng, state, u, lengths, count, information, looks, tune, lay, rows, columns, products, added):
     """One sweep of a label's predictor given the others', as of a logit model whose deviations of effects are held.
 
-    Its lines are those of the information that the chain has met while it was tuned: where nobody of some kind has the
-    label rows say next to nothing of a coefficient, and X'X / 4 as much as of the others, so that along its lines the
-    others would hold it back.
-
     Parameters
     ----------
-    state, u, lengths, count, lay, rows, columns, products
+    state, u, lengths, count, information, looks, lay, rows, columns, products
         As in :func:`~bayesimpute.samplers.gibbs.binary.run_binary`.
-    information, looks : ndarray, float
-        What was learnt of the coefficients' Fisher information.
     added : ndarray, shape (row,)
         What the log-odds have beside the predictor.
 
     Returns
     -------
-    state, u, lengths, count, information, looks
+    state, u
+    learnt : tuple of (lengths, count, information, looks)
     eta : ndarray, shape (row,)
         The predictor, without what is added.
     """
-    state, lengths, information = copied(state), lengths.copy(), information.copy()
+    state, learnt = copied(state), (lengths.copy(), count, information.copy(), looks)
     n = columns.y.size
     root, response, odds = np.empty(n), np.empty(n), np.empty(n)
     sign = 2.0 * columns.y - 1.0
     eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
     for i in range(n):
         odds[i] = sign[i] * (eta[i] + added[i])
-    count += 1.0 if tune else 0.0
-    along = lines(information if looks > 0 else 0.25 * products.xx[: lay.coefficients, : lay.coefficients], lay)
-    move_coefficients(rng, np.int64(LOGIT), state[1], odds, sign, along, lengths, count if tune else 0.0, columns, lay)
+    guess = 0.25 * products.xx[: lay.coefficients, : lay.coefficients]
+    learnt = move_along(rng, np.int64(LOGIT), state[1], odds, sign, guess, learnt, tune, columns, lay)
     for i in range(n):
         odds[i] *= sign[i]
-    if tune and count >= LINES_FIRST and (looks == 0 or count % EVERY == 0):
-        looks = look(np.int64(BINOMIAL), odds, 0.0, columns, np.ones(n), information, looks)
     draw_logit(rng, odds, columns.y, root, response)
     for i in range(n):
         response[i] -= added[i] * root[i]
     known = weighted_products(root, response, columns, lay, rows)
     state, _, u = run(rng, state, np.int64(1), np.bool_(False), lay, known, np.zeros((0, 0)))
     eta = predicted(columns, outer_effects(state[0], lay, state[1]), u, lay, rows)
-    return state, u, lengths, count, information, looks, eta
+    return state, u, learnt, eta
 
 
 @compiled

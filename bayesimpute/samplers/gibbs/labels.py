@@ -148,7 +148,7 @@ class Softmax:
         label, columns = self.labels[k], self.columns[k]
         assert self.products is not None
         own_state = tuple(state[name][k].copy() for name in NAMES[:4])
-        moved, u, *learnt, own_eta = run_label(
+        moved, u, learnt, own_eta = run_label(
             rng,
             (*own_state, float(state["count"][k])),
             state["u"][k],
