@@ -5,7 +5,8 @@ that deviations near zero do no harm) a cluster has the log density sum_i log f(
 counts here. From a guess that the counts alone give, a few steps of Fisher scoring lead to its mode; a t-distributed
 proposal there, with the information as precision, is accepted by Metropolis and Hastings. It does not depend on where
 the effects stand, and its tails are heavier than the density's, which are at most normal: so nothing is stuck. Steps
-that have not yet converged cost acceptance, never exactness.
+that have not yet converged cost acceptance, never exactness; where outcomes are rare a row by itself says nothing of
+where its mode is, so that the guess is that of whole clusters.
 """
 
 import math
@@ -13,7 +14,18 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
-from bayesimpute.samplers.gibbs.count_likelihoods import first_guess, likelihoods, scores
+from bayesimpute.numerics.exponential import quick_exp
+from bayesimpute.samplers.gibbs.count_likelihoods import (
+    BETA,
+    BINOMIAL,
+    GAMMA,
+    LARGEST,
+    SOME_POISSON,
+    TRUNCATED,
+    likelihoods,
+    log_some,
+    scores,
+)
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
 
 SCORING = 3
@@ -50,23 +62,58 @@ def add_effects(out, by, of, z, h, factor):
             out[i] += by * z[i, a] * u[of[i], a]
 
 
+@compiled
+def seen_and_expected(kind, eta, y, beside, shape):
+    """Of a row: a number that grows with its predictor, what is expected of it there, and the most that it can be."""
+    at = quick_exp(min(eta, LARGEST))
+    if kind == BINOMIAL:
+        return y, beside * at / (1.0 + at), beside
+    if kind == BETA:
+        return 1.0 / (1.0 + quick_exp(min(-y, LARGEST))), at / (1.0 + at), 1.0
+    if kind == GAMMA:
+        return y / at, 1.0, np.inf
+    if kind >= SOME_POISSON:
+        return y - 1.0, at / math.exp(log_some(kind, eta, shape)) - 1.0, np.inf
+    return y, at, np.inf
+
+
+@inlined
+def shifts_by_cluster(kind, base, of, y, beside, shape, clusters):
+    """What added to the predictors of a cluster makes the sum over its rows nearly the expected one; 0 if truncated."""
+    if kind == TRUNCATED:
+        return np.zeros(clusters)
+    seen, expected, most = np.full(clusters, 0.5), np.full(clusters, 0.5), np.ones(clusters)
+    for i in range(base.size):
+        own, mean, limit = seen_and_expected(kind, base[i], y[i], beside[i], shape)
+        seen[of[i]] += own
+        expected[of[i]] += mean
+        most[of[i]] += limit
+    out = np.log(seen / expected)
+    for j in range(clusters):
+        if most[j] < np.inf:
+            out[j] += math.log((most[j] - expected[j]) / (most[j] - seen[j]))
+    return out
+
+
 @inlined
 def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     """Sums over the rows of each cluster of Z's and of Z'W Z, in place; `at` are effects, not standard normals.
 
-    With `guess` those of the working responses that the counts alone give.
+    With `guess` those of the working responses where the sums of the clusters lead.
     """
     pull[:] = 0.0
     information[:] = 0.0
-    eta, score, weight = np.empty(base.size), np.empty(base.size), np.empty(base.size)
+    eta, score, weight = base.copy(), np.empty(base.size), np.empty(base.size)
+    if guess:
+        shift = shifts_by_cluster(kind, base, of, y, beside, shape, pull.shape[0])
+        for i in range(base.size):
+            eta[i] += shift[of[i]]
+    else:
+        add_effects(eta, 1.0, of, z, at, np.eye(z.shape[1]))
+    scores(kind, eta, y, beside, shape, score, weight)
     if guess:
         for i in range(base.size):
-            target, weight[i] = first_guess(kind, y[i], beside[i], shape)
-            score[i] = weight[i] * (target - base[i])
-    else:
-        eta[:] = base
-        add_effects(eta, 1.0, of, z, at, np.eye(z.shape[1]))
-        scores(kind, eta, y, beside, shape, score, weight)
+            score[i] += weight[i] * shift[of[i]]
     add_by_cluster(of, z, score, weight, pull, information)
 
 

@@ -202,22 +202,21 @@ def derivatives(kind, eta, y, beside, shape):
 
 
 @compiled
-def first_guess(kind, y, beside, shape):
-    """The predictor that fits a row's count with a half added to it, or its value, and the information there."""
+def first_information(kind, y, beside, shape):
+    """The information about a row's predictor where that fits its count with a half added to it, or its value."""
     if kind == GAMMA:
-        return beside, math.exp(shape)
+        return math.exp(shape)
     if kind == BETA:
-        return y, derivatives(kind, y, y, beside, shape)[1]
+        return derivatives(kind, y, y, beside, shape)[1]
     if kind == TRUNCATED:
-        return y, math.exp(-2.0 * shape)
+        return math.exp(-2.0 * shape)
     if kind >= SOME_POISSON:
-        guess = math.log(max(y - 0.5, 0.5))
-        return guess, some_derivatives(kind, guess, y, shape)[1]
+        return some_derivatives(kind, math.log(max(y - 0.5, 0.5)), y, shape)[1]
     if kind == BINOMIAL:
         p = (y + 0.5) / (beside + 1.0)
-        return math.log(p / (1.0 - p)), max(beside, 0.5) * p * (1.0 - p)
+        return max(beside, 0.5) * p * (1.0 - p)
     m = y + 0.5
-    return math.log(m), m / (1.0 + m * math.exp(-shape)) if kind == NEGATIVE_BINOMIAL else m
+    return m / (1.0 + m * math.exp(-shape)) if kind == NEGATIVE_BINOMIAL else m
 
 
 @inlined

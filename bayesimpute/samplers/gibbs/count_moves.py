@@ -11,7 +11,7 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_moves import SHORTEST, add_entries, below_diagonal
 from bayesimpute.samplers.gibbs.centring_moves import own_prior
-from bayesimpute.samplers.gibbs.count_likelihoods import count_likelihood, first_guess, shape_density
+from bayesimpute.samplers.gibbs.count_likelihoods import count_likelihood, first_information, shape_density
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.layout import FIXED
 from bayesimpute.samplers.gibbs.sweeps import MEMORY, SHRINKAGES, WIDTH
@@ -46,7 +46,7 @@ def row_roots(kind, y, beside):
     """Roots of what each count says of its predictor, as far as the count alone tells."""
     out = np.empty(y.size)
     for i in range(y.size):
-        out[i] = math.sqrt(first_guess(kind, y[i], beside[i], 0.0)[1])
+        out[i] = math.sqrt(first_information(kind, y[i], beside[i], 0.0))
     return out
 
 

@@ -7,7 +7,8 @@ few passes over the rows whatever the counts are:
 1. effects, block by block and cluster by cluster, by Metropolis around the clusters' modes (``cluster_moves.py``);
 2. coefficients and deviations where predictors, or effects, stay as they are (``centring_moves.py``);
 3. coefficients given the effects: slices along lines that are nearly independent for them (the columns of R^-1 with
-   R'R = X'WX + prior precision, W from the counts alone), of learnt lengths;
+   R'R = X'WX + prior precision, W at first from the counts alone, then what the chain met while it was tuned), of
+   learnt lengths; where events are many a trajectory along the gradient (``gradient_moves.py``);
 4. deviations and partial correlations given standard normals, and the logarithm of alpha or kappa, where there is one:
    slices of the likelihood (``count_moves.py``).
 
@@ -170,19 +171,19 @@ def run_counts(
     steps = directions(covariance, known, block_groups(lay))
     width = directions(tail_covariance, tail_known, np.zeros(1, dtype=np.int64))[0, 0]
     inner, taken = standard_normals(theta, lay, u), 0.0
-    for sweep in range(sweeps):
+    for _ in range(sweeps):
         eta = predicted(columns, outer_effects(theta, lay, z), inner_effects(theta, lay, inner), lay, rows)
         for i in range(eta.size):
             eta[i] += counted.added[i]
         for f in range(lay.widths.size):
             took = move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every)
             taken += took / (sweeps * lay.widths.size)
-        if looks > 0:
+        if many and looks > 0:
             move_all(rng, counted, shape, z, eta, along, columns, lay)
         else:
             move_lines(rng, counted, shape, z, eta, along, lengths, count + 1.0 if tune else 0.0, columns, lay)
         count += 1.0 if tune else 0.0
-        if many and tune and count > LINES_FIRST and (looks == 0 or sweep % EVERY == 0):
+        if tune and count > LINES_FIRST and (looks == 0 or count % EVERY == 0):
             looks = look(counted.kind, eta, shape, columns, counted.beside, information, looks)
             along = lines(information, lay)
         if has_shape(counted.kind):
