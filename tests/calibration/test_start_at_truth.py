@@ -14,7 +14,7 @@ from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, gradient_moves, nothing_or_some
+from bayesimpute.samplers.gibbs import Gibbs, gradient_moves, labels, nothing_or_some
 from bayesimpute.samplers.gibbs.centring_together import draw_together
 
 pytestmark = pytest.mark.long(30)
@@ -209,6 +209,34 @@ def test_mistakes_of_coefficients_drawn_together_are_seen(
 ) -> None:
     monkeypatch.setattr(nothing_or_some, "draw_together", mistake)
     assert np.abs(trial("semicontinuous").errors(replicates=800, sweeps=4)).max() > ERRORS
+
+
+def lax(move: Callable[..., None]) -> Callable[..., None]:
+    """Sets of labels moved as if priors said next to nothing."""
+
+    def moved(rng: Any, eta: Any, codes: Any, x: Any, at: Any, precision: Any, *rest: Any) -> None:
+        move(rng, eta, codes, x, at, 0.01 * precision, *rest)
+
+    return moved
+
+
+def unnoticed(move: Callable[..., None]) -> Callable[..., None]:
+    """Sets of labels moved behind the back of the likelihood."""
+
+    def moved(rng: Any, eta: Any, codes: Any, x: Any, *rest: Any) -> None:
+        move(rng, np.zeros_like(eta), codes, x, *rest)
+
+    return moved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [lax, unnoticed])
+@pytest.mark.parametrize("name", ["move_coefficient_sets", "move_effect_sets"])
+def test_mistakes_of_sets_of_labels_are_seen(
+    name: str, mistake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, name, mistake(getattr(labels, name)))
+    assert np.abs(trial("categorical, many labels").errors(replicates=1600, sweeps=4)).max() > ERRORS
 
 
 MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS

@@ -5,7 +5,8 @@ A sweep takes each label's coefficients and effects in turn, given the other lab
 the other labels' effects a normal law with a mean in each cluster and a covariance that is Sigma's Schur complement:
 that is the prior of a label's own, whose mean is added to its log-odds. Then comes Sigma, given the effects and given
 their standard normals (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531), and what priors alone know of it. Of many
-labels that have one law Sigma is that of one (``one_law.py``).
+labels that have one law Sigma is that of one (``one_law.py``). Sets of labels move against the others
+(``label_sets.py``).
 
 Of what all labels' predictors have in common the data say nothing: it is drawn from the priors, exactly, given the
 differences, and Sigma is moved with it integrated out. So chains forget it at once.
@@ -21,9 +22,18 @@ from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block
 from bayesimpute.families import Categorical
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.cluster_moves import members_of
 from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.label_moves import move_roots, move_together, others, run_label
+from bayesimpute.samplers.gibbs.label_sets import (
+    FEWEST,
+    THIN,
+    Ranks,
+    move_coefficient_sets,
+    move_effect_sets,
+    ranks,
+)
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout, Rows, few, known, layout, ordered
 from bayesimpute.samplers.gibbs.one_law import OneLaw
 from bayesimpute.samplers.gibbs.part_of_several import part_of
@@ -41,6 +51,8 @@ from bayesimpute.samplers.sampler import Data
 
 OWN = (*NAMES, "u", *LEARNT, *(f"alpha_{name}" for name in NAMES))
 """What a state has of each label."""
+PRIORS = "precision", "mean"
+"""What a layout has of the priors of coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +79,7 @@ class Softmax:
     products: Products | None
     codes: np.ndarray
     counted: tuple[Counting | None, ...]
+    ranks: Ranks | None
 
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
@@ -81,6 +94,8 @@ class Softmax:
                 whole.move_unknown(rng, state)
                 self._move_common_effects(rng, whole, state, eta)
                 self._move_roots(rng, whole, state, eta)
+            if self.ranks is not None:
+                self._move_sets(rng, self.ranks, state, eta)
             self._move_common(rng, state, eta)
         return state, 1.0
 
@@ -106,11 +121,7 @@ class Softmax:
         return (columns.z if whole.inner else columns.w)[:, low : low + widths[at]]
 
     def _clusters(self, whole: Together) -> np.ndarray:
-        label = self.labels[0]
-        if whole.inner:
-            return label.rows.codes
-        at = whole.place - len(label.part.inner)
-        return (label.rows.columns[:, at] - label.lay.offsets[whole.place]) // label.lay.widths[whole.place]
+        return clusters_of(whole, self.labels[0])
 
     def _move_label(
         self, rng: np.random.Generator, k: int, state: dict[str, np.ndarray], eta: np.ndarray, tune: bool
@@ -202,6 +213,22 @@ class Softmax:
         by_label = effects[self._clusters(whole)].reshape(len(self.codes), whole.labels, whole.each)
         return (by_label * self._matrix(whole, 0)[:, None, :]).sum(axis=2)
 
+    def _move_sets(
+        self, rng: np.random.Generator, ranked: Ranks, state: dict[str, np.ndarray], eta: np.ndarray
+    ) -> None:
+        """Several labels against the others: coefficients and effects."""
+        p, x = self.labels[0].lay.coefficients, self.columns[0].x
+        precision, mean = (
+            np.array([getattr(each.lay, name)[:p] for each in self.labels]) for name in ("precision", "mean")
+        )
+        known = np.diagonal(state["information"], axis1=1, axis2=2)
+        thin = (known < THIN * precision).any(axis=0)
+        move_coefficient_sets(rng, eta, self.codes, x, state["z"], precision, mean, ranked.of_columns, thin)
+        for whole, order, members in zip(self.together, ranked.of_clusters, ranked.members, strict=True):
+            inverse = np.linalg.inv(whole.root(state))
+            given = self._matrix(whole, 0), state[whole.block.key], inverse.T @ inverse, order, *members
+            move_effect_sets(rng, eta, self.codes, *given)
+
     def _move_common(self, rng: np.random.Generator, state: dict[str, np.ndarray], eta: np.ndarray) -> None:
         """What all labels' coefficients have in common, from its law given their differences."""
         p = self.labels[0].lay.coefficients
@@ -225,6 +252,11 @@ class Softmax:
         moved = centre + np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(centre.shape))
         effects += (every @ moved).T
         eta += (self._matrix(whole, 0) * moved.T[self._clusters(whole)]).sum(axis=1)[:, None]
+
+
+def clusters_of(whole: Together, label: Label) -> np.ndarray:
+    """The cluster of each row."""
+    return members_of(np.int64(whole.place), label.lay, label.rows)
 
 
 def law_blocks(design: Design, block: Block) -> tuple[Block, ...]:
@@ -301,7 +333,15 @@ class Labels:
         one, lead = columns[0], self.labels[0]
         latent = any(made is None for made in counted)
         products = cross_products(one.x, one.z, one.w, one.y, lead.lay, lead.rows) if latent else None
-        return Softmax(self.labels, self.together, tuple(columns), products, codes, tuple(counted))
+        made = self.labels, self.together, tuple(columns), products, codes, tuple(counted)
+        return Softmax(*made, self._ranks(x, codes) if len(self.labels) >= FEWEST else None)
+
+    def _ranks(self, x: np.ndarray, codes: np.ndarray) -> Ranks:
+        blocks = [(clusters_of(whole, self.labels[0]), self._size(whole)) for whole in self.together]
+        return ranks(x, codes, len(self.labels), blocks)
+
+    def _size(self, whole: Together) -> int:
+        return int(self.labels[0].lay.sizes[whole.place])
 
     def _beside(self, blocks: list[Block], data: Data, k: int, rows: int) -> np.ndarray:
         wholes = {each.block.key: each for each in self.together if len(each.block.parts) > 1}
