@@ -14,7 +14,7 @@ from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, gradient_moves, labels, nothing_or_some
+from bayesimpute.samplers.gibbs import Gibbs, counts, gradient_moves, labels, nothing_or_some
 from bayesimpute.samplers.gibbs.centring_together import draw_together
 
 pytestmark = pytest.mark.long(30)
@@ -158,6 +158,17 @@ def gradient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.by_default("negative binomial")
 @pytest.mark.parametrize("name", [*GRADIENT, *(pytest.param(n, marks=pytest.mark.slow) for n in MANY_ROWS)])
 def test_moves_along_the_gradient_leave_it_as_it_is(name: str, gradient: None) -> None:
+    assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All coefficients move against the effects, however little these make up for them."""
+    monkeypatch.setattr(counts, "OWN", np.inf)
+
+
+@pytest.mark.parametrize("name", ["binomial", *few({"poisson": 0, "gamma": 0, "hurdle": 0, "truncated": 0}, ())])
+def test_nor_do_moves_of_coefficients_against_effects(name: str, replaced: None) -> None:
     assert np.abs(trial(name).errors(replicates=1000)).max() < ERRORS
 
 

@@ -4,9 +4,9 @@ A column of mu that is, in every cluster of a block, a linear function of the bl
 intercept beside random intercepts, a cluster-level variable, a slope beside random slopes) can change with the effects
 going the other way, u_j - d_jk t. Where clusters say much, this is how the two move at all (Gelfand, Sahu & Carlin
 1995, Biometrika 82:479). Given the sums u_j + D_j beta the coefficients have a normal law: one draw, at a cost of
-O(clusters). And given the effects a block's deviations have no other data: slices at no cost to speak of. With the
-moves along the likelihood, in which standard normals stay, the two interweave (Yu & Meng 2011, J. Comput. Graph. Stat.
-20:531).
+O(clusters). Columns that are nearly so have slices along such a line (``count_moves.py``). And given the effects a
+block's deviations have no other data: slices at no cost to speak of. With the moves along the likelihood, in which
+standard normals stay, the two interweave (Yu & Meng 2011, J. Comput. Graph. Stat. 20:531).
 """
 
 import math
@@ -28,8 +28,11 @@ SMALLEST = 1e-6
 
 
 @inlined
-def replaceable(x, z, of, clusters):
-    """D, shape (cluster, effect, column), and which columns x are linear functions of z in each cluster."""
+def replaceable(x, z, of, clusters, own):
+    """D, shape (cluster, effect, column), which columns x are linear functions of z in each cluster, and which nearly.
+
+    Of these less than `own` of the sum of squares is left.
+    """
     p, q = x.shape[1], z.shape[1]
     zz, d = np.zeros((clusters, q, q)), np.zeros((clusters, q, p))
     for i in range(x.shape[0]):
@@ -41,7 +44,7 @@ def replaceable(x, z, of, clusters):
                 d[j, a, k] += z[i, a] * x[i, k]
     for j in range(clusters):
         eliminate(zz[j], d[j])
-    wrong, size = np.zeros(p), np.zeros(p)
+    wrong, size, left_over, whole = np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p)
     for i in range(x.shape[0]):
         j = of[i]
         for k in range(p):
@@ -50,10 +53,10 @@ def replaceable(x, z, of, clusters):
                 left -= z[i, a] * d[j, a, k]
             wrong[k] = max(wrong[k], left * left)
             size[k] = max(size[k], x[i, k] * x[i, k])
-    good = np.empty(p, dtype=np.bool_)
-    for k in range(p):
-        good[k] = size[k] > 0 and wrong[k] <= SAME * size[k]
-    return d, good
+            left_over[k] += left * left
+            whole[k] += x[i, k] * x[i, k]
+    good = (size > 0) & (wrong <= SAME * size)
+    return d, good, ~good & (left_over < own * whole)
 
 
 @inlined

@@ -53,4 +53,5 @@ def _of_part(joint: Joint, part: HalfOnData) -> tuple[HalfOnData, np.ndarray, np
     """How coefficients of a part can be made up for, (cluster, effect, column), and which of them."""
     place = part.half.place(joint)
     assert place is not None
-    return part, *shifts_of(np.int64(place), part.fitted.shifts, part.half.engine.lay)
+    d, wholly, _ = shifts_of(np.int64(place), part.fitted.shifts, part.half.engine.lay)
+    return part, d, wholly

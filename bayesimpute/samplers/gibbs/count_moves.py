@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.samplers.gibbs.binary_moves import SHORTEST, add_entries, below_diagonal
-from bayesimpute.samplers.gibbs.centring_moves import own_prior
+from bayesimpute.samplers.gibbs.centring_moves import large, own_prior
 from bayesimpute.samplers.gibbs.count_likelihoods import count_likelihood, first_information, shape_density
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.layout import FIXED
@@ -51,12 +51,42 @@ def row_roots(kind, y, beside):
 
 
 @inlined
-def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay):
-    """Coefficients along all lines in turn; `z` and `eta` in place, and `lengths` if `count` is positive."""
+def slice_along(rng, counted, shape, eta, y, line, width, linear, quadratic, now, moved):
+    """A slice of the likelihood along a line, with linear t - quadratic t^2 / 2 beside it; `eta` in place.
+
+    Returns
+    -------
+    t : float
+    now : float
+        The likelihood where that leads; given, where it starts.
+    """
+    level = now - rng.standard_exponential()
+    low = -width * rng.random()
+    high = low + width
+    for _ in range(SHRINKAGES):
+        t = low + (high - low) * rng.random()
+        for i in range(eta.size):
+            moved[i] = eta[i] + t * line[i]
+        value = count_likelihood(counted.kind, moved, y, counted.beside, shape)
+        if value + linear * t - 0.5 * quadratic * t * t > level:
+            eta[:] = moved
+            return t, value
+        if t < 0:
+            low = t
+        else:
+            high = t
+    return 0.0, now
+
+
+@inlined
+def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay, least):
+    """Coefficients along lines of some length at least; `z` and `eta` in place, `lengths` if `count` is positive."""
     n, k = eta.size, lay.coefficients
     line, moved = np.empty(n), np.empty(n)
     now = count_likelihood(counted.kind, eta, columns.y, counted.beside, shape)
     for d in range(k):
+        if lengths[d] < least:
+            continue
         linear, quadratic = 0.0, 0.0
         for m in range(k):
             linear -= lay.precision[m] * (z[m] - lay.mean[m]) * along[m, d]
@@ -65,28 +95,51 @@ def move_lines(rng, counted, shape, z, eta, along, lengths, count, columns, lay)
             line[i] = 0.0
             for m in range(d + 1):
                 line[i] += columns.x[i, m] * along[m, d]
-        level = now - rng.standard_exponential()
-        low = -WIDTH * math.sqrt(0.5 * lengths[d]) * rng.random()
-        high, t = low + WIDTH * math.sqrt(0.5 * lengths[d]), 0.0
-        for _ in range(SHRINKAGES):
-            t = low + (high - low) * rng.random()
-            for i in range(n):
-                moved[i] = eta[i] + t * line[i]
-            value = count_likelihood(counted.kind, moved, columns.y, counted.beside, shape)
-            if value + linear * t - 0.5 * quadratic * t * t > level:
-                now = value
-                eta[:] = moved
-                break
-            if t < 0:
-                low = t
-            else:
-                high = t
-        else:
-            t = 0.0
+        width = WIDTH * math.sqrt(0.5 * lengths[d])
+        t, now = slice_along(rng, counted, shape, eta, columns.y, line, width, linear, quadratic, now, moved)
         for m in range(k):
             z[m] += t * along[m, d]
         if count > 0:
             lengths[d] = max(lengths[d] + (t * t - lengths[d]) / min(count, MEMORY), SHORTEST)
+
+
+@inlined
+def move_against_effects(rng, counted, shape, z, h, eta, d, ks, factor, of, matrix, columns, lay):
+    """Coefficients `ks` with the effects of a block going the other way, where these can nearly make up for them.
+
+    Rows are left with what a column has beside the block's, ``x_k - Z_j d_jk``, of which they say much less than of the
+    column. `z`, `h` and `eta` in place.
+
+    Parameters
+    ----------
+    h : ndarray, shape (cluster, effect)
+        Standard normals.
+    d : ndarray, shape (cluster, effect, column)
+    matrix : ndarray, shape (row, effect)
+        The block's columns.
+    """
+    if not large(factor) or ks.size == 0:
+        return
+    q, line, moved, g = factor.shape[0], np.empty(eta.size), np.empty(eta.size), np.empty(h.shape)
+    now = count_likelihood(counted.kind, eta, columns.y, counted.beside, shape)
+    for k in ks:
+        linear, quadratic = -lay.precision[k] * (z[k] - lay.mean[k]), lay.precision[k]
+        for j in range(h.shape[0]):
+            for a in range(q):
+                value = d[j, a, k]
+                for b in range(a):
+                    value -= factor[a, b] * g[j, b]
+                g[j, a] = value / factor[a, a]
+                linear += g[j, a] * h[j, a]
+                quadratic += g[j, a] ** 2
+        for i in range(eta.size):
+            line[i] = columns.x[i, k]
+            for a in range(q):
+                line[i] -= matrix[i, a] * d[of[i], a, k]
+        width = WIDTH / math.sqrt(quadratic)
+        t, now = slice_along(rng, counted, shape, eta, columns.y, line, width, linear, quadratic, now, moved)
+        z[k] += t
+        h -= t * g
 
 
 @compiled

@@ -5,7 +5,8 @@ augmentation is slow where counts are rare, or large. So these models have moves
 few passes over the rows whatever the counts are:
 
 1. effects, block by block and cluster by cluster, by Metropolis around the clusters' modes (``cluster_moves.py``);
-2. coefficients and deviations where predictors, or effects, stay as they are (``centring_moves.py``);
+2. coefficients and deviations where predictors, or effects, stay as they are (``centring_moves.py``), and coefficients
+   where predictors nearly stay;
 3. coefficients given the effects: slices along lines that are nearly independent for them (the columns of R^-1 with
    R'R = X'WX + prior precision, W at first from the counts alone, then what the chain met while it was tuned), of
    learnt lengths; where events are many a trajectory along the gradient (``gradient_moves.py``);
@@ -49,10 +50,17 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     has_shape,
     likelihoods,
 )
-from bayesimpute.samplers.gibbs.count_moves import Counted, move_deviations, move_lines, move_shape, row_roots
+from bayesimpute.samplers.gibbs.count_moves import (
+    Counted,
+    move_against_effects,
+    move_deviations,
+    move_lines,
+    move_shape,
+    row_roots,
+)
 from bayesimpute.samplers.gibbs.densities import block_root
 from bayesimpute.samplers.gibbs.effects import outer_effects
-from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look, many, move_all
+from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, LONG, look, many, move_all
 from bayesimpute.samplers.gibbs.layout import Layout, Rows, coded
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.predictor_rows import Columns, predicted
@@ -64,36 +72,40 @@ from bayesimpute.samplers.sampler import Data
 
 
 class Shifts(NamedTuple):
-    """How coefficients can be made up for by effects: D of one block after the other, and which, (block, column)."""
+    """How coefficients can be made up for by effects: D of one block after the other, and which, wholly and nearly,
+    (block, column).
+    """
 
     ds: np.ndarray
     good: np.ndarray
+    near: np.ndarray
 
 
 @compiled
-def shifts(columns, lay, rows):
-    """Of all blocks."""
+def shifts(columns, lay, rows, own):
+    """Of all blocks; `own` is of :func:`~bayesimpute.samplers.gibbs.centring_moves.replaceable`."""
     p, total = columns.x.shape[1], 0
     for f in range(lay.widths.size):
         total += lay.sizes[f] * lay.widths[f] * p
     out, good, begin = np.empty(total), np.zeros((lay.widths.size, p), dtype=np.bool_), 0
+    near = good.copy()
     for f in range(lay.widths.size):
         of, z = members_of(f, lay, rows), block_columns(f, columns, lay)
-        d, mine = replaceable(columns.x, z, of, lay.sizes[f])
+        d, good[f], near[f] = replaceable(columns.x, z, of, lay.sizes[f], own)
         out[begin : begin + d.size] = d.ravel()
         begin += d.size
-        good[f] = mine
-    return Shifts(out, good)
+    return Shifts(out, good, near)
 
 
 @compiled
 def shifts_of(f, every, lay):
-    """D of block f, shape (cluster, effect, column), and the places of the columns."""
+    """D of block f, shape (cluster, effect, column), and the places of the columns, made up for wholly and nearly."""
     p, begin = every.good.shape[1], 0
     for g in range(f):
         begin += lay.sizes[g] * lay.widths[g] * p
     size = lay.sizes[f] * lay.widths[f] * p
-    return every.ds[begin : begin + size].reshape((lay.sizes[f], lay.widths[f], p)), np.flatnonzero(every.good[f])
+    d = every.ds[begin : begin + size].reshape((lay.sizes[f], lay.widths[f], p))
+    return d, np.flatnonzero(every.good[f]), np.flatnonzero(every.near[f])
 
 
 @compiled
@@ -131,8 +143,9 @@ def move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, 
     h, of, own = normals_of(f, z, inner, lay), members_of(f, lay, rows), block_columns(f, columns, lay)
     factor = block_root(theta, lay, f)
     accepted = move_clusters(rng, counted.kind, of, own, h, eta, columns.y, counted.beside, shape, factor)
-    d, ks = shifts_of(f, every, lay)
-    draw_centred(rng, z, h, d, ks, factor, lay)
+    d, wholly, nearly = shifts_of(f, every, lay)
+    draw_centred(rng, z, h, d, wholly, factor, lay)
+    move_against_effects(rng, counted, shape, z, h, eta, d, nearly, factor, of, own, columns, lay)
     move_given_effects(rng, theta, h, steps, f, lay)
     put_normals(f, h, z, inner, lay)
     first = np.int64(0)
@@ -178,11 +191,13 @@ def run_counts(
         for f in range(lay.widths.size):
             took = move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every)
             taken += took / (sweeps * lay.widths.size)
+        count += 1.0 if tune else 0.0
         if many and looks > 0:
             move_all(rng, counted, shape, z, eta, along, columns, lay)
+            rests = LINES_FIRST + count / EVERY if tune and count % EVERY == 0 else 0.0
+            move_lines(rng, counted, shape, z, eta, along, lengths, rests, columns, lay, 0.0 if rests > 0 else LONG)
         else:
-            move_lines(rng, counted, shape, z, eta, along, lengths, count + 1.0 if tune else 0.0, columns, lay)
-        count += 1.0 if tune else 0.0
+            move_lines(rng, counted, shape, z, eta, along, lengths, count if tune else 0.0, columns, lay, 0.0)
         if tune and count > LINES_FIRST and (looks == 0 or count % EVERY == 0):
             looks = look(counted.kind, eta, shape, columns, counted.beside, information, looks)
             along = lines(information, lay)
@@ -259,6 +274,8 @@ LEARNT = (*LENGTHS, "information", "looks")
 """What a state knows of moves of coefficients."""
 GROWING = {"information": "looks"}
 """What of it is a sum over rows."""
+OWN = 0.5
+"""Of a column's sum of squares what effects leave of it, below which they nearly make up for it."""
 FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
 
@@ -276,7 +293,7 @@ def yes_or_no(
     prior, *args = coded(FLAT)
     known = columns.y[:0], columns.y[:0], np.int64(prior), np.array(args)
     counted = Counted(np.int64(BINOMIAL), ones, added if added.size else 0.0 * ones, *known)
-    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows) if like is None else like.shifts, True)
+    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows, OWN) if like is None else like.shifts, True)
 
 
 def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:
@@ -326,7 +343,7 @@ class Counts(MixedEngine):
         prior, *args = coded(self.other or FLAT)
         counted = Counted(kind, beside, added, values, times.astype(float), np.int64(prior), np.array(args))
         eased = many(kind, y, beside, lay.coefficients)
-        return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows), eased)
+        return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows, OWN), eased)
 
     def _with_beside(self, data: Data, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values, and what stands beside them."""

@@ -5,6 +5,10 @@ coefficient. Where data say more than the prior, coefficients are nearly normal,
 precision: then a trajectory of a quarter of a turn (Hamiltonian dynamics: Neal 2011, Handbook of Markov Chain Monte
 Carlo, chapter 5) is a nearly fresh draw of them all for the price of a few passes. It is accepted by Metropolis, so
 that nothing rests on that but speed. The information is learnt while the chain adapts, and then stays as it is.
+
+Of a kind of unit that never has an outcome the law is a half line and not normal: on the average of the places where
+the chain is rows say far more than where it mostly is, and trajectories are short. Such lines, told by how far slices
+go along them, have their slices too.
 """
 
 import math
@@ -27,6 +31,8 @@ EVERY = 10
 """Learning sweeps from one look at the information to the next."""
 LATEST = 8.0
 """Looks on which the information rests; earlier ones are forgotten."""
+LONG = 6.0
+"""Mean square of a line's slices from which on it has them in every sweep: of a normal law it is 2."""
 EACH = 3
 """Rows of the rarer outcome, or events, for each coefficient, from which on its law is normal enough."""
 WORTH = 20_000
