@@ -12,7 +12,7 @@ from bayesimpute.samplers.gibbs import Gibbs
 pytestmark = pytest.mark.long(8)
 
 KINDS, LABELS = "pqrs", "abcde"
-STEPS = {"categorical": 15, "bernoulli": 4}
+STEPS = {"categorical": 10, "bernoulli": 4}
 """Inner steps at most; along lines of X'X / 4 nearly twice as many are needed, or more."""
 
 

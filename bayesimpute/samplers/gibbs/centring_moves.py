@@ -23,16 +23,15 @@ SINGULAR = 1e-10
 """Of a pivot, relative to its diagonal: columns that are as good as linearly dependent."""
 SAME = 1e-16
 """Of squares: a relative error that is rounding."""
+OWN = 0.5
+"""Of a column's sum of squares what a block's columns leave of it, below which they nearly make up for it."""
 SMALLEST = 1e-6
 """Deviations below it are left alone: there is nothing to move, but rounding."""
 
 
 @inlined
-def replaceable(x, z, of, clusters, own):
-    """D, shape (cluster, effect, column), which columns x are linear functions of z in each cluster, and which nearly.
-
-    Of these less than `own` of the sum of squares is left.
-    """
+def replaceable(x, z, of, clusters):
+    """D (cluster, effect, column), which columns x are linear functions of z in each cluster, and which nearly."""
     p, q = x.shape[1], z.shape[1]
     zz, d = np.zeros((clusters, q, q)), np.zeros((clusters, q, p))
     for i in range(x.shape[0]):
@@ -56,7 +55,7 @@ def replaceable(x, z, of, clusters, own):
             left_over[k] += left * left
             whole[k] += x[i, k] * x[i, k]
     good = (size > 0) & (wrong <= SAME * size)
-    return d, good, ~good & (left_over < own * whole)
+    return d, good, ~good & (left_over < OWN * whole)
 
 
 @inlined

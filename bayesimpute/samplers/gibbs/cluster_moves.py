@@ -104,8 +104,8 @@ def informed(guess, kind, base, at, of, z, y, beside, shape, pull, information):
     pull[:] = 0.0
     information[:] = 0.0
     eta, score, weight = base.copy(), np.empty(base.size), np.empty(base.size)
+    shift = shifts_by_cluster(kind, base, of, y, beside, shape, pull.shape[0]) if guess else np.zeros(0)
     if guess:
-        shift = shifts_by_cluster(kind, base, of, y, beside, shape, pull.shape[0])
         for i in range(base.size):
             eta[i] += shift[of[i]]
     else:

@@ -82,8 +82,8 @@ class Shifts(NamedTuple):
 
 
 @compiled
-def shifts(columns, lay, rows, own):
-    """Of all blocks; `own` is of :func:`~bayesimpute.samplers.gibbs.centring_moves.replaceable`."""
+def shifts(columns, lay, rows):
+    """Of all blocks."""
     p, total = columns.x.shape[1], 0
     for f in range(lay.widths.size):
         total += lay.sizes[f] * lay.widths[f] * p
@@ -91,7 +91,7 @@ def shifts(columns, lay, rows, own):
     near = good.copy()
     for f in range(lay.widths.size):
         of, z = members_of(f, lay, rows), block_columns(f, columns, lay)
-        d, good[f], near[f] = replaceable(columns.x, z, of, lay.sizes[f], own)
+        d, good[f], near[f] = replaceable(columns.x, z, of, lay.sizes[f])
         out[begin : begin + d.size] = d.ravel()
         begin += d.size
     return Shifts(out, good, near)
@@ -274,8 +274,6 @@ LEARNT = (*LENGTHS, "information", "looks")
 """What a state knows of moves of coefficients."""
 GROWING = {"information": "looks"}
 """What of it is a sum over rows."""
-OWN = 0.5
-"""Of a column's sum of squares what effects leave of it, below which they nearly make up for it."""
 FLAT = Prior.of("LogNormal", 0, 1)
 """Stands where there is no other parameter."""
 
@@ -293,7 +291,7 @@ def yes_or_no(
     prior, *args = coded(FLAT)
     known = columns.y[:0], columns.y[:0], np.int64(prior), np.array(args)
     counted = Counted(np.int64(BINOMIAL), ones, added if added.size else 0.0 * ones, *known)
-    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows, OWN) if like is None else like.shifts, True)
+    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows) if like is None else like.shifts, True)
 
 
 def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:
@@ -343,7 +341,7 @@ class Counts(MixedEngine):
         prior, *args = coded(self.other or FLAT)
         counted = Counted(kind, beside, added, values, times.astype(float), np.int64(prior), np.array(args))
         eased = many(kind, y, beside, lay.coefficients)
-        return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows, OWN), eased)
+        return Counting(lay, self.rows, columns, counted, shifts(columns, lay, self.rows), eased)
 
     def _with_beside(self, data: Data, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values, and what stands beside them."""
