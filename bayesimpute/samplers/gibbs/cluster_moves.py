@@ -32,6 +32,8 @@ SCORING = 3
 """Steps of Fisher scoring after the first guess."""
 FARTHEST = 2.0
 """The largest step of an effect."""
+NOTHING = 1e-300
+"""The least that counts as seen or expected."""
 FREEDOM = 8.0
 """Degrees of freedom of the proposals."""
 
@@ -73,8 +75,16 @@ def seen_and_expected(kind, eta, y, beside, shape):
     if kind == GAMMA:
         return y / at, 1.0, np.inf
     if kind >= SOME_POISSON:
-        return y - 1.0, at / math.exp(log_some(kind, eta, shape)) - 1.0, np.inf
+        return y - 1.0, max(at / math.exp(log_some(kind, eta, shape)) - 1.0, 0.0), np.inf
     return y, at, np.inf
+
+
+@inlined
+def log_ratio(seen, expected):
+    """Log of seen by expected: of both half a one more, and of what is expected less where much more is seen."""
+    return math.log(
+        (seen + 0.5) / (max(expected, NOTHING) + 0.5 * min(1.0, max(expected, NOTHING) / max(seen, NOTHING)))
+    )
 
 
 @inlined
@@ -82,16 +92,17 @@ def shifts_by_cluster(kind, base, of, y, beside, shape, clusters):
     """What added to the predictors of a cluster makes the sum over its rows nearly the expected one; 0 if truncated."""
     if kind == TRUNCATED:
         return np.zeros(clusters)
-    seen, expected, most = np.full(clusters, 0.5), np.full(clusters, 0.5), np.ones(clusters)
+    seen, expected, most, out = np.zeros(clusters), np.zeros(clusters), np.zeros(clusters), np.empty(clusters)
     for i in range(base.size):
         own, mean, limit = seen_and_expected(kind, base[i], y[i], beside[i], shape)
         seen[of[i]] += own
         expected[of[i]] += mean
         most[of[i]] += limit
-    out = np.log(seen / expected)
     for j in range(clusters):
+        out[j] = log_ratio(seen[j], expected[j])
         if most[j] < np.inf:
-            out[j] += math.log((most[j] - expected[j]) / (most[j] - seen[j]))
+            out[j] -= log_ratio(most[j] - seen[j], most[j] - expected[j])
+        out[j] = max(min(out[j], LARGEST), -LARGEST)
     return out
 
 
