@@ -80,7 +80,7 @@ CASES = {
 """Intercepts, and logarithms of the other parameter."""
 
 
-@pytest.mark.parametrize("effects", [1, 2])
+@pytest.mark.parametrize("effects", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("name", "centre", "shape"), [(name, *case) for name, cases in CASES.items() for case in cases]
 )

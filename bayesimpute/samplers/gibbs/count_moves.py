@@ -50,7 +50,7 @@ def row_roots(kind, y, beside):
     return out
 
 
-@inlined
+@compiled
 def slice_along(rng, counted, shape, eta, y, line, width, linear, quadratic, now, moved):
     """A slice of the likelihood along a line, with linear t - quadratic t^2 / 2 beside it; `eta` in place.
 

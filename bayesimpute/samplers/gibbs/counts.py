@@ -192,12 +192,12 @@ def run_counts(
             took = move_block_of(rng, f, theta, z, inner, shape, eta, steps, counted, columns, lay, rows, every)
             taken += took / (sweeps * lay.widths.size)
         count += 1.0 if tune else 0.0
+        rests, least = count if tune else 0.0, 0.0
         if many and looks > 0:
             move_all(rng, counted, shape, z, eta, along, columns, lay)
             rests = LINES_FIRST + count / EVERY if tune and count % EVERY == 0 else 0.0
-            move_lines(rng, counted, shape, z, eta, along, lengths, rests, columns, lay, 0.0 if rests > 0 else LONG)
-        else:
-            move_lines(rng, counted, shape, z, eta, along, lengths, count if tune else 0.0, columns, lay, 0.0)
+            least = 0.0 if rests > 0 else LONG
+        move_lines(rng, counted, shape, z, eta, along, lengths, rests, columns, lay, least)
         if tune and count > LINES_FIRST and (looks == 0 or count % EVERY == 0):
             looks = look(counted.kind, eta, shape, columns, counted.beside, information, looks)
             along = lines(information, lay)
