@@ -51,8 +51,6 @@ from bayesimpute.samplers.sampler import Data
 
 OWN = (*NAMES, "u", *LEARNT, *(f"alpha_{name}" for name in NAMES))
 """What a state has of each label."""
-PRIORS = "precision", "mean"
-"""What a layout has of the priors of coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
