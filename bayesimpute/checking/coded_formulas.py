@@ -23,7 +23,6 @@ from bayesimpute.checking import (
     ignored_rows,
     partly_known,
     separation,
-    timing,
 )
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.derived import calls_computable, computable
@@ -32,6 +31,7 @@ from bayesimpute.checking.notes import Notes
 from bayesimpute.checking.readings import Read, Reading
 from bayesimpute.checking.substantive import substantive as is_substantive
 from bayesimpute.checking.target_columns import filled, settled, suitable
+from bayesimpute.checking.timing import lags_without_value, visits_usable
 from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
@@ -82,7 +82,7 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     substantive: list[Conditional] = []
     for reading in read.conditionals:
         column = data.columns.get(reading.target)
-        uses = {name: use for name, use in reading.uses.items() if not timing.without_value(use, reading)}
+        uses = {name: use for name, use in reading.uses.items() if not lags_without_value(use, reading)}
         codable = [name for name, use in uses.items() if _codable(use, derived, read, data)]
         formulas = {name: reading.conditional.formulas[name] for name in codable}
         if column is None or not suitable(column) or reading.target in read.derived or not formulas:
@@ -131,7 +131,7 @@ def _codable(use: Use, derived: Set[str], read: Read, data: Incomplete) -> bool:
         known
         and all(_keyed(key, data) for key in use.keys)
         and use.masks <= set(data.columns)
-        and (not use.timed or timing.usable(read.plan.time, data))
+        and (not use.timed or visits_usable(read.plan.time, data))
         and calls_computable(use, read, data)
         and all(column.kind in ("number", "yes/no", "category") and not column.missing.all() for column in values)
         and not any(column.kind == "category" and collinearity.crowded(column) for column in values)

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bayesimpute.base.errors import Problem
-from bayesimpute.checking import timing
 from bayesimpute.checking.notes import Notes
 from bayesimpute.checking.readings import Read
+from bayesimpute.checking.timing import visits_usable
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import quote
 from bayesimpute.plan.options import Time
@@ -18,7 +18,7 @@ def with_columns(data: Incomplete, targets: Iterable[str], time: Time | None) ->
     columns, variables = dict(data.columns), dict(data.variables)
     for name in targets:
         about = indicated(name)
-        ready = not name.startswith("dropout(") or timing.usable(time, data)
+        ready = not name.startswith("dropout(") or visits_usable(time, data)
         if about is not None and about in data.columns and name not in data.columns and ready:
             columns[name] = column_of(name, data, time)
             every = {"n_observed": len(data.frame), "n_missing": 0, "pattern": "complete", "icc": None}

@@ -1,6 +1,6 @@
 """Rows as visits: whether the plan's subjects and times are such, and what needs them.
 
-:func:`usable` says whether visits can be computed at all.
+:func:`visits_usable` says whether visits can be computed at all.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from bayesimpute.plan.resolving import indicated
 EXAMPLE = 'write [time] with subject = "id" and order = "week"'
 
 
-def usable(time: object, data: Incomplete) -> bool:
+def visits_usable(time: object, data: Incomplete) -> bool:
     """Whether there are visits."""
     column = data.columns.get(time.order) if isinstance(time, Time) and isinstance(time.order, str) else None
     if column is None or column.kind not in ("number", "yes/no") or column.missing.any():
@@ -31,7 +31,7 @@ def usable(time: object, data: Incomplete) -> bool:
     return True
 
 
-def without_value(use: Use, reading: Reading) -> list[str]:
+def lags_without_value(use: Use, reading: Reading) -> list[str]:
     """The columns whose lag a formula reads at rows where there is none: at the first visits."""
     at_risk = reading.target.startswith("dropout(")  # its rows begin with the second visits
     return [] if at_risk else sorted(name for function, name in use.timed if function == "lag")
@@ -47,7 +47,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         notes.add("time", f"{time!r} is not a Time", 'give Time(subject="id", order="week")')
         return notes.problems
     _columns(time, data, notes)
-    if usable(time, data):
+    if visits_usable(time, data):
         visits = Visits.of(data, time.subject, time.order)
         if visits.ties.any():
             finding = f"two rows of a subject are at one time, {first_row(data.frame, visits.ties)}"
@@ -88,7 +88,7 @@ def _first_visits(read: Read, visits: Visits, notes: Notes) -> None:
     rows = counted(int((visits.before < 0).sum()), "row")
     for reading in read.conditionals:
         for use in reading.uses.values():
-            for name in without_value(use, reading):
+            for name in lags_without_value(use, reading):
                 finding = f"lag({name}) has no value at the first visits, {rows}"
                 remedy = f"derive a variable, where(condition, x, lag({name})), that says what stands there"
                 notes.add(use.path, finding, remedy)

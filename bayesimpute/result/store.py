@@ -86,9 +86,9 @@ def _not_there(path: Path) -> InputError:
 def _read_netcdf(place: Path, path: Path) -> xr.DataTree:
     if not file_is_whole(place):
         raise damaged(path)
-    from bayesimpute.result import netcdf_files
+    from bayesimpute.result.netcdf_files import read
 
-    return netcdf_files.read(place)
+    return read(place)
 
 
 def _read_store(place: Path, path: Path) -> xr.DataTree:
@@ -195,9 +195,9 @@ def _write(
 
 
 def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
-    from bayesimpute.result import netcdf_files
+    from bayesimpute.result.netcdf_files import written
 
-    content = netcdf_files.written(tree)
+    content = written(tree)
     with path.open("xb") as file:
         file.write(content)
         file.write(seal(content))

@@ -12,14 +12,18 @@ Of each block these are the largest cluster and the smallest, up to :data:`ABSEN
 effects that ask for :data:`NOISE` step more than the parameters do not count; where they ask for more, :data:`LONGER`
 times as many transitions tell how many are needed, the only cost of note. Samplers that draw effects anew given
 the parameters need not show them (:meth:`Posterior.explore`).
+
+A parameter that never changes is a fixed one and does not count. An effect that never changes is stuck: its proposals
+are always refused. It counts as wholly autocorrelated, and the event of the step says how many there are.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_toeplitz
 
+from bayesimpute.base.phrases import counted
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.sheets import LargeData
 from bayesimpute.plan.targets import Event
@@ -64,9 +68,9 @@ def settle_steps(bench: Bench, state: ChainState, place: int, seed: int) -> tupl
         chosen = generator(seed, state.chain, state.sweep + 1, 2 * len(visited) + place)
         watched = watched_clusters(workspace.designs[step.name], data, chosen)
         parameters = len(workspace.designs[step.name].names)
-        sampler, looked, (steps, left) = explored(posterior, state.samplers[step.name], data, rng, watched, parameters)
+        sampler, found = explored(posterior, state.samplers[step.name], data, rng, watched, parameters)
         state = replace(state, samplers={**state.samplers, step.name: sampler})
-        why = f"largest autocorrelation {left:.2f} at that lag of {looked} transitions with the data held fixed"
+        steps, why = found.lag, found.told()
         why += ", on a sample of clusters" if step.name in workspace.large else ""
     event = Event(**where, what=f"{steps} {WHAT}", why=why)
     return replace(state, steps={**state.steps, step.name: steps}), event
@@ -77,6 +81,23 @@ def _share(data: Mapping[str, np.ndarray]) -> float:
     return len(data.sample()["y_data"]) / len(data["y_data"]) if isinstance(data, LargeData) else 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Explored:
+    """What transitions with the data held fixed tell: the lag, the autocorrelation left, and the effects stuck."""
+
+    looked: int
+    lag: int
+    left: float
+    stuck: int
+
+    def told(self) -> str:
+        """Why a step has so many inner steps."""
+        why = (
+            f"largest autocorrelation {self.left:.2f} at that lag of {self.looked} transitions with the data held fixed"
+        )
+        return f"{why}; {counted(self.stuck, 'effect')} of clusters never moved" if self.stuck else why
+
+
 def explored(
     posterior: Posterior,
     sampler: SamplerState,
@@ -84,18 +105,25 @@ def explored(
     rng: np.random.Generator,
     watched: Watched,
     parameters: int,
-) -> tuple[SamplerState, int, tuple[int, float]]:
-    """The sampler's last state, the transitions that were looked at, and the :func:`shortest_lag` of them.
+) -> tuple[SamplerState, Explored]:
+    """The sampler's last state, and what its transitions tell.
 
     A chain has so many `parameters`, then the effects of the `watched` clusters.
     """
     sampler, chain = posterior.explore(sampler, data, rng, CALIBRATION, watched)
     lag = shortest_lag(chain[:, :parameters])
-    if shortest_lag(chain)[0] > lag[0] + NOISE:
+    if _stuck(chain[:, parameters:]) or shortest_lag(chain)[0] > lag[0] + NOISE:
         sampler, more = posterior.explore(sampler, data, rng, (LONGER - 1) * CALIBRATION, watched)
         chain = np.concatenate([chain, more])
         lag = shortest_lag(chain)
-    return sampler, len(chain), lag
+    stuck = _stuck(chain[:, parameters:])
+    lag = (MOST_STEPS, 1.0) if stuck else lag
+    return sampler, Explored(looked=len(chain), lag=lag[0], left=lag[1], stuck=stuck)
+
+
+def _stuck(effects: np.ndarray) -> int:
+    """How many columns never change."""
+    return int((effects == effects[0]).all(axis=0).sum())
 
 
 def watched_clusters(design: Design, data: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -129,7 +157,7 @@ def shortest_lag(chain: np.ndarray) -> tuple[int, float]:
     """
     centred = chain - chain.mean(axis=0)
     order = ORDER * max(1, min(LONGER, len(chain) // CALIBRATION))
-    varies = (centred**2).mean(axis=0) > 0
+    varies = (chain != chain[0]).any(axis=0)  # a variance may be rounding
     if not varies.any():
         return 1, 0.0
     size = np.abs([_autocorrelations(x, order) for x in centred.T[varies]])

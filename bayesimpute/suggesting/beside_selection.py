@@ -29,13 +29,13 @@ def _keys(piece: Piece) -> frozenset[str]:
     return frozenset(part for atom in split(piece.text) for part in (mean_by(atom) or "").split(":"))
 
 
-def indicators(scene: Scene, target: str) -> list[Piece]:
+def indicators_beside(scene: Scene, target: str) -> list[Piece]:
     """Who was selected, of each selection model beside a target; the share of the cluster at level 2."""
     texts = [_indicator(scene, y, target) for y in _beside(scene, target) if _tells(scene, y, target)]
     return [Piece(text=text, names=frozenset(), what="who was selected") for text in texts]
 
 
-def notes(scene: Scene, target: str) -> list[str]:
+def beside_notes(scene: Scene, target: str) -> list[str]:
     """What is said of exclusion variables and of indicators that the data do not identify."""
     only = sorted(scene.excluded(target))
     found = [f"Left out, as moving selection only (exclusion variables): {listed(only, 12)}."] if only else []

@@ -37,8 +37,8 @@ from bayesimpute.formulas.terms import (
     written,
 )
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.suggesting import beside_selection
 from bayesimpute.suggesting.auxiliaries import BOUND, association
+from bayesimpute.suggesting.beside_selection import beside_notes, indicators_beside, without_exclusions
 from bayesimpute.suggesting.suggested_model import Model, Piece, deduced, described, intercepts, mains, means, model
 from bayesimpute.suggesting.variable_roles import Scene
 
@@ -96,8 +96,8 @@ class _Recipe:
 
     def model(self) -> Model:
         pieces = self.upper() if self.level is not None else self.lower()
-        pieces = beside_selection.without_exclusions(self.scene, self.target, pieces)
-        pieces = [*beside_selection.indicators(self.scene, self.target), *pieces]
+        pieces = without_exclusions(self.scene, self.target, pieces)
+        pieces = [*indicators_beside(self.scene, self.target), *pieces]
         groups = self.groups() if self.level is None else self.coarser()
         return model(self.scene, self.target, pieces, groups=groups, notes=self.notes())
 
@@ -276,7 +276,7 @@ class _Recipe:
         return names_in(atom) == {self.target} and not self.simple(atom)
 
     def notes(self) -> list[str]:
-        notes = [f"No term involves {self.target} itself.", *beside_selection.notes(self.scene, self.target)]
+        notes = [f"No term involves {self.target} itself.", *beside_notes(self.scene, self.target)]
         own = self.models_of_target()
         many = [
             y for y, f in own.items() if any(len(t) > 1 for t in common_terms(f)) or any(t for _, t in random_terms(f))

@@ -15,6 +15,7 @@ from bayesimpute.running.inner_steps import (
     CALIBRATION,
     CHOSEN,
     LONGER,
+    MOST_STEPS,
     TARGET_AUTOCORRELATION,
     explored,
     shortest_lag,
@@ -45,16 +46,18 @@ def test_no_effect_is_left_behind(share: float, looked: int) -> None:
     watched = watched_clusters(model.design, model.data, np.random.default_rng(1))
     assert [len(clusters) for clusters in watched.values()] == [10]
     _, alone = posterior.explore(state, model.data, np.random.default_rng(2), CALIBRATION)
-    state, length, (steps, _) = explored(posterior, state, model.data, np.random.default_rng(2), watched, parameters)
-    assert length == looked and (steps > shortest_lag(alone)[0] if share < 0.1 else steps == shortest_lag(alone)[0])
+    state, found = explored(posterior, state, model.data, np.random.default_rng(2), watched, parameters)
+    steps = found.lag
+    assert (found.looked, found.stuck) == (looked, 0)
+    assert steps > shortest_lag(alone)[0] if share < 0.1 else steps == shortest_lag(alone)[0]
     draws = 1500
     effects = posterior.explore(state, model.data, np.random.default_rng(3), draws, watched)[1][:, parameters:]
     effects -= effects.mean(axis=0)
-    found = np.array([(effects[: len(effects) - k] * effects[k:]).mean(axis=0) for k in range(steps + 1)])
-    found /= found[0]
+    ratio = np.array([(effects[: len(effects) - k] * effects[k:]).mean(axis=0) for k in range(steps + 1)])
+    ratio /= ratio[0]
     # Bartlett's standard error of an autocorrelation; that of the lag is that of LONGER * CALIBRATION transitions
-    spread = np.sqrt((1 + 2 * (found[1:steps] ** 2).sum(axis=0)) * (1 / draws + 1 / looked))
-    assert (found[steps] < TARGET_AUTOCORRELATION + 2 * spread).all()
+    spread = np.sqrt((1 + 2 * (ratio[1:steps] ** 2).sum(axis=0)) * (1 / draws + 1 / looked))
+    assert (ratio[steps] < TARGET_AUTOCORRELATION + 2 * spread).all()
 
 
 @dataclass
@@ -72,9 +75,27 @@ class Chain:
 @pytest.mark.parametrize(("slow", "calls"), [(0.2, 1), (0.9, 2)])
 def test_steps_are_those_of_the_slowest_effect(slow: float, calls: int) -> None:
     rng = np.random.default_rng(1)
-    made, looked, (steps, left) = explored(Chain((0.2, slow)), 0, {}, rng, {}, parameters=1)  # type: ignore[arg-type]
-    assert (made, looked) == (calls, CALIBRATION * (LONGER if calls == 2 else 1)) and left < TARGET_AUTOCORRELATION
-    assert steps == pytest.approx(np.log(TARGET_AUTOCORRELATION) / np.log(slow), rel=0.25, abs=1)
+    made, found = explored(Chain((0.2, slow)), 0, {}, rng, {}, parameters=1)  # type: ignore[arg-type]
+    assert (made, found.looked) == (calls, CALIBRATION * (LONGER if calls == 2 else 1))
+    assert found.left < TARGET_AUTOCORRELATION and found.stuck == 0
+    assert found.lag == pytest.approx(np.log(TARGET_AUTOCORRELATION) / np.log(slow), rel=0.25, abs=1)
+
+
+@dataclass
+class Stuck:
+    """A posterior of two parameters, one of them fixed, whose one effect has all its proposals refused."""
+
+    def explore(self, state: int, data: Any, rng: np.random.Generator, transitions: int, watched: Any) -> Any:
+        del data, watched
+        return state, np.column_stack([rng.standard_normal(transitions), np.full((transitions, 2), 0.7)])
+
+
+def test_an_effect_that_never_moves_is_told_and_a_fixed_parameter_is_not() -> None:
+    _, found = explored(Stuck(), 0, {}, np.random.default_rng(1), {}, parameters=2)  # type: ignore[arg-type]
+    assert (found.lag, found.left, found.stuck) == (MOST_STEPS, 1.0, 1)
+    assert found.told().endswith("; 1 effect of clusters never moved")
+    _, found = explored(Stuck(), 0, {}, np.random.default_rng(1), {}, parameters=3)  # type: ignore[arg-type]
+    assert found.stuck == 0 and found.lag < 3 and "never moved" not in found.told()
 
 
 def test_the_largest_the_smallest_and_empty_clusters_are_looked_at() -> None:

@@ -18,7 +18,7 @@ from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.count_likelihoods import TRUNCATED, derivatives, row_likelihood
 from bayesimpute.samplers.gibbs.engines import engine_for
 from bayesimpute.samplers.gibbs.limited_rows import log_inside, moments_inside
-from bayesimpute.samplers.gibbs.truncated import Truncated
+from bayesimpute.samplers.gibbs.truncated_numbers import Truncated
 
 ERRORS = 4.5
 STEP = 1e-4

@@ -31,12 +31,12 @@ are slow given the latent variables are moved without them: sigma and nu of a t 
 all parameters where one outcome is rare (``binary_moves.py``). Selection models are two such models given their latent
 variables (``selection``).
 
-Counts, gamma numbers, beta proportions and truncated normals (``truncated.py``) have no latent variables: all of their
-moves are along the likelihood itself, with Metropolis' correction for the effects of each cluster (``counts.py``), at a
-cost of some passes over the rows, whatever the size of the counts. Amounts that may be nothing, hurdle counts and
-proportions that may be 0 or 1 are two or three models that share effects (``nothing_or_some.py``); counts with
-structural zeros are two of them once it is drawn which these are (``structural_zeros.py``). Skewed numbers have a slice
-of their power with all else integrated out (``powers.py``).
+Counts, gamma numbers, beta proportions and truncated normals (``truncated_numbers.py``) have no latent variables: all
+of their moves are along the likelihood itself, with Metropolis' correction for the effects of each cluster
+(``counts.py``), at a cost of some passes over the rows, whatever the size of the counts. Amounts that may be nothing,
+hurdle counts and proportions that may be 0 or 1 are two or three models that share effects (``nothing_or_some.py``);
+counts with structural zeros are two of them once it is drawn which these are (``structural_zeros.py``). Skewed numbers
+have a slice of their power with all else integrated out (``powers.py``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,
 one of ten once. To support more models, write an engine: ``engines.py`` says how. (Numba's cache knows a function by

@@ -2,7 +2,7 @@
 
 The latent normals are drawn first, given the parameters and the inner effects that the state keeps (Chib 1992, J.
 Econometrics 51:79), and are not kept; then come sweeps as of observed numbers. That is exact, and slow only where most
-values are at a limit. Of a truncated normal nothing is latent: ``truncated.py``.
+values are at a limit. Of a truncated normal nothing is latent: ``truncated_numbers.py``.
 """
 
 import math

@@ -26,7 +26,7 @@ from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.gibbs.structural_zeros import StructuralZeros
-from bayesimpute.samplers.gibbs.truncated import Truncated
+from bayesimpute.samplers.gibbs.truncated_numbers import Truncated
 from bayesimpute.samplers.sampler import Data
 
 
