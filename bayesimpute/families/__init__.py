@@ -21,9 +21,9 @@ beyond limits: ``bounded``, truncated where nothing piles up at them, censored w
 ``pmm`` draws none of these laws but a value that was observed, of a unit for which the model of another family predicts
 about the same (predictive mean matching): for numbers with bounds, spikes or steps that no law here has.
 
-Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit`` and
-``heckman_ordinal``, the same outcomes with a second formula that says who is observed; ``copulas.py`` has what may tie
-both. ``family.py`` says how to add one.
+Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit``,
+``heckman_ordinal``, ``heckman_poisson`` and ``heckman_negative_binomial``, the same outcomes with a second formula that
+says who is observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
 """
 
 from bayesimpute.families.bernoulli import Bernoulli
@@ -38,7 +38,9 @@ from bayesimpute.families.family import Dependence, Family, Misfit, Selection, b
 from bayesimpute.families.gamma import Gamma
 from bayesimpute.families.gaussian import Gaussian
 from bayesimpute.families.heckman_gaussian import HeckmanGaussian
+from bayesimpute.families.heckman_negative_binomial import HeckmanNegativeBinomial
 from bayesimpute.families.heckman_ordinal import HeckmanOrdinal
+from bayesimpute.families.heckman_poisson import HeckmanPoisson
 from bayesimpute.families.heckman_probit import HeckmanProbit
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
@@ -93,6 +95,8 @@ FAMILIES |= {
     "heckman_gaussian": HeckmanGaussian,
     "heckman_probit": HeckmanProbit,
     "heckman_ordinal": HeckmanOrdinal,
+    "heckman_poisson": HeckmanPoisson,
+    "heckman_negative_binomial": HeckmanNegativeBinomial,
     "pmm": PredictiveMeanMatching,
 }
 
@@ -116,7 +120,9 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "HeckmanGaussian",
+    "HeckmanNegativeBinomial",
     "HeckmanOrdinal",
+    "HeckmanPoisson",
     "HeckmanProbit",
     "Hurdle",
     "HurdleNegativeBinomial",

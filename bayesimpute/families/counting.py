@@ -68,6 +68,14 @@ class Counting(Family):
         return drawn_between(rng, self.law(rows_of(theta, low), side), low, high, whole=True)
 
     @abstractmethod
+    def tails(self, k: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        """P(y <= k) and P(y > k), each with its own digits, shape (row,)."""
+
+    @abstractmethod
+    def graph_tails(self, k: Any, eta: Mapping[str, Any]) -> tuple[Any, Any]:
+        """:meth:`tails` in the graph, with the exposure in eta."""
+
+    @abstractmethod
     def above_zero(self, rng: np.random.Generator, theta: Theta, side: Side) -> np.ndarray:
         """Draws given that they are not zero, shape (row,)."""
 

@@ -296,7 +296,7 @@ class Family(ABC):
             on the scale of its link. Of a parameter without a formula: the prior is that parameter's.
         y : ndarray, shape (row,)
             Values of the target on its own scale; NaN stands for a unit that was not selected.
-        side : mapping of str to ndarray, shape (row,)
+        side : mapping of str to ndarray, shape (row with a value,)
             The side columns that the plan names, by role.
         """
         del key, y, side

@@ -147,7 +147,7 @@ class Selecting(Family):
         selected = ~np.isnan(y)
         if key == SELECTION.name:
             return about_share(selected.sum(), len(y), "probit")
-        return self.outcome.intercept_prior(key, y[selected])
+        return self.outcome.intercept_prior(key, y[selected], side)
 
 
 def being_observed(s: Any) -> Any:

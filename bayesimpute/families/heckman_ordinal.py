@@ -4,7 +4,7 @@ What lies between two cutpoints, and was selected, has the probability of a stri
 difference of two quadrants, taken on the side where both are small.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -17,12 +17,10 @@ from bayesimpute.families.context import NO_SIDE, Side, Theta
 from bayesimpute.families.family import Family, bound
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.label_values import Ordered
-from bayesimpute.families.log_space import ARRAYS, Functions, tensors
+from bayesimpute.families.log_space import tensors
 from bayesimpute.families.ordinal import Ordinal
+from bayesimpute.families.selected_strip import by_differences, log_strip
 from bayesimpute.families.values import Values
-
-STEP = 4e-3
-"""Of the differences that give the information."""
 
 
 @final
@@ -109,17 +107,12 @@ class HeckmanOrdinal(Selecting):
 
     def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         """By differences; units that could not be selected say nothing."""
-        tells = np.isfinite(np.broadcast_to(theta["selection"], y.shape))
-        s = np.where(tells, theta["selection"], 0.0)
 
         def at(of_m: float, of_s: float) -> np.ndarray:
-            return self.logp(y, {**theta, "mu": theta["mu"] + of_m * STEP, "selection": s + of_s * STEP}, side)
+            moved = {"mu": theta["mu"] + of_m, "selection": heckman.possible(theta) + of_s}
+            return self.logp(y, {**theta, **moved}, side)
 
-        middle, found = at(0, 0), np.empty((len(y), 2, 2))
-        found[:, 0, 0] = 2 * middle - at(1, 0) - at(-1, 0)
-        found[:, 1, 1] = 2 * middle - at(0, 1) - at(0, -1)
-        found[:, 0, 1] = found[:, 1, 0] = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
-        return np.where(tells[:, None, None], found, 0.0) / STEP**2
+        return by_differences(at, np.isfinite(np.broadcast_to(theta["selection"], y.shape)))
 
     def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
         return np.array(self.points)[((theta["mu"] + e)[:, None] > theta["cutpoints"]).sum(axis=1)]
@@ -133,34 +126,3 @@ class HeckmanOrdinal(Selecting):
         points = np.array(self.points)
         mean = shares @ points
         return mean, np.maximum(shares @ points**2 - mean**2, 0.0)
-
-
-def log_strip(code: Any, cutpoints: Any, mu: Any, quadrant: Callable[[Any, Any], Any], f: Functions = ARRAYS) -> Any:
-    """Log P(c_k-1 < mu + e <= c_k, selected), shape (row,).
-
-    Parameters
-    ----------
-    code : whole numbers, shape (row,)
-    cutpoints : shape (row, label - 1)
-        Ascending.
-    mu : shape (row,)
-    quadrant : callable
-        From a sign and m, each (row,), to log P(sign (m + e) > 0, selected).
-    f : Functions
-        Of arrays or tensors.
-    """
-    last = cutpoints.shape[1]
-    rows = np.arange(cutpoints.shape[0]) if f is ARRAYS else _range(cutpoints)
-    a, b = cutpoints[rows, f.most(code - 1, 0)], cutpoints[rows, f.least(code, last - 1)]
-    inner = (code > 0) & (code < last)
-    right = f.where(inner, a + b - 2 * mu > 0, code > 0)  # the side where both quadrants are the smaller ones
-    sign = f.where(right, 1.0, -1.0)
-    large = quadrant(sign, mu - f.where(right, a, b))
-    far = f.where(inner, f.where(right, b, a), f.where(right, a + 1.0, b - 1.0))  # computed where it is not used
-    return large + f.where(inner, f.complement(quadrant(sign, mu - far) - large), 0.0)
-
-
-def _range(cutpoints: Any) -> Any:
-    import pytensor.tensor as pt
-
-    return pt.arange(cutpoints.shape[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import betainc, betaincc, expit, gammaln, xlogy
 
 from bayesimpute.base.priors import Prior
 from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
@@ -64,6 +64,17 @@ class NegativeBinomial(Counting):
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return mixed(rng, means(theta, context.at().side), theta["alpha"], np.shape(theta["mu"]))
+
+    def tails(self, k: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        alpha = np.broadcast_to(theta["alpha"], np.shape(k))
+        share = expit(np.log(alpha) - np.log(means(theta, side)))
+        return betainc(alpha, k + 1.0, share), betaincc(alpha, k + 1.0, share)
+
+    def graph_tails(self, k: Any, eta: Mapping[str, Any]) -> tuple[Any, Any]:
+        pt = tensors()
+
+        alpha, psi = pt.exp(eta["alpha"]), eta["mu"] - eta["alpha"]
+        return pt.betainc(alpha, k + 1.0, pt.sigmoid(-psi)), pt.betainc(k + 1.0, alpha, pt.sigmoid(psi))
 
     def above_zero(self, rng: np.random.Generator, theta: Theta, side: Side) -> np.ndarray:
         """The counts of a Poisson number of logarithmic ones (Quenouille 1949, Biometrics 5:162), at least one.

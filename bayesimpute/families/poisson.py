@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammainc, gammaincc, gammaln, xlogy
 
 from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.counting import MOST, Counting, defined, means, tensors
@@ -45,6 +45,16 @@ class Poisson(Counting):
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
         return rng.poisson(np.minimum(means(theta, context.at().side), MOST), np.shape(theta["mu"])).astype(float)
+
+    def tails(self, k: np.ndarray, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:
+        m = means(theta, side)
+        return gammaincc(k + 1.0, m), gammainc(k + 1.0, m)
+
+    def graph_tails(self, k: Any, eta: Mapping[str, Any]) -> tuple[Any, Any]:
+        pt = tensors()
+
+        m = pt.exp(eta["mu"])
+        return pt.gammaincc(k + 1.0, m), pt.gammainc(k + 1.0, m)
 
     def above_zero(self, rng: np.random.Generator, theta: Theta, side: Side) -> np.ndarray:
         """The first event of the process in [0, m], which is exponential and before m, and those after it."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from deltas import holed, imputed, least_squares
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr, ndtri
+from scipy.stats import poisson as poisson_law
 
 import bayesimpute as bi
-from bayesimpute.families import Binomial, Bounded, Family, PredictiveMeanMatching
+from bayesimpute.families import Binomial, Bounded, Family, PredictiveMeanMatching, Semicontinuous
 from bayesimpute.plan.options import Run
 from bayesimpute.plan.plan import Plan
 
@@ -69,6 +70,61 @@ def censored(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.nda
 
 def normal(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
     return 1 + eta + effects(rng, g) + rng.normal(size=len(g))
+
+
+def heavy(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return 1 + eta + effects(rng, g) + rng.standard_t(4, size=len(g))
+
+
+def yes_no(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return (rng.random(len(g)) < expit(eta - 0.3 + effects(rng, g))).astype(float)
+
+
+def gamma(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return rng.gamma(3.0, np.exp(0.5 + 0.6 * (eta + effects(rng, g))) / 3)
+
+
+def proportion(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    mean = expit(0.5 * (eta + effects(rng, g)))
+    return rng.beta(12 * mean, 12 * (1 - mean))
+
+
+def skewed(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """The Yeo-Johnson power .7 of it is normal."""
+    z = 0.6 * (eta + effects(rng, g)) + rng.normal(0, 0.7, len(g))
+    own = np.where(z < 0, 1.3, 0.7)
+    return np.sign(z) * np.expm1(np.log1p(own * np.abs(z)) / own)
+
+
+def truncated(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    mean = 1 + 0.6 * (eta + effects(rng, g))
+    low, high = ndtr(-mean), ndtr(2.5 - mean)
+    return mean + ndtri(low + rng.random(len(g)) * (high - low))
+
+
+def nothing(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Where there is nothing, by a part with effects of its own."""
+    return rng.random(len(g)) < expit(-0.6 - 0.6 * eta + effects(rng, g))
+
+
+def amount(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return np.where(nothing(rng, eta, g), 0.0, lognormal(rng, eta, g))
+
+
+def zero_inflated(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    return np.where(nothing(rng, eta, g), 0.0, rng.poisson(np.exp(1 + 0.5 * (eta + effects(rng, g)))))
+
+
+def hurdle(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Counts above zero by their quantile."""
+    mean = np.exp(0.7 + 0.5 * (eta + effects(rng, g)))
+    least = np.exp(-mean)
+    return np.where(nothing(rng, eta, g), 0.0, poisson_law.ppf(least + rng.random(len(g)) * (1 - least), mean))
+
+
+def proportion_with_ends(rng: np.random.Generator, eta: np.ndarray, g: np.ndarray) -> np.ndarray:
+    one = rng.random(len(g)) < expit(-1 + 0.6 * eta + effects(rng, g))
+    return np.where(nothing(rng, eta, g), 0.0, np.where(one, 1.0, proportion(rng, eta, g)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,5 +193,15 @@ SETUPS: dict[str, Setup] = {
     "lognormal": Setup(family="lognormal", make=lognormal, score=logs),
     "logitnormal": Setup(family="logitnormal", make=share, score=logits),
     "bounded": Setup(family=Bounded(limits=(0.0, 2.5), at_limits="censored"), make=censored),
+    "student_t": Setup(family="student_t", make=heavy),
+    "bernoulli": Setup(family="bernoulli", make=yes_no),
+    "gamma": Setup(family="gamma", make=gamma, score=logs),
+    "beta": Setup(family="beta", make=proportion),
+    "skewed": Setup(family="skewed", make=skewed),
+    "truncated": Setup(family=Bounded(limits=(0.0, 2.5)), make=truncated),
+    "semicontinuous": Setup(family=Semicontinuous(positive="lognormal"), make=amount, score=logs_of_more),
+    "zero_inflated_poisson": Setup(family="zero_inflated_poisson", make=zero_inflated, score=logs_of_more),
+    "hurdle_poisson": Setup(family="hurdle_poisson", make=hurdle, score=logs_of_more),
+    "zero_one_inflated_beta": Setup(family="zero_one_inflated_beta", make=proportion_with_ends),
     "pmm": Setup(family=PredictiveMeanMatching(on="gaussian"), make=normal, chained=True),
 }

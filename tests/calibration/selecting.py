@@ -22,11 +22,12 @@ import pandas as pd
 from graphs import centred
 from modelling import completed, conditional, only, placed, workspace
 from sbc import Bed, Draw, ranked
-from scipy.special import ndtri
+from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
-from bayesimpute.families import Binary, Family, HeckmanGaussian, Real
+from bayesimpute.families import Binary, Counting, Family, HeckmanGaussian, Real
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.samplers import ConditionalModel, Nuts, Sampler
 from bayesimpute.samplers.prior import prior_draw
@@ -116,6 +117,11 @@ def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarra
         return theta["mu"] + theta["sigma"] * e, selected
     if "cutpoints" in theta:
         return ((theta["mu"] + e)[:, None] > theta["cutpoints"]).sum(axis=1).astype(float), selected
+    if isinstance(family.outcome, Counting):
+        law = stats.poisson(theta["mu"])
+        if "alpha" in theta:
+            law = stats.nbinom(theta["alpha"], theta["alpha"] / (theta["alpha"] + theta["mu"]))
+        return law.ppf(ndtr(e)), selected
     return (bed.placed.eta(truth, bed.matrices, ROWS)["mu"] + e > 0).astype(float), selected
 
 

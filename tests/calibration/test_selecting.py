@@ -14,7 +14,14 @@ import pytest
 from sbc import LEVEL, Bed, outside, pvalue
 from selecting import PRIORS, SPREAD, Structure, study
 
-from bayesimpute.families import HeckmanGaussian, HeckmanOrdinal, HeckmanProbit
+from bayesimpute.families import (
+    HeckmanGaussian,
+    HeckmanNegativeBinomial,
+    HeckmanOrdinal,
+    HeckmanPoisson,
+    HeckmanProbit,
+)
+from bayesimpute.families.selected_counts import SelectedCounting
 from bayesimpute.samplers.gibbs import Gibbs
 from bayesimpute.samplers.gibbs.selection.two_equations import TwoEquations
 
@@ -90,6 +97,19 @@ def test_ordered_labels_are_calibrated() -> None:
     structure = Structure(family=HeckmanOrdinal(systematic="marginal"), priors=priors)
     found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=9)
     assert {"rho", "cutpoints[0]", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
+    assert outside(found) == {}
+    assert outside(found, "selection ignored")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [HeckmanPoisson, HeckmanNegativeBinomial])
+def test_counts_are_calibrated(family: type[SelectedCounting]) -> None:
+    """By NUTS; counts are made at the probabilities of the latent error by SciPy's quantiles."""
+    alpha = {"alpha": "Gamma(4, 2)"} if family is HeckmanNegativeBinomial else {}
+    priors = PRIORS | {"x": "Normal(0, 0.5)", "1|g_sigma": "HalfNormal(0.5)"} | alpha
+    structure = Structure(family=family(systematic="marginal"), priors=priors)
+    found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=10)
+    assert {"rho", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
     assert outside(found) == {}
     assert outside(found, "selection ignored")
 

@@ -59,6 +59,13 @@ MODELS = {
     "skewed": conditional("y ~ x * z + (1 + x | g)", family="skewed"),
     "successes": conditional("k ~ x * z + (1 + x | g)", family=Binomial(trials=9)),
     "ordered, selected": conditional("l ~ x + (1 | g)", family="heckman_ordinal", selection="x + w + (1 | g)"),
+    "counts, selected": conditional("k ~ x + (1 | g)", family="heckman_poisson", selection="x + w + (1 | g)"),
+    "varying counts, selected": Conditional(
+        target="k",
+        family="heckman_negative_binomial",
+        formulas={"mu": "k ~ x + (1 | g)", "selection": "x + w + (1 | g)"},
+        side={"exposure": "w"},
+    ),
     "matching": conditional("y ~ x * z + (1 + x | g)", family="pmm"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }

@@ -129,7 +129,7 @@ labels = "all"
 """
 
 OTHER_KINDS = """
-title = "Counts with more zeros, positive numbers, proportions, ordered labels that are selected"
+title = "Counts with more zeros, positive numbers, proportions, ordered labels and counts that are selected"
 [[conditional]]
 formula = "k2 ~ z + (1 | school)"
 family = "zero_inflated_poisson"
@@ -170,6 +170,16 @@ family = "logitnormal"
 target = "o1"
 family = "heckman_ordinal"
 formulas.mu = "o1 ~ z + (1 | school)"
+formulas.selection = "z + rater + (1 | school)"
+[[conditional]]
+target = "k7"
+family = "heckman_poisson"
+formulas.mu = "k7 ~ z + (1 | school)"
+formulas.selection = "z + rater + (1 | school)"
+[[conditional]]
+target = "k8"
+family = "heckman_negative_binomial"
+formulas.mu = "k8 ~ z + (1 | school)"
 formulas.selection = "z + rater + (1 | school)"
 [[conditional]]
 formula = "a1 ~ z + (1 | school)"
