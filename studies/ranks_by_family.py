@@ -36,8 +36,11 @@ from bayesimpute.families import (
     Bounded,
     Family,
     HeckmanGaussian,
+    HeckmanNegativeBinomial,
     HeckmanOrdinal,
+    HeckmanPoisson,
     HeckmanProbit,
+    HeckmanStudentT,
     Ordinal,
     Semicontinuous,
 )
@@ -135,7 +138,22 @@ SELECTING = {
         priors={name: prior for name, prior in selecting.PRIORS.items() if name != "Intercept"},
     ),
 }
-"""With random intercepts in both equations; that of ordered labels by NUTS."""
+FEWER = {"x": "Normal(0, 0.5)", "1|g_sigma": "HalfNormal(0.5)"}
+SELECTING |= {
+    "heckman_student_t": selecting.Structure(
+        family=HeckmanStudentT(systematic="marginal"),
+        priors=selecting.PRIORS | selecting.SPREAD | {"nu": "Gamma(4, 0.5)"},
+    ),
+    "heckman_poisson": selecting.Structure(
+        family=HeckmanPoisson(systematic="marginal"), priors=selecting.PRIORS | FEWER
+    ),
+    "heckman_negative_binomial": selecting.Structure(
+        family=HeckmanNegativeBinomial(systematic="marginal"), priors=selecting.PRIORS | FEWER | ALPHA
+    ),
+}
+"""With random intercepts in both equations."""
+COMPILED = ("heckman_gaussian", "heckman_probit")
+"""The others have NUTS."""
 NAMES = (*CASES, *SELECTING)
 
 
@@ -145,7 +163,7 @@ def ranks(name: str, design: str, replicates: int) -> dict[str, np.ndarray]:
         thin = THIN["nuts" if CASES[name].nuts else "gibbs"]
         return sbc.study(CASES[name].bed(DESIGNS[design]), replicates=replicates, draws=DRAWS, thin=thin, seed=28)
     structure = SELECTING[name]
-    compiled = name != "heckman_ordinal"
+    compiled = name in COMPILED
     thin, made = THIN["selection" if compiled else "nuts"], structure.prepare(Gibbs() if compiled else Nuts())
     return selecting.study(made, structure, replicates=replicates, draws=DRAWS, thin=thin, seed=28)
 

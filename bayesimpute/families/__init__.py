@@ -21,9 +21,9 @@ beyond limits: ``bounded``, truncated where nothing piles up at them, censored w
 ``pmm`` draws none of these laws but a value that was observed, of a unit for which the model of another family predicts
 about the same (predictive mean matching): for numbers with bounds, spikes or steps that no law here has.
 
-Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_probit``,
-``heckman_ordinal``, ``heckman_poisson`` and ``heckman_negative_binomial``, the same outcomes with a second formula that
-says who is observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
+Where values are missing for reasons that go with the values themselves, ``heckman_gaussian``, ``heckman_student_t``,
+``heckman_probit``, ``heckman_ordinal``, ``heckman_poisson`` and ``heckman_negative_binomial``, the same outcomes with a
+second formula that says who is observed; ``copulas.py`` has what may tie both. ``family.py`` says how to add one.
 """
 
 from bayesimpute.families.bernoulli import Bernoulli
@@ -42,6 +42,7 @@ from bayesimpute.families.heckman_negative_binomial import HeckmanNegativeBinomi
 from bayesimpute.families.heckman_ordinal import HeckmanOrdinal
 from bayesimpute.families.heckman_poisson import HeckmanPoisson
 from bayesimpute.families.heckman_probit import HeckmanProbit
+from bayesimpute.families.heckman_student_t import HeckmanStudentT
 from bayesimpute.families.hurdle_negative_binomial import HurdleNegativeBinomial
 from bayesimpute.families.hurdle_poisson import HurdlePoisson
 from bayesimpute.families.kinds_of_values import VALUES
@@ -93,6 +94,7 @@ FAMILIES |= {
     "bounded": Bounded,
     "skewed": Skewed,
     "heckman_gaussian": HeckmanGaussian,
+    "heckman_student_t": HeckmanStudentT,
     "heckman_probit": HeckmanProbit,
     "heckman_ordinal": HeckmanOrdinal,
     "heckman_poisson": HeckmanPoisson,
@@ -124,6 +126,7 @@ __all__ = [
     "HeckmanOrdinal",
     "HeckmanPoisson",
     "HeckmanProbit",
+    "HeckmanStudentT",
     "Hurdle",
     "HurdleNegativeBinomial",
     "HurdlePoisson",

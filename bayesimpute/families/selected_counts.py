@@ -29,7 +29,7 @@ FAR = 30.0
 """Normal scores, where probabilities are 1e-197."""
 BEYOND = float(ndtr(-FAR))
 NODES = 1000
-"""Probabilities that moments are summed from; where there are more counts, runs of them have one."""
+"""Probabilities that moments are summed from; where there are more counts, runs of them have one, to 1e-5 of them."""
 LEFT = 8.0
 """Normal scores beyond which moments leave nothing."""
 

@@ -113,6 +113,8 @@ def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarra
     assert isinstance(family, Selecting)
     h, e = ERRORS[family.copula](rng, family.dependence(theta), len(ROWS))
     selected = theta["selection"] + h > 0
+    if "nu" in theta:
+        return theta["mu"] + theta["sigma"] * stats.t(theta["nu"]).ppf(ndtr(e)), selected
     if "sigma" in theta:
         return theta["mu"] + theta["sigma"] * e, selected
     if "cutpoints" in theta:

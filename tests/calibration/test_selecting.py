@@ -20,6 +20,7 @@ from bayesimpute.families import (
     HeckmanOrdinal,
     HeckmanPoisson,
     HeckmanProbit,
+    HeckmanStudentT,
 )
 from bayesimpute.families.selected_counts import SelectedCounting
 from bayesimpute.samplers.gibbs import Gibbs
@@ -110,6 +111,18 @@ def test_counts_are_calibrated(family: type[SelectedCounting]) -> None:
     structure = Structure(family=family(systematic="marginal"), priors=priors)
     found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=10)
     assert {"rho", "imputed out sum", "imputed out squares", "log likelihood"} <= set(found)
+    assert outside(found) == {}
+    assert outside(found, "selection ignored")
+
+
+@pytest.mark.slow
+def test_heavy_tails_are_calibrated() -> None:
+    """By NUTS; the outcome's error is SciPy's t quantile of a normal one."""
+    structure = Structure(
+        family=HeckmanStudentT(systematic="marginal"), priors=PRIORS | SPREAD | {"nu": "Gamma(4, 0.5)"}
+    )
+    found = study(structure.prepare(), structure, replicates=60, draws=40, thin=6, seed=11)
+    assert {"rho", "nu", "imputed first", "imputed out sum", "log likelihood"} <= set(found)
     assert outside(found) == {}
     assert outside(found, "selection ignored")
 

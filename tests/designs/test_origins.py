@@ -66,6 +66,9 @@ MODELS = {
         formulas={"mu": "k ~ x + (1 | g)", "selection": "x + w + (1 | g)"},
         side={"exposure": "w"},
     ),
+    "heavy tails, selected": conditional(
+        "y ~ x * z + (1 | g)", family="heckman_student_t", selection="x * z + w + (1 | g)"
+    ),
     "matching": conditional("y ~ x * z + (1 + x | g)", family="pmm"),
     "both": conditional("b ~ x + (1 + x | g)", family=HeckmanProbit(), selection="x + w + (1 + x | g)"),
 }

@@ -85,6 +85,11 @@ SCIPY: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
             t["selection"] + t["rho"] * (y - t["mu"]) / t["sigma"], 0, np.sqrt(1 - np.asarray(t["rho"]) ** 2)
         ),
     ),
+    "heckman_student_t": lambda y, t: np.where(
+        np.isnan(y),
+        stats.norm.logcdf(-t["selection"]),
+        stats.t(t["nu"], t["mu"], t["sigma"]).logpdf(y) + given_t(y, t),
+    ),
     "heckman_probit": lambda y, t: np.where(
         np.isnan(y),
         stats.norm.logcdf(-t["selection"]),
@@ -179,6 +184,13 @@ def log_strip(y: np.ndarray, t: Theta, side: int = 1) -> np.ndarray:
     return np.log(np.maximum(shares, 1e-300))
 
 
+def given_t(y: np.ndarray, t: Theta, side: int = 1) -> np.ndarray:
+    """Log P(selected | y), or not, where y is t and its normal score goes with selection's error."""
+    x = (y - t["mu"]) / t["sigma"]
+    score = np.sign(x) * stats.norm.isf(stats.t(t["nu"]).sf(np.abs(x)))
+    return stats.norm.logcdf(side * (t["selection"] + t["rho"] * score) / np.sqrt(1 - np.asarray(t["rho"]) ** 2))
+
+
 def count_strip(law: Any, y: np.ndarray, t: Theta, side: int = 1) -> np.ndarray:
     """The same of a count: its latent variable lies between the normal scores of its probabilities."""
     k, s = np.nan_to_num(y), np.broadcast_to(side * np.asarray(t["selection"]), y.shape)
@@ -198,6 +210,9 @@ OUT: Mapping[str, Callable[[np.ndarray, Theta], np.ndarray]] = {
         - np.log(t["sigma"])
         + log_ndtr(-(t["selection"] + t["rho"] * (y - t["mu"]) / t["sigma"]) / np.sqrt(1 - np.asarray(t["rho"]) ** 2))
         - log_ndtr(-t["selection"])
+    ),
+    "heckman_student_t": lambda y, t: (
+        stats.t(t["nu"], t["mu"], t["sigma"]).logpdf(y) + given_t(y, t, -1) - stats.norm.logcdf(-t["selection"])
     ),
     "heckman_probit": lambda y, t: (
         np.log(

@@ -12,7 +12,7 @@ import pytest
 import test_contract as contract
 from scipy import integrate, stats
 
-from bayesimpute.families import HeckmanGaussian, HeckmanPoisson, HeckmanProbit
+from bayesimpute.families import HeckmanGaussian, HeckmanPoisson, HeckmanProbit, HeckmanStudentT
 from bayesimpute.families.archimedean import tau_of_frank, tau_of_joe
 from bayesimpute.families.copulas import COPULAS, NORMAL, Turned
 from bayesimpute.families.heckman import Selecting
@@ -160,7 +160,7 @@ def test_moments_are_those_of_draws(name: str) -> None:
 
 
 FAMILIES = [family(copula=name) for name in NAMES for family in (HeckmanGaussian, HeckmanProbit)]
-FAMILIES += [HeckmanPoisson(copula=name) for name in NAMES]
+FAMILIES += [family(copula=name) for name in NAMES for family in (HeckmanPoisson, HeckmanStudentT)]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}, {f.copula}")
 
 

@@ -76,7 +76,7 @@ def kinds() -> pd.DataFrame:
         frame[name] = frame["s"].mask(frame["s"] < low, 0.0).mask(frame["s"] > high, 1.0)
     frame["o1"] = pd.Categorical.from_codes(rng.integers(0, 4, n), ["a", "b", "c", "d"], ordered=True)
     frame["o1"] = frame["o1"].where(rng.random(n) < 0.7)
-    frame["k7"], frame["k8"] = frame["k1"], frame["k2"]
+    frame["k7"], frame["k8"], frame["e2"] = frame["k1"], frame["k2"], frame["e1"]
     return frame
 
 

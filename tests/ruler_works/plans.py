@@ -177,6 +177,11 @@ family = "heckman_poisson"
 formulas.mu = "k7 ~ z + (1 | school)"
 formulas.selection = "z + rater + (1 | school)"
 [[conditional]]
+target = "e2"
+family = "heckman_student_t"
+formulas.mu = "e2 ~ z + (1 | school)"
+formulas.selection = "z + rater + (1 | school)"
+[[conditional]]
 target = "k8"
 family = "heckman_negative_binomial"
 formulas.mu = "k8 ~ z + (1 | school)"
