@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection study-files install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection study-files study-calibration install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -63,6 +63,10 @@ study-compatible: install
 # Chained equations beside compatible imputation with an incomplete covariate of a selection model: an hour or two
 study-selection: install
 	$(BIN)/python studies/chained_selection.py --replicates 12 --workers $(WORKERS)
+
+# Ranks of parameters and imputed cells of every family, some hours: make study-calibration R=300; it goes on from where its file stands
+study-calibration: install
+	$(BIN)/python studies/ranks_by_family.py --replicates $(R) --workers $(WORKERS) --out .study/calibration.csv
 
 # Every file of a folder with no formulas, an hour or two for those of the tests: make study-files FILES="--data FOLDER"
 FILES :=
