@@ -24,6 +24,8 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     outcomes = [r.target for r in readings.values() if substantive(r)]
     for outcome in outcomes:
         _nothing_incomplete(readings[outcome], graph, data, notes)
+    graph = who_reads.without(graph, who_reads.leaves(graph, _matched(readings, data)))
+    for outcome in outcomes:
         _circles(outcome, graph, mates[outcome], readings, notes)
     for name, factors in who_reads.factors(graph).items():
         for one in (name, *factors) if factors else ():
@@ -31,6 +33,12 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     for name in sorted(who_reads.read_by_others(graph)):
         _selected(name, readings, graph, data, notes)
     return notes.problems
+
+
+def _matched(readings: dict[str, Reading], data: Incomplete) -> set[str]:
+    """What is imputed by matching, and is no outcome of an analysis."""
+    families = {name: settled(r, data.columns[name]) for name, r in readings.items() if not substantive(r)}
+    return {name for name, family in families.items() if family is not None and not family.density}
 
 
 def substantive(reading: Reading) -> bool:
@@ -85,7 +93,8 @@ def _without_density(reading: Reading, data: Incomplete, notes: Notes) -> None:
     if family is None or family.density or any(problem.path == path for problem in notes.problems):
         return
     finding = f"{family.name} has no density that could multiply into draws, as a plan with substantive models needs"
-    notes.add(path, finding, "take a family that has one, or use chained equations throughout")
+    remedy = "take a family that has one, let no model read the variable, or use chained equations throughout"
+    notes.add(path, finding, remedy)
 
 
 def _selected(name: str, readings: dict[str, Reading], graph: who_reads.Graph, data: Incomplete, notes: Notes) -> None:

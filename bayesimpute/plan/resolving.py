@@ -90,11 +90,13 @@ def _compatible(resolved: Resolved, asked: tuple[str, ...] | None) -> Resolved:
     graph = {t.name: reads(t, resolved.derived) & missing - {t.name} for t in resolved.targets}
     used = tuple(t for t in resolved.targets if t.name in missing or graph[t.name])
     graph = {t.name: graph[t.name] for t in used}
-    read = who_reads.read_by_others(graph)
     idle = [t.name for t in resolved.targets if t.name not in graph]
+    leaves = who_reads.leaves(graph, {t.name for t in used if not t.family.density})
+    graph = who_reads.without(graph, leaves)
+    read = who_reads.read_by_others(graph)
     # what nobody reads comes last: its missing cells are integrated out of the draws of what it reads, and what is left
     # of a sweep must have them drawn given the new values of these
-    ordered = tuple(sorted(used, key=lambda t: t.name not in read))
+    ordered = tuple(sorted(used, key=lambda t: (t.name in leaves, t.name not in read)))
     events = [_not_fitted(name, resolved.filled) for name in idle]
     if asked is not None and [t.name for t in ordered] != [t.name for t in used]:
         last = listed(t.name for t in ordered if t.name not in read)

@@ -15,10 +15,13 @@ current imputations included, for a variable that some model reads. A variable t
 its missing values integrated out: its model is fitted to the rows where it is observed, and its missing cells are drawn
 last in every sweep. (Drawn before the covariates that it reads, they would stay behind as draws given old values of
 these: where both are missing, slopes shrink and residual variances grow, and no diagnostic shows it.)
+
+**Without a density.** A variable that is imputed by matching, and that nobody reads, is no part of the joint model: it
+is drawn given all others, after them in every sweep, and says nothing about them.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from bayesimpute.plan.targets import DerivedColumn
 
@@ -88,6 +91,16 @@ def factors(graph: Graph) -> dict[str, tuple[str, ...]]:
     """For each variable the models whose density multiplies into its draws."""
     mates = circles(graph)
     return {x: tuple(t for t in graph if x in graph[t] and t not in mates[x]) for x in graph}
+
+
+def leaves(graph: Graph, matched: Collection[str]) -> frozenset[str]:
+    """The variables of `matched`, which have no density, that no model reads."""
+    return frozenset(matched) - read_by_others(graph)
+
+
+def without(graph: Graph, names: Collection[str]) -> dict[str, frozenset[str]]:
+    """The same but for the models of some variables."""
+    return {name: reads for name, reads in graph.items() if name not in names}
 
 
 def read_by_others(graph: Graph) -> frozenset[str]:
