@@ -23,7 +23,8 @@ def chain(made: ConditionalModel, sampler: Any, sweeps: int, thin: int = 1) -> n
 def disagreement(made: ConditionalModel, *, thin: int = 2, sweeps: int = 4000) -> dict[str, float]:
     """By parameter the larger difference of both samplers' means of tanh and of its square, in standard errors.
 
-    Of the parameter in standard deviations from its mean, for tanh says nothing of large numbers. Errors of chains come from batch means; `thin` sweeps of the compiled sampler are one of 4,000.
+    Of the parameter in standard deviations from its mean, for tanh says nothing of large numbers. Errors of chains come
+    from batch means; `thin` sweeps of the compiled sampler are one of 4,000.
     """
     chains, found = [chain(made, Gibbs(), sweeps, thin), chain(made, Nuts(), sweeps)], {}
     for k, name in enumerate(made.design.names):
