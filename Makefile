@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection study-files study-calibration install clean
+.PHONY: demo test slow lint bench study-munoz study-intervals study-few-clusters study-compatible study-selection study-files study-calibration study-rare install clean
 
 demo: install
 	$(BIN)/bayesimpute demo
@@ -67,6 +67,10 @@ study-selection: install
 # Ranks of parameters and imputed cells of every family, some hours: make study-calibration R=300; it goes on from where its file stands
 study-calibration: install
 	$(BIN)/python studies/ranks_by_family.py --replicates $(R) --workers $(WORKERS) --out .study/calibration.csv
+
+# Effective draws a second where outcomes are rare, an hour
+study-rare: install
+	$(BIN)/python studies/rare_outcomes.py --workers $(WORKERS) --out .study/rare_outcomes.csv
 
 # Every file of a folder with no formulas, an hour or two for those of the tests: make study-files FILES="--data FOLDER"
 FILES :=

@@ -23,6 +23,8 @@ WARNINGS = {
     "popularity_tutorial": ["conditional[experience_j].family", "conditional[gender_ij].formulas.mu"],
     # normal models, as published, of what ends where a test, a survey or a career does
     **{f"brandsma_{name}": ["conditional[lpo].family"] for name in BRANDSMA},
+    "brandsma_interactions": ["substantive[lpo].family"],
+    "brandsma_two_slopes": ["substantive[lpo].family", "conditional[ses].family"],
     "impact": ["conditional[age].family"],
 }
 """The places of the warnings that a plan is meant to have."""

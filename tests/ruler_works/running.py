@@ -22,9 +22,11 @@ CLOCK = {"seconds"}
 ENVIRONMENT = {"versions"}
 CASES = {
     "brandsma_contextual": "brandsma",
+    "brandsma_interactions": "brandsma",
     "brandsma_intercept": "brandsma",
     "brandsma_predictor": "brandsma",
     "brandsma_slopes": "brandsma",
+    "brandsma_two_slopes": "brandsma",
     "hiv_delta": "hiv",
     "hiv_heckman": "hiv",
     "hiv_mar": "hiv",
