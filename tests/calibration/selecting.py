@@ -22,7 +22,8 @@ import pandas as pd
 from graphs import centred
 from modelling import completed, conditional, only, placed, workspace
 from sbc import Bed, Draw, ranked
-from scipy import stats
+from scipy import integrate, stats
+from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from bayesimpute.designs.design import Design
@@ -95,15 +96,42 @@ def normal_errors(rng: np.random.Generator, rho: np.ndarray, n: int) -> tuple[np
     return h, rho * h + np.sqrt(1 - rho**2) * other
 
 
-def clayton_errors(rng: np.random.Generator, tau: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def of_frailty(copula: str) -> Callable[[np.random.Generator, np.ndarray, int], tuple[np.ndarray, np.ndarray]]:
     """By a common frailty (Marshall & Olkin 1988, J. Am. Stat. Assoc. 83:834); below zero h is turned round."""
-    theta = 2 * abs(tau) / (1 - abs(tau))
-    frailty = np.maximum(rng.gamma(1 / theta, size=n), 1e-300)
-    h, e = ndtri((1 + rng.standard_exponential((2, n)) / frailty) ** (-1 / theta))
-    return np.copysign(1.0, tau) * h, e
+
+    def errors(rng: np.random.Generator, tau: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        frailty, survival = frailties(copula, float(np.ravel(np.abs(tau))[0]), rng, n)
+        h, e = ndtri(np.clip(survival(rng.standard_exponential((2, n)) / frailty), 1e-300, 1 - 1e-16))
+        return np.copysign(1.0, tau) * h, e
+
+    return errors
 
 
-ERRORS = {"normal": normal_errors, "clayton": clayton_errors}
+def frailties(
+    copula: str, tau: float, rng: np.random.Generator, n: int
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The frailties of an Archimedean copula, and the Laplace transform of their law (Hofert 2008, CSDA 52:5163)."""
+    if copula == "clayton":
+        theta = 2 * tau / (1 - tau)
+        return np.maximum(rng.gamma(1 / theta, size=n), 1e-300), lambda t: (1 + t) ** (-1 / theta)
+    if copula == "gumbel":  # positive stable (Chambers, Mallows & Stuck 1976)
+        a = 1 - tau
+        angle, w = np.pi * rng.random(n), rng.standard_exponential(n)
+        stable = np.sin(a * angle) / np.sin(angle) ** (1 / a) * (np.sin((1 - a) * angle) / w) ** ((1 - a) / a)
+        return stable, lambda t: np.exp(-(t**a))
+    if copula == "frank":
+        theta = brentq(
+            lambda x: 1 - 4 / x * (1 - integrate.quad(lambda u: u / np.expm1(u), 0, x)[0] / x) - tau, 1e-3, 99
+        )
+        p = -np.expm1(-theta)
+        return rng.logseries(p, n).astype(float), lambda t: -np.log1p(-p * np.exp(-t)) / theta
+    k = np.arange(1.0, 1e5)
+    theta = brentq(lambda x: 1 - 4 * (1 / (k * (x * k + 2) * (x * (k - 1) + 2))).sum() - tau, 1.001, 99)
+    sibuya = rng.geometric(np.maximum(rng.beta(1 / theta, 1 - 1 / theta, n), 1e-15)).astype(float)
+    return sibuya, lambda t: 1 - (-np.expm1(-t)) ** (1 / theta)
+
+
+ERRORS = {"normal": normal_errors, **{name: of_frailty(name) for name in ("clayton", "gumbel", "frank", "joe")}}
 
 
 def simulate(bed: Bed, truth: Draw, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
