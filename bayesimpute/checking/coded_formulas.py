@@ -14,21 +14,17 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, PlanError, Problem, Severity, errors
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import (
-    broken_rules,
-    cluster_level,
-    clusters,
-    collinearity,
-    exclusions,
-    ignored_rows,
-    partly_known,
-    separation,
-)
+from bayesimpute.checking import clusters, collinearity, exclusions
 from bayesimpute.checking import prior_roles as priors
+from bayesimpute.checking.broken_rules import problems as of_restrictions
+from bayesimpute.checking.cluster_level import problems as of_cluster_level
 from bayesimpute.checking.derived import calls_computable, computable
+from bayesimpute.checking.ignored_rows import problems as of_ignored_rows
 from bayesimpute.checking.names import key_columns
 from bayesimpute.checking.notes import Notes
+from bayesimpute.checking.partly_known import problems as of_known_cells
 from bayesimpute.checking.readings import Read, Reading
+from bayesimpute.checking.separation import of_outcome, of_selection
 from bayesimpute.checking.substantive import substantive as is_substantive
 from bayesimpute.checking.target_columns import filled, settled, suitable
 from bayesimpute.checking.timing import lags_without_value, visits_usable
@@ -97,15 +93,15 @@ def _sound(read: Read, data: Incomplete) -> Plan:
     kept = tuple(
         Derived(name=d.name, expression=d.expression.source) for d in read.derived.values() if d.name in derived
     )
-    run = Run(ignore=None if errors(ignored_rows.problems(read, data)) else getattr(read.plan.run, "ignore", None))
+    run = Run(ignore=None if errors(of_ignored_rows(read, data)) else getattr(read.plan.run, "ignore", None))
     return Plan(
         conditionals=tuple(conditionals),
         substantive=tuple(substantive),
         derived=kept,
         time=read.plan.time,
         run=run,
-        restrictions=() if errors(broken_rules.problems(read, data)) else read.plan.restrictions,
-        known=() if errors(partly_known.problems(read, data)) else read.plan.known,
+        restrictions=() if errors(of_restrictions(read, data)) else read.plan.restrictions,
+        known=() if errors(of_known_cells(read, data)) else read.plan.known,
     )
 
 
@@ -199,9 +195,7 @@ class _Model:
             groups = [(g, self.code(g.trees, fit, rows, path, known)) for g in formula.groups]
             if common is not None:
                 self.counts(common, len(rows), path)
-                self.notes.problems += cluster_level.problems(
-                    common, rows, self.target, self.completed, self.data, path
-                )
+                self.notes.problems += of_cluster_level(common, rows, self.target, self.completed, self.data, path)
                 self.separation(name, common, fit, path)
             for group, matrix in groups:
                 self.group(group.factor, matrix, path)
@@ -214,9 +208,9 @@ class _Model:
     def separation(self, name: str, common: Matrix, fit: pd.DataFrame, path: str) -> None:
         selects = self.target.family.selection
         if selects is not None and name == selects.parameter:
-            self.notes.problems += separation.of_selection(common.evaluate(fit), common, self.target, path)
+            self.notes.problems += of_selection(common.evaluate(fit), common, self.target, path)
         elif name == self.target.family.parameters[0].name and len(fit) == len(self.target.fit_rows):
-            self.notes.problems += separation.of_outcome(common.evaluate(fit), common, self.target, path)
+            self.notes.problems += of_outcome(common.evaluate(fit), common, self.target, path)
 
     def columns(self, formula: Formula, rows: np.ndarray, path: str) -> frozenset[str]:
         """Data columns without variation or with new labels; returns their names, so that nothing is said twice."""
