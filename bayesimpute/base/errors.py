@@ -71,12 +71,14 @@ class InputError(BayesimputeError, ValueError):
     Parameters
     ----------
     problems : sequence of Problem
-        Everything that was found, errors and warnings.
+        Everything that was found, errors and warnings; the text has the errors first, and calls warnings such.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(listed(self.problems, TOLD, mark="\n"))
+        wrong = [p for p in self.problems if p.severity is Severity.ERROR]
+        told = [*wrong, *(f"warning: {p}" for p in self.problems if p.severity is not Severity.ERROR)]
+        super().__init__(listed(told, TOLD, mark="\n"))
 
     def __reduce__(self) -> tuple:
         return type(self), (self.problems,)

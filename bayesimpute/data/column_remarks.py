@@ -50,6 +50,11 @@ REMEDY = (
     "a normal model keeps means and variances, but draws values that {name} never has: do not report shares, quantiles "
     "or extremes of it{instead}"
 )
+BY_LAW = (
+    "what is beyond a limit is drawn from the tail of a normal law, which these values do not have: means, spreads and "
+    "slopes are wrong, not only shares and extremes{instead}"
+)
+"""Of columns with limits of detection: nothing is observed there that could correct the law."""
 DERIVED = '; or write family = "skewed"; or impute a column of its own, {column}, and let {{name}} follow ([[derived]])'
 LOGS = '; or write family = "lognormal", and let it predict other variables by its logarithm'
 """As it is, a large draw makes large ones of others, and these a larger one of it."""
@@ -81,6 +86,13 @@ def remarks(column: Column) -> list[Problem]:
         finding = f'"{column.name}" is {shown} in {counted(cells, "row")}, far from all its other values'
     else:
         return []
+    signed = [text for text in texts if text.strip()[:1] in ("<", ">", "≤", "≥") and not is_marked(text)]
+    if signed:
+        remedy = (
+            'if that is beyond a limit of detection, write this limit in its place, such as "<0.5", and '
+            f"{said_censored(column.name)}: what is not detected is not missing at random"
+        )
+        return [_warning(column.name, finding, remedy)]
     marks = [text for text in texts if is_marked(text)]
     if texts and len(marks) == len(texts):
         return [_warning(column.name, finding, f"{LIMITS}: {said_censored(column.name)}")]
@@ -183,7 +195,8 @@ def not_normal(data: Incomplete, name: str, predictors: Iterable[str] | None = N
     found = shape(data.columns[name].values[rows], matrix(data, names, rows))
     if found is None:
         return None
-    remedy = REMEDY.format(name=name, instead=found.instead.format(name=name))
+    text = REMEDY if data.columns[name].limits is None else BY_LAW
+    remedy = text.format(name=name, instead=found.instead.format(name=name))
     return _warning(name, f'of the observed values of "{name}" {found.finding}', remedy)
 
 
@@ -229,7 +242,11 @@ def _beyond(values: np.ndarray, x: np.ndarray | None) -> Shape | None:
     if share < max(BEYOND, CHANCE / (len(values) + 1)):
         return None
     finding = f"{share:.0%} of a normal model's draws would lie beyond all of them"
-    return Shape(finding=finding, instead='; or write family = "pmm", which draws observed values (chained equations)')
+    ends = f"[{values.min() * largest:g}, {values.max() * largest:g}]"
+    bounded = f'family = "bounded" with the limits that it cannot pass, such as limits = {ends}'
+    return Shape(
+        finding=finding, instead=f'; or write {bounded}, or "pmm", which draws observed values (chained equations)'
+    )
 
 
 def piled(distinct: np.ndarray, counts: np.ndarray) -> Shape | None:

@@ -49,6 +49,8 @@ class Known:
     def __str__(self) -> str:
         if self.between is None:
             return f"{self.column} is known to be among {self.among}"
+        if not isinstance(self.between, tuple) or len(self.between) != 2:
+            return f"{self.column} is known to lie between {self.between!r}"
         low, high = (str(end) if end != "" else "..." for end in self.between)
         return f"{self.column} is known to lie between {low} and {high}"
 

@@ -17,12 +17,16 @@ from bayesimpute.data.other_rows import matched, of_known
 from bayesimpute.families.heckman import CHOICES
 from bayesimpute.formulas import parse_expression
 from bayesimpute.formulas.language import usage_of
+from bayesimpute.plan.conditional import Conditional
 from bayesimpute.plan.conditions import condition_values
 from bayesimpute.plan.known_cells import known_of
 from bayesimpute.plan.resolving import column_of, indicated, reads, systematic, void_units
 from bayesimpute.plan.restrictions import broken
 from bayesimpute.plan.targets import Event, Resolved, Target
 from bayesimpute.plan.units import with_visits
+from bayesimpute.plan.void_cells import void_rows
+
+EMPTY = "empty these cells, or mend these rows"
 
 
 def columns_read(resolved: Resolved, before: Incomplete) -> tuple[str, ...]:
@@ -100,6 +104,19 @@ def broken_by(resolved: Resolved, incomplete: Incomplete) -> list[Problem]:
             where = f"{counted(int(wrong.sum()), 'row')}: {rows(incomplete.frame, wrong.nonzero()[0])}"
             finding, remedy = f"what is observed breaks it in {where}", "mend these rows"
             problems.append(Problem(path=rule.restriction.path, finding=finding, remedy=remedy))
+    return problems
+
+
+def observed_where_void(models: Iterable[Conditional], incomplete: Incomplete) -> list[Problem]:
+    """Values of new rows where a variable does not apply."""
+    problems = []
+    for model in models:
+        void = void_rows(model, incomplete.columns)
+        wrong = None if void is None else void & ~incomplete.columns[model.target].missing
+        if wrong is not None and wrong.any():
+            where = f"{counted(int(wrong.sum()), 'row')}: {rows(incomplete.frame, wrong.nonzero()[0])}"
+            finding = f'"{model.target}" has a value where it does not apply ({model.applies}) in {where}'
+            problems.append(Problem(path=f"conditional[{model.target}].applies", finding=finding, remedy=EMPTY))
     return problems
 
 

@@ -11,7 +11,7 @@ from bayesimpute.base.one_thread import one_thread
 from bayesimpute.base.phrases import counted
 from bayesimpute.data.arrow_frames import AnyFrame
 from bayesimpute.data.other_rows import other_rows
-from bayesimpute.plan.new_rows import broken_by, columns_read, on_new_rows, unimputed
+from bayesimpute.plan.new_rows import broken_by, columns_read, observed_where_void, on_new_rows, unimputed
 from bayesimpute.plan.targets import Event, Resolved
 from bayesimpute.plan.void_cells import with_void
 from bayesimpute.result.result import Result, require_run
@@ -40,6 +40,7 @@ def transform(result: Result, frame: AnyFrame, *, seed: int | None = None, sweep
     incomplete = with_void(other_rows(frame, record.incomplete, read), record.plan.models)
     resolved = on_new_rows(record.resolved, record.incomplete, incomplete)
     problems = [*unimputed(resolved, read, incomplete), *broken_by(resolved, incomplete)]
+    problems += observed_where_void(record.plan.models, incomplete)
     if problems:
         raise DataError(problems)
     with one_thread():

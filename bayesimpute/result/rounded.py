@@ -4,6 +4,8 @@ Rounding while chains run would feed back: models would learn from the rounded v
 variances little where a column has many values, and is no remedy where it has two: rounded normal draws of a yes/no
 variable have a biased share (Horton, Lipsitz & Parzen 2003, The American Statistician 57:229).
 
+Derived variables and scores follow from the rounded values.
+
 What a run guarantees of a cell holds of the rounded one: the values that its family has, what is known of it, and the
 restrictions of the plan. A cell is rounded to the nearer whole number beside it that may stand there, else to the
 other, and is left as it is where neither may.
@@ -18,6 +20,7 @@ from bayesimpute.base.errors import InputError, Problem
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, unfolded
 from bayesimpute.designs.restricted import respects
+from bayesimpute.plan import who_reads
 from bayesimpute.plan.targets import Resolved, Target
 
 
@@ -52,7 +55,9 @@ def rounded(resolved: Resolved, incomplete: Incomplete) -> frozenset[str]:
 def to_whole(
     incomplete: Incomplete, resolved: Resolved, values: Mapping[str, np.ndarray], names: Iterable[str]
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Columns with imputed cells rounded where that breaks nothing, and how many cells of each were left.
+    """Columns with imputed cells rounded where that breaks nothing, with those that are derived from them.
+
+    And how many cells of each were left.
 
     Parameters
     ----------
@@ -64,8 +69,9 @@ def to_whole(
         The columns to round, one after the other: each respects the rules beside those rounded before it.
     """
     targets = [t for t in resolved.targets if t.name in set(names)]
+    following = {d.name for t in targets for d in who_reads.following(t.name, resolved.derived)} & values.keys()
     completed = None
-    if any(resolved.restricted(t.name) for t in targets):
+    if following or any(resolved.restricted(t.name) for t in targets):
         plain = replace(resolved, targets=tuple(replace(t, over=None) for t in resolved.targets))
         cells = {t.name: values[t.name][t.missing_rows] for t in plain.targets if t.missing_rows.size}
         completed = Completed(incomplete, plain, cells)
@@ -79,7 +85,7 @@ def to_whole(
         found[target.name] = unfolded(target, values[target.name], new)
         if stays:
             left[target.name] = stays
-    return found, left
+    return found | {name: completed.values[name] for name in following if completed is not None}, left
 
 
 def _rounded(

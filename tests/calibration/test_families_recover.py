@@ -12,7 +12,7 @@ from recovering import BETWEEN, SETUPS, TERMS
 
 pytestmark = pytest.mark.slow
 
-MANY, FEW = 20, 6
+MANY, FEW = 20, 10
 
 
 @pytest.mark.parametrize("name", SETUPS)

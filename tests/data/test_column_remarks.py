@@ -200,3 +200,23 @@ def test_the_weight_of_the_boys_is_skewed_given_age_and_height(
     plan = bi.Plan.of(["wgt ~ age + hgt"])
     (found,) = [p for p in bi.check(plan, bi.load_dataset("boys")) if p.path == "conditional[wgt].family"]
     assert "the skewness of residuals is 1.3" in found.finding and 'family = "lognormal"' in found.remedy
+
+
+@pytest.mark.parametrize(("mark", "told"), [("<LOD", True), ("> max", True), ("n/a", False)])
+def test_what_is_beyond_a_limit_without_a_number_is_not_called_missing(mark: str, told: bool) -> None:
+    values = pd.Series([mark, *RNG.lognormal(0, 1, 60).round(2).astype(str)])
+    (found,) = remarks(encode(values, "crp"))
+    assert ('write this limit in its place, such as "<0.5"' in found.remedy) == told
+    assert ("--missing" in found.remedy) == (not told)
+
+
+def test_of_a_skewed_column_with_a_limit_no_means_are_promised() -> None:
+    values = RNG.lognormal(0, 1, 300).round(3)
+    text = pd.Series(np.where(values < 0.5, "<0.5", values.astype(str)))
+    frame = pd.DataFrame({"crp": text, "z": RNG.normal(size=300)})
+    frame.loc[::10, "crp"] = None
+    for said, promised in (({"crp": "censored number"}, False), ({}, True)):
+        data = frame if said else frame.assign(crp=pd.Series(values).where(frame["crp"].notna()))
+        plan = bi.Plan.of(["crp ~ z"], columns=said)
+        told = [p for p in bi.check(plan, data) if "normal model" in p.remedy or "normal law" in p.remedy]
+        assert len(told) == 1 and ("keeps means" in told[0].remedy) == promised and "lognormal" in told[0].remedy

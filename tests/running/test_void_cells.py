@@ -9,7 +9,7 @@ import pytest
 from looping import assert_same_run
 
 import bayesimpute as bi
-from bayesimpute.base.errors import errors
+from bayesimpute.base.errors import DataError, errors
 from bayesimpute.compatible.affine import is_affine
 from bayesimpute.formulas import build, evaluate_expression
 from bayesimpute.reporting.missing_data import missing_data
@@ -101,6 +101,15 @@ def test_labels_and_clusters_can_be_void() -> None:
     for each in run:
         np.testing.assert_array_equal(each["plan"].isna(), data["insured"] == 0)
         np.testing.assert_array_equal(each["size"].isna(), data["public"] == 0)
+
+
+def test_new_rows_have_no_values_where_they_do_not_apply() -> None:
+    run = bi.impute(frame(), plan(), seed=1, progress=False)
+    new = frame().head(20)
+    new.loc[new["insured"] == 0, "cost"] = 3.0
+    with pytest.raises(DataError, match=r'"cost" has a value where it does not apply.*empty these cells'):
+        run.transform(new, seed=2)
+    assert run.transform(frame().head(20), seed=2).completed(0)["cost"].isna().sum() == (new["insured"] == 0).sum()
 
 
 def test_analyses_are_of_rows_that_apply_or_guard() -> None:
