@@ -15,6 +15,7 @@ from bayesimpute.checking.notes import Notes
 from bayesimpute.checking.plan_alone import read_plan
 from bayesimpute.checking.readings import Read
 from bayesimpute.data.incomplete import Incomplete
+from bayesimpute.estimating.variables import where_void
 from bayesimpute.result.result import Result
 
 
@@ -89,6 +90,9 @@ class _Asking:
         column = self.data.columns.get(name) if isinstance(name, str) else None
         labels = column.labels if column is not None and column.kind == "category" else ()
         held.variable(name, "proportion" if labels else "mean", "variables")
+        if column is not None and column.void is not None:
+            finding, remedy = where_void(column, self.read.plan)
+            held.notes.add("variables", f'"{name}": {finding}', remedy)
         held.groups(self.by, "by")
         held.design("weights", self.weights, name, "weights")
         if len(labels) > checks.MAX_GROUPS:

@@ -17,6 +17,8 @@ import xarray as xr
 
 from bayesimpute.base.errors import DataError, one
 from bayesimpute.base.phrases import counted, first_row
+from bayesimpute.data.columns import Column
+from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.targets import DerivedColumn
 from bayesimpute.result.result import Result
 from bayesimpute.result.schema import in_order
@@ -56,11 +58,7 @@ class Variables:
             values = self.imputed.incomplete.columns[name].values[np.newaxis]
         column = self.imputed.incomplete.columns.get(name)
         if column is not None and column.void is not None:
-            finding = f"it does not apply in {counted(int(column.void.sum()), 'row')}"
-            applies = next((c.applies for c in self.imputed.plan.models if c.target == name), None)
-            call = f"pool({f'{name} ~ 1'!r}, where={applies!r})"
-            remedy = f"impute with a derived variable, where_applies({name}, 0); or analyse it: {call}"
-            raise one(DataError, f"data[{name}]", finding, remedy)
+            raise one(DataError, f"data[{name}]", *where_void(column, self.imputed.plan))
         wrong = ~np.isfinite(values)
         if wrong.any():
             rows = wrong.any(axis=0)
@@ -129,6 +127,14 @@ class Variables:
             gaps = np.bincount(codes, ~follows)
             follows = gaps[codes] == 0
         return follows
+
+
+def where_void(column: Column, plan: Plan) -> tuple[str, str]:
+    """That a variable does not apply everywhere, and what can be described instead."""
+    applies = next((c.applies for c in plan.models if c.target == column.name), None)
+    call = f"pool({f'{column.name} ~ 1'!r}, where={applies!r})"
+    finding = f"it does not apply in {counted(int(np.sum(column.void)), 'row')}"
+    return finding, f"impute with a derived variable, where_applies({column.name}, 0); or analyse it: {call}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -352,6 +352,9 @@ class _Reader:
     def family(self, path: str, table: Mapping[str, Any]) -> str | Family:
         own = {"formula", "transform", *(f.name for f in fields(Conditional))}
         name = table.get("family", "auto")
+        if not isinstance(name, str):
+            self.add(f"{path}.family", f"{name!r} is no text", 'write the name of a family, such as family = "gaussian"')
+            name = "auto"
         if "transform" in table:
             try:
                 name = of_transform(table["transform"], name, path.partition("[")[2].rstrip("]"))

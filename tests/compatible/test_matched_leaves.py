@@ -41,7 +41,7 @@ def test_it_follows_all_others_and_says_nothing_about_them() -> None:
         )
     gone = holes["a"].isna()
     assert both.completed(3)["a"][gone].isin(holes["a"].unique()).all() and gone.any()
-    pooled = both.analyse("a ~ x + y + z", progress=False).pooled().terms.set_index("term")
+    pooled = both.analyse("a ~ x + y + z", progress=False).pool().terms.set_index("term")
     whole = bi.fit("a ~ x + y + z", complete)
     for term, estimate in zip(whole.terms, whole.estimates, strict=True):
         assert abs(pooled.loc[term, "estimate"] - estimate) < 3 * pooled.loc[term, "std_error"]

@@ -9,7 +9,7 @@ import pytest
 from looping import assert_same_run
 
 import bayesimpute as bi
-from bayesimpute.base.errors import DataError, errors
+from bayesimpute.base.errors import DataError, PlanError, errors
 from bayesimpute.compatible.affine import is_affine
 from bayesimpute.formulas import build, evaluate_expression
 from bayesimpute.reporting.missing_data import missing_data
@@ -101,6 +101,15 @@ def test_labels_and_clusters_can_be_void() -> None:
     for each in run:
         np.testing.assert_array_equal(each["plan"].isna(), data["insured"] == 0)
         np.testing.assert_array_equal(each["size"].isna(), data["public"] == 0)
+
+
+def test_others_are_described_where_one_does_not_apply_everywhere() -> None:
+    run = bi.impute(frame(), plan(), seed=1, progress=False)
+    found = run.describe()
+    assert {"age", "y"} <= set(found.means["variable"]) and "cost" not in set(found.means["variable"])
+    assert any('"cost": it does not apply in' in m and "where='insured == 1'" in m for m in found.messages)
+    with pytest.raises(PlanError, match=r'"cost": it does not apply in'):
+        run.describe(["cost"])
 
 
 def test_new_rows_have_no_values_where_they_do_not_apply() -> None:
