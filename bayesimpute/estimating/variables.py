@@ -131,9 +131,10 @@ class Variables:
 
 def where_void(column: Column, plan: Plan) -> tuple[str, str]:
     """That a variable does not apply everywhere, and what can be described instead."""
+    assert column.void is not None
     applies = next((c.applies for c in plan.models if c.target == column.name), None)
     call = f"pool({f'{column.name} ~ 1'!r}, where={applies!r})"
-    finding = f"it does not apply in {counted(int(np.sum(column.void)), 'row')}"
+    finding = f"it does not apply in {counted(int(column.void.sum()), 'row')}"
     return finding, f"impute with a derived variable, where_applies({column.name}, 0); or analyse it: {call}"
 
 

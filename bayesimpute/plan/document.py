@@ -353,7 +353,7 @@ class _Reader:
         own = {"formula", "transform", *(f.name for f in fields(Conditional))}
         name = table.get("family", "auto")
         if not isinstance(name, str):
-            self.add(f"{path}.family", f"{name!r} is no text", 'write the name of a family, such as family = "gaussian"')
+            self.add(f"{path}.family", f"{name!r} is no text", 'write a name, such as family = "gaussian"')
             name = "auto"
         if "transform" in table:
             try:
