@@ -21,6 +21,7 @@ from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
 from bayesimpute.families.copula import Copula
 from bayesimpute.families.copulas import COPULAS, NORMAL
 from bayesimpute.families.family import TAU, Conflict, Family, Selection, bound
+from bayesimpute.families.links import LINKS
 from bayesimpute.families.parameter import Parameter, Rows
 from bayesimpute.families.shares import about_share
 
@@ -31,6 +32,8 @@ SELECTION = Parameter(name="selection", link="identity", rows=Rows.ALL, intercep
 """The linear predictor of r*, on the probit scale; no default formula."""
 SYSTEMATIC = Parameter(name="systematic", link="logit", support="unit", prior=Prior.of("Beta", 1, 1), rows=Rows.ALL)
 """The share of clusters all of whose values are missing for another reason than being selected out; no formula."""
+STEP = 4e-3
+"""Of the differences that give the information."""
 NEVER = 1e9
 """Minus the logarithm of what does not happen, for graphs, whose gradients infinity would spoil."""
 INSIDE = {"between": (-1.0, 1.0)}
@@ -120,16 +123,38 @@ class Selecting(Family):
         )
 
     @abstractmethod
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         """The outcome of units with the error e, each (row,)."""
 
     def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
-        return self.value(theta, self.errors.draw(rng, s, self.dependence(theta), selected=False))
+        return self._drawn(rng, theta, context, selected=False)
 
     def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
+        return self._drawn(rng, theta, context, selected=True)
+
+    def _drawn(self, rng: np.random.Generator, theta: Theta, context: Context, *, selected: bool) -> np.ndarray:
         s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
-        return self.value(theta, self.errors.draw(rng, s, self.dependence(theta), selected=True))
+        e = self.errors.draw(rng, s, self.dependence(theta), selected=selected)
+        return self.value(theta, e, context.at().side if self.reads else NO_SIDE)
+
+    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
+        """By differences; where the log-likelihood bends upwards, which that of a count may, it is level.
+
+        Units that could not be selected say nothing.
+        """
+        link, s = LINKS[self.parameters[0].link], possible(theta)
+
+        def at(of_m: float, of_s: float) -> np.ndarray:
+            mu = link.inverse(link.link(np.asarray(theta["mu"])) + of_m * STEP)
+            return self.logp(y, {**theta, "mu": mu, "selection": s + of_s * STEP}, side)
+
+        middle, found = at(0, 0), np.empty((len(y), 2, 2))
+        found[:, 0, 0] = 2 * middle - at(1, 0) - at(-1, 0)
+        found[:, 1, 1] = 2 * middle - at(0, 1) - at(0, -1)
+        found[:, 0, 1] = found[:, 1, 0] = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
+        tells = np.isfinite(np.broadcast_to(theta["selection"], y.shape))
+        values, axes = np.linalg.eigh(np.where(tells[:, None, None], found, 0.0) / STEP**2)
+        return (axes * np.maximum(values, 0.0)[:, None, :]) @ axes.transpose(0, 2, 1)
 
     def dependence(self, theta: Theta) -> np.ndarray:
         """The number that ties both errors: drawn, or the fixed value."""

@@ -74,7 +74,7 @@ class HeckmanGaussian(Selecting):
         found[:, 0, 0] += np.where(gone, 0.0, 1 / sigma**2)
         return found
 
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * e
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:

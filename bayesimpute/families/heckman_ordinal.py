@@ -19,7 +19,7 @@ from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.label_values import Ordered
 from bayesimpute.families.log_space import tensors
 from bayesimpute.families.ordinal import Ordinal
-from bayesimpute.families.selected_strip import by_differences, log_strip
+from bayesimpute.families.selected_strip import log_strip
 from bayesimpute.families.values import Values
 
 
@@ -105,16 +105,7 @@ class HeckmanOrdinal(Selecting):
         chosen = np.where(np.isin(y, self.points), chosen, -np.inf)
         return np.where(gone, log_ndtr(-theta["selection"]), chosen)
 
-    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
-        """By differences; units that could not be selected say nothing."""
-
-        def at(of_m: float, of_s: float) -> np.ndarray:
-            moved = {"mu": theta["mu"] + of_m, "selection": heckman.possible(theta) + of_s}
-            return self.logp(y, {**theta, **moved}, side)
-
-        return by_differences(at, np.isfinite(np.broadcast_to(theta["selection"], y.shape)))
-
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return np.array(self.points)[((theta["mu"] + e)[:, None] > theta["cutpoints"]).sum(axis=1)]
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:

@@ -86,7 +86,7 @@ class HeckmanProbit(Selecting):
         arguments = sign * ndtri(theta["mu"]), heckman.possible(theta), sign * self.correlation(theta)
         return list(log_quadrant(*map(np.array, np.broadcast_arrays(*arguments)))[1:])
 
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return (ndtri(theta["mu"]) + e > 0).astype(float)
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:

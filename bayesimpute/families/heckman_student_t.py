@@ -2,8 +2,8 @@
 
 The outcome's error is the t quantile of a normal error e at its probability, so that the joint law that ties e to
 selection may be any copula; with the normal one, robust to outliers of y (Marchenko & Genton 2012, J. Am. Stat. Assoc.
-107:304, have both errors heavy-tailed). Where e is beyond :data:`FAR`, which only wild parameters make it, it counts as
-there; nu counts as :data:`MOST` where it is larger, at which t is normal to seven digits.
+107:304, have both errors heavy-tailed). Where e is beyond ``selected_strip.FAR``, which only wild parameters make it,
+it counts as there; nu counts as :data:`MOST` where it is larger, at which t is normal to seven digits.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,10 @@ from bayesimpute.families.context import NO_SIDE, Side, Theta
 from bayesimpute.families.family import Family
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.number_values import Real
-from bayesimpute.families.selected_strip import by_differences
+from bayesimpute.families.selected_strip import BEYOND
 from bayesimpute.families.student_t import StudentT
 from bayesimpute.families.values import Values
 
-FAR = 30.0
-BEYOND = float(ndtr(-FAR))
 MOST = 1e7
 LEAST = 1e-100
 """Standardised errors that are smaller count as this."""
@@ -83,16 +81,7 @@ class HeckmanStudentT(Selecting):
         chosen = StudentT().logp(y, theta) + self.errors.log_selected(s, _score(x, theta["nu"]), self.dependence(theta))
         return np.where(np.isnan(y), log_ndtr(-theta["selection"]), chosen)
 
-    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
-        """By differences; units that could not be selected say nothing."""
-
-        def at(of_m: float, of_s: float) -> np.ndarray:
-            moved = {"mu": theta["mu"] + of_m, "selection": heckman.possible(theta) + of_s}
-            return self.logp(y, {**theta, **moved}, side)
-
-        return by_differences(at, np.isfinite(np.broadcast_to(theta["selection"], y.shape)))
-
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         return theta["mu"] + theta["sigma"] * _quantile(e, theta["nu"])
 
     def mean_variance(self, theta: Theta, side: Side = NO_SIDE) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 The count is the quantile of a normal error e at its probability, so that one and the same joint law ties it to
 selection as ties any other outcome (a copula of a discrete margin: Smith 2003, Econometrics J 6:99; of counts Marra &
-Wyszynski 2016, Computational Statistics & Data Analysis 104:110): y = k where e lies between the normal scores of
-P(y < k) and P(y <= k). Where these are beyond :data:`FAR` on one side, no digits are left of their difference, and the
-strip is as narrow as P(y = k) says: there the error counts as lying at that score. Only wild parameters lead there.
+Wyszynski 2016, Computational Statistics & Data Analysis 104:110): y = k where e lies between the normal scores of P(y <
+k) and P(y <= k). Where these are beyond ``selected_strip.FAR`` on one side, no digits are left of their difference, and
+the strip is as narrow as P(y = k) says: there the error counts as lying at that score. Only wild parameters lead there.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,16 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from bayesimpute.families import heckman
-from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
+from bayesimpute.families.context import NO_SIDE, Side, Theta
 from bayesimpute.families.count_values import Counts
 from bayesimpute.families.counting import EXPOSURE, Counting, exposed, not_positive
 from bayesimpute.families.family import Misfit
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.log_space import ARRAYS, Functions, tensors
-from bayesimpute.families.selected_strip import by_differences, log_strip
+from bayesimpute.families.selected_strip import BEYOND, FAR, log_strip
 from bayesimpute.families.truncated_law import rows_of
 from bayesimpute.families.values import Values
 
-FAR = 30.0
-"""Normal scores, where probabilities are 1e-197."""
-BEYOND = float(ndtr(-FAR))
 NODES = 1000
 """Probabilities that moments are summed from; where there are more counts, runs of them have one, to 1e-5 of them."""
 LEFT = 8.0
@@ -64,7 +61,7 @@ class SelectedCounting(Selecting):
             shape = np.broadcast_shapes(*map(np.shape, (s, *etas))) if size is None else size
             e = self.errors.draw(rng, np.broadcast_to(s, shape), np.tanh(z), selected=True)
             theta = {name: np.broadcast_to(np.exp(each), shape) for name, each in zip(names, etas, strict=True)}
-            return self._quantile(theta, e, NO_SIDE)
+            return self.value(theta, e)
 
         of_counts = [exposed(eta, side)[name] for name in names]
         given = eta["selection"], pt.as_tensor_variable(self.line(eta)), *of_counts
@@ -113,31 +110,7 @@ class SelectedCounting(Selecting):
         chosen = _between(k, below, up_to, scores, quadrant, narrow, ARRAYS, np.column_stack)
         return np.where(gone, log_ndtr(-theta["selection"]), np.where(whole, chosen, -np.inf))
 
-    def information(self, theta: Theta, y: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
-        """By differences."""
-
-        def at(of_m: float, of_s: float) -> np.ndarray:
-            moved = {"mu": theta["mu"] * np.exp(of_m), "selection": heckman.possible(theta) + of_s}
-            return self.logp(y, {**theta, **moved}, side)
-
-        return by_differences(at, np.isfinite(np.broadcast_to(theta["selection"], y.shape)))
-
-    def value(self, theta: Theta, e: np.ndarray) -> np.ndarray:
-        return self._quantile(theta, e, NO_SIDE)
-
-    def impute(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return self._drawn(rng, theta, context, selected=False)
-
-    def replicate(self, rng: np.random.Generator, theta: Theta, context: Context = NOWHERE) -> np.ndarray:
-        return self._drawn(rng, theta, context, selected=True)
-
-    def _drawn(self, rng: np.random.Generator, theta: Theta, context: Context, *, selected: bool) -> np.ndarray:
-        s = np.broadcast_to(theta["selection"], np.shape(theta["mu"]))
-        e = self.errors.draw(rng, s, self.dependence(theta), selected=selected)
-        return self._quantile(theta, e, context.at().side)
-
-    def _quantile(self, theta: Theta, e: np.ndarray, side: Side) -> np.ndarray:
-        """The counts of errors, (row,)."""
+    def value(self, theta: Theta, e: np.ndarray, side: Side = NO_SIDE) -> np.ndarray:
         law = self.outcome.law(rows_of({p.name: theta[p.name] for p in self.outcome.parameters}, e), side)
         return np.maximum(law.ppf(ndtr(e)), 0.0)
 
@@ -146,7 +119,7 @@ class SelectedCounting(Selecting):
         n = np.shape(theta["mu"])
         each = rows_of({p.name: theta[p.name] for p in self.outcome.parameters}, np.zeros(n))
         s, d = np.broadcast_to(np.asarray(theta["selection"], dtype=float), n), self.dependence(theta)
-        first, last = (self._quantile(theta, np.full(n, end), side) for end in (-LEFT, LEFT))
+        first, last = (self.value(theta, np.full(n, end), side) for end in (-LEFT, LEFT))
         run = np.ceil((last - first + 1) / NODES)
         mean, square = first, first**2
         for place in range(int(((last - first) // run).max()) + 1):

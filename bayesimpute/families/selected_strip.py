@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bayesimpute.families.log_space import ARRAYS, Functions
 
-STEP = 4e-3
-"""Of the differences that give the information."""
+FAR = 30.0
+"""Normal scores beyond which no digits are left of probabilities' differences: 1e-197."""
+BEYOND = float(ndtr(-FAR))
 
 
 def log_strip(code: Any, cutpoints: Any, mu: Any, quadrant: Callable[[Any, Any], Any], f: Functions = ARRAYS) -> Any:
@@ -43,24 +45,3 @@ def _range(cutpoints: Any) -> Any:
     import pytensor.tensor as pt
 
     return pt.arange(cutpoints.shape[0])
-
-
-def by_differences(at: Callable[[float, float], np.ndarray], tells: np.ndarray) -> np.ndarray:
-    """The information about the predictors of mu and selection, shape (row, 2, 2).
-
-    Minus the second derivatives; where the log-likelihood bends upwards, which that of a count may, it is level.
-
-    Parameters
-    ----------
-    at : callable
-        The log-likelihood, (row,), where both predictors are moved by so much.
-    tells : bool, shape (row,)
-        False of units that could not be selected, which say nothing.
-    """
-    middle = at(0, 0)
-    found = np.empty((len(middle), 2, 2))
-    found[:, 0, 0] = 2 * middle - at(STEP, 0) - at(-STEP, 0)
-    found[:, 1, 1] = 2 * middle - at(0, STEP) - at(0, -STEP)
-    found[:, 0, 1] = found[:, 1, 0] = (at(STEP, -STEP) + at(-STEP, STEP) - at(STEP, STEP) - at(-STEP, -STEP)) / 4
-    values, axes = np.linalg.eigh(np.where(tells[:, None, None], found, 0.0) / STEP**2)
-    return (axes * np.maximum(values, 0.0)[:, None, :]) @ axes.transpose(0, 2, 1)

@@ -9,7 +9,8 @@ from scipy.special import log_ndtr, ndtr
 
 from bayesimpute.families import HeckmanNegativeBinomial, HeckmanPoisson
 from bayesimpute.families.context import AtRows, Context
-from bayesimpute.families.selected_counts import FAR, SelectedCounting
+from bayesimpute.families.selected_counts import SelectedCounting
+from bayesimpute.families.selected_strip import FAR
 
 FAMILIES: dict[str, SelectedCounting] = {"poisson": HeckmanPoisson(), "negative_binomial": HeckmanNegativeBinomial()}
 each = pytest.mark.parametrize("name", FAMILIES)
