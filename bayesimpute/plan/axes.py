@@ -9,6 +9,7 @@ from typing import Any
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean
 from bayesimpute.base.phrases import listed
+from bayesimpute.families.copulas import COPULAS
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
@@ -187,12 +188,18 @@ def at(plan: Plan, point: Mapping[str, float]) -> Plan:
 
 
 def _held(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without priors and formulas of a dependence that is held at a value."""
+    """The document without priors and formulas of a dependence that is held at a value.
+
+    A copula that has 0 as its limit only is there the normal one: at 0 they are the same.
+    """
     for section in ("conditional", "substantive"):
         for model in document.get(section, []):
             if any(name in model for name in DEPENDENCE):
                 for part in ("priors", "formulas"):
                     model[part] = {k: v for k, v in model.get(part, {}).items() if k not in DEPENDENCE}
+            copula = COPULAS.get(str(model.get("copula")))
+            if copula is not None and not copula.at_zero and model.get("tau") == 0:
+                del model["copula"]
     return document
 
 

@@ -60,6 +60,11 @@ STRUCTURES = STRUCTURES | {
     ),
     "logit, crossed": Structure(right="x + (1 | g) + (1 + x | h)", family="bernoulli", priors=BINARY | CROSSED),
     "logit, single-level": Structure(right="x", family="bernoulli", priors=PRIORS),
+    "probit, rare": Structure(
+        right="x + (1 | g)",
+        family=Bernoulli(link="probit"),
+        priors=BINARY | {"Intercept": "Normal(-2.5, 0.5)", "1|g_sigma": "HalfNormal(0.5)"},
+    ),
     "probit": Structure(right="x + (1 + x | g)", family=Bernoulli(link="probit"), priors=BINARY | SLOPES),
     "probit, deviations near zero": Structure(
         right="x + (1 | g) + (1 | h)",

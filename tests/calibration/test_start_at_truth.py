@@ -87,6 +87,7 @@ QUICK = (
     "logit",
     "logit, rare",
     "probit",
+    "probit, rare",
     "student_t, crossed",
     "censored",
     "truncated, single-level",

@@ -48,6 +48,10 @@ MAKERS: dict[str, tuple[int, Maker]] = {
         kinds.BINOMIAL,
         lambda rng, eta, _: (rng.binomial(1, logistic(eta)).astype(float), np.ones(eta.size)),
     ),
+    "yes or no, probit": (
+        kinds.PROBIT,
+        lambda rng, eta, _: (rng.binomial(1, stats.norm.cdf(eta)).astype(float), np.ones(eta.size)),
+    ),
     "successes": (
         kinds.BINOMIAL,
         lambda rng, eta, _: (rng.binomial(20, logistic(eta)).astype(float), np.full(eta.size, 20.0)),
@@ -68,6 +72,7 @@ MAKERS: dict[str, tuple[int, Maker]] = {
 }
 CASES = {
     "yes or no": ((-4.6, 0), (0, 0)),
+    "yes or no, probit": ((-2.6, 0), (0, 0)),
     "successes": ((-4.6, 0), (0, 0)),
     "poisson": ((-4, 0), (0.7, 0), (4, 0)),
     "negative binomial": ((-4, 0), (0.7, 0), (4, 0)),

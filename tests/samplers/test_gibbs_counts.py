@@ -125,6 +125,7 @@ VALUES = {
     "SOME_NEGATIVE_BINOMIAL": ([1.0, 3.0, 40.0], [0.0] * 3),
     "BINOMIAL": ([0.0, 3.0, 9.0], [9.0] * 3),
     "GAMMA": ([1e-3, 1.0, 60.0], np.log([1e-3, 1.0, 60.0])),
+    "PROBIT": ([0.0, 1.0, 1.0], [1.0] * 3),
     "BETA": (logit([0.001, 0.4, 0.99]), np.log1p(-np.array([0.001, 0.4, 0.99]))),
 }
 """By kind some values as the kernels have them, and what stands beside them."""

@@ -222,6 +222,10 @@ def test_5_a_survey_with_other_copulas(copula: str) -> None:
     refused = survey()["hiv"].isna()
     rates = [f.loc[refused, "hiv"].mean() for f in made]
     assert np.mean(rates) > survey()["hiv"].mean()
+    over = {"conditional[hiv].tau": [-0.3, -0.1]}
+    found = made.sensitivity(bi.Estimand(name="rate", variable="hiv"), over=over, progress=False).table
+    assert found["difference"].notna().all()  # from the normal copula at 0
+    assert found["estimate"].is_monotonic_decreasing
 
 
 VISITS = """

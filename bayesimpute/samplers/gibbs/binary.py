@@ -5,9 +5,9 @@
 
 The latent variables are drawn first, given the parameters and the inner effects that the state keeps, and are not
 kept: between two visits the data may have changed. What is added to the linear predictor row by row, an offset, is
-taken off them again. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before them there may be moves along
-the model's own likelihood (``binary_moves.py``). A logit model of very many rows has no latent variables: it is moved
-as counts are, successes in one trial (``counts.py``), for a few passes over the rows cost less.
+taken off them again. Given them a sweep is that of ``sweeps.py`` with sigma = 1. Before them a logit model has moves
+along its own likelihood (``binary_moves.py``). A logit model of very many rows, for a few passes over these cost less,
+and a probit model of a rare outcome have no latent variables: they are moved as counts are (``counts.py``).
 """
 
 import math
@@ -25,7 +25,8 @@ from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_like
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, move_blocks
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.coefficient_lines import move_along
-from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, unlearnt, yes_or_no
+from bayesimpute.samplers.gibbs.count_likelihoods import PROBIT
+from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, one_trial, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
@@ -37,9 +38,8 @@ from bayesimpute.samplers.gibbs.sweeps import copied, directions, run
 from bayesimpute.samplers.gibbs.working_rows import responding, weighted_products
 from bayesimpute.samplers.sampler import Data
 
-RARE = 0.02
-"""Of the rarer outcome's share: below it a probit model is moved along its own likelihood too. A logit model, for which
-such a move costs less than the latent variables, always is."""
+RARE = 0.1
+"""Of the rarer outcome's share, below which a probit model has no latent variables: ``studies/rare_outcomes.py``."""
 
 
 @compiled
@@ -72,7 +72,7 @@ def run_binary(
     lengths, count, information, looks : ndarray, float, ndarray, float
         What was learnt of moves along lines of the coefficients (``coefficient_lines.py``).
     moving : bool
-        Whether there are moves along the model's own likelihood.
+        Whether there are moves along the model's own likelihood, which is logit.
     products : Products
         Of the rows, as they are.
     added : ndarray, shape (row,) or (0,)
@@ -91,8 +91,8 @@ def run_binary(
         if moving:
             for i in range(n):
                 signed[i] = sign[i] * eta[i]
-            learnt = move_along(rng, link, state[1], signed, sign, guess, learnt, tune, columns, lay)
-            u = move_blocks(rng, link, state[0], state[1], u, steps, signed, sign, columns, lay, rows)
+            learnt = move_along(rng, state[1], signed, sign, guess, learnt, tune, columns, lay)
+            u = move_blocks(rng, state[0], state[1], u, steps, signed, sign, columns, lay, rows)
             for i in range(n):
                 eta[i] = sign[i] * signed[i]
         if link == LOGIT:
@@ -171,13 +171,19 @@ class Binary(MixedEngine):
         given = data["y_data"]
         added, y = (np.empty(0), y) if y is given else (given - y, given)
         columns = Columns(*self.mu.matrices(data), y)
-        counted = yes_or_no(self.lay, self.rows, columns, added) if self.link == "logit" else None
+        counted = self._counted(columns, added)
         if counted is not None:
             return counted
         products = cross_products(*columns, self.lay, self.rows)
-        ones = float(y.sum())
-        moving = self.link == "logit" or min(ones, len(y) - ones) < RARE * len(y)
-        return Augmented(self.link, moving, self.lay, self.rows, columns, products, added)
+        return Augmented(self.link, self.link == "logit", self.lay, self.rows, columns, products, added)
+
+    def _counted(self, columns: Columns, added: np.ndarray) -> Counting | None:
+        """As a model without latent variables, where these cost more."""
+        if self.link == "logit":
+            return yes_or_no(self.lay, self.rows, columns, added)
+        n, ones = len(columns.y), float(columns.y.sum())
+        rare = min(ones, n - ones) < RARE * n
+        return one_trial(PROBIT, self.lay, self.rows, columns, added) if rare else None
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""

@@ -77,6 +77,24 @@ def log_logit(signed):
 
 
 @inlined
+def far(x):
+    """Z = |x| / sqrt(2)."""
+    return HALF_ROOT * min(abs(x), FARTHEST)
+
+
+@inlined
+def scaled_tail(z):
+    """Phi(-|x|) times exp(z^2)."""
+    at = (z - MIDDLE) / (z + MIDDLE)
+    p = 0.0
+    for c in FIRST_HALF:  # loops of twelve are unrolled, so that the rows' becomes vector instructions
+        p = p * at + c
+    for c in SECOND_HALF:
+        p = p * at + c
+    return 0.5 * p / (1.0 + 2.0 * z)
+
+
+@compiled
 def log_probit(signed):
     """Sum of log Phi(x): x < 0 has the factor exp(x^2 / 2) Phi(x) and x^2 / 2 apart."""
     total = 0.0
@@ -85,15 +103,8 @@ def log_probit(signed):
         n = min(CHUNK, signed.size - low)
         x = signed[low : low + n]
         for i in range(n):
-            z = HALF_ROOT * min(abs(x[i]), FARTHEST)
-            at = (z - MIDDLE) / (z + MIDDLE)
-            p = 0.0
-            for c in FIRST_HALF:  # loops of twelve are unrolled, so that the rows' becomes vector instructions
-                p = p * at + c
-            for c in SECOND_HALF:
-                p = p * at + c
-            tail = 0.5 * p / (1.0 + 2.0 * z)  # exp(z^2) Phi(-|x|)
-            below = x[i] < 0
+            z = far(x[i])
+            tail, below = scaled_tail(z), x[i] < 0
             factors[i] = tail if below else 1.0 - tail * quick_exp(-z * z)
             apart[i] = z * z if below else 0.0
         product = 1.0

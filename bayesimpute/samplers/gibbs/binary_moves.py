@@ -1,4 +1,4 @@
-"""Moves of a yes/no model's parameters along its own likelihood, without latent variables.
+"""Moves of a logit model's parameters along its own likelihood, without latent variables.
 
 With the latent variables known, a row of a rare outcome says far more than it does: where one in a hundred is a yes,
 ten times as much, so that sweeps with latent variables alone go in small steps. These slices are for that. They are
@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
-from bayesimpute.samplers.gibbs.binary_likelihoods import log_likelihood
+from bayesimpute.samplers.gibbs.binary_likelihoods import log_logit
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_upper
 from bayesimpute.samplers.gibbs.layout import FIXED
@@ -47,7 +47,7 @@ def lines(information, lay):
 
 
 @compiled
-def move_coefficients(rng, link, z, signed, sign, along, lengths, count, columns, lay):
+def move_coefficients(rng, z, signed, sign, along, lengths, count, columns, lay):
     """All lines in turn; `z` and `signed`, the rows' predictors times their signs, in place.
 
     `lengths` are mean squares of the moves, learnt in place if `count`, the moves that they rest on, is positive.
@@ -64,7 +64,7 @@ def move_coefficients(rng, link, z, signed, sign, along, lengths, count, columns
             for m in range(d + 1):
                 line[i] += sign[i] * columns.x[i, m] * along[m, d]
         width = WIDTH * math.sqrt(0.5 * lengths[d])
-        t = slice_line(rng, link, signed, line, width, linear, quadratic, moved)
+        t = slice_line(rng, signed, line, width, linear, quadratic, moved)
         for m in range(k):
             z[m] += t * along[m, d]
         for i in range(n):
@@ -74,16 +74,16 @@ def move_coefficients(rng, link, z, signed, sign, along, lengths, count, columns
 
 
 @compiled
-def slice_line(rng, link, signed, line, width, linear, quadratic, moved):
-    """From t = 0 a slice of log_likelihood(signed + t line) + linear t - quadratic t^2 / 2; `moved` is space."""
-    level = log_likelihood(link, signed) - rng.standard_exponential()
+def slice_line(rng, signed, line, width, linear, quadratic, moved):
+    """From t = 0 a slice of log_logit(signed + t line) + linear t - quadratic t^2 / 2; `moved` is space."""
+    level = log_logit(signed) - rng.standard_exponential()
     low = -width * rng.random()
     high = low + width
     for _ in range(SHRINKAGES):
         t = low + (high - low) * rng.random()
         for i in range(signed.size):
             moved[i] = signed[i] + t * line[i]
-        if log_likelihood(link, moved) + linear * t - 0.5 * quadratic * t * t > level:
+        if log_logit(moved) + linear * t - 0.5 * quadratic * t * t > level:
             return t
         if t < 0:
             low = t
@@ -161,13 +161,13 @@ def block_groups(lay):
 
 
 @compiled
-def move_block(rng, link, theta, steps, f, entries, signed, lay):
+def move_block(rng, theta, steps, f, entries, signed, lay):
     """Deviations and partial correlations of block f given its standard normals; theta and `signed` in place."""
     group, none = lay.groups[lay.firsts[f]], np.zeros(entries.shape[0])
     if group == FIXED:
         return
     start, moved = np.empty(theta.size), np.empty(signed.size)
-    now = log_likelihood(link, signed) + prior(theta, lay, group)
+    now = log_logit(signed) + prior(theta, lay, group)
     for k in range(lay.firsts[f], lay.firsts[f] + entries.shape[0]):
         start[:] = theta
         here = below_diagonal(block_root(theta, lay, f), none)
@@ -179,7 +179,7 @@ def move_block(rng, link, theta, steps, f, entries, signed, lay):
             for m in range(k, theta.size):
                 theta[m] = start[m] + t * steps[m, k]
             add_entries(below_diagonal(block_root(theta, lay, f), here), entries, signed, moved)
-            value = log_likelihood(link, moved) + prior(theta, lay, group)
+            value = log_logit(moved) + prior(theta, lay, group)
             if value > level:
                 now = value
                 signed[:] = moved
@@ -207,13 +207,13 @@ def inner_effects(theta, lay, h):
 
 
 @inlined
-def move_blocks(rng, link, theta, z, u, steps, signed, sign, columns, lay, rows):
+def move_blocks(rng, theta, z, u, steps, signed, sign, columns, lay, rows):
     """All blocks in turn; returns the inner effects, the rest in place."""
     h, first = standard_normals(theta, lay, u), np.int64(0)
     for f in range(lay.widths.size):
         if f == lay.inner:
             first = np.int64(0)
         entries = by_entries(f, first, z, h, sign, columns, lay, rows)
-        move_block(rng, link, theta, steps, f, entries, signed, lay)
+        move_block(rng, theta, steps, f, entries, signed, lay)
         first += lay.widths[f]
     return inner_effects(theta, lay, h)

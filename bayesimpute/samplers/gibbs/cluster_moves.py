@@ -20,6 +20,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     BINOMIAL,
     GAMMA,
     LARGEST,
+    PROBIT,
     SOME_POISSON,
     TRUNCATED,
     likelihoods,
@@ -27,6 +28,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     scores,
 )
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
+from bayesimpute.samplers.gibbs.probit_rows import probit_expected
 
 SCORING = 3
 """Steps of Fisher scoring after the first guess."""
@@ -87,11 +89,34 @@ def log_ratio(seen, expected):
     )
 
 
+@compiled
+def probit_shifts(base, of, y, clusters):
+    """The same of a probit model: those of log odds, with what is expected of these for a change of the predictors."""
+    yes, density = np.empty(base.size), np.empty(base.size)
+    probit_expected(base, yes, density)
+    seen, expected, out = np.zeros(clusters), np.zeros(clusters), np.zeros(clusters)
+    rows, by_odds, by_probit = np.zeros(clusters), np.zeros(clusters), np.zeros(clusters)
+    for i in range(base.size):
+        j = of[i]
+        seen[j] += y[i]
+        expected[j] += yes[i]
+        rows[j] += 1.0
+        by_odds[j] += yes[i] * (1.0 - yes[i])
+        by_probit[j] += density[i]
+    for j in range(clusters):
+        shift = log_ratio(seen[j], expected[j]) - log_ratio(rows[j] - seen[j], rows[j] - expected[j])
+        if by_probit[j] > 0:
+            out[j] = shift * by_odds[j] / by_probit[j]
+    return out
+
+
 @inlined
 def shifts_by_cluster(kind, base, of, y, beside, shape, clusters):
     """What added to the predictors of a cluster makes the sum over its rows nearly the expected one; 0 if truncated."""
     if kind == TRUNCATED:
         return np.zeros(clusters)
+    if kind == PROBIT:
+        return probit_shifts(base, of, y, clusters)
     seen, expected, most, out = np.zeros(clusters), np.zeros(clusters), np.zeros(clusters), np.empty(clusters)
     for i in range(base.size):
         own, mean, limit = seen_and_expected(kind, base[i], y[i], beside[i], shape)

@@ -1,22 +1,21 @@
-"""Along which lines coefficients of a yes/no model are moved.
+"""Along which lines coefficients of a logit model are moved.
 
 The columns of R^-1 with R'R = information + prior precision. At first the information is X'X / 4, which the data alone
-fix; of a logit model it is then the Fisher information that the chain has met while it was tuned. Where nobody of some
-kind says yes, rows say next to nothing of a coefficient, and X'X / 4 as much as of the others, which along its lines
-would hold it back.
+fix; then it is the Fisher information that the chain has met while it was tuned. Where nobody of some kind says yes,
+rows say next to nothing of a coefficient, and X'X / 4 as much as of the others, which along its lines would hold it
+back.
 """
 
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import lines, move_coefficients
 from bayesimpute.samplers.gibbs.count_likelihoods import BINOMIAL
 from bayesimpute.samplers.gibbs.gradient_moves import EVERY, LINES_FIRST, look
 
 
 @compiled
-def move_along(rng, link, z, signed, sign, guess, learnt, tune, columns, lay):
+def move_along(rng, z, signed, sign, guess, learnt, tune, columns, lay):
     """Coefficients along all lines in turn; `z`, `signed` and what is learnt in arrays in place.
 
     Parameters
@@ -37,7 +36,7 @@ def move_along(rng, link, z, signed, sign, guess, learnt, tune, columns, lay):
     lengths, count, information, looks = learnt
     count += 1.0 if tune else 0.0
     along = lines(information if looks > 0 else guess, lay)
-    move_coefficients(rng, link, z, signed, sign, along, lengths, count if tune else 0.0, columns, lay)
-    if tune and link == LOGIT and count >= LINES_FIRST and (looks == 0 or count % EVERY == 0):
+    move_coefficients(rng, z, signed, sign, along, lengths, count if tune else 0.0, columns, lay)
+    if tune and count >= LINES_FIRST and (looks == 0 or count % EVERY == 0):
         looks = look(np.int64(BINOMIAL), sign * signed, 0.0, columns, np.ones(signed.size), information, looks)
     return lengths, count, information, looks

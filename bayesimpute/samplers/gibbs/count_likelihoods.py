@@ -11,6 +11,7 @@ A kind is a number. What `y`, `beside` and `shape` are in each row:
 | beta | log y / (1 - y) | log(1 - y) | log kappa |
 | Poisson and negative binomial that are not zero | the count | | (log alpha) |
 | truncated normal | distance from a limit | the other limit's | log sigma |
+| probit | yes or no | | |
 
 Predictors have the logarithm of an exposure in them. Terms without the predictor are left out, but in
 :func:`shape_density`.
@@ -22,11 +23,14 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
+from bayesimpute.numerics.normal_tails import log_ndtr_1, log_ndtr_slope_1
+from bayesimpute.samplers.gibbs.binary_likelihoods import log_probit
 from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.limited_rows import limited_derivatives, limited_likelihood
+from bayesimpute.samplers.gibbs.probit_rows import probit_likelihoods, probit_scores
 
 POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA, SOME_POISSON, SOME_NEGATIVE_BINOMIAL = 0, 1, 2, 3, 4, 5, 6
-TRUNCATED = -1
+TRUNCATED, PROBIT = -1, -2
 COUNTED = (NEGATIVE_BINOMIAL, SOME_NEGATIVE_BINOMIAL)
 """Kinds of which the density of `shape` asks how often each value occurs."""
 PIECE = 1024
@@ -35,6 +39,8 @@ LARGEST = 700.0
 """Predictors above it have the likelihood of this one."""
 STIRLING = 1e4
 """From this alpha on the ratio of gamma functions is a series."""
+HALF_WAY = 0.5386
+"""What a yes or no says of a probit predictor where its probability is a quarter or three."""
 LEAST = 1e-12
 """Parameters of a beta distribution below it count as this, as in the family."""
 SMALLEST = 1e-300
@@ -119,6 +125,8 @@ def row_likelihood(kind, eta, y, beside, shape):
         return a * y - math.lgamma(a) - math.lgamma(b)
     if kind == TRUNCATED:
         return limited_likelihood(eta, y, beside, shape)
+    if kind == PROBIT:
+        return log_ndtr_1((2.0 * y - 1.0) * eta)
     psi = eta if kind == BINOMIAL else eta - shape
     times = beside if kind == BINOMIAL else y + math.exp(shape)
     found = y * eta - times * (max(psi, 0.0) + math.log1p(quick_exp(-abs(psi))))
@@ -139,6 +147,8 @@ def likelihoods(kind, eta, y, beside, shape, out):
         for i in range(eta.size):
             psi = eta[i] - shape
             out[i] = y[i] * eta[i] - (y[i] + alpha) * (max(psi, 0.0) + quick_log1p(quick_exp(-abs(psi))))
+    elif kind == PROBIT:
+        probit_likelihoods(eta, y, out)
     else:
         for i in range(eta.size):
             out[i] = row_likelihood(kind, eta[i], y[i], beside[i], shape)
@@ -150,6 +160,11 @@ def count_likelihood(kind, eta, y, beside, shape):
     total, out = 0.0, np.empty(min(eta.size, PIECE))
     for low in range(0, eta.size, PIECE):
         high = min(low + PIECE, eta.size)
+        if kind == PROBIT:
+            for i in range(high - low):
+                out[i] = (2.0 * y[low + i] - 1.0) * eta[low + i]
+            total += log_probit(out[: high - low])
+            continue
         likelihoods(kind, eta[low:high], y[low:high], beside[low:high], shape, out)
         for i in range(high - low):
             total += out[i]
@@ -174,6 +189,8 @@ def scores(kind, eta, y, beside, shape, score, weight):
             by = 1.0 / (1.0 + quick_exp(min(eta[i] - shape, LARGEST)))
             score[i] = (y[i] - m) * by
             weight[i] = m * by
+    elif kind == PROBIT:
+        probit_scores(eta, y, score, weight)
     else:
         for i in range(eta.size):
             score[i], weight[i] = derivatives(kind, eta[i], y[i], beside[i], shape)
@@ -196,6 +213,10 @@ def derivatives(kind, eta, y, beside, shape):
         return slope * (y - digamma(a) + digamma(b)), slope * slope * (trigamma(a) + trigamma(b))
     if kind == TRUNCATED:
         return limited_derivatives(eta, y, beside, shape)
+    if kind == PROBIT:
+        sign = 2.0 * y - 1.0
+        slope = log_ndtr_slope_1(sign * eta)
+        return sign * slope, slope * log_ndtr_slope_1(-sign * eta)
     m = quick_exp(min(eta, LARGEST))
     by = 1.0 / (1.0 + quick_exp(min(eta - shape, LARGEST))) if kind == NEGATIVE_BINOMIAL else 1.0
     return (y - m) * by, m * by
@@ -210,6 +231,8 @@ def first_information(kind, y, beside, shape):
         return derivatives(kind, y, y, beside, shape)[1]
     if kind == TRUNCATED:
         return math.exp(-2.0 * shape)
+    if kind == PROBIT:
+        return HALF_WAY
     if kind >= SOME_POISSON:
         return some_derivatives(kind, math.log(max(y - 0.5, 0.5)), y, shape)[1]
     if kind == BINOMIAL:

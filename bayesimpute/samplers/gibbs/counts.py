@@ -286,12 +286,23 @@ def yes_or_no(
     Of a model with the columns of another, `like`, these are not gone through again.
     """
     ones = np.ones(len(columns.y))
-    if not many(BINOMIAL, columns.y, ones, lay.coefficients):
-        return None
+    return (
+        one_trial(BINOMIAL, lay, rows, columns, added, like)
+        if many(BINOMIAL, columns.y, ones, lay.coefficients)
+        else None
+    )
+
+
+def one_trial(
+    kind: int, lay: Layout, rows: Rows, columns: Columns, added: np.ndarray, like: Counting | None = None
+) -> Counting:
+    """A model of yes or no, of one of the kinds."""
+    ones = np.ones(len(columns.y))
     prior, *args = coded(FLAT)
     known = columns.y[:0], columns.y[:0], np.int64(prior), np.array(args)
-    counted = Counted(np.int64(BINOMIAL), ones, added if added.size else 0.0 * ones, *known)
-    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows) if like is None else like.shifts, True)
+    counted = Counted(np.int64(kind), ones, added if added.size else 0.0 * ones, *known)
+    eased = many(kind, columns.y, ones, lay.coefficients)
+    return Counting(lay, rows, columns, counted, shifts(columns, lay, rows) if like is None else like.shifts, eased)
 
 
 def unlearnt(coefficients: int, shape: float = 0.0) -> dict[str, np.ndarray]:

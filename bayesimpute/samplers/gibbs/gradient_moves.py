@@ -16,7 +16,15 @@ import math
 import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
-from bayesimpute.samplers.gibbs.count_likelihoods import BETA, BINOMIAL, GAMMA, TRUNCATED, count_likelihood, scores
+from bayesimpute.samplers.gibbs.count_likelihoods import (
+    BETA,
+    BINOMIAL,
+    GAMMA,
+    PROBIT,
+    TRUNCATED,
+    count_likelihood,
+    scores,
+)
 from bayesimpute.samplers.gibbs.predictor_rows import rows_times
 from bayesimpute.samplers.gibbs.products import add_squares, add_weighted_rows
 from bayesimpute.samplers.gibbs.working_rows import PIECE, weigh
@@ -42,7 +50,7 @@ WORTH = 20_000
 def many(kind: int | np.int64, y: np.ndarray, beside: np.ndarray, coefficients: int) -> bool:
     """Whether the values say so much that coefficients are as good as normal, and the rows are worth the saving."""
     events = float(len(y))
-    if kind == BINOMIAL:
+    if kind in (BINOMIAL, PROBIT):
         events = min(y.sum(), (beside - y).sum())
     elif kind not in (GAMMA, BETA, TRUNCATED):
         events = min(events, y.sum())

@@ -11,7 +11,6 @@ import numpy as np
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.samplers.gibbs.binary import draw_logit
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.coefficient_lines import move_along
 from bayesimpute.samplers.gibbs.densities import block_root, prior
 from bayesimpute.samplers.gibbs.effects import cholesky, outer_effects, solve_lower
@@ -66,7 +65,7 @@ def run_label(rng, state, u, lengths, count, information, looks, tune, lay, rows
     for i in range(n):
         odds[i] = sign[i] * (eta[i] + added[i])
     guess = 0.25 * products.xx[: lay.coefficients, : lay.coefficients]
-    learnt = move_along(rng, np.int64(LOGIT), state[1], odds, sign, guess, learnt, tune, columns, lay)
+    learnt = move_along(rng, state[1], odds, sign, guess, learnt, tune, columns, lay)
     for i in range(n):
         odds[i] *= sign[i]
     draw_logit(rng, odds, columns.y, root, response)

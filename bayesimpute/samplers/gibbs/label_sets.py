@@ -16,7 +16,6 @@ import numpy as np
 
 from bayesimpute.numerics.compiling import compiled, inlined
 from bayesimpute.numerics.exponential import quick_exp
-from bayesimpute.samplers.gibbs.binary_likelihoods import LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import slice_line
 from bayesimpute.samplers.gibbs.sweeps import WIDTH
 
@@ -108,7 +107,7 @@ def move_coefficient_sets(rng, eta, codes, x, z, precision, mean, order, thin):
         for i in range(n):
             signed[i], sign = signed_odds(eta[i], chosen, codes[i])
             line[i] = sign * x[i, d]
-        t = slice_line(rng, np.int64(LOGIT), signed, line, WIDTH / math.sqrt(quadratic), linear, quadratic, moved)
+        t = slice_line(rng, signed, line, WIDTH / math.sqrt(quadratic), linear, quadratic, moved)
         for k in order[d, :few]:
             z[k, d] += t
             for i in range(n):
@@ -146,7 +145,7 @@ def move_effect_sets(rng, eta, codes, matrix, effects, precision, order, rows, b
             for i in range(own.size):
                 signed[i], sign = signed_odds(eta[own[i]], chosen, codes[own[i]])
                 line[i] = sign * matrix[own[i], a]
-            t = slice_line(rng, np.int64(LOGIT), signed, line, WIDTH / math.sqrt(quadratic), linear, quadratic, moved)
+            t = slice_line(rng, signed, line, WIDTH / math.sqrt(quadratic), linear, quadratic, moved)
             for k in order[j, :few]:
                 effects[j, k * width + a] += t
                 for i in own:
