@@ -7,7 +7,8 @@ effective draws (bulk) of the slowest parameter a second of one core, after the 
 
     python studies/rare_outcomes.py --workers 1 --out rare_outcomes.csv
 
-Chains go on for `--seconds` or 4,000 transitions, at least 100; NUTS on 1,000 rows only.
+Chains go on for `--seconds` or 4,000 transitions, at least 100; NUTS on 1,000 rows only. As in a run, a visit of the
+compiled sampler makes several transitions, of which the last is kept.
 """
 
 import argparse
@@ -37,6 +38,8 @@ SHARES = (0.5, 0.05, 0.01, 0.001)
 SIZES = {"gibbs": (1_000, 100_000), "nuts": (1_000,)}
 LEAST, MOST = 100, 4_000
 """Transitions."""
+VISIT = {"gibbs": 5, "nuts": 1}
+"""Transitions from one draw to the next."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +123,17 @@ def replicate(name: str, share: float, n: int, sampler: str, seconds: float) -> 
         space = workspace(data(case, share, n), conditional("y ~ x + (1 | g)", family=case.family))
         made = ConditionalModel(only(space)[1], graph_data(space))
         posterior: Any = (Gibbs() if sampler == "gibbs" else Nuts()).compile(made)
-        rng, chain = np.random.default_rng(1), []
+        rng, chain, by = np.random.default_rng(1), [], VISIT[sampler]
         state = posterior.init(made.data, rng)
         begun = time.process_time()
-        while len(chain) < LEAST or (len(chain) < MOST and time.process_time() - begun < seconds):
-            state, draw, _ = posterior.step(state, made.data, rng, transitions=1)
+        while len(chain) * by < LEAST or (len(chain) * by < MOST and time.process_time() - begun < seconds):
+            state, draw, _ = posterior.step(state, made.data, rng, transitions=by)
             chain.append(made.design.posterior(draw))
         spent = time.process_time() - begun
     least = [float(az.ess(values[None])) for values in np.array(chain).T]
     slowest = int(np.argmin(least))
-    row = {"family": name, "share": share, "rows": n, "sampler": sampler, "transitions": len(chain)}
-    return [row | {"ms": 1000 * spent / len(chain), "ess": least[slowest], "a second": least[slowest] / spent}
+    row = {"family": name, "share": share, "rows": n, "sampler": sampler, "transitions": len(chain) * by}
+    return [row | {"ms": 1000 * spent / (len(chain) * by), "ess": least[slowest], "a second": least[slowest] / spent}
             | {"slowest": made.design.names[slowest]}]  # fmt: skip
 
 
