@@ -44,46 +44,46 @@ VISIT = {"gibbs": 5, "nuts": 1}
 
 @dataclass(frozen=True)
 class Case:
-    """A family; its outcomes by linear predictors and by how rare the rarest kind is."""
+    """A family; its outcomes by two linear predictors, whose effects have nothing in common, and a constant."""
 
     family: str | Family
-    make: Callable[[np.random.Generator, np.ndarray, float], np.ndarray]
+    make: Callable[[np.random.Generator, np.ndarray, np.ndarray, float], np.ndarray]
 
 
-def logistic(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def logistic(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     return (at + eta + rng.logistic(size=len(eta)) > 0).astype(float)
 
 
-def probit(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def probit(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     return (at + 0.6 * eta + rng.normal(size=len(eta)) > 0).astype(float)
 
 
-def ordered(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def ordered(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     """The highest of three labels is the rare one."""
     latent = eta + rng.logistic(size=len(eta))
     return (latent > min(0.0, -at - 1)) + (latent > -at).astype(float)
 
 
-def unordered(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def unordered(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     """One of three labels is rare."""
     noise = rng.gumbel(size=(len(eta), 3))
-    return np.argmax(np.column_stack([0 * eta, 0.5 * eta, at + eta]) + noise, axis=1).astype(float)
+    return np.argmax(np.column_stack([0 * eta, other, at + eta]) + noise, axis=1).astype(float)
 
 
-def counts(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def counts(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     return rng.poisson(np.exp(np.minimum(at + eta, 20))).astype(float)
 
 
-def varying(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
+def varying(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
     return rng.poisson(np.exp(np.minimum(at + eta, 20)) * rng.gamma(2, 0.5, len(eta))).astype(float)
 
 
-def hurdle(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
-    return logistic(rng, eta, at) * (1 + rng.poisson(np.exp(0.5 + 0.5 * eta)))
+def hurdle(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
+    return logistic(rng, eta, other, at) * (1 + rng.poisson(np.exp(0.5 + 0.5 * other)))
 
 
-def amounts(rng: np.random.Generator, eta: np.ndarray, at: float) -> np.ndarray:
-    return logistic(rng, eta, at) * np.exp(1 + eta + 0.5 * rng.normal(size=len(eta)))
+def amounts(rng: np.random.Generator, eta: np.ndarray, other: np.ndarray, at: float) -> np.ndarray:
+    return logistic(rng, eta, other, at) * np.exp(1 + other + 0.5 * rng.normal(size=len(eta)))
 
 
 CASES: Mapping[str, Case] = {
@@ -104,13 +104,13 @@ def data(case: Case, share: float, n: int, seed: int = 1) -> pd.DataFrame:
     """A tenth is missing; the largest of the outcomes' values, or what is not zero, is as rare as asked."""
     rng = np.random.default_rng(seed)
     g, x = np.arange(n) % CLUSTERS, rng.normal(size=n)
-    eta = 0.5 * x + rng.normal(0, 0.7, CLUSTERS)[g]
+    eta, other = (0.5 * x + rng.normal(0, 0.7, CLUSTERS)[g] for _ in range(2))
     below = 1 if case.make in (ordered, unordered) else 0
 
     def gap(at: float) -> float:
-        return float((case.make(np.random.default_rng(seed + 1), eta, at) > below).mean()) - share
+        return float((case.make(np.random.default_rng(seed + 1), eta, other, at) > below).mean()) - share
 
-    y = case.make(np.random.default_rng(seed + 1), eta, brentq(gap, -15.0, 15.0, xtol=1e-3))
+    y = case.make(np.random.default_rng(seed + 1), eta, other, brentq(gap, -15.0, 15.0, xtol=1e-3))
     return pd.DataFrame({"g": g, "x": x, "y": np.where(np.arange(n) % 10 == 3, np.nan, y)})
 
 
@@ -147,7 +147,7 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Effective draws a second where outcomes are rare.")
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="FAMILY")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(".study/rare_outcomes.csv"))
