@@ -6,17 +6,16 @@ the differences from it would be. What the data leave open, one number that is a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from scipy.special import log_softmax, softmax
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.data.columns import Column
 from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
-from bayesimpute.families.family import Family, bound
 from bayesimpute.families.label_values import Categories
+from bayesimpute.families.of_labels import OfLabels
 from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS, SPREADS
 from bayesimpute.families.values import Values
@@ -30,7 +29,7 @@ EACH = 1 / np.sqrt(2)
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Categorical(Family):
+class Categorical(OfLabels):
     """P(y = k) = exp(mu_k) / sum_j exp(mu_j), with a linear predictor for each label.
 
     Group-specific effects of up to six labels have one covariance matrix for each cluster key (Hartzel, Agresti &
@@ -58,20 +57,6 @@ class Categorical(Family):
     in_bambi: ClassVar[bool] = False
 
     effects: Literal["auto", "correlated"] = "auto"
-    labels: Literal["observed", "all"] = "observed"
-    points: tuple[float, ...] = bound((0.0, 1.0))
-    shown: tuple[str, ...] = bound(("0", "1"))
-
-    @property
-    def labels_meant(self) -> str:
-        return self.labels
-
-    def values_of(self, column: Column) -> Categories:
-        return Categories.meant(column, self.labels)
-
-    def bind(self, column: Column) -> "Categorical":
-        values = self.values_of(column)
-        return replace(self, points=values.points, shown=values.shown_labels)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

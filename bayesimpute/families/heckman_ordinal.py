@@ -5,19 +5,19 @@ difference of two quadrants, taken on the side where both are small.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
-from bayesimpute.data.columns import Column
 from bayesimpute.families import heckman
 from bayesimpute.families.context import NO_SIDE, Side, Theta
-from bayesimpute.families.family import Family, bound
+from bayesimpute.families.family import Family
 from bayesimpute.families.heckman import Selecting
 from bayesimpute.families.label_values import Ordered
 from bayesimpute.families.log_space import tensors
+from bayesimpute.families.of_labels import OfLabels
 from bayesimpute.families.ordinal import Ordinal
 from bayesimpute.families.selected_strip import log_strip
 from bayesimpute.families.values import Values
@@ -25,11 +25,16 @@ from bayesimpute.families.values import Values
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class HeckmanOrdinal(Selecting):
+class HeckmanOrdinal(OfLabels, Selecting):
     """y is label k where c_k-1 < mu + e <= c_k, observed where selection + h > 0; (h, e) normal with correlation rho.
 
     The cutpoints c stand in the place of an intercept; with two labels it is :class:`HeckmanProbit` in other words
     (de Luca & Perotti 2011, Stata Journal 11:213).
+
+    Parameters
+    ----------
+    labels : {"observed", "all"}
+        Those of a column that are observed, or all that it has, as in :class:`Ordinal`.
     """
 
     name: ClassVar[str] = "heckman_ordinal"
@@ -38,9 +43,6 @@ class HeckmanOrdinal(Selecting):
     bambi: ClassVar[str] = "gaussian"
     in_bambi: ClassVar[bool] = False
 
-    points: tuple[float, ...] = bound((0.0, 1.0))
-    shown: tuple[str, ...] = bound(("0", "1"))
-
     @property
     def outcome(self) -> Family:  # type: ignore[override]  # of the column's labels
         return self._ordinal
@@ -48,10 +50,6 @@ class HeckmanOrdinal(Selecting):
     @property
     def _ordinal(self) -> Ordinal:
         return Ordinal(link="probit", points=self.points, shown=self.shown)
-
-    def bind(self, column: Column) -> "HeckmanOrdinal":
-        values = Ordered.of(column)
-        return replace(self, points=values.points, shown=values.shown_labels)
 
     def distribution(self, eta: Mapping[str, Any], side: Side = NO_SIDE) -> Any:
         import pymc as pm

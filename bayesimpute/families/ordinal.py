@@ -1,18 +1,17 @@
 """Ordered labels: a latent variable between cutpoints, with a logit or a probit link."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
 from bayesimpute.base.priors import Prior
-from bayesimpute.data.columns import Column
 from bayesimpute.families.context import NO_SIDE, NOWHERE, Context, Side, Theta
-from bayesimpute.families.family import Family, bound
 from bayesimpute.families.label_probabilities import cdf, density, log_share
 from bayesimpute.families.label_values import Ordered
 from bayesimpute.families.log_space import tensors
+from bayesimpute.families.of_labels import OfLabels
 from bayesimpute.families.parameter import Parameter
 from bayesimpute.families.shares import DEVIATIONS
 from bayesimpute.families.values import Values
@@ -23,7 +22,7 @@ JOINT: Mapping[str, str] = {"logit": "DirichletLogit", "probit": "DirichletProbi
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Ordinal(Family):
+class Ordinal(OfLabels):
     """P(y <= label k) = F(c_k - mu) with ascending cutpoints c in the place of an intercept.
 
     F is the logistic or the normal distribution function (McCullagh 1980, JRSS B 42:109). Effects in ``mu`` move all
@@ -48,20 +47,6 @@ class Ordinal(Family):
     in_bambi: ClassVar[bool] = False
 
     link: Literal["logit", "probit"] = "logit"
-    labels: Literal["observed", "all"] = "observed"
-    points: tuple[float, ...] = bound((0.0, 1.0))
-    shown: tuple[str, ...] = bound(("0", "1"))
-
-    @property
-    def labels_meant(self) -> str:
-        return self.labels
-
-    def values_of(self, column: Column) -> Ordered:
-        return Ordered.meant(column, self.labels)
-
-    def bind(self, column: Column) -> "Ordinal":
-        values = self.values_of(column)
-        return replace(self, points=values.points, shown=values.shown_labels)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

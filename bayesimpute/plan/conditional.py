@@ -76,13 +76,20 @@ class Conditional:
         """A conditional from one formula, ``"y ~ x + (1 | g)"``; options are the other fields.
 
         ``"log(y) ~ x"`` is a model of y of family lognormal, whose logarithms are normal; so is one of ``transform``
-        "log", and "sqrt" and "logit" are those whose square roots and logits are.
+        "log", and "sqrt" and "logit" are those whose square roots and logits are. ``formulas`` are then those of the
+        other parameters: ``formulas={"selection": "x + z"}``.
         """
         formula, transform = untransformed(formula, transform)
         target = left_side(formula, "conditional")
         if transform is not None:
             options["family"] = of_transform(transform, options.get("family", "auto"), target)
-        return cls(target=target, formulas={"mu": formula}, **options)
+        others = options.pop("formulas", {})
+        if isinstance(others, Mapping):
+            if "mu" in others:
+                finding = "formula and formulas.mu are the same"
+                raise one(PlanError, f"conditional[{target}].formula", finding, "write one of them")
+            others = {"mu": formula, **others}
+        return cls(target=target, formulas=others, **options)
 
 
 _MAPPINGS = {"formulas": '{"mu": "y ~ x"}', "priors": '{"x": "Normal(0, 1)"}', "side": '{"exposure": "days"}'}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesimpute as bi
-from bayesimpute.families import Categorical, Ordinal
+from bayesimpute.families import Categorical, HeckmanOrdinal, Ordinal
 
 N = 60
 EVERY = Categorical(labels="all")
@@ -70,6 +70,16 @@ def test_an_inner_ordered_label_needs_a_prior_of_one_observation(link: Any) -> N
     assert list(problems(frame("abc", ordered=True), of(law))) == ["conditional[y]"]
 
 
+def test_it_needs_that_where_labels_are_selected_too() -> None:
+    law, more = HeckmanOrdinal(labels="all"), {"formulas": {"selection": "x"}}
+    assert (
+        'priors.cutpoints = "DirichletProbit(1)"'
+        in problems(frame(ordered=True), of(law, **more))["conditional[y].labels"]
+    )
+    more["priors"] = {"cutpoints": "DirichletProbit(1)"}
+    assert "conditional[y].labels" not in problems(frame(ordered=True), of(law, **more))
+
+
 def test_models_with_a_coefficient_for_each_label_are_refused() -> None:
     reader = bi.Conditional.of("z ~ x + y")
     found = problems(frame(), of(EVERY), reader)["conditional[z]"]
@@ -88,5 +98,5 @@ def test_other_words_are_refused(family: Any) -> None:
 
 
 def test_families_without_labels_have_no_such_option() -> None:
-    with pytest.raises(bi.PlanError, match="no such option; it belongs to ordinal, categorical"):
+    with pytest.raises(bi.PlanError, match="no such option; it belongs to ordinal, categorical, heckman_ordinal"):
         bi.Plan.from_toml('[[conditional]]\nformula = "z ~ x"\nfamily = "gaussian"\nlabels = "all"\n')

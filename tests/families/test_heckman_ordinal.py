@@ -59,3 +59,13 @@ def test_labels_are_those_of_the_column() -> None:
     column = encode(pd.Series(pd.Categorical(["low", "mid", "top"], ordered=True)), "v")
     assert HeckmanOrdinal().bind(column).shown == ("low", "mid", "top")
     assert HeckmanOrdinal().bind(column).mar().shown == ("low", "mid", "top")  # pyright: ignore
+
+
+def test_labels_that_nobody_has_are_labels_if_all_are_meant() -> None:
+    import pandas as pd
+
+    column = encode(pd.Series(pd.Categorical(["low", "top"], categories=["low", "mid", "top"], ordered=True)), "v")
+    assert HeckmanOrdinal().bind(column).shown == ("low", "top")
+    bound = HeckmanOrdinal(labels="all").bind(column)
+    assert bound.shown == ("low", "mid", "top") and bound.points == (0.0, 1.0, 2.0)
+    assert bound.mar().shown == bound.shown  # pyright: ignore

@@ -63,6 +63,15 @@ def test_what_is_not_a_formula_is_refused(made: object, words: str) -> None:
         Plan.of(made)  # type: ignore[arg-type]
 
 
+def test_formulas_of_other_parameters_stand_beside_the_one_formula() -> None:
+    made = Conditional.of("y ~ x", formulas={"sigma": "x"})
+    assert made == Conditional(target="y", formulas={"mu": "y ~ x", "sigma": "x"})
+    with pytest.raises(PlanError, match=r"conditional\[y\]\.formula: formula and formulas\.mu are the same"):
+        Conditional.of("y ~ x", formulas={"mu": "y ~ z"})
+    with pytest.raises(PlanError, match=r"conditional\[y\]\.formulas: 3 is not a mapping"):
+        Conditional.of("y ~ x", formulas=3)
+
+
 @pytest.mark.parametrize("name", ["formulas", "priors"])
 @pytest.mark.parametrize("given", ["y ~ x", 3, None, ["y ~ x"]])
 def test_formulas_and_priors_are_mappings(name: str, given: object) -> None:

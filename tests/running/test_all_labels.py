@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesimpute as bi
-from bayesimpute.families import Categorical, Ordinal
+from bayesimpute.families import Categorical, HeckmanOrdinal, Ordinal
 
 N = 90
 RUN: dict[str, Any] = {"m": 30, "chains": 2, "warmup": 20, "sweeps": 150, "steps": 1}
@@ -57,3 +57,11 @@ def test_a_label_that_the_plan_alone_names_is_drawn_in_the_type_of_the_column(
     run = imputed(data, Ordinal(labels="all"), columns={"y": order}, conditional=ONE_EACH)
     found = drawn(run)
     assert set(found) == {*labels, new} and 0 < (found == new).mean() < 0.1
+
+
+@pytest.mark.slow  # by NUTS
+def test_a_label_is_drawn_where_labels_are_selected() -> None:
+    data = frame(["lo", "mid"])
+    more = {"formulas": {"selection": "x + g"}}
+    found = drawn(imputed(data, HeckmanOrdinal(labels="all"), columns={"y": "lo < mid < top"}, conditional=more))
+    assert set(found) == {"lo", "mid", "top"} and 0 < (found == "top").mean() < 0.2
