@@ -16,7 +16,8 @@ another:
   :mod:`.drawn_too` and :mod:`.estimand_problems` hold it against the columns of the data;
 * :mod:`.coded_formulas` codes each formula on a completed frame, and finds what only matrices show
   (:mod:`.collinearity`): columns without variation, labels without observations, too many coefficients, those of
-  cluster level for few clusters (:mod:`.cluster_level`), priors of unknown parameters (:mod:`.prior_roles`).
+  cluster level for few clusters (:mod:`.cluster_level`), predictors that are no numbers at values that are drawn
+  (:mod:`.drawn_beyond`), priors of unknown parameters (:mod:`.prior_roles`).
 
 To report a new kind of bad input, append a Problem in the module that already looks at that part of the plan.
 """

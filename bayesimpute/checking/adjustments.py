@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayesimpute.base.errors import FormulaError, Problem, Severity, did_you_mean
-from bayesimpute.base.phrases import listed
+from bayesimpute.base.phrases import counted, first_row, listed
 from bayesimpute.base.priors import Prior
 from bayesimpute.checking.derived import closure, kinds, values_read
 from bayesimpute.checking.names import key_columns
@@ -25,6 +25,7 @@ from bayesimpute.families.family import options
 from bayesimpute.families.label_values import Binary, Categories, Ordered
 from bayesimpute.formulas import parse_expression, quote
 from bayesimpute.plan import held_options
+from bayesimpute.plan.adjusted import FINITE
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.fixed import assumed_in, known_values
 
@@ -63,6 +64,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         _target(shifted, reading, read, data, notes)
         _shift(shifted, names, read, data, notes)
         _condition(shifted, read, data, notes)
+        _finite(shifted, assumptions, read, data, notes)
         if reading is not None and reading.target in data.columns:
             _scale(shifted, reading, read, data, notes)
             notes.problems += _unaware(shifted, reading, read, data)
@@ -210,6 +212,25 @@ def _condition(shifted: Shifted, read: Read, data: Incomplete, notes: Notes) -> 
     if not np.isin(found[~np.isnan(found)], (0, 1)).all():
         finding = f"{where} is a number and no condition: it would hold wherever it is not 0"
         notes.add(f"{shifted.path}.where", finding, f'compare it with something: where = "{where} > 0"')
+
+
+def _finite(shifted: Shifted, assumptions: list[Assumption], read: Read, data: Incomplete, notes: Notes) -> None:
+    """A shift where all that it follows from is known; what other rows or imputed values give is seen in the run."""
+    names = closure(shifted.expression.names, read)
+    inside = [read.derived[name].use for name in names if name in read.derived]
+    known = [name for name in names if name in data.columns]
+    columns = {**data.columns, **read.derived, **{a.name: a for a in assumptions}}
+    beyond = any(use.calls for use in (shifted.use, *inside)) or not set(names) <= set(columns)
+    if beyond or shifted.adjustment.target not in data.columns:
+        return
+    whole = data.columns[shifted.adjustment.target].missing
+    rows = whole & ~np.any([data.columns[name].missing for name in known] or [np.zeros_like(whole)], axis=0)
+    derived = {name: d.expression for name, d in read.derived.items()}
+    derived |= {a.name: parse_expression("1", shifted.path, number=True) for a in assumptions}
+    wrong = rows & ~np.isfinite(np.asarray(known_values(shifted.expression, derived, data), dtype=float))
+    if wrong.any():
+        finding = f"{shifted.adjustment.shift} is not a finite number in {counted(int(wrong.sum()), 'missing row')}"
+        notes.add(f"{shifted.path}.shift", f"{finding}, {first_row(data.frame, wrong)}", FINITE)
 
 
 def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, notes: Notes) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayesimpute.base.errors import FormulaError, PlanError, Problem, Severity, errors
 from bayesimpute.base.phrases import counted, first_row
-from bayesimpute.checking import clusters, collinearity, exclusions
+from bayesimpute.checking import clusters, collinearity, drawn_beyond, exclusions
 from bayesimpute.checking import prior_roles as priors
 from bayesimpute.checking.broken_rules import problems as of_restrictions
 from bayesimpute.checking.cluster_level import problems as of_cluster_level
@@ -32,6 +32,7 @@ from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.completed import Completed, fill
 from bayesimpute.designs.restricted import started
+from bayesimpute.designs.sheets import IMPUTED_ELSEWHERE
 from bayesimpute.formulas import Formula, Matrix, build, quote
 from bayesimpute.formulas.algebra import Term
 from bayesimpute.formulas.language import usage_of
@@ -58,7 +59,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
     imputed = {target.name: target.imputed_row for target in resolved.targets}
     for target in resolved.targets:
         target = replace(target, learn=target.seen)  # what can be learnt is where it is observed
-        _Model(readings[target.name], target, read, data, completed, imputed, notes).check()
+        _Model(readings[target.name], target, read, data, completed, imputed, notes, resolved).check()
     return notes.problems
 
 
@@ -177,6 +178,7 @@ class _Model:
     completed: Completed
     imputed: Mapping[str, np.ndarray]
     notes: Notes
+    resolved: Resolved
 
     def check(self) -> None:
         coded: dict[str, priors.Coded] = {}
@@ -244,8 +246,11 @@ class _Model:
         apart = not self.target.impute.any() and not self.target.observed.all()  # rows outside of a risk set
         if apart and len(everywhere) == len(self.data.frame):
             everywhere[~self.target.observed[self.target.unit_of_row]] = 0.0
+        before = len(self.notes.problems)
         for k, name in enumerate(matrix.names):
             self.finite(everywhere[:, k], name, path, matrix.reads(k))
+        if len(self.notes.problems) == before:
+            self.notes.problems += drawn_beyond.matrix_problems(matrix, self.resolved, self.completed, path)
         rows = fitted if len(everywhere) == len(self.data.frame) else slice(None)
         self.notes.problems += collinearity.matrix_problems(everywhere[rows], matrix, self.target, path, known)
         return matrix
@@ -256,8 +261,7 @@ class _Model:
         if wrong.any() and drawn and len(wrong) == len(self.data.frame) and np.any(drawn, axis=0)[wrong].all():
             number = counted(int(wrong.sum()), "row")
             finding = f"{name} is not a finite number with values that may be imputed, as in {number} of a first fill"
-            remedy = 'say where they cannot be: a family or limits, such as family = "bounded", or a [[restriction]]'
-            self.notes.add(path, finding, remedy + "; or derive a variable with where(condition, x, y)")
+            self.notes.add(path, finding, IMPUTED_ELSEWHERE)
         elif wrong.any():
             where = f", {first_row(self.data.frame, wrong)}" if len(wrong) == len(self.data.frame) else ""
             finding = f"{name} is not a finite number in {counted(int(wrong.sum()), 'row')}{where}"

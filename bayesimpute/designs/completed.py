@@ -10,12 +10,16 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import counted, first_row
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.designs.cluster_means import ClusterMeans
 from bayesimpute.families import AtRows
 from bayesimpute.formulas import evaluate_expression
 from bayesimpute.plan import who_reads
+from bayesimpute.plan.adjusted import FINITE
 from bayesimpute.plan.targets import DerivedColumn, Resolved, Step, Target
 
 
@@ -135,6 +139,7 @@ class Completed:
             result = self._computed(column)
             if column.only is not None:
                 result = np.where(self._targets[column.only].imputed_row, result, column.neutral)
+                _require_finite(column, result, self._incomplete)
             if column.fills:
                 given = self._incomplete.columns[column.name].values
                 result = np.where(np.isnan(given), result, given)
@@ -163,6 +168,15 @@ class Completed:
     def _systematic(self, name: str, key: str) -> np.ndarray:
         codes = self._incomplete.codes(key)
         return (np.bincount(codes, weights=self._observed(name)) == 0)[codes].astype(float)
+
+
+def _require_finite(column: DerivedColumn, shift: np.ndarray, incomplete: Incomplete) -> None:
+    """Stop where a shift is no number: what it moves would be none either, or at an end of what it can be."""
+    wrong = ~np.isfinite(shift)
+    if wrong.any():
+        finding = f"{column.expression.source} is not a finite number in {counted(int(wrong.sum()), 'imputed row')}"
+        finding += f", {first_row(incomplete.frame, wrong)}"
+        raise one(PlanError, f"adjustment[{column.only}].shift", finding, FINITE)
 
 
 def unfolded(target: Target, values: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -287,16 +301,17 @@ def fill(
     dict of str to ndarray
         For each target, the values of its missing units.
     """
-    cells = {
-        t.name: t.values.start(
-            rng,
-            t.given[t.fit_rows],
-            size=len(t.missing_rows),
-            spread=spread,
-        )
-        for t in resolved.targets
-    }
+    cells = {}
+    for t in resolved.targets:
+        start = t.values.start if t.family.density else _observed_start  # who matches has no values but these
+        cells[t.name] = start(rng, t.given[t.fit_rows], size=len(t.missing_rows), spread=spread)
     return {t.name: possible_start(incomplete, t, rng, cells[t.name]) for t in resolved.targets}
+
+
+def _observed_start(rng: np.random.Generator, known: np.ndarray, *, size: int, spread: float) -> np.ndarray:
+    """Observed values, (cell,), large ones more often or less often than small ones."""
+    apart = rng.uniform(-spread, spread) * (known - known.mean()) / (known.std() or 1.0)
+    return rng.choice(known, size, p=softmax(apart))
 
 
 def possible_start(incomplete: Incomplete, target: Target, rng: np.random.Generator, cells: np.ndarray) -> np.ndarray:

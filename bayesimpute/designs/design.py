@@ -109,6 +109,13 @@ class Design:
         common = [(name, len(matrix.names)) for name, (_, matrix) in self.formulas.items()]
         return (*common, *((b.key, b.width) for b in self.blocks), *((offset.key, 1) for offset in self.offsets))
 
+    def columns_of(self, key: str) -> list[str]:
+        """What the columns of a matrix are called in formulas."""
+        if key in self.formulas:
+            return list(self.formulas[key][1].names)
+        found = [name for b in self.blocks if b.key == key for _, matrix in b.parts for name in matrix.names]
+        return found or [f"offset({' + '.join(o.columns)})" for o in self.offsets if o.key == key]
+
     @cached_property
     def fitted_keys(self) -> frozenset[str]:
         """The keys of the matrices that the model is fitted with."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 
+from bayesimpute.base.errors import PlanError, one
+from bayesimpute.base.phrases import counted, listed
 from bayesimpute.designs.completed import Columns, Completed
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.placement import Placement
@@ -33,6 +35,11 @@ LEAST = 60
 """Clusters that it has then, if its rows are fewer than SAMPLE or more."""
 SEED = 20260103
 """Of the choice of these clusters, whatever the user's seed."""
+IMPUTED_ELSEWHERE = (
+    'say where values cannot be: a family or limits, such as family = "bounded", or a [[restriction]]; or derive a '
+    "variable with where(condition, x, y)"
+)
+"""The remedy for predictors that are no numbers with imputed values."""
 
 
 class Sheet:
@@ -60,12 +67,18 @@ class Sheet:
         if not self._arrays:
             self._arrays = {key: np.empty((self._size(key, columns), width)) for key, width in self._design.widths}
             self._design.refresh(self._arrays, columns, self._rows)
+            self._look(self._arrays)
         elif self._news:
             news = {key: array for key, array in self._arrays.items() if self._design.reads[key] & self._news}
             self._design.refresh(news, columns, self._rows, self._news)
+            self._look(news)
             self._arrays = {**self._arrays, **{key: array.view() for key, array in news.items()}}
         self._news = set()
         return self._arrays
+
+    def _look(self, arrays: Mapping[str, np.ndarray]) -> None:
+        if self._rows is not None:  # of all rows there may be some where the variable does not apply
+            require_finite(self._design, arrays)
 
     def _size(self, key: str, columns: Columns) -> int:
         if self._rows is None:
@@ -164,6 +177,7 @@ class LargeData(Mapping[str, np.ndarray]):
         wanted = [(key, width) for key, width in self._widths if keys is None or key in keys]
         made = {key: np.empty((len(rows[key]), width)) for key, width in wanted}
         self.design.refresh(made, self._completed.columns, rows, put=put_column)
+        require_finite(self.design, made)
         return {f"X_{key}": matrix for key, matrix in made.items()}
 
     @property
@@ -183,7 +197,24 @@ def at_rows(design: Design, columns: Columns, rows: np.ndarray) -> dict[str, np.
     """All matrices of a model of large data at some rows, which nobody keeps."""
     made = {key: np.empty((len(rows), width)) for key, width in design.widths}
     design.refresh(made, columns, rows, put=put_column)
+    require_finite(design, made)
     return made
+
+
+def require_finite(design: Design, arrays: Mapping[str, np.ndarray]) -> None:
+    """Stop where a predictor is no number, as the logarithm of a count that was imputed as 0.
+
+    Samplers would not come back from it: a draw given an infinite predictor may be rejected for ever.
+    """
+    for key, array in arrays.items():
+        with np.errstate(invalid="ignore"):
+            fine = np.isfinite(array.sum())
+        if not fine and not np.isfinite(array).all():
+            columns = (~np.isfinite(array)).any(axis=0)
+            name = listed(dict.fromkeys(n for n, wrong in zip(design.columns_of(key), columns, strict=True) if wrong))
+            many = counted(int((~np.isfinite(array)).any(axis=1).sum()), "row")
+            finding = f"{name} is not a finite number with the values that were imputed, in {many}"
+            raise one(PlanError, design.path, finding, IMPUTED_ELSEWHERE)
 
 
 def pieces(data: Mapping[str, np.ndarray]) -> Iterator[tuple[slice, Mapping[str, np.ndarray]]]:

@@ -34,6 +34,8 @@ from bayesimpute.plan.units import lifted
 
 FIELDS = {"predictor": "shift", "logit": "odds", "value": "move", "ratio": "ratio"}
 """The field of a target that names the column, by scale."""
+FINITE = "say what it is there: where(condition, shift, 0)"
+"""The remedy for a shift that is no finite number in some rows."""
 
 
 def expression_of(adjustment: Adjustment, second: str | None = None) -> Expression:

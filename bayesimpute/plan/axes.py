@@ -9,7 +9,9 @@ from typing import Any
 
 from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean
 from bayesimpute.base.phrases import listed
-from bayesimpute.families.copulas import COPULAS
+from bayesimpute.families.copulas import COPULAS, NORMAL
+from bayesimpute.families.family import changed
+from bayesimpute.plan import held_options
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
@@ -184,7 +186,7 @@ def at(plan: Plan, point: Mapping[str, float]) -> Plan:
         if problems:
             raise PlanError(problems)
         plan = Plan(**found)
-    return replace(plan, assumptions=assumptions)
+    return replace(plan, assumptions=assumptions).with_models(lambda model: _unbound(model, point))
 
 
 def _held(document: dict[str, Any]) -> dict[str, Any]:
@@ -197,10 +199,23 @@ def _held(document: dict[str, Any]) -> dict[str, Any]:
             if any(name in model for name in DEPENDENCE):
                 for part in ("priors", "formulas"):
                     model[part] = {k: v for k, v in model.get(part, {}).items() if k not in DEPENDENCE}
-            copula = COPULAS.get(str(model.get("copula")))
-            if copula is not None and not copula.at_zero and model.get("tau") == 0:
+            if model.get("tau") == 0 and _limit_only(model.get("copula")):
                 del model["copula"]
     return document
+
+
+def _unbound(model: Conditional, point: Mapping[str, float]) -> Conditional:
+    """The same of a model whose tau is an assumption that is 0 at a point."""
+    tau = held_options.named(model).get("tau")
+    if point.get(str(tau)) != 0 or not _limit_only(getattr(model.family, "copula", None)):
+        return model
+    return replace(model, family=changed(model.family, copula=NORMAL))
+
+
+def _limit_only(copula: Any) -> bool:
+    """Whether a copula of this name has a tau of 0 as its limit only."""
+    known = COPULAS.get(str(copula))
+    return known is not None and not known.at_zero
 
 
 def _fixed(assumption: Assumption, point: Mapping[str, float]) -> Assumption:

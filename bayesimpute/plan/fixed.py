@@ -167,6 +167,7 @@ def known_values(expression: Expression, derived: Mapping[str, Expression], inco
         "since_dropout": lambda name: 1 - seen[name],
         "dropout": lambda name: 1 - seen[name],
     }
+    columns = columns or {"row": np.arange(len(incomplete.frame))}  # which a number needs for its length
     try:
         return evaluate_expression(expression, columns, extra)
     except FormulaError:

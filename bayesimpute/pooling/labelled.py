@@ -107,7 +107,8 @@ class Pooled:
                 f"standard errors then repeat to {SPREAD:.0%} (von Hippel 2020)."
             )
         if self._least() <= self.m:
-            return f"{found}, and these repeat to {SPREAD:.0%} (von Hippel 2020): m = {self.m} is enough."
+            above = f"above {TENTH:.0%}, but these" if shares.max() >= TENTH else "and these"
+            return f"{found}, {above} repeat to {SPREAD:.0%} (von Hippel 2020): m = {self.m} is enough."
         repeat = f"Standard errors that repeat to {SPREAD:.0%} need m = {needed} (von Hippel 2020)."
         return f"{found}, below {TENTH:.0%} is needed: m = {self.m} is enough. {repeat}"
 

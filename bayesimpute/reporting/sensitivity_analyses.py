@@ -7,10 +7,13 @@ import numpy as np
 
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.tables import short
+from bayesimpute.plan import held_options
+from bayesimpute.plan.fixed import asked
 from bayesimpute.reporting.citing import see
 from bayesimpute.reporting.wording import bullets
 
 if TYPE_CHECKING:
+    from bayesimpute.plan.plan import Plan
     from bayesimpute.result.result import Result
     from bayesimpute.sensitivity.sensitivities import Sensitivities
 
@@ -18,14 +21,24 @@ if TYPE_CHECKING:
 def sensitivity_sections(imputed: "Result", found: "Sensitivities | None") -> dict[str, str]:
     """The sections about assumptions, by title; none where nothing was assumed or varied."""
     sections = {}
-    plan = imputed.plan
-    if plan.adjustments:
-        said = [f"{a}." for a in (*plan.adjustments, *plan.assumptions)]
+    said = [f"{a}." for a in (*imputed.plan.adjustments, *_held(imputed.plan), *imputed.plan.assumptions)]
+    if imputed.plan.adjustments:
         text = "Missing values were taken to differ from what their models say of them, by assumption"
         sections["Assumptions"] = f"{text} {see('tompsett2018')}:\n\n{bullets(said)}"
+    elif imputed.plan.assumptions:
+        sections["Assumptions"] = f"What the data do not tell was assumed:\n\n{bullets(said)}"
     if found is not None:
         sections["Sensitivity"] = "\n\n".join(_about(found))
     return sections
+
+
+def _held(plan: "Plan") -> Iterator[str]:
+    """What of the models is held at an assumption."""
+    known = {a.name for a in plan.assumptions}
+    for model in plan.models:
+        for what, name in (*asked(model).items(), *held_options.named(model).items()):
+            if name in known:
+                yield f"`{what}` of the model of {model.target} is {name}"
 
 
 def _about(found: "Sensitivities") -> Iterator[str]:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesimpute.base.errors import InputError, Problem, did_you_mean, one
+from bayesimpute.base.errors import InputError, PlanError, Problem, did_you_mean, one
 from bayesimpute.base.phrases import listed
 from bayesimpute.base.progress import counted, lasting
 from bayesimpute.base.tables import say, short
+from bayesimpute.estimating.estimands import without_selection
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import BASES, TIPS, Adjustment, Assumption, Sensitivity
-from bayesimpute.plan.axes import Grid, grid_of
+from bayesimpute.plan.axes import Grid, at, grid_of
 from bayesimpute.plan.options import AnalysisOptions, Estimand, settings
 from bayesimpute.plan.plan import Plan
 from bayesimpute.result.result import Result, require_run
@@ -66,6 +67,7 @@ def sensitivity(
         plan = _plan(result.plan, adjustments, request.over)
         name, what = asked(subject, plan, options)
         checked(what, result)
+        _there(request, plan)
         points = Points(
             result=result,
             plan=plan,
@@ -132,6 +134,28 @@ def _plan(plan: Plan, adjustments: Sequence[Adjustment], over: Mapping[str, Any]
     known = {a.name for a in plan.assumptions}
     new = [Assumption(name=name) for name in over if name in read and name not in known]
     return replace(plan, assumptions=(*plan.assumptions, *new), adjustments=(*plan.adjustments, *more))
+
+
+def _there(request: Sensitivity, plan: Plan) -> None:
+    """Stop where what is varied belongs to the selection models that base = "mar" takes away."""
+    left = without_selection(plan)
+    if request.base == "" or left == plan or not isinstance(request.over, Mapping):
+        return
+    named, kept = ({a.name for a in each.assumptions} for each in (plan, left))
+    gone = [name for name in request.over if name in named - kept]
+    for name in (name for name in request.over if name not in named):
+        try:
+            at(plan, {name: 0.5})
+        except PlanError:
+            continue  # which is told with the grid
+        try:
+            at(left, {name: 0.5})
+        except PlanError:
+            gone.append(name)
+    finding = 'it belongs to the selection models, which base = "mar" takes away'
+    remedy = "leave base out: the differences are then from its value that says missing at random"
+    if gone:
+        raise InputError([Problem(path=f"over.{name}", finding=finding, remedy=remedy) for name in gone])
 
 
 def _choices(base: Any, tip: Any, null: Any, level: Any) -> None:
@@ -310,21 +334,40 @@ class _Work:
     def _slope(self) -> Iterable[str]:
         """For the quick reader: the slope at missing at random, and the shift that is worth one standard error."""
         axis = self.grid.axes[0]
-        if len(self.grid.axes) != 1 or axis.origin is None or len(axis.values) < 2:
+        if len(self.grid.axes) != 1 or axis.origin is None:
             return
-        near = sorted(axis.values, key=lambda v: abs(v - float(axis.origin or 0)))[:3]
-        low, high = min(near), max(near)
-        ends, middle = (self.lines({axis.name: v}) for v in (low, high)), self.lines({axis.name: axis.origin})
-        below, above = (None if found is None else chosen(found) for found in ends)
-        line = None if middle is None else chosen(middle)
-        if below is None or above is None or line is None or high == low:
+        below = [v for v in axis.values if v < axis.origin][-1:]
+        above = [v for v in axis.values if v > axis.origin][:1]
+        found = {v: self.lines({axis.name: v}) for v in (*below, axis.origin, *above)}
+        lines = {v: chosen(each) for v, each in found.items() if each is not None}
+        answers = {v: line.answer for v, line in lines.items() if line is not None}
+        if len(answers) < len(found) or len(answers) < 2:
             return
-        slope = (above.answer.estimate - below.answer.estimate) / (high - low)
-        worth = line.answer.std_error / abs(slope) if slope else np.inf
+        slope = slope_at(axis.origin, {v: answer.estimate for v, answer in answers.items()})
+        worth = answers[axis.origin].std_error / abs(slope) if slope else np.inf
+        end = next(iter((*below, *above)))
+        where = "at missing at random" if below and above else f"from missing at random to {axis.name} = {end:g}"
         yield (
-            f"{self.request.name}: at missing at random the estimate changes by {short(slope)} for each unit of "
-            f"{axis.name}; {short(worth)} is worth one standard error"
+            f"{self.request.name}: {where} the estimate changes by {short(slope)} for each unit of {axis.name}; "
+            f"{short(worth)} is worth one standard error"
         )
+
+
+def slope_at(origin: float, curve: Mapping[float, float]) -> float:
+    """The slope of a curve that is known at a place and beside it: of the parabola through three points, or of a line.
+
+    Parameters
+    ----------
+    origin : float
+        Where.
+    curve : mapping of float to float
+        Values there, and at one or two other places, one on either side.
+    """
+    slopes = {v - origin: (value - curve[origin]) / (v - origin) for v, value in curve.items() if v != origin}
+    if len(slopes) == 1:
+        return next(iter(slopes.values()))
+    (low, before), (high, after) = sorted(slopes.items())
+    return (before * high - after * low) / (high - low)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,6 +102,19 @@ def test_right_ones_are_not() -> None:
     assert not found(*right, shift("-1", "lab", label="no"), assumptions=believed)
 
 
+@pytest.mark.parametrize("text", ["d * log(x - x)", "1 / 0", "d / (x - x)", "where(x > 0, log(x - x), 0)"])
+def test_a_shift_that_is_no_number_in_some_row_is_told(text: str) -> None:
+    """0 times an infinity at the assumption's value is none, either: it stood for missing at random."""
+    (problem,) = [p for p in found(shift(text), assumptions=[assumption()]) if p.path == "adjustment[y].shift"]
+    assert "is not a finite number in" in problem.finding and "missing row" in problem.finding
+    assert "where(condition, shift, 0)" in problem.remedy
+
+
+@pytest.mark.parametrize("text", ["d * where(x > 0, log(x), 0)", "d * cluster_mean(log(exp(x)), school)"])
+def test_one_that_is_a_number_wherever_it_holds_is_none(text: str) -> None:
+    assert not found(shift(text), shift("d * log(x)", "b", where="x > 0"), assumptions=[assumption()])
+
+
 def test_in_compatible_plans_some_scales_are_refused() -> None:
     options = {"models": ("x ~ z",), "substantive": ("y ~ x + (1 | school)",)}
     (problem,) = found(shift(scale="ratio"), **options)

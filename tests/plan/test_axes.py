@@ -27,6 +27,14 @@ def test_at_zero_a_copula_that_has_it_as_its_limit_only_is_the_normal(name: str)
     assert families[0.0] == HeckmanProbit(copula=name if COPULAS[name].at_zero else "normal", tau=0.0)
 
 
+@pytest.mark.parametrize("name", COPULAS)
+def test_so_it_is_where_tau_is_an_assumption(name: str) -> None:
+    item = replace(TIED, family=HeckmanProbit(copula=name, tau="t"), priors={})  # pyright: ignore
+    plan = bi.Plan(conditionals=(item,), assumptions=(bi.Assumption(name="t", value=0.3),))
+    copulas = {tau: at(plan, {"t": tau}).conditionals[0].family.copula for tau in (0.0, -0.4)}  # pyright: ignore
+    assert copulas == {0.0: name if COPULAS[name].at_zero else "normal", -0.4: name}
+
+
 def test_a_value_takes_the_place_of_a_prior_and_leaves_the_others() -> None:
     plan = at(bi.Plan(conditionals=(TIED,)), {"conditional[y].rho": -0.5})
     assert plan.conditionals[0].family == HeckmanProbit(rho=-0.5)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import pytest
 from looping import FORMULAS, prior_plan, table
 
+import bayesimpute as bi
 from bayesimpute import Conditional, Derived, Plan
 from bayesimpute.checking import plan_clusters
 from bayesimpute.data.incomplete import Incomplete
@@ -201,3 +203,21 @@ def test_a_family_may_ask_for_the_units_that_its_model_is_fitted_to() -> None:
     np.testing.assert_array_equal(donors.theta["mu"], placement.predict(best, bench.matrices(step), rows)["mu"])
     assert np.corrcoef(donors.theta["mu"], donors.y)[0, 1] > 0.5
     assert len(donors.y) == np.sum(~np.isnan(bench.workspace.incomplete.columns["y"].values))
+
+
+def test_a_predictor_that_is_no_number_with_imputed_values_stops_the_run_and_is_foreseen() -> None:
+    """The logarithm of a count that is imputed as 0, which nobody has: samplers would not come back from it."""
+    rng, n = np.random.default_rng(0), 200
+    frame = pd.DataFrame({"x": rng.normal(size=n), "k": 1.0 + rng.poisson(1.0, n)})
+    frame["b"] = (rng.random(n) < 0.5).astype(float)
+    frame.loc[::4, "b"] = np.nan
+    frame.loc[1::3, "k"] = np.nan
+    plan = bi.Plan.of(
+        ["b ~ x + log(k)", bi.Conditional.of("k ~ x", family="poisson")], run=bi.Run(m=2, chains=1, warmup=5, sweeps=5)
+    )
+    (problem,) = bi.check(plan, frame)
+    assert problem.severity == "warning" and "log(k) is not a finite number where k is 0" in problem.finding
+    with pytest.raises(bi.PlanError, match=r"conditional\[b\]: log\(k\) is not a finite number with the values"):
+        bi.impute(frame, plan, seed=1, progress=False)
+    never = bi.Plan.of(plan.conditionals, run=plan.run, restrictions=[bi.Restriction(rule="k > 0")])
+    assert not bi.check(never, frame)

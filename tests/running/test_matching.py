@@ -65,6 +65,18 @@ def test_imputed_values_are_observed_ones_of_every_kind_and_level() -> None:
     assert bi.Plan.from_toml(plan().to_toml()) == plan()
 
 
+def test_chains_start_from_observed_values_that_are_apart() -> None:
+    """So that log(k) of a positive one is a number in the first sweep, too."""
+    data = frame()
+    space = workspace(data, *plan().conditionals)
+    starts = [begin(space, chain, seed=1) for chain in range(8)]
+    for name, cells in starts[0].cells.items():
+        known = space.resolved.target(name).given
+        assert set(cells) <= set(known[~np.isnan(known)])
+    means = [state.cells["y"].mean() for state in starts]
+    assert np.ptp(means) > 0.3 * data["y"].std()
+
+
 def test_recipients_have_the_draw_and_donors_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Type 1: with the draw for both, or the estimate for both (types 2 and 0), intervals are too short."""
     space = workspace(table(), conditional("y ~ x + (1 | g)"), "x ~ z")

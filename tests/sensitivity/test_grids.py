@@ -305,7 +305,26 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "adjustment": (lambda: vary(plain(), over={"d": [1]}, adjustments=[shift("d", "x")]), "adjustment[x].target"),
     "too late": (lambda: plain().adjusted(shift(1, propagate=True)), "the run is over"),
     "complete": (lambda: plain().adjusted(shift(1, "x")), "adjustment[x].target"),
+    "infinite at a point": (
+        lambda: vary(plain(), over={"d": [0, 1]}, adjustments=[shift("1 / d")]),
+        "adjustment[y].shift: 1 / d is not a finite number in",
+    ),
+    "infinite in clusters": (
+        lambda: plain().adjusted(shift("log(cluster_mean(x, centre) - cluster_mean(x, centre))")),
+        "is not a finite number in",
+    ),
 }
+
+
+def test_the_slope_at_missing_at_random_is_that_of_the_curve_there() -> None:
+    """A parabola's exactly where there is a point on either side, else the line to the nearest one, and it is said."""
+    curve = {v: 2 + 3 * v - 0.7 * v**2 for v in (-1.5, 0.5, 2.0)}
+    assert grids.slope_at(0.5, curve) == pytest.approx(3 - 1.4 * 0.5)
+    made = [vary(plain(), term="arm", over={"d": over}, adjustments=[shift("d * arm")]) for over in ("-2:2:1", "0:2:1")]
+    both, one = (next(m for m in found.messages if "for each unit of d" in m) for found in made)
+    assert "at missing at random the estimate changes by" in both
+    assert "from missing at random to d = 1 the estimate changes by" in one
+    assert both.partition("changes by ")[2] == one.partition("changes by ")[2]  # of a line all slopes are the same
 
 
 def test_the_time_of_points_that_are_run_again_is_told(
@@ -398,7 +417,19 @@ def test_a_report_says_what_was_assumed_and_varied() -> None:
     assert [line for line in text.splitlines() if line.startswith("# ")] == ["# Plan", "# Examine", "# Report"]
     assert "y adjusted by -1 (predictor" in text and "Tompsett et al. 2018" in text
     assert f"tips at d = {found.tips['tip'].iloc[0]:.4g}" in text and "Why the assumptions that were varied" in text
-    assert "Sensitivity" not in plain().report()
+    assert "Sensitivity" not in plain().report() and "Assumptions" not in plain().report()
+
+
+def test_a_report_says_what_is_held_at_an_assumption() -> None:
+    held = bi.Conditional.of("y ~ arm + x", priors={"arm": "psi"})
+    run = bi.impute(
+        trial()[["arm", "x", "y"]],
+        bi.Plan.of([held], assumptions=[bi.Assumption(name="psi", value=1.735)]).with_run(**SETTINGS),
+        seed=1,
+        progress=False,
+    )
+    text = run.report()
+    assert "`arm` of the model of y is psi" in text and "psi = 1.735" in text
 
 
 def test_what_was_written_can_be_read(tmp_path: Path) -> None:
