@@ -273,6 +273,8 @@ def _scale(shifted: Shifted, reading: Reading, read: Read, data: Incomplete, not
         return
     if not (binary or each) or not labels:
         finding = f'"{reading.target}" has no labels, of which one could be shifted'
+        if family.values is Ordered:
+            finding = f'the labels of "{reading.target}" have an order, along which all of them are shifted'
         notes.add(f"{shifted.path}.label", finding, "leave label out")
     elif adjustment.label not in labels:
         remedy = did_you_mean(adjustment.label, labels, f"its labels are {listed(labels)}")

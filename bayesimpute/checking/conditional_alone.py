@@ -62,7 +62,7 @@ def _side(given: Mapping[str, Any], roles: Sequence[str], path: str, notes: Note
 
 def _family(family: Any, path: str, notes: Notes) -> Family | None:
     if isinstance(family, Family):
-        _options(family, path, notes)
+        family_options(family, path, notes)
         return family
     if isinstance(family, str) and family == "auto":
         return None
@@ -75,7 +75,7 @@ def _family(family: Any, path: str, notes: Notes) -> Family | None:
     return None
 
 
-def _options(family: Family, path: str, notes: Notes) -> None:
+def family_options(family: Family, path: str, notes: Notes) -> None:
     """A family's own options, held against the types of its fields."""
     try:
         hints = get_type_hints(type(family))

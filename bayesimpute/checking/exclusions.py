@@ -73,7 +73,7 @@ def problems(read: Read, data: Incomplete) -> list[Problem]:
         name = family.selection.parameter
         if name in reading.formulas:
             _indicator(reading, name, data, notes)
-            if "mu" in reading.formulas:
+            if "mu" in reading.formulas and getattr(family, "held", None) is None:  # what is fixed need not be learnt
                 _rests_on(reading, name, notes)
     for one, other in _mutual(selecting, read):
         finding = f"the selection models of {one} and {other} have each other in their formulas"

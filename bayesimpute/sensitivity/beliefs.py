@@ -30,9 +30,15 @@ def believed(grid: Grid, assumptions: Sequence[Assumption]) -> np.ndarray | None
 
 
 def conclusion_holds(
-    grid: Grid, assumptions: Sequence[Assumption], margin: Callable[[Mapping[str, float]], float], origin: float
+    grid: Grid,
+    assumptions: Sequence[Assumption],
+    margin: Callable[[Mapping[str, float]], float],
+    origin: float,
+    words: str,
 ) -> tuple[float, str]:
-    """The prior probability that the margin has the sign that it has at missing at random, and what is to be said."""
+    """The prior probability that the margin has the sign that it has at missing at random, and what is to be said of
+    it, with the conclusion in words.
+    """
     draws = believed(grid, assumptions)
     if draws is None or any(len(axis.values) < 2 for axis in grid.axes):
         return np.nan, ""
@@ -46,4 +52,4 @@ def conclusion_holds(
     values = np.array([margin(point) for point in grid.points]).reshape([len(axis.values) for axis in grid.axes])
     found = RegularGridInterpolator([np.array(axis.values) for axis in grid.axes], values)(draws[inside])
     share = float(np.mean((found > 0) == (origin > 0)))
-    return share, f"the conclusion holds with the prior probability {share:.2f}"
+    return share, f"the conclusion ({words}) holds with the prior probability {share:.2f}"

@@ -26,7 +26,7 @@ from bayesimpute.sensitivity.answers import Answering, Asked, Line, asked, check
 from bayesimpute.sensitivity.beliefs import believed, conclusion_holds
 from bayesimpute.sensitivity.points import Points
 from bayesimpute.sensitivity.sensitivities import DIFFERENCE, Sensitivities
-from bayesimpute.sensitivity.tipping import Tip, margin, tips
+from bayesimpute.sensitivity.tipping import Tip, conclusion, margin, tips
 
 ANNOUNCED = 10.0
 """Seconds from which runs that are to come are announced."""
@@ -265,7 +265,8 @@ class _Work:
             mine = None if found is None else chosen(found)
             return np.nan if mine is None else held(mine.answer)
 
-        return conclusion_holds(self.grid, self.points.plan.assumptions, at, held(line.answer))
+        words = conclusion(line.answer, self.request.tip, null)
+        return conclusion_holds(self.grid, self.points.plan.assumptions, at, held(line.answer), words)
 
     def _one_way(self) -> Iterable[dict[str, Any]]:
         axis, start = self.grid.axes[0], self.grid.origin

@@ -60,6 +60,15 @@ def margin(origin: Answer, criterion: str, null: float) -> Margin:
     return lambda a: max(a.conf_low - null, null - a.conf_high)
 
 
+def conclusion(origin: Answer, criterion: str, null: float) -> str:
+    """The same in words."""
+    if criterion == "estimate":
+        return f"the estimate is {'above' if origin.estimate > null else 'below'} {null:g}"
+    if origin.conf_low > null:
+        return f"the interval lies above {null:g}"
+    return f"the interval lies below {null:g}" if origin.conf_high < null else f"the interval has {null:g} in it"
+
+
 def tips(axis: Axis, at: Callable[[float], Line | None], *, criterion: str, null: float, cheap: bool) -> list[Tip]:
     """The first crossing in each direction.
 

@@ -8,6 +8,7 @@ from modelling import school_frame
 
 import bayesimpute as bi
 from bayesimpute.base.errors import Severity
+from bayesimpute.families import HeckmanProbit
 
 MODELS = ("y ~ x + (1 | school)", "b ~ x")
 
@@ -170,6 +171,8 @@ def requests(*given: Any) -> list[bi.Problem]:
         ({"tip": "p"}, "sensitivity[s].tip", "'p' is not known"),
         ({"null": "a"}, "sensitivity[s].null", "'a' is not a number"),
         ({"name": ""}, "sensitivity[].name", ""),
+        ({"term": "z"}, "sensitivity[s].term", 'the analysis has no "z"'),
+        ({"of": "y ~ x", "term": "x:z"}, "sensitivity[s].term", 'the analysis has no "z"'),
     ],
 )
 def test_sensitivity_analyses_that_cannot_be_are_told(changes: dict[str, Any], path: str, finding: str) -> None:
@@ -178,3 +181,26 @@ def test_sensitivity_analyses_that_cannot_be_are_told(changes: dict[str, Any], p
     problems = requests(bi.Sensitivity(**{**right, **changes}))
     assert any(p.path == path and finding in p.finding for p in problems), problems
     assert [p.finding for p in requests(*[bi.Sensitivity(**right)] * 2)] == ['2 sensitivity analyses are called "s"']
+
+
+@pytest.mark.parametrize("rho", [None, "r"])
+@pytest.mark.parametrize("copula", ["normal", "frank"])
+def test_ends_of_an_axis_that_no_dependence_reaches_are_told(copula: str, rho: Any) -> None:
+    option = "rho" if copula == "normal" else "tau"
+    family = HeckmanProbit(copula=copula, **{option: rho})
+    item = bi.Conditional(target="b", family=family, formulas={"mu": "b ~ x", "selection": "x + z"})
+    axis = f"conditional[b].{option}" if rho is None else "r"
+    assumed = [] if rho is None else [assumption("r", value=0.2)]
+
+    def told(over: Any) -> list[bi.Problem]:
+        wanted = bi.Sensitivity(name="s", of="b ~ x", over={axis: over})
+        plan = bi.Plan.of([item], sensitivities=[wanted], assumptions=assumed)
+        return [
+            p
+            for p in bi.check(plan, school_frame()[["b", "x"]].assign(z=1.0 * (np.arange(len(school_frame())) % 3)))
+            if p.path.startswith("sens")
+        ]
+
+    assert not told("-0.8:0.8:0.4") and not told([0, 0.3])
+    (problem,) = told("-1.2:0:0.4")
+    assert problem.path == f"sensitivity[s].over.{axis}" and f"-1.2 is not a {option}" in problem.finding

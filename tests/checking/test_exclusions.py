@@ -168,6 +168,8 @@ def test_without_exclusion_variable_check_says_what_it_rests_on() -> None:
     assert "no exclusion variable" in warning.finding and "the normal distribution alone" in warning.finding
     (warning,) = found(plan(selection="age * marital + (1 | region)"))
     assert "on the shape of age:marital" in warning.finding
+    for held in ({"rho": -0.3}, {"tau": 0.2}):  # nothing is learnt
+        assert not found(plan(selection="age + marital + (1 | region)", family=HeckmanProbit(**held)))
 
 
 def test_separation_is_a_warning_and_an_event() -> None:
