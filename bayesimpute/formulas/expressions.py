@@ -221,9 +221,8 @@ class _Evaluator:
         value = self.value(node)
         if isinstance(value, pd.Categorical | str):
             finding = f"{render(node)} is text, which cannot be calculated with"
-            raise one(
-                FormulaError, self.path, finding, f'compare it with a label: {render(node)} == "a", in a formula I(...)'
-            )
+            same = f'{render(node)} == "a"'
+            raise one(FormulaError, self.path, finding, f"compare it with a label: ({same}), or I({same}) as a term")
         return value
 
     def call(self, node: Call) -> np.ndarray | float:
