@@ -37,7 +37,9 @@ FARTHEST = 1e5
 
 @compiled
 def polya_gamma(rng, eta):
-    """One draw of PG(1, eta)."""
+    """One draw of PG(1, eta); of what is no number none, which no proposal would come back from."""
+    if math.isnan(eta):
+        return eta
     z = 0.5 * min(abs(eta), FARTHEST)
     if z < LARGE:
         return 0.25 * small(rng, z)

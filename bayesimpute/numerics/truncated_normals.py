@@ -24,14 +24,14 @@ def above(rng, a):
 
     Of the exponentials beyond `a` that one which is accepted most often (Robert 1995, Statistics and Computing 5:121,
     section 2.2); of the exponent (x - rate)^2 / 2 that compares the two densities x - a and rate - a are used, which
-    are exact where `a` is large.
+    are exact where `a` is large. Beyond what is no number there is none.
     """
     if a < POINT:
         while True:
             x = rng.standard_normal()
             if x > a:
                 return x
-    if a > FARTHEST:
+    if not a <= FARTHEST:
         return a
     ahead = 2.0 / (a + math.sqrt(a * a + 4.0))  # rate - a
     while True:

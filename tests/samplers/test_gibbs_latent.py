@@ -44,6 +44,12 @@ def polya_gammas(z: float, seed: int = 1) -> np.ndarray:
     return root**2
 
 
+def test_what_is_no_number_is_come_back_from() -> None:
+    """No proposal would ever be accepted: a chain whose predictor is none shall stop, and not hang."""
+    rng = np.random.default_rng(0)
+    assert np.isnan(polya_gamma(rng, np.nan)) and np.isnan(above(rng, np.nan))
+
+
 def moments(z: float) -> tuple[float, float]:
     """Mean and variance of PG(1, z) (Polson, Scott & Windle 2013, section 2.2; the variance from its transform)."""
     if z == 0:

@@ -375,6 +375,13 @@ def test_truncated_normals_have_their_law(a: float) -> None:
     assert stats.kstest(np.exp(stats.norm.logsf(x) - stats.norm.logsf(a)), "uniform").pvalue > 1e-3
 
 
+def test_what_is_no_number_is_come_back_from() -> None:
+    rng = np.random.default_rng(0)
+    assert np.isnan(latent_errors.beyond(rng, np.nan))
+    for h, k in ((np.nan, 0.0), (0.0, np.nan)):
+        assert np.isnan(latent_errors.quadrant(rng, h, k, 0.3, np.sqrt(1 - 0.3**2))).all()
+
+
 # --- what is taken, states ---
 
 MORE = {"family": "heckman_gaussian", "selection": "x + z"}

@@ -19,7 +19,9 @@ NEWTON = 60
 
 @compiled
 def beyond(rng, a):
-    """A standard normal beyond a (Robert 1995, Stat. Comput. 5:121, in three stretches)."""
+    """A standard normal beyond a (Robert 1995, Stat. Comput. 5:121, in three stretches); beyond no number none."""
+    if math.isnan(a):
+        return a
     if a > 1.0:
         while True:
             x = rng.standard_exponential() / a
@@ -38,8 +40,10 @@ def quadrant(rng, h, k, rho, root):
     """(a, b) standard bivariate normal with correlation rho given a > -h and b > -k; root = sqrt(1 - rho^2).
 
     The rarer of the two first, until the other comes true; each try is independent of those before, so that to go on in
-    another way after some failures leaves the law as it is.
+    another way after some failures leaves the law as it is. With what is no number nothing would ever come true.
     """
+    if math.isnan(h) or math.isnan(k) or math.isnan(rho):
+        return math.nan, math.nan
     for _ in range(TRIES):
         if h < k:
             a = beyond(rng, -h)
