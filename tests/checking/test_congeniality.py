@@ -37,6 +37,12 @@ def data() -> pd.DataFrame:
     return frame.mask(rng.random(frame.shape) < 0.1).assign(g=g, w=frame["w"], kind=frame["kind"])
 
 
+def test_who_reads_what_the_outcome_is_derived_from_reads_the_outcome() -> None:
+    parts = [Derived(name="any", expression="y > 0")]
+    assert ("x", "x") not in terms(ignored(["y ~ x", "x ~ y"], "any ~ x", derived=parts))
+    assert ("x", "x") in terms(ignored(["y ~ x", "x ~ z"], "any ~ x", derived=parts))
+
+
 # The outcome ---------------------------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,8 @@ Found = Iterator[tuple[str, str, str]]
 def _mains(held: Held, x: str, model: Model) -> Found:
     """The outcome and every other covariate, but those that say where x applies: there they do not vary."""
     y, readable = held.y, model.names | held.through_factors(x)
-    if y not in readable:
+    behind = names_in(held.derived[y]) if y in held.derived else {y}  # of "resp above no" it is enough to read resp
+    if y not in readable and not behind <= readable:
         finding = f"the model of {x} leaves out the outcome {y}, and no substantive model puts it back"
         yield x, finding, f"imputed {x} are unrelated to {y}: the coefficient of {x} {TOWARDS_0}, and others take it up"
     for w in held.covariates:
