@@ -12,6 +12,8 @@ from bayesimpute.data.columns import Column
 from bayesimpute.families.support import Support
 from bayesimpute.families.values import Values, mean_and_sd
 
+ALIKE = 1e-9
+"""Relative differences below which values are the same."""
 SINGLE = frozenset({"float32", "Float32", "float[pyarrow]"})
 """How pandas writes the types of single-precision columns."""
 
@@ -233,6 +235,9 @@ class Amounts(Values):
 def standing_in(known: np.ndarray, there: np.ndarray) -> np.ndarray:
     """What a link makes of values, where these have that; the others lie about the mean of it, with its spread.
 
+    Where those that have it are alike, or there is one, nothing is known of a spread, and it is 1: priors whose scale it
+    is would have none.
+
     Parameters
     ----------
     known : ndarray, shape (value that has it,)
@@ -244,9 +249,10 @@ def standing_in(known: np.ndarray, there: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (value,)
     """
-    out = np.empty(len(there))
+    out, spread = np.empty(len(there)), known.std()
+    spread = spread if spread > ALIKE * max(1.0, abs(known.mean())) else 1.0
     out[there] = known
-    out[~there] = known.mean() + known.std() * (1 - 2 * (np.arange((~there).sum()) % 2))
+    out[~there] = known.mean() + spread * (1 - 2 * (np.arange((~there).sum()) % 2))
     return out
 
 

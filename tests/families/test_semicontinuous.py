@@ -24,6 +24,18 @@ def costs(n: int = 240, clusters: int = 12, shape: float | None = None) -> pd.Da
     return made.assign(y=made["y"].where(np.arange(n) % 5 != 4))
 
 
+@pytest.mark.parametrize("family", ["semicontinuous", "zero_inflated_beta", "hurdle_poisson"])
+@pytest.mark.parametrize("ones", [1, 3])
+def test_where_few_are_not_zero_and_all_alike_priors_have_a_spread(family: str, ones: int) -> None:
+    """One cost in a thousand rows: its standard deviation was the scale of the priors."""
+    frame = costs().assign(y=lambda d: np.where(d["y"].isna(), np.nan, 0.0))
+    some = 1.0 if family == "hurdle_poisson" else 0.3
+    frame.loc[[k for k in range(240) if k % 5 != 4][:ones], "y"] = some
+    design = only(workspace(frame, conditional("y ~ x + (1 | g)", family=family)))[1]
+    spreads = [prior.args[1] for p in design.predictors for prior in p.priors if prior.name == "Normal"]
+    assert len(spreads) >= 3 and min(spreads) > 0.1
+
+
 @pytest.mark.parametrize(
     ("values", "suits"),
     [
