@@ -235,8 +235,8 @@ class Amounts(Values):
 def standing_in(known: np.ndarray, there: np.ndarray) -> np.ndarray:
     """What a link makes of values, where these have that; the others lie about the mean of it, with its spread.
 
-    Where those that have it are alike, or there is one, nothing is known of a spread, and it is 1: priors whose scale it
-    is would have none.
+    Where those that have it are alike, or there is one, nothing is known of a spread, and it is 1: priors whose scale
+    it is would have none.
 
     Parameters
     ----------
