@@ -227,8 +227,9 @@ def _finite(shifted: Shifted, assumptions: list[Assumption], read: Read, data: I
     rows = whole & ~np.any([data.columns[name].missing for name in known] or [np.zeros_like(whole)], axis=0)
     derived = {name: d.expression for name, d in read.derived.items()}
     derived |= {a.name: parse_expression("1", shifted.path, number=True) for a in assumptions}
-    wrong = rows & ~np.isfinite(np.asarray(known_values(shifted.expression, derived, data), dtype=float))
-    if wrong.any():
+    values = known_values(shifted.expression, derived, data)
+    wrong = rows & ~np.isfinite(values)
+    if wrong.any() and not np.isnan(values).all():  # what cannot be computed at all is told elsewhere
         finding = f"{shifted.adjustment.shift} is not a finite number in {counted(int(wrong.sum()), 'missing row')}"
         notes.add(f"{shifted.path}.shift", f"{finding}, {first_row(data.frame, wrong)}", FINITE)
 

@@ -14,20 +14,23 @@ from bayesimpute.plan.targets import Resolved, Target
 
 FAR = 4.0
 """Standard deviations below the mean that a number of no family with limits is taken to reach."""
+ROWS = 100
+"""That are looked at: in some a predictor is none anyway, as the value of the visit before the first."""
 
 
 def matrix_problems(matrix: Matrix, resolved: Resolved, completed: Completed, path: str) -> Iterator[Problem]:
     """Warnings about columns of a matrix that read imputed numbers."""
+    frame = completed.frame.iloc[:ROWS]
     for target in _unlimited(resolved, matrix.columns):
         low = _lowest(target)
         if low is None:
             continue
-        frame = completed.frame.iloc[:1].assign(**{target.name: low})
         with np.errstate(all="ignore"):
             try:
-                wrong = ~np.isfinite(matrix.evaluate(frame)[0])
+                fine, there = (np.isfinite(matrix.evaluate(f)) for f in (frame, frame.assign(**{target.name: low})))
             except FormulaError:
                 continue
+        wrong = (fine & ~there).any(axis=0)
         if wrong.any():
             names = listed(name for name, each in zip(matrix.names, wrong, strict=True) if each)
             finding = (

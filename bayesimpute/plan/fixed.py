@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from bayesimpute.base.distributions import DISTRIBUTIONS
 from bayesimpute.base.errors import FormulaError
 from bayesimpute.base.priors import Prior
+from bayesimpute.data.columns import Column
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import Formula, evaluate_expression, parse, parse_expression
 from bayesimpute.formulas.algebra import Term
@@ -157,7 +159,7 @@ def known_values(expression: Expression, derived: Mapping[str, Expression], inco
     columns = {}
     for name in expression.names:
         inside = name not in incomplete.columns and name in derived
-        columns[name] = known_values(derived[name], derived, incomplete) if inside else incomplete.columns[name].values
+        columns[name] = known_values(derived[name], derived, incomplete) if inside else _read(incomplete.columns[name])
     seen = {name: (~column.missing).astype(float) for name, column in incomplete.columns.items()}
     extra = {
         "cluster_mean": lambda values, key: values,
@@ -168,7 +170,17 @@ def known_values(expression: Expression, derived: Mapping[str, Expression], inco
         "dropout": lambda name: 1 - seen[name],
     }
     columns = columns or {"row": np.arange(len(incomplete.frame))}  # which a number needs for its length
+    texts = [incomplete.columns[name].missing for name, each in columns.items() if isinstance(each, pd.Series)]
     try:
-        return evaluate_expression(expression, columns, extra)
+        found = evaluate_expression(expression, columns, extra)
     except FormulaError:
         return np.full(len(incomplete.frame), np.nan)
+    return np.where(np.any(texts, axis=0), np.nan, found) if texts else found
+
+
+def _read(column: Column) -> np.ndarray | pd.Series:
+    """A column as expressions read it: labels as such."""
+    if column.kind != "category":
+        return column.values
+    codes = np.where(column.missing, -1, column.values).astype(np.int64)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged))

@@ -139,7 +139,7 @@ def test_what_effects_say_of_their_law_is_what_their_differences_say() -> None:
 def test_options_are_written_and_read_and_refused_where_there_are_none() -> None:
     plan = Plan.of([item("x + (1 | g)", Categorical(effects="correlated", labels="all"))])
     written = plan.to_toml()
-    assert 'effects = "correlated"\nlabels = "all"' in written and Plan.from_toml(written) == plan
+    assert 'labels = "all"\neffects = "correlated"' in written and Plan.from_toml(written) == plan
     for family, text in (("gaussian", 'effects = "correlated"'), ("ordinal", 'effects = "correlated"')):
         with pytest.raises(PlanError, match="no such option; it belongs to categorical"):
             Plan.from_toml(f'[[conditional]]\nformula = "y ~ x"\nfamily = "{family}"\n{text}\n')

@@ -557,4 +557,5 @@ def test_nuts_agrees(item: Conditional) -> None:
 
 
 def _samplers() -> list[tuple[Any, int]]:
-    return [(Gibbs(), 6000), (Nuts(), 1500)]
+    # of 1,500 NUTS draws the errors of a deviation with a long tail between five clusters were found too small by half
+    return [(Gibbs(), 6000), (Nuts(), 4000)]
