@@ -15,6 +15,12 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
 SECONDS = 3600
+STUDIES = {
+    "calibration": ("calibration.csv", "rare_outcomes.csv"),
+    "compatible_study": ("compatible.csv",),
+    "munoz_study": ("munoz.csv", "munoz-small.csv"),
+}
+"""Files of `.study` that notebooks read."""
 
 
 def _cells(path: Path) -> list[Any]:
@@ -26,6 +32,7 @@ def test_there_is_a_notebook_for_each_case_study() -> None:
     assert NAMES == [
         "bayesian_analysts",
         "brandsma",
+        "calibration",
         "compatible_study",
         "hiv_heckman",
         "impact",
@@ -63,10 +70,10 @@ def executed(path: Path, data: Path) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_runs(path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if path.stem == "munoz_study" and not (path.parents[1] / ".study" / "munoz-small.csv").exists():
-        pytest.skip("its rows take hours: make study-munoz, also with SIZE=50 OUT=.study/munoz-small.csv")
-    if path.stem == "compatible_study" and not (path.parents[1] / ".study" / "compatible.csv").exists():
-        pytest.skip("its rows take hours: make study-compatible")
+    rows = path.parents[1] / ".study"
+    absent = [name for name in STUDIES.get(path.stem, ()) if not (rows / name).exists()]
+    if absent:
+        pytest.skip(f"its rows take hours, see its text for the command: {', '.join(absent)}")
     monkeypatch.setenv("BAYESIMPUTE_DATA", str(shared_data))
     notebook = executed(path, shared_data)
     errors = [o for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]

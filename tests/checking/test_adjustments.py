@@ -112,7 +112,7 @@ def test_a_shift_that_is_no_number_in_some_row_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["d * where(x > 0, log(x), 0)", "d * cluster_mean(log(exp(x)), school)", "d * (z == 'a')"]
+    "text", ["d * where(x > 0, log(x), 0)", "d * cluster_mean(log(exp(x)), school)", "d * (lab == 'yes')"]
 )
 def test_one_that_is_a_number_wherever_it_holds_is_none(text: str) -> None:
     assert not found(shift(text), shift("d * log(x)", "b", where="x > 0"), assumptions=[assumption()])
