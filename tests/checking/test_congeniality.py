@@ -89,6 +89,16 @@ def test_a_missing_cluster_mean_is_told() -> None:
 # Covariates in chained equations -------------------------------------------------------------------------------------
 
 
+def test_keys_of_the_same_clusters_are_the_same(data: pd.DataFrame) -> None:
+    """Families numbered through in towns: ``town/g`` has those of g."""
+    data = data.assign(town=data["g"] // 3)
+    formulas = ["y ~ x + (1 | town/g)", "x ~ y + (1 | town/g)"]
+    assert not ignored(formulas, "y ~ x + (1 | g)", data)
+    assert {("y", "1|g"), ("x", "1|g")} <= terms(ignored(formulas, "y ~ x + (1 | g)"))
+    again = data.assign(g=data["g"] % 3)  # numbered anew in each town
+    assert ("y", "1|g") in terms(ignored(formulas, "y ~ x + (1 | g)", again))
+
+
 def test_the_reversed_analysis_ignores_nothing() -> None:
     assert ignored(["y ~ x * w + (1 | g)", "x ~ y * w + (1 | g)"], "y ~ x * w + (1 | g)") == []
 

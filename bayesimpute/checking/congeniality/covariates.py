@@ -86,7 +86,7 @@ def _slope(held: Held, x: str, model: Model, effect: Effect) -> tuple[str, str] 
     if x in term_names(term):
         finding = f"the analysis has random slopes of {x} by {key}, and the model of {x} knows nothing of them"
         return finding, f"the slope variance {TOWARDS_0}; use a substantive model"
-    if effect not in model.effects and held.level(x) is None:
+    if not held.has_effect(model, effect) and held.level(x) is None:
         finding = f"the analysis has random slopes of {held.name(term)} by {key}, and the model of {x} has not"
         return finding, "the slope variance is biased downward where values are imputed"
     return None
@@ -96,12 +96,7 @@ def _clusters(held: Held, x: str, model: Model) -> Found:
     """Random intercepts: clusters must be in the model of a level-1 covariate, by themselves or by their mean."""
     for key, term in held.effects:
         means = {plain_key(by) for t in model.terms for a in t if (by := mean_by(a)) and held.y in names_in(a)}
-        if not term and held.level(x) is None and effect_free(model, key) and key not in means:
+        if not term and held.level(x) is None and not held.has_effect(model, (key, term)) and key not in means:
             finding = f"the analysis has random intercepts by {key}; the model of {x} has neither them"
             bias = f"what differs between {key} is lost in imputed {x}: the variance between {key} is biased"
             yield f"1|{key}", f"{finding} nor the cluster mean of {held.y}", bias
-
-
-def effect_free(model: Model, key: str) -> bool:
-    """Whether a model has no random intercepts by a key."""
-    return (key, frozenset()) not in model.effects

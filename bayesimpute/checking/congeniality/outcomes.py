@@ -19,7 +19,7 @@ def outcome(held: Held) -> Iterator[Ignored]:
             bias = f"imputed values do not depend on it: the coefficient of {text} is biased towards 0"
             yield Ignored(variable=y, term=text, place=model.place, finding=finding, bias=bias)
     for effect in held.effects:
-        if effect not in model.effects:
+        if not held.has_effect(model, effect):
             finding, bias = _no_effect(held, effect)
             yield Ignored(variable=y, term=held.effect_name(effect), place=model.place, finding=finding, bias=bias)
 

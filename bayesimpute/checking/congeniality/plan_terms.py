@@ -184,6 +184,22 @@ class Held:
         except DataError:
             return False
 
+    def has_effect(self, model: Model, effect: Effect) -> bool:
+        """Whether a model has a random effect, by this key or by another one of the same clusters: ``popu:gen`` where
+        each gen is of one popu.
+        """
+        key, term = effect
+        return effect in model.effects or any(t == term and self._same_clusters(k, key) for k, t in model.effects)
+
+    def _same_clusters(self, one: str, other: str) -> bool:
+        if self.data is None:
+            return False
+        try:
+            a, b = (self.data.codes(key).astype(np.int64) for key in (one, other))
+        except DataError:
+            return False
+        return len(np.unique(a * (b.max() + 1) + b)) == len(np.unique(a)) == len(np.unique(b))
+
     def balanced(self, name: str, key: str | None) -> bool:
         """Whether a complete variable is the same on average in all clusters of a key: it tells them nothing apart."""
         if key is None or self.data is None or name not in self.data.columns or self.missing(name):
