@@ -24,6 +24,8 @@ from bayesimpute.plan.resolving import of_its_family
 
 FEWEST = 3
 """Observed values of a target: two make a straight line and leave nothing to learn its spread from."""
+FEW_WRONG = 0.05
+"""Of the observed values, up to which they are named, for they may be mistakes."""
 MOSTLY_MISSING = 0.9
 OF_DATES = ("number", "limited", "shaped", "observed")
 """Kinds of values that stay such values when another day is the first."""
@@ -129,7 +131,7 @@ def _target(reading: Reading, data: Incomplete, notes: Notes, *, auxiliary: bool
     elif len(known) < (1 - MOSTLY_MISSING) * (applies := len(known) + int(column.gaps.sum())):
         share = f"{1 - len(known) / applies:.0%}"
         _warn(notes, path, f'{share} of "{name}" is missing', "expect answers that lean on the model and its priors")
-    _family(reading, column, notes)
+    _family(reading, column, data, notes)
     _of_dates(reading, column, notes)
 
 
@@ -143,7 +145,7 @@ def _of_dates(reading: Reading, column: Column, notes: Notes) -> None:
     notes.add(f"{reading.path}.family", finding, remedy)
 
 
-def _family(reading: Reading, column: Column, notes: Notes) -> None:
+def _family(reading: Reading, column: Column, data: Incomplete, notes: Notes) -> None:
     fitting, name, family = accepting(column), reading.target, reading.family
     if not fitting:
         _no_family(reading, column, fitting, notes)
@@ -159,10 +161,22 @@ def _family(reading: Reading, column: Column, notes: Notes) -> None:
         what = found + family.values.unlike * (column.kind == "number")
         finding = f'"{name}" is {what}, and the family {family.name} imputes {family.values.words}'
         remedy = f"use {' or '.join(fitting)}"
+        wrong = _beyond(column, family)
+        if 0 < wrong.sum() <= FEW_WRONG * (~column.missing).sum():
+            verb, them = ("is", "it") if wrong.sum() == 1 else ("are", "them")
+            finding += f"; {counted(int(wrong.sum()), 'value')} {verb} none, {first_row(data.frame, wrong)}"
+            remedy = f"mend {them}, or {remedy}"
         if family.values is Ordered and column.kind == "category":
             order = " < ".join(map(str, column.labels[:6]))
             remedy += f', or say its order, from the lowest label to the highest: columns.{name} = "{order}"'
         notes.add(f"{reading.path}.family", finding, remedy)
+
+
+def _beyond(column: Column, family: Family) -> np.ndarray:
+    """Which observed numbers are none that a family imputes, bool, shape (row,)."""
+    if column.kind != "number":
+        return np.zeros(len(column.values), dtype=bool)
+    return ~column.missing & ~family.values.of(column).support.contains(column.values)
 
 
 def _shape(reading: Reading, data: Incomplete, notes: Notes) -> None:

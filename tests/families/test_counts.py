@@ -54,6 +54,18 @@ def test_a_count_that_is_none_is_a_problem_that_says_so(bad: float) -> None:
         assert not Counts.accepts(encode(frame["y"], "y"))
 
 
+@pytest.mark.parametrize(
+    ("family", "bad"), [("poisson", -1.0), ("hurdle_poisson", 0.5), ("gamma", -3.0), ("beta", 1.2), ("lognormal", 0.0)]
+)
+def test_few_values_that_a_family_does_not_impute_have_their_row(family: str, bad: float) -> None:
+    y = np.linspace(0.1, 0.9, 60) if family == "beta" else np.arange(60) % 7 + 1.0
+    y[[7, 9]] = bad
+    frame = pd.DataFrame({"y": np.where(np.arange(60) % 4 == 0, np.nan, y), "x": np.cos(np.arange(60))})
+    (found,) = bi.check(Plan.of([Conditional.of("y ~ x", family=family)]), frame)
+    assert "; 2 values are none, the first in row 7 (counted from 0)" in found.finding
+    assert found.remedy.startswith("mend them, or use ")
+
+
 def counted(**columns: Any) -> pd.DataFrame:
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({"x": rng.normal(size=60), "y": rng.poisson(4.0, 60).astype(float), "years": 2.0}, index=None)
