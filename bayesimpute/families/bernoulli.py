@@ -23,6 +23,7 @@ class Bernoulli(Family):
     """P(y = 1) = mu, where y is coded 0 and 1; of two labels the second counts as 1."""
 
     name: ClassVar[str] = "bernoulli"
+    called: ClassVar[tuple[str, ...]] = ("logreg", "logistic", "binary")
     values: ClassVar[type[Values]] = Binary
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "bernoulli"

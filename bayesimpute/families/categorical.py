@@ -51,6 +51,7 @@ class Categorical(OfLabels):
     """
 
     name: ClassVar[str] = "categorical"
+    called: ClassVar[tuple[str, ...]] = ("polyreg", "multinomial", "nominal", "unordered")
     values: ClassVar[type[Values]] = Categories
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"

@@ -21,6 +21,7 @@ class Gaussian(Family):
     """y ~ Normal(mu, sigma); a formula for ``sigma`` is for log(sigma)."""
 
     name: ClassVar[str] = "gaussian"
+    called: ClassVar[tuple[str, ...]] = ("norm", "normal", "linear")
     values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "gaussian"

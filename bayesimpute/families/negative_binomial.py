@@ -29,6 +29,7 @@ class NegativeBinomial(Counting):
     """
 
     name: ClassVar[str] = "negative_binomial"
+    called: ClassVar[tuple[str, ...]] = ("negbinomial", "negativebinomial", "negbin", "nbinom", "nb")
     in_bambi: ClassVar[bool] = False
 
     @property

@@ -41,6 +41,7 @@ class Ordinal(OfLabels):
     """
 
     name: ClassVar[str] = "ordinal"
+    called: ClassVar[tuple[str, ...]] = ("polr", "cumulative", "ordered")
     values: ClassVar[type[Values]] = Ordered
     standardise: ClassVar[bool] = False
     bambi: ClassVar[str] = "gaussian"

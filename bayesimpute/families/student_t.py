@@ -21,6 +21,7 @@ class StudentT(Family):
     """y ~ mu + sigma * t(nu); formulas for ``sigma`` and ``nu`` are for their logarithms."""
 
     name: ClassVar[str] = "student_t"
+    called: ClassVar[tuple[str, ...]] = ("t", "student", "robust")
     values: ClassVar[type[Values]] = Real
     standardise: ClassVar[bool] = True
     bambi: ClassVar[str] = "t"

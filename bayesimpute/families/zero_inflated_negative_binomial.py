@@ -14,4 +14,5 @@ class ZeroInflatedNegativeBinomial(ZeroInflated):
     """Zero with probability ``zero``, else a negative binomial count."""
 
     name: ClassVar[str] = "zero_inflated_negative_binomial"
+    called: ClassVar[tuple[str, ...]] = ("zinb",)
     base: ClassVar[Counting] = NegativeBinomial()

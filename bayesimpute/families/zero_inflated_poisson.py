@@ -14,4 +14,5 @@ class ZeroInflatedPoisson(ZeroInflated):
     """Zero with probability ``zero``, else a poisson count."""
 
     name: ClassVar[str] = "zero_inflated_poisson"
+    called: ClassVar[tuple[str, ...]] = ("zip",)
     base: ClassVar[Counting] = Poisson()

@@ -177,3 +177,20 @@ def test_names_of_files_are_no_plans_and_texts_are_no_lists(tmp_path: Path) -> N
         bi.impute(data, ["y ~ x"], known="y", seed=1)  # pyright: ignore[reportArgumentType]
     with pytest.raises(bi.PlanError, match="'y > 0' is not a Restriction"):
         bi.impute(data, ["y ~ x"], restrictions="y > 0", seed=1)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        ("negbinomial", "negative_binomial"),
+        ("polr", "ordinal"),
+        ("logreg", "bernoulli"),
+        ("multinomial", "categorical"),
+    ],
+)
+def test_names_of_other_packages_are_understood_in_remedies(called: str, name: str) -> None:
+    frame = pd.DataFrame({"y": [0.0, 1.0, 3.0, np.nan], "x": [1.0, 2.0, 4.0, 3.0]})
+    (found,) = [
+        p for p in bi.check(Plan.of([Conditional.of("y ~ x", family=called)]), frame) if "no family" in p.finding
+    ]
+    assert found.remedy == f'did you mean "{name}"?'
