@@ -219,8 +219,8 @@ def _finite(shifted: Shifted, assumptions: list[Assumption], read: Read, data: I
     names = closure(shifted.expression.names, read)
     inside = [read.derived[name].use for name in names if name in read.derived]
     known = [name for name in names if name in data.columns]
-    columns = {**data.columns, **read.derived, **{a.name: a for a in assumptions}}
-    beyond = any(use.calls for use in (shifted.use, *inside)) or not set(names) <= set(columns)
+    unknown = set(names) - {*data.columns, *read.derived, *(a.name for a in assumptions)}
+    beyond = unknown or any(use.calls for use in (shifted.use, *inside))
     if beyond or shifted.adjustment.target not in data.columns:
         return
     whole = data.columns[shifted.adjustment.target].missing

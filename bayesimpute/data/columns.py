@@ -96,6 +96,14 @@ class Column:
         back = np.array([]) if self.back is None else self.back
         return np.append(back, np.nan)[_codes(np.asarray(values, dtype=np.float64), len(self.labels), self.name)]
 
+    def labelled(self, values: np.ndarray, index: pd.Index | None = None) -> pd.Series:
+        """Codes of a category, NaN where there is none, as formulas read them.
+
+        Of an order that somebody gave the first label is the reference; else it is the first of the alphabet.
+        """
+        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+        return pd.Series(pd.Categorical.from_codes(codes, categories=list(self.labels), ordered=self.arranged), index)
+
     def arranged_as(self, series: Any) -> pd.Series:
         """A completed column of the type that was given as a category whose labels stand as they do here."""
         assert self.was is not None and self.back is not None

@@ -193,10 +193,7 @@ def _as_series(incomplete: Incomplete, name: str, values: np.ndarray, index: pd.
     """
     column = incomplete.columns.get(name)
     if column is not None and column.kind == "category":
-        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
-        # of an order that somebody gave the first label is the reference; else it is the first of the alphabet
-        coded = pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged)
-        return pd.Series(coded, index)
+        return column.labelled(values, index)
     return pd.Series(values, index, copy=False)
 
 

@@ -180,7 +180,4 @@ def known_values(expression: Expression, derived: Mapping[str, Expression], inco
 
 def _read(column: Column) -> np.ndarray | pd.Series:
     """A column as expressions read it: labels as such."""
-    if column.kind != "category":
-        return column.values
-    codes = np.where(column.missing, -1, column.values).astype(np.int64)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=list(column.labels), ordered=column.arranged))
+    return column.labelled(column.values) if column.kind == "category" else column.values

@@ -138,9 +138,9 @@ def _plan(plan: Plan, adjustments: Sequence[Adjustment], over: Mapping[str, Any]
 
 def _there(request: Sensitivity, plan: Plan) -> None:
     """Stop where what is varied belongs to the selection models that base = "mar" takes away."""
-    left = without_selection(plan)
-    if request.base == "" or left == plan or not isinstance(request.over, Mapping):
+    if request.base == "" or not isinstance(request.over, Mapping):
         return
+    left = without_selection(plan)
     named, kept = ({a.name for a in each.assumptions} for each in (plan, left))
     gone = [name for name in request.over if name in named - kept]
     for name in (name for name in request.over if name not in named):
