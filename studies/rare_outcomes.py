@@ -8,7 +8,7 @@ effective draws (bulk) of the slowest parameter a second of one core, after the 
     python studies/rare_outcomes.py --workers 1 --out rare_outcomes.csv
 
 Chains go on for `--seconds` or 4,000 transitions, at least 100; NUTS on 1,000 rows only. As in a run, a visit of the
-compiled sampler makes several transitions, of which the last is kept.
+compiled sampler makes more than one transition, of which the last is kept.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SHARES = (0.5, 0.05, 0.01, 0.001)
 SIZES = {"gibbs": (1_000, 100_000), "nuts": (1_000,)}
 LEAST, MOST = 100, 4_000
 """Transitions."""
-VISIT = {"gibbs": 5, "nuts": 1}
+VISIT = {"gibbs": 2, "nuts": 1}
 """Transitions from one draw to the next."""
 
 

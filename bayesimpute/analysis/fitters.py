@@ -6,6 +6,7 @@ this folder, and enter it in ``FITTERS``.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
@@ -98,6 +99,16 @@ FITTERS: Mapping[str, Fitter] = MappingProxyType(
 )
 
 
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "binomial": "bernoulli",
+        "logistic": "bernoulli",
+        "normal": "gaussian",
+        "ordinal": "cumulative",
+        "multinomial": "categorical",
+    }
+)
+"""What other software calls a family."""
 Complaint = tuple[str, str, str]
 """Option, finding and remedy."""
 
@@ -131,7 +142,9 @@ def complaints(formula: Formula, options: Mapping[str, Any]) -> list[Complaint]:
     ]
     family = options.get("family", "gaussian")
     if not isinstance(family, str) or family not in FITTERS:
-        remedy = did_you_mean(str(family), FITTERS, f"use one of {', '.join(FITTERS)}, or pass a function")
+        near = get_close_matches(str(family).lower(), [*FITTERS, *ELSEWHERE], n=1)
+        meant = ELSEWHERE.get(near[0], near[0]) if near else str(family)
+        remedy = did_you_mean(meant, FITTERS, f"use one of {', '.join(FITTERS)}, or pass a function")
         return [*found, ("family", f'analyses have no family "{family}"', remedy)]
     known = {name: value for name, value in options.items() if name in OPTIONS}
     given = {name: value for name, value in known.items() if value is not None}

@@ -11,6 +11,7 @@ from bayesimpute.checking.uses import Use
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.formulas import parse_expression
 from bayesimpute.plan.options import Analysis
+from bayesimpute.plan.resolving import indicated
 
 
 def problems(read: Read, data: Incomplete) -> list[Problem]:
@@ -56,7 +57,8 @@ def key_columns(key: str, columns: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _target(reading: Reading, data: Incomplete, notes: Notes) -> None:
-    if reading.target not in data.columns:
+    waiting = reading.target.startswith("dropout(") and indicated(reading.target)  # what it waits for is told elsewhere
+    if reading.target not in data.columns and not waiting:
         remedy = did_you_mean(reading.target, data.columns, "name a column of the data")
         notes.add(reading.path, f'there is no column "{reading.target}"', remedy)
 

@@ -69,7 +69,7 @@ def with_formulas(read: Read, data: Incomplete) -> Read:
     found = {
         id(r.conditional): of_its_family(r.conditional, data.columns[r.target])
         for r in read.conditionals
-        if r.conditional.family == "auto" and r.target in data.columns
+        if isinstance(r.conditional.family, str) and r.conditional.family == "auto" and r.target in data.columns
     }
     if all(model is r.conditional for r in read.conditionals if (model := found.get(id(r.conditional))) is not None):
         return read

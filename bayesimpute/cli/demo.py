@@ -24,6 +24,7 @@ from bayesimpute.base import tables
 from bayesimpute.base.errors import FileError, one
 from bayesimpute.base.processes import processes
 from bayesimpute.base.saving import atomic, reason
+from bayesimpute.cli.saved_runs import code
 from bayesimpute.data.files import read_data
 from bayesimpute.data.simulation import Simulated, simulate_hiv_survey
 from bayesimpute.data.writers import write_table
@@ -60,7 +61,7 @@ VERSIONS = {"complete cases": "tested only", "MAR": "imputed as MAR", "imputed":
 COLUMNS = ("answer", "prevalence", "conf_low", "conf_high", "rho", "rho_low", "rho_high")
 
 
-def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
+def run(folder: str, *, seed: int = 1, progress: bool = True) -> int:
     """Run the demonstration and print it.
 
     Parameters
@@ -74,8 +75,8 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
 
     Returns
     -------
-    bool
-        Whether the chains of the selection model have converged.
+    int
+        The exit code that says whether the chains of the selection model have converged.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def run(folder: str, *, seed: int = 1, progress: bool = True) -> bool:
     paths = plot_all(imputed, home / "plots", force=True) + plot_identifications(learnt, home / "plots", force=True)
     print(f"{imputed.m} completed datasets in {home / 'completed.csv'}, {len(paths)} plots in {home / 'plots'}")
     _go_on(home, seed)
-    return found.converged is True
+    return code(found)
 
 
 def plan() -> Plan:

@@ -33,7 +33,7 @@ def demo(arguments: argparse.Namespace) -> int:
     """``bayesimpute demo``."""
     from bayesimpute.cli.demo import run
 
-    return 0 if run(arguments.out, seed=arguments.seed, progress=not arguments.no_progress) else 3
+    return run(arguments.out, seed=arguments.seed, progress=not arguments.no_progress)
 
 
 def describe(arguments: argparse.Namespace) -> int:

@@ -245,3 +245,12 @@ def test_bad_options_are_told_before_anything_is_fitted(pupils: pd.DataFrame, na
     frame = pupils.assign(zero=pupils["texp"] - pupils["texp"].min(), row=np.arange(len(pupils)))
     with pytest.raises(AnalysisError, match=text):
         fit(formula, frame, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("binomal", "bernoulli"), ("negative_binomial", "negativebinomial"), ("ordinal", "cumulative"), ("Gama", "gamma")],
+)
+def test_a_family_of_another_name_is_found(pupils: pd.DataFrame, name: str, meant: str) -> None:
+    with pytest.raises(AnalysisError, match=f'did you mean "{meant}"'):
+        fit("popular ~ sex", pupils, family=name)

@@ -14,8 +14,9 @@ from test_gibbs_calibration import ERRORS
 from test_gibbs_selection_calibration import short as short
 
 from bayesimpute.samplers import ConditionalModel
-from bayesimpute.samplers.gibbs import Gibbs, counts, gradient_moves, labels, nothing_or_some
+from bayesimpute.samplers.gibbs import Gibbs, counts, gradient_moves, joint_leaps, labels, nothing_or_some
 from bayesimpute.samplers.gibbs.centring_together import draw_together
+from bayesimpute.samplers.gibbs.joint_trajectories import move_jointly
 
 pytestmark = pytest.mark.long(30)
 
@@ -205,19 +206,20 @@ def test_mistakes_of_moves_along_the_gradient_are_seen(mistake: Callable[[Any], 
     assert np.abs(trial("poisson", plain.Mutant(posterior=mistake)).errors(replicates=1600, sweeps=4)).max() > ERRORS
 
 
-def turned(rng: Any, joint: Any, parts: Any, state: Any) -> None:
+def turned(rng: Any, joint: Any, parts: Any, owns: Any, state: Any) -> None:
     """Coefficients of two predictors drawn together, and effects that go the same way and not the other."""
     before = state[joint.block.key].copy()
-    draw_together(rng, joint, parts, state)
+    draw_together(rng, joint, parts, owns, state)
     state[joint.block.key][:] = 2 * before - state[joint.block.key]
 
 
-def priorless(rng: Any, joint: Any, parts: Any, state: Any) -> None:
+def priorless(rng: Any, joint: Any, parts: Any, owns: Any, state: Any) -> None:
     """The same without their priors."""
     engines = [part.half.engine for part in parts]
     flat = [replace(e, lay=e.lay._replace(precision=0.01 * e.lay.precision)) for e in engines]
     halves = [replace(part.half, engine=engine) for part, engine in zip(parts, flat, strict=True)]
-    draw_together(rng, joint, [replace(part, half=half) for part, half in zip(parts, halves, strict=True)], state)
+    flat_parts = [replace(part, half=half) for part, half in zip(parts, halves, strict=True)]
+    draw_together(rng, joint, flat_parts, owns, state)
 
 
 @pytest.mark.slow
@@ -227,6 +229,24 @@ def test_mistakes_of_coefficients_drawn_together_are_seen(
 ) -> None:
     monkeypatch.setattr(nothing_or_some, "draw_together", mistake)
     assert np.abs(trial("semicontinuous").errors(replicates=800, sweeps=4)).max() > ERRORS
+
+
+def priors_forgotten(rng: Any, sides: Any, *rest: Any) -> Any:
+    """Trajectories without the coefficients' priors."""
+    return move_jointly(rng, tuple(side._replace(precision=0.01 * side.precision) for side in sides), *rest)
+
+
+def deviations_forgotten(rng: Any, sides: Any, *rest: Any) -> Any:
+    """Trajectories with other priors of the effects' deviations."""
+    *before, at, lay, along, learnt, tune = rest
+    return move_jointly(rng, sides, *before, at, lay._replace(args=2.0 * lay.args), along, learnt, tune)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", [priors_forgotten, deviations_forgotten])
+def test_mistakes_of_trajectories_are_seen(mistake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joint_leaps, "move_jointly", mistake)
+    assert np.abs(trial("zero-inflated").errors(replicates=800, sweeps=4)).max() > ERRORS
 
 
 def lax(move: Callable[..., None]) -> Callable[..., None]:
@@ -258,7 +278,7 @@ def test_mistakes_of_sets_of_labels_are_seen(
 
 
 MUTANTS = {name: ("random slopes", mutant) for name, mutant in plain.MUTANTS.items()} | plain.LATENT_MUTANTS
-SMALL = [n for n in MUTANTS if n.endswith(("noise", "again", "prior of coefficients", "forgotten"))]
+SMALL = [n for n in MUTANTS if n.endswith(("noise", "again", "prior of coefficients", "forgotten", "order"))]
 """Mistakes that move a mean by less than a tenth of its standard deviation."""
 
 

@@ -1,5 +1,5 @@
 """The compiled samplers of amounts, counts with more zeros and proportions with 0 or 1: which models they take, the
-likelihood of how many, and which zeros are structural.
+likelihood of how many, zeros that may be structural, and what trajectories follow.
 """
 
 from typing import Any
@@ -10,7 +10,6 @@ import pytest
 from agreeing import disagreement
 from modelling import completed, only, placed, workspace
 from scipy import stats
-from scipy.special import expit
 
 from bayesimpute.families import (
     HurdleNegativeBinomial,
@@ -26,6 +25,14 @@ from bayesimpute.families.inflated_beta import PARTS, InflatedBeta
 from bayesimpute.plan.conditional import Conditional
 from bayesimpute.samplers import ConditionalModel
 from bayesimpute.samplers.gibbs import Gibbs, count_likelihoods
+from bayesimpute.samplers.gibbs.joint_leaps import _side
+from bayesimpute.samplers.gibbs.joint_trajectories import (
+    Place,
+    gradient,
+    log_likelihood,
+    log_priors,
+    put_predictors,
+)
 
 ERRORS = 4.5
 STEP = 1e-4
@@ -66,7 +73,7 @@ FAMILIES = [
     *(LOGNORMAL, GAMMA, HurdlePoisson(), HurdleNegativeBinomial(), ZeroOneInflatedBeta(), OneInflatedBeta()),
     *(ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()),
 ]
-BY_G, CROSSED = "x + (1 | g)", "x + (1 + x | g) + (1 | h)"
+BY_G, BY_SLOPES, CROSSED = "x + (1 | g)", "x + (1 + x | g)", "x + (1 + x | g) + (1 | h)"
 
 
 @pytest.mark.parametrize(
@@ -135,14 +142,51 @@ def test_its_score_and_information_are_those_of_the_likelihood(kind: int, eta: f
 
 
 @pytest.mark.parametrize("family", [ZeroInflatedPoisson(), ZeroInflatedNegativeBinomial()], ids=lambda f: f.name)
-def test_a_zero_is_structural_with_the_share_of_it_among_zeros(family: Any) -> None:
-    """By the family's own density, with an exposure, at a state with effects of both parts."""
+def test_either_part_has_the_familys_density_of_zeros(family: Any) -> None:
+    """With an exposure, at a state with effects of both parts."""
     made = model(family, CROSSED, BY_G, side={"exposure": "years"})
     posterior, rng = Gibbs().compile(made), np.random.default_rng(3)
     state, draw, _ = posterior.step(posterior.init(made.data, rng), made.data, rng)
-    (theta, y), density = made.design.theta(draw, made.data), np.exp(made.design.logp(draw, made.data))
-    expected = theta["zero"][y == 0] / density[y == 0]
-    np.testing.assert_allclose(expit(posterior.fitted.log_odds(state.arrays)), expected, rtol=1e-9)
+    fitted, zero = posterior.fitted, made.data["y_data"] == 0
+    owns = [part.half.arrays(state.arrays) for part in fitted.parts]
+    etas = fitted._begun(owns, state.arrays)
+    expected = made.design.logp(draw, made.data)
+    for k, less in enumerate((0.0, np.log1p(np.exp(etas[0])))):
+        seen, found = fitted._given_rows(k, etas, owns).fitted.likelihood(owns[k]), np.empty(len(zero))
+        count_likelihoods.likelihoods(seen.kind, etas[k], seen.y, seen.beside, seen.shape, found)
+        np.testing.assert_allclose((found - less)[zero], expected[zero], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", [ZeroInflatedPoisson(), HurdleNegativeBinomial()], ids=lambda f: f.name)
+def test_a_trajectory_follows_the_gradient_of_the_posterior(family: Any) -> None:
+    """Of coefficients, standard normals, deviations and correlations, as differences of the log density have it."""
+    made = model(family, BY_SLOPES, BY_G)
+    posterior, rng = Gibbs().compile(made), np.random.default_rng(3)
+    state, _, _ = posterior.step(posterior.init(made.data, rng), made.data, rng)
+    fitted, arrays = posterior.fitted, dict(state.arrays)
+    owns, (joint,) = [part.half.arrays(arrays) for part in fitted.parts], fitted.joints
+    etas = [part.predictor(own, arrays, fitted.joints) for part, own in zip(fitted.parts, owns, strict=True)]
+    sides = tuple(map(_side, fitted.parts, owns, [joint, joint]))
+    coefficients = [own["z"][: side.mean.size] for own, side in zip(owns, sides, strict=True)]
+    normals = np.linalg.solve(joint.root(arrays), arrays[joint.block.key].T).T
+    at = Place(np.concatenate([*coefficients, arrays[f"{joint.block.key}_theta"][1:]]), np.ascontiguousarray(normals))
+    bases, here, scored, weights = (tuple(0.0 * eta for eta in etas) for _ in range(4))
+
+    def value(place: Place) -> float:
+        put_predictors(sides, bases, place, joint.lay, here)
+        return log_likelihood(sides, here) + log_priors(sides, place, joint.lay)
+
+    value(at)
+    by, by_h, saying = np.empty(at.c.size), np.empty(at.h.shape), np.empty(at.h.shape[1])
+    gradient(sides, at, here, scored, weights, joint.lay, by, by_h, saying)
+    for k in range(at.c.size):
+        ends = [value(at._replace(c=at.c + sign * STEP * (np.arange(at.c.size) == k))) for sign in (1, -1)]
+        np.testing.assert_allclose(by[k], (ends[0] - ends[1]) / (2 * STEP), rtol=1e-5, atol=1e-5)
+    for j, b in ((0, 0), (3, 2), (7, 1)):
+        one = np.zeros(at.h.shape)
+        one[j, b] = STEP
+        ends = [value(at._replace(h=at.h + sign * one)) for sign in (1, -1)]
+        np.testing.assert_allclose(by_h[j, b], (ends[0] - ends[1]) / (2 * STEP), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.slow

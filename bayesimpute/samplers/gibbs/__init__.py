@@ -35,7 +35,9 @@ Counts, gamma numbers, beta proportions and truncated normals (``truncated_numbe
 of their moves are along the likelihood itself, with Metropolis' correction for the effects of each cluster
 (``counts.py``), at a cost of some passes over the rows, whatever the size of the counts. Amounts that may be nothing,
 hurdle counts and proportions that may be 0 or 1 are two or three models that share effects (``nothing_or_some.py``);
-counts with structural zeros are two of them once it is drawn which these are (``structural_zeros.py``). Skewed numbers
+counts with structural zeros are two of them, each given the other's predictor (``structural_zeros.py``). Coefficients,
+effects that parts share and these effects' covariance have a trajectory together, too (``joint_trajectories.py``).
+Skewed numbers
 have a slice of their power with all else integrated out (``powers.py``).
 
 A visit is the unit that can be repeated: two visits of five sweeps of a Gaussian model draw the inner effects twice,

@@ -21,11 +21,11 @@ from bayesimpute.families import Bernoulli
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.numerics.polya_gamma import polya_gamma
 from bayesimpute.numerics.truncated_normals import latent_error
-from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT, log_likelihood
+from bayesimpute.samplers.gibbs.binary_likelihoods import LINKS, LOGIT
 from bayesimpute.samplers.gibbs.binary_moves import block_groups, move_blocks
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.coefficient_lines import move_along
-from bayesimpute.samplers.gibbs.count_likelihoods import PROBIT
+from bayesimpute.samplers.gibbs.count_likelihoods import BINOMIAL, PROBIT, STRUCTURAL, Likelihood
 from bayesimpute.samplers.gibbs.counts import GROWING, LEARNT, LENGTHS, Counting, one_trial, unlearnt, yes_or_no
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
@@ -140,10 +140,12 @@ class Augmented:
         eta = predicted(self.columns, b, arrays["u"], self.lay, self.rows)
         return eta + self.added if self.added.size else eta
 
-    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
-        """The log likelihood at a predictor."""
+    def likelihood(self, arrays: Arrays) -> Likelihood:
+        """Of the predictor."""
         del arrays
-        return log_likelihood(np.int64(LINKS.index(self.link)), (2.0 * self.columns.y - 1.0) * eta)
+        return Likelihood(
+            BINOMIAL if self.link == "logit" else PROBIT, self.columns.y, np.ones(len(self.columns.y)), 0.0
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,3 +190,14 @@ class Binary(MixedEngine):
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A dispersed one."""
         return self.begun(0.0, rng) | unlearnt(self.lay.coefficients)
+
+
+@dataclass(frozen=True, eq=False)
+class Structural(Binary):
+    """Whether zeros are structural, which is not seen: what stands beside the rows says what else they would be."""
+
+    def on(self, data: Data, y: np.ndarray) -> Counting:
+        """The model on data."""
+        given = np.asarray(data["y_data"], dtype=float)
+        columns = Columns(*self.mu.matrices(data), given)
+        return one_trial(STRUCTURAL, self.lay, self.rows, columns, given - y)

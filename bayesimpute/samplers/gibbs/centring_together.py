@@ -23,21 +23,29 @@ def can_draw(parts: Sequence[HalfOnData]) -> bool:
 
 
 def draw_together(
-    rng: np.random.Generator, joint: Joint, parts: Sequence[HalfOnData], state: Mapping[str, np.ndarray]
+    rng: np.random.Generator,
+    joint: Joint,
+    parts: Sequence[HalfOnData],
+    owns: Sequence[Mapping[str, np.ndarray]],
+    state: Mapping[str, np.ndarray],
 ) -> None:
     """The coefficients given what they and the effects are together in each cluster, in place."""
     effects, root = state[joint.block.key], joint.root(state)
-    found = [_of_part(joint, part) for part in parts if part.half.place(joint) is not None]
-    sizes = np.cumsum([0, *(len(ks) for _, _, ks in found)])
+    found = [
+        (part, own, *_of_part(joint, part))
+        for part, own in zip(parts, owns, strict=True)
+        if part.half.place(joint) is not None
+    ]
+    sizes = np.cumsum([0, *(len(ks) for *_, ks in found)])
     if np.diag(root).min() <= SMALLEST or sizes[-1] == 0:
         return
     ds = np.zeros((*effects.shape, sizes[-1]))
     precision, mean, now = np.empty((3, sizes[-1]))
-    for (part, d, ks), low, high in zip(found, sizes, sizes[1:], strict=False):
+    for (part, own, d, ks), low, high in zip(found, sizes, sizes[1:], strict=False):
         lay = part.half.engine.lay
         ds[:, part.half.own(joint), low:high] = d[:, :, ks]
         precision[low:high], mean[low:high] = lay.precision[ks], lay.mean[ks]
-        now[low:high] = state[f"{part.half.key}.z"][ks]
+        now[low:high] = own["z"][ks]
     sums = effects + ds @ now
     g = np.linalg.solve(root, ds).reshape(-1, sizes[-1])
     h = np.linalg.solve(root, sums.T).T.ravel()
@@ -45,13 +53,13 @@ def draw_together(
     centre = np.linalg.solve(factor, g.T @ h + precision * mean)
     drawn = np.linalg.solve(factor.T, centre + rng.standard_normal(sizes[-1]))
     effects[:] = sums - ds @ drawn
-    for (part, _, ks), low, high in zip(found, sizes, sizes[1:], strict=False):
-        state[f"{part.half.key}.z"][ks] = drawn[low:high]
+    for (_, own, _, ks), low, high in zip(found, sizes, sizes[1:], strict=False):
+        own["z"][ks] = drawn[low:high]
 
 
-def _of_part(joint: Joint, part: HalfOnData) -> tuple[HalfOnData, np.ndarray, np.ndarray]:
+def _of_part(joint: Joint, part: HalfOnData) -> tuple[np.ndarray, np.ndarray]:
     """How coefficients of a part can be made up for, (cluster, effect, column), and which of them."""
     place = part.half.place(joint)
     assert place is not None
     d, wholly, _ = shifts_of(np.int64(place), part.fitted.shifts, part.half.engine.lay)
-    return part, d, wholly
+    return d, wholly

@@ -19,15 +19,19 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     BETA,
     BINOMIAL,
     GAMMA,
+    INFLATED_POISSON,
     LARGEST,
     PROBIT,
     SOME_POISSON,
+    STRUCTURAL,
     TRUNCATED,
+    inflated,
     likelihoods,
     log_some,
     scores,
 )
 from bayesimpute.samplers.gibbs.effects import cholesky, solve_lower, solve_upper
+from bayesimpute.samplers.gibbs.inflated_rows import inflated_expected, structural_expected
 from bayesimpute.samplers.gibbs.probit_rows import probit_expected
 
 SCORING = 3
@@ -78,6 +82,12 @@ def seen_and_expected(kind, eta, y, beside, shape):
         return y / at, 1.0, np.inf
     if kind >= SOME_POISSON:
         return y - 1.0, max(at / math.exp(log_some(kind, eta, shape)) - 1.0, 0.0), np.inf
+    if kind == STRUCTURAL:
+        seen, expected = structural_expected(eta, y, beside)
+        return seen, expected, 1.0
+    if inflated(kind):
+        seen, expected = inflated_expected(kind == INFLATED_POISSON, eta, y, beside, shape)
+        return seen, expected, np.inf
     return y, at, np.inf
 
 

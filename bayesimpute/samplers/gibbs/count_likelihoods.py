@@ -12,12 +12,16 @@ A kind is a number. What `y`, `beside` and `shape` are in each row:
 | Poisson and negative binomial that are not zero | the count | | (log alpha) |
 | truncated normal | distance from a limit | the other limit's | log sigma |
 | probit | yes or no | | |
+| of a zero, whether it is structural | 1 of none, else 0 | log P(y = 0) of the counts | |
+| Poisson and negative binomial with structural zeros | the count | the log odds of these | (log alpha) |
+| normal | the number | by what its distance is multiplied | log sigma |
 
 Predictors have the logarithm of an exposure in them. Terms without the predictor are left out, but in
 :func:`shape_density`.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,17 +30,22 @@ from bayesimpute.numerics.exponential import quick_exp, quick_log1p
 from bayesimpute.numerics.normal_tails import log_ndtr_1, log_ndtr_slope_1
 from bayesimpute.samplers.gibbs.binary_likelihoods import log_probit
 from bayesimpute.samplers.gibbs.densities import log_prior
+from bayesimpute.samplers.gibbs.inflated_rows import (
+    LARGEST,
+    inflated_likelihoods,
+    inflated_scores,
+    structural_likelihoods,
+    structural_scores,
+)
 from bayesimpute.samplers.gibbs.limited_rows import limited_derivatives, limited_likelihood
 from bayesimpute.samplers.gibbs.probit_rows import probit_likelihoods, probit_scores
 
 POISSON, NEGATIVE_BINOMIAL, BINOMIAL, GAMMA, BETA, SOME_POISSON, SOME_NEGATIVE_BINOMIAL = 0, 1, 2, 3, 4, 5, 6
-TRUNCATED, PROBIT = -1, -2
-COUNTED = (NEGATIVE_BINOMIAL, SOME_NEGATIVE_BINOMIAL)
+TRUNCATED, PROBIT, STRUCTURAL, INFLATED_POISSON, INFLATED_NEGATIVE_BINOMIAL, NORMAL = -1, -2, -3, -4, -5, -6
+COUNTED = (NEGATIVE_BINOMIAL, SOME_NEGATIVE_BINOMIAL, INFLATED_NEGATIVE_BINOMIAL)
 """Kinds of which the density of `shape` asks how often each value occurs."""
 PIECE = 1024
 """Rows whose likelihoods are added up at a time."""
-LARGEST = 700.0
-"""Predictors above it have the likelihood of this one."""
 STIRLING = 1e4
 """From this alpha on the ratio of gamma functions is a series."""
 HALF_WAY = 0.5386
@@ -49,10 +58,25 @@ FAR = 6.0
 """From this argument on derivatives of log Gamma are by their asymptotic series, right to 1e-10."""
 
 
+class Likelihood(NamedTuple):
+    """Of a linear predictor: a kind, what it is of in each row, shape (row,), and the other parameter."""
+
+    kind: int | np.int64
+    y: np.ndarray
+    beside: np.ndarray
+    shape: float
+
+
 @inlined
 def has_shape(kind):
     """Whether a kind has another parameter."""
-    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL, TRUNCATED)
+    return kind in (NEGATIVE_BINOMIAL, GAMMA, BETA, SOME_NEGATIVE_BINOMIAL, TRUNCATED, INFLATED_NEGATIVE_BINOMIAL)
+
+
+@inlined
+def inflated(kind):
+    """Whether counts are of a kind that has structural zeros."""
+    return kind in (INFLATED_POISSON, INFLATED_NEGATIVE_BINOMIAL)
 
 
 @compiled
@@ -149,6 +173,14 @@ def likelihoods(kind, eta, y, beside, shape, out):
             out[i] = y[i] * eta[i] - (y[i] + alpha) * (max(psi, 0.0) + quick_log1p(quick_exp(-abs(psi))))
     elif kind == PROBIT:
         probit_likelihoods(eta, y, out)
+    elif kind == STRUCTURAL:
+        structural_likelihoods(eta, y, beside, out)
+    elif inflated(kind):
+        inflated_likelihoods(kind == INFLATED_POISSON, eta, y, beside, shape, out)
+    elif kind == NORMAL:
+        by = math.exp(-shape)
+        for i in range(eta.size):
+            out[i] = -0.5 * (by * beside[i] * (y[i] - eta[i])) ** 2
     else:
         for i in range(eta.size):
             out[i] = row_likelihood(kind, eta[i], y[i], beside[i], shape)
@@ -191,6 +223,10 @@ def scores(kind, eta, y, beside, shape, score, weight):
             weight[i] = m * by
     elif kind == PROBIT:
         probit_scores(eta, y, score, weight)
+    elif kind == STRUCTURAL:
+        structural_scores(eta, y, beside, score, weight)
+    elif inflated(kind):
+        inflated_scores(kind == INFLATED_POISSON, eta, y, beside, shape, score, weight)
     else:
         for i in range(eta.size):
             score[i], weight[i] = derivatives(kind, eta[i], y[i], beside[i], shape)
@@ -213,6 +249,9 @@ def derivatives(kind, eta, y, beside, shape):
         return slope * (y - digamma(a) + digamma(b)), slope * slope * (trigamma(a) + trigamma(b))
     if kind == TRUNCATED:
         return limited_derivatives(eta, y, beside, shape)
+    if kind == NORMAL:
+        weight = (beside * math.exp(-shape)) ** 2
+        return weight * (y - eta), weight
     if kind == PROBIT:
         sign = 2.0 * y - 1.0
         slope = log_ndtr_slope_1(sign * eta)
@@ -233,13 +272,15 @@ def first_information(kind, y, beside, shape):
         return math.exp(-2.0 * shape)
     if kind == PROBIT:
         return HALF_WAY
+    if kind == STRUCTURAL:
+        return 0.25
     if kind >= SOME_POISSON:
         return some_derivatives(kind, math.log(max(y - 0.5, 0.5)), y, shape)[1]
     if kind == BINOMIAL:
         p = (y + 0.5) / (beside + 1.0)
         return max(beside, 0.5) * p * (1.0 - p)
     m = y + 0.5
-    return m / (1.0 + m * math.exp(-shape)) if kind == NEGATIVE_BINOMIAL else m
+    return m / (1.0 + m * math.exp(-shape)) if kind in (NEGATIVE_BINOMIAL, INFLATED_NEGATIVE_BINOMIAL) else m
 
 
 @inlined
@@ -280,6 +321,9 @@ def shape_density(shape, eta, y, counted):
     for k in range(counted.values.size):
         total += counted.times[k] * log_rising(counted.values[k], size)
     rest = np.empty(eta.size)
+    if counted.kind == INFLATED_NEGATIVE_BINOMIAL:
+        likelihoods(counted.kind, eta, y, counted.beside, shape, rest)
+        return total + rest.sum()
     for i in range(eta.size):
         psi = eta[i] - shape
         rest[i] = (y[i] + size) * (max(psi, 0.0) + quick_log1p(quick_exp(-abs(psi))))

@@ -42,13 +42,14 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     BINOMIAL,
     COUNTED,
     GAMMA,
+    INFLATED_NEGATIVE_BINOMIAL,
+    INFLATED_POISSON,
     NEGATIVE_BINOMIAL,
     POISSON,
     SOME_NEGATIVE_BINOMIAL,
     SOME_POISSON,
-    count_likelihood,
+    Likelihood,
     has_shape,
-    likelihoods,
 )
 from bayesimpute.samplers.gibbs.count_moves import (
     Counted,
@@ -244,21 +245,18 @@ class Counting:
         """The same with something more added to the predictor, shape (row,)."""
         return replace(self, counted=self.counted._replace(added=self.counted.added + added))
 
+    def beside(self, values: np.ndarray) -> Self:
+        """The same with other values beside the rows, shape (row,)."""
+        return replace(self, counted=self.counted._replace(beside=values))
+
     def predictor(self, arrays: Arrays) -> np.ndarray:
         """The linear predictor, with what is added to it, shape (row,)."""
         b = outer_effects(arrays["theta"], self.lay, arrays["z"])
         return predicted(self.columns, b, arrays["u"], self.lay, self.rows) + self.counted.added
 
-    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
-        """The log likelihood at a predictor."""
-        counted, shape = self.counted, float(arrays["alpha_theta"][0])
-        return count_likelihood(counted.kind, eta, self.columns.y, counted.beside, shape)
-
-    def densities(self, eta: np.ndarray, arrays: Arrays) -> np.ndarray:
-        """The same of each row, shape (row,)."""
-        counted, shape, out = self.counted, float(arrays["alpha_theta"][0]), np.empty(eta.size)
-        likelihoods(counted.kind, eta, self.columns.y, counted.beside, shape, out)
-        return out
+    def likelihood(self, arrays: Arrays) -> Likelihood:
+        """Of the predictor."""
+        return Likelihood(self.counted.kind, self.columns.y, self.counted.beside, float(arrays["alpha_theta"][0]))
 
 
 Likelihoods = Poisson | NegativeBinomial | Binomial | Gamma | Beta
@@ -379,3 +377,13 @@ class CountsAboveZero(Counts):
     """The same of counts that are known not to be zero: of two parts."""
 
     kinds: ClassVar[Mapping[type[Family], int]] = {Poisson: SOME_POISSON, NegativeBinomial: SOME_NEGATIVE_BINOMIAL}
+
+
+@dataclass(frozen=True, eq=False)
+class InflatedCounts(Counts):
+    """The same of counts some of whose zeros are structural, of which what stands beside them says the log odds."""
+
+    kinds: ClassVar[Mapping[type[Family], int]] = {
+        Poisson: INFLATED_POISSON,
+        NegativeBinomial: INFLATED_NEGATIVE_BINOMIAL,
+    }

@@ -21,6 +21,7 @@ from bayesimpute.samplers.gibbs.count_likelihoods import (
     BINOMIAL,
     GAMMA,
     PROBIT,
+    STRUCTURAL,
     TRUNCATED,
     count_likelihood,
     scores,
@@ -50,8 +51,8 @@ WORTH = 20_000
 def many(kind: int | np.int64, y: np.ndarray, beside: np.ndarray, coefficients: int) -> bool:
     """Whether the values say so much that coefficients are as good as normal, and the rows are worth the saving."""
     events = float(len(y))
-    if kind in (BINOMIAL, PROBIT):
-        events = min(y.sum(), (beside - y).sum())
+    if kind in (BINOMIAL, PROBIT, STRUCTURAL):
+        events = min(y.sum(), ((1.0 if kind == STRUCTURAL else beside) - y).sum())
     elif kind not in (GAMMA, BETA, TRUNCATED):
         events = min(events, y.sum())
     return coefficients > 0 and bool(events >= EACH * coefficients) and len(y) * coefficients >= WORTH

@@ -1,12 +1,12 @@
 """Linear mixed models with one sigma whose rows are kept, because something else is added to them in each sweep."""
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
+from bayesimpute.samplers.gibbs.count_likelihoods import NORMAL, Likelihood
 from bayesimpute.samplers.gibbs.counts import Shifts, shifts
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.one_sigma import Linear, Plain
@@ -49,9 +49,9 @@ class Kept:
         b = outer_effects(arrays["theta"], lay, arrays["z"])
         return predicted(self.columns, b, arrays["u"], lay, self.engine.rows) + self.added
 
-    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
-        """The log likelihood at a predictor."""
-        return -0.5 * math.exp(-2 * arrays["theta"][0]) * float(np.square(self.columns.y - eta).sum())
+    def likelihood(self, arrays: Arrays) -> Likelihood:
+        """Of the predictor."""
+        return Likelihood(NORMAL, self.columns.y, np.ones(len(self.columns.y)), float(arrays["theta"][0]))
 
 
 @dataclass(frozen=True, eq=False)

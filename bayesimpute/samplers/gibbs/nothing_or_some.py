@@ -21,10 +21,11 @@ from bayesimpute.families import Bernoulli, Family, Hurdle, Semicontinuous, Zero
 from bayesimpute.families.inflated_beta import ONE, InflatedBeta
 from bayesimpute.families.inflated_beta import PARTS as ENDS
 from bayesimpute.families.two_part_counts import ZERO
-from bayesimpute.samplers.gibbs.binary import Binary
+from bayesimpute.samplers.gibbs.binary import Binary, Structural
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
 from bayesimpute.samplers.gibbs.centring_together import can_draw, draw_together
-from bayesimpute.samplers.gibbs.counts import GROWING, LENGTHS, Counts, CountsAboveZero
+from bayesimpute.samplers.gibbs.counts import GROWING, LENGTHS, Counts, CountsAboveZero, InflatedCounts
+from bayesimpute.samplers.gibbs.joint_leaps import begun_leaps, can_leap, leap_together
 from bayesimpute.samplers.gibbs.kept_rows import Amounts
 from bayesimpute.samplers.gibbs.label_moves import move_together
 from bayesimpute.samplers.gibbs.layout import few, layout, ordered
@@ -33,17 +34,19 @@ from bayesimpute.samplers.gibbs.part_of_several import Half, HalfOnData, design_
 from bayesimpute.samplers.gibbs.predictors import Codes, shifted
 from bayesimpute.samplers.gibbs.shared_effects import ROUNDS_OF_MANY, Joint
 from bayesimpute.samplers.gibbs.sigma_formula import Scaled
-from bayesimpute.samplers.gibbs.sigma_rows import Row, begun_lengths
+from bayesimpute.samplers.gibbs.sigma_rows import begun_lengths, move_rows
 from bayesimpute.samplers.gibbs.states import Arrays, Moved
 from bayesimpute.samplers.sampler import Data
 
 Seen = Semicontinuous | Hurdle | InflatedBeta
 """Targets of which it is seen which rows a part has."""
 Whole = Seen | ZeroInflated
-STRUCTURAL = -1.0
-"""Stands for a zero of a unit that can have none, where zeros are of two kinds (``structural_zeros.py``)."""
+ROUNDS = 1
+"""Of the moves of Sigma row by row in a sweep."""
 Containers = dict[str, np.ndarray]
-AMOUNTS, ABOVE_ZERO = (Amounts, Scaled, Counts), (CountsAboveZero,)
+Owns = list[dict[str, np.ndarray]]
+"""Each part's arrays."""
+AMOUNTS, ABOVE_ZERO, INFLATED = (Amounts, Scaled, Counts), (CountsAboveZero,), (InflatedCounts,)
 """The engines of how much."""
 PARTS = ("mu", ZERO, ONE)
 """The linear predictors that may be a part's."""
@@ -59,21 +62,46 @@ class Tied:
     def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
         """Sweeps."""
         state = {name: np.array(values) for name, values in arrays.items()}
-        if not self.joints:
-            for part in self.parts:
-                moved, _ = part.fitted.step(rng, part.half.arrays(state), sweeps, tune)
-                state.update(part.half.named(moved))
-            return state, 1.0
-        many = can_draw(self.parts)
+        owns = [part.half.arrays(state) for part in self.parts]
+        if self.joints:
+            self._move_together(rng, owns, state, sweeps, tune)
+        else:
+            self._move_apart(rng, owns, sweeps, tune)
+        for part, own in zip(self.parts, owns, strict=True):
+            state.update(part.half.named(own))
+        return state, 1.0
+
+    def _move_together(
+        self, rng: np.random.Generator, owns: Owns, state: dict[str, np.ndarray], sweeps: int, tune: bool
+    ) -> None:
+        """Parts with effects that they share; `owns`, the parts' arrays, and `state` in place."""
+        many, etas = can_draw(self.parts), self._begun(owns, state)
         for _ in range(sweeps):
-            etas = [part.move(rng, state, self.joints, tune) for part in self.parts]
+            for k, own in enumerate(owns):
+                etas[k] = self._given_rows(k, etas, owns).move(rng, own, state, self.joints, tune)
             for joint in self.joints:
                 if many:
-                    draw_together(rng, joint, self.parts, state)
+                    draw_together(rng, joint, self.parts, owns, state)
                 for _ in range(ROUNDS_OF_MANY if many else 1):
                     self._move_given_effects(rng, joint, state, tune)
-                self._move_one_by_one(rng, joint, state, etas, tune)
-        return state, 1.0
+                self._move_one_by_one(rng, joint, owns, state, etas, tune)
+                self._leap(rng, joint, owns, state, etas, tune)
+
+    def _move_apart(self, rng: np.random.Generator, owns: Owns, sweeps: int, tune: bool) -> None:
+        """Parts without effects that they share, one after the other, in place."""
+        for part, own in zip(self.parts, owns, strict=True):
+            moved, _ = part.fitted.step(rng, own, sweeps, tune)
+            own.update(moved)
+
+    def _begun(self, owns: Owns, state: Arrays) -> list[np.ndarray]:
+        """Places for the parts' predictors; here nobody asks for them before they are moved."""
+        del owns, state
+        return [np.empty(0) for _ in self.parts]
+
+    def _given_rows(self, k: int, etas: list[np.ndarray], owns: Owns) -> HalfOnData:
+        """Part k given the other parts' predictors: here it does not depend on them."""
+        del etas, owns
+        return self.parts[k]
 
     def _move_given_effects(
         self, rng: np.random.Generator, joint: Joint, state: dict[str, np.ndarray], tune: bool
@@ -85,20 +113,42 @@ class Tied:
         state[f"{key}_count"] = np.asarray(count)
 
     def _move_one_by_one(
-        self, rng: np.random.Generator, joint: Joint, state: dict[str, np.ndarray], etas: list[np.ndarray], tune: bool
+        self,
+        rng: np.random.Generator,
+        joint: Joint,
+        owns: Owns,
+        state: dict[str, np.ndarray],
+        etas: list[np.ndarray],
+        tune: bool,
     ) -> None:
         """Each effect's row of Sigma given its residuals' standard normals and the other effects; all in place."""
-        for part, eta in zip(self.parts, etas, strict=True):
-            if part.half.place(joint) is not None:
-                own = part.half.arrays(state)
-                for k, a in enumerate(np.arange(joint.block.width)[part.half.own(joint)]):
-                    column = np.ascontiguousarray(part.columns[joint.block.key][:, k])
+        key, (shape,) = joint.block.key, joint.block.correlations.args
+        lengths, count = state[f"{key}_lengths"], float(state[f"{key}_lengths_count"])
+        for k in self._having(joint):
+            part = self._given_rows(k, etas, owns)
+            own = etas[k], part.columns[key], part.codes[key], part.fitted.likelihood(owns[k]), shape, joint.lay
+            known = lengths, count, ROUNDS, tune
+            count = move_rows(rng, part.half.own(joint).start, state[key], state[f"{key}_theta"], *own, *known)
+        state[f"{key}_lengths_count"] = np.asarray(count)
 
-                    def density(moved: np.ndarray, part: HalfOnData = part, own: Arrays = own) -> float:
-                        return part.fitted.density(moved, own)
+    def _leap(
+        self,
+        rng: np.random.Generator,
+        joint: Joint,
+        owns: Owns,
+        state: dict[str, np.ndarray],
+        etas: list[np.ndarray],
+        tune: bool,
+    ) -> None:
+        """Everything about joint effects at once; all in place."""
+        at = self._having(joint)
+        if can_leap([self.parts[k] for k in at]):
+            parts = [self._given_rows(k, etas, owns) for k in at]
+            leap_together(rng, joint, parts, [owns[k] for k in at], state, [etas[k] for k in at], tune)
 
-                    row = Row(joint, int(a), column, part.codes[joint.block.key])
-                    row.move(rng, state, eta, density, tune)
+    def _having(self, joint: Joint) -> list[int]:
+        """The parts that have joint effects."""
+        return [k for k, part in enumerate(self.parts) if part.half.place(joint) is not None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +272,8 @@ class SeveralParts:
         for half in self.halves:
             state |= half.named(half.engine.start(rng))  # type: ignore[attr-defined]
         for joint in self.joints:
-            state |= joint.begun(rng) | begun_lengths(joint)
+            coefficients = sum(half.engine.lay.coefficients for half in self.halves if half.place(joint) is not None)
+            state |= joint.begun(rng) | begun_lengths(joint) | begun_leaps(joint, coefficients)
         return state
 
     def values(self, arrays: Arrays) -> dict[str, np.ndarray]:
@@ -249,10 +300,10 @@ def owns(design: Design) -> tuple[Own, ...]:
     assert isinstance(family, Whole)
     some: Family = family.base
     shares = {part: ENDS[part] for part in (family.parts if isinstance(family, InflatedBeta) else (ZERO,))}
-    if isinstance(family, ZeroInflated):
-        shares = {ZERO: STRUCTURAL}
     names = {"mu": "mu"} | {p.key: p.key for p in design.predictors if p.key not in shares}
-    engines = ABOVE_ZERO if isinstance(family, Hurdle) else AMOUNTS
+    engines, seen = ABOVE_ZERO if isinstance(family, Hurdle) else AMOUNTS, Binary
+    if isinstance(family, ZeroInflated):
+        engines, seen = INFLATED, Structural
     whether = Bernoulli(link="logit")
-    first = [Own({k: "mu"}, value, design_of(design, whether, {k: "mu"}), (Binary,)) for k, value in shares.items()]
+    first = [Own({k: "mu"}, value, design_of(design, whether, {k: "mu"}), (seen,)) for k, value in shares.items()]
     return (*first, Own(names, None, design_of(design, some, names), engines))

@@ -14,6 +14,8 @@ import numpy as np
 from bayesimpute.designs.design import Design
 from bayesimpute.designs.parts import Block, places
 from bayesimpute.families import Family
+from bayesimpute.numerics.compiling import compiled
+from bayesimpute.samplers.gibbs.count_likelihoods import Likelihood
 from bayesimpute.samplers.gibbs.layout import FIXED, Layout
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
 from bayesimpute.samplers.gibbs.shared_effects import Joint, put_deviations, taken_deviations
@@ -35,8 +37,8 @@ class Addable(Protocol):
         """The linear predictor, with what is added to it, shape (row,)."""
         ...
 
-    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
-        """The log likelihood at a predictor, up to what does not depend on it."""
+    def likelihood(self, arrays: Arrays) -> Likelihood:
+        """Of the predictor, up to what does not depend on it."""
         ...
 
 
@@ -79,6 +81,16 @@ def held(lay: Layout, at: list[int]) -> Layout:
         width, first = lay.widths[place], lay.firsts[place]
         groups[first : first + width * (width + 1) // 2] = FIXED
     return lay._replace(groups=groups)
+
+
+@compiled
+def rows_of_effects(columns, codes, effects):
+    """Sum over effects of columns (row, effect) times effects (cluster, effect), shape (row,)."""
+    out = np.zeros(codes.size)
+    for a in range(columns.shape[1]):
+        for i in range(codes.size):
+            out[i] += columns[i, a] * effects[codes[i], a]
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,39 +154,51 @@ class HalfOnData:
     def of_effects(self, joint: Joint, effects: np.ndarray) -> np.ndarray:
         """What its own of joint effects, (cluster, effect), are of its predictor, shape (row,)."""
         key = joint.block.key
-        return (self.columns[key] * effects[self.codes[key]]).sum(axis=1)
+        return rows_of_effects(self.columns[key], self.codes[key], np.ascontiguousarray(effects))
 
     def move(
-        self, rng: np.random.Generator, state: dict[str, np.ndarray], joints: tuple[Joint, ...], tune: bool
+        self,
+        rng: np.random.Generator,
+        own: dict[str, np.ndarray],
+        state: Mapping[str, np.ndarray],
+        joints: tuple[Joint, ...],
+        tune: bool,
     ) -> np.ndarray:
-        """One sweep given the other parts' effects, in place; its linear predictor after it, shape (row,)."""
+        """One sweep given the other parts' effects; `own`, its arrays, and its effects of `state`, the joint effects'
+        arrays, in place. Its linear predictor after it, shape (row,).
+        """
         half = self.half
-        fitted, arrays, means = self.given_others(state, joints)
-        arrays, _ = fitted.step(rng, arrays, 1, tune)
-        for joint in (joint for joint in joints if joint.block.key in means):
-            key, place = joint.block.key, half.place(joint)
-            assert place is not None
-            state[key][:, half.own(joint)] = means[key] + taken_deviations(arrays, half.engine.lay, place)
-        state.update(half.named(arrays))
-        return fitted.predictor(arrays)
-
-    def given_others(
-        self, state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]
-    ) -> tuple[Any, dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Its model and its state given the other parts' effects, and by block the means of its own effects then."""
-        half, lay = self.half, self.half.engine.lay
-        arrays = {name: np.array(value) for name, value in half.arrays(state).items()}
-        means, added = {}, 0.0
-        for joint in joints:
+        fitted, means = self.given_others(own, state, joints)
+        moved, _ = fitted.step(rng, own, 1, tune)
+        own.update(moved)
+        for joint, mean in zip(joints, means, strict=True):
             place = half.place(joint)
             if place is not None:
-                mean, left = joint.given_others(state, half.own(joint))
-                put_deviations(arrays, lay, place, state[joint.block.key][:, half.own(joint)] - mean, left)
-                means[joint.block.key] = mean
-                added = added + self.of_effects(joint, mean)
-        return self.fitted.with_added(added) if means else self.fitted, arrays, means
+                state[joint.block.key][:, half.own(joint)] = mean + taken_deviations(own, half.engine.lay, place)
+        return fitted.predictor(own)
 
-    def predictor(self, state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]) -> np.ndarray:
+    def given_others(
+        self, own: dict[str, np.ndarray], state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]
+    ) -> tuple[Any, list[Any]]:
+        """Its model given the other parts' effects, with `own` set so, in place, and the means of its own effects then,
+        of those that it has.
+        """
+        half, means, added = self.half, [], None
+        for joint in joints:
+            place = half.place(joint)
+            means.append(0.0)
+            if place is not None:
+                means[-1], left = joint.given_others(state, half.own(joint))
+                put_deviations(
+                    own, half.engine.lay, place, state[joint.block.key][:, half.own(joint)] - means[-1], left
+                )
+                of_mean = self.of_effects(joint, means[-1])
+                added = of_mean if added is None else added + of_mean
+        return self.fitted if added is None else self.fitted.with_added(added), means
+
+    def predictor(
+        self, own: dict[str, np.ndarray], state: Mapping[str, np.ndarray], joints: tuple[Joint, ...]
+    ) -> np.ndarray:
         """Its linear predictor, shape (row,)."""
-        fitted, arrays, _ = self.given_others(state, joints)
-        return fitted.predictor(arrays)
+        fitted, _ = self.given_others(own, state, joints)
+        return fitted.predictor(own)

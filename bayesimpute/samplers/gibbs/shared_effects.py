@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesimpute.designs.graph import cholesky
-from bayesimpute.designs.parts import Block, pairs, places
+from bayesimpute.designs.parts import Block, places
 from bayesimpute.numerics.compiling import compiled
 from bayesimpute.samplers.gibbs.densities import log_prior
 from bayesimpute.samplers.gibbs.effects import outer_effects
@@ -70,12 +70,7 @@ class Joint:
         """Some effects given the others: their means, shape (cluster, effect), and their covariance, Schur's
         complement.
         """
-        effects, root = state[self.block.key], self.root(state)
-        every = np.arange(self.block.width)
-        mine, rest = every[own], np.delete(every, own)
-        covariance = root @ root.T
-        slopes = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[np.ix_(rest, mine)])
-        return effects[:, rest] @ slopes, covariance[np.ix_(mine, mine)] - covariance[np.ix_(mine, rest)] @ slopes
+        return given_rest(state[self.block.key], self.root(state), own.start, own.stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,16 +159,46 @@ def taken_deviations(arrays: Mapping[str, np.ndarray], lay: Layout, place: int) 
     return b[low : low + lay.sizes[place] * width].reshape(lay.sizes[place], width)
 
 
-def packed(covariance: np.ndarray) -> np.ndarray:
+@compiled
+def given_rest(effects, root, low, high):
+    """Effects from place `low` to before `high` given the others: means, (cluster, effect), and covariance."""
+    width, q = root.shape[0], high - low
+    covariance, n = root @ root.T, width - q
+    rest, cross = np.empty((n, n)), np.empty((n, q))
+    for i in range(n):
+        row = i if i < low else i + q
+        for k in range(n):
+            rest[i, k] = covariance[row, k if k < low else k + q]
+        for a in range(q):
+            cross[i, a] = covariance[row, low + a]
+    slopes = np.linalg.solve(rest, cross)
+    means, left = np.zeros((effects.shape[0], q)), covariance[low:high, low:high] - cross.T @ slopes
+    for j in range(effects.shape[0]):
+        for i in range(n):
+            for a in range(q):
+                means[j, a] += effects[j, i if i < low else i + q] * slopes[i, a]
+    return means, left
+
+
+@compiled
+def packed(covariance):
     """Log deviations and artanh of the partial correlations of a covariance matrix, in the order of a layout."""
-    sd = np.sqrt(np.diag(covariance))
-    root = np.linalg.cholesky(covariance / np.outer(sd, sd))
-    left, partial = np.ones(len(sd)), {}
-    for j in range(len(sd)):
-        for i in range(j + 1, len(sd)):
-            partial[j, i] = root[i, j] / np.sqrt(left[i])
-            left[i] -= root[i, j] ** 2
-    return np.concatenate([np.log(sd), np.arctanh([partial[pair] for pair in pairs(len(sd))])])
+    width = covariance.shape[0]
+    out, root, place = np.empty(width * (width + 1) // 2), np.zeros((width, width)), width
+    for i in range(width):
+        out[i] = 0.5 * math.log(covariance[i, i])
+    for i in range(width):
+        left = 1.0
+        for j in range(i + 1):
+            value = covariance[i, j] * math.exp(-out[i] - out[j])
+            for k in range(j):
+                value -= root[i, k] * root[j, k]
+            root[i, j] = math.sqrt(value) if i == j else value / root[j, j]
+            if i > j:
+                out[place] = math.atanh(root[i, j] / math.sqrt(left))
+                left -= root[i, j] ** 2
+                place += 1
+    return out
 
 
 @compiled

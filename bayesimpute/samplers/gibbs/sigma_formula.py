@@ -8,6 +8,7 @@ import numpy as np
 from bayesimpute.designs.design import Design
 from bayesimpute.families import Gaussian
 from bayesimpute.samplers.gibbs.burn_in import BurnIn
+from bayesimpute.samplers.gibbs.count_likelihoods import NORMAL, Likelihood
 from bayesimpute.samplers.gibbs.effects import outer_effects
 from bayesimpute.samplers.gibbs.layout import Layout, Rows
 from bayesimpute.samplers.gibbs.mixed_engine import MixedEngine
@@ -55,10 +56,10 @@ class Divided:
         b = outer_effects(arrays["theta"], self.mu_lay, arrays["z"])
         return predicted(self.mu_columns, b, arrays["u"], self.mu_lay, self.mu_rows) + self.added
 
-    def density(self, eta: np.ndarray, arrays: Arrays) -> float:
-        """The log likelihood at a predictor of mu."""
+    def likelihood(self, arrays: Arrays) -> Likelihood:
+        """Of mu's predictor."""
         root = inverse_sigma(arrays["sigma_theta"], arrays["sigma_z"], self.columns, self.lay, self.rows)
-        return -0.5 * float(np.square(root * (self.mu_columns.y + self.added - eta)).sum())
+        return Likelihood(NORMAL, self.mu_columns.y + self.added, root, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,64 +1,46 @@
-"""Counts with more zeros than their law has: which of them are structural is latent, and given that they are two parts.
+"""Counts with more zeros than their law has: two parts, of which it is not seen which zeros are whose.
 
-A zero is structural with log-odds eta_zero - log f(0), with f the law of counts at its row. That is drawn first in each
-sweep, given both parts' predictors (Ghosh, Mukhopadhyay & Lu 2006, J. Stat. Plan. Inference 136:1360), and not kept:
-between two visits the data may have changed. Given it whether a row can have none is a yes/no, and the rows that can
-have some are counts, so that a sweep of two parts (``nothing_or_some.py``) follows. That is exact, and slow where it is
-in doubt of most zeros which they are.
+Which zeros are structural is not drawn (as by Ghosh, Mukhopadhyay & Lu 2006, J. Stat. Plan. Inference 136:1360): where
+it is in doubt of most, it would hold both parts where they are. Each part has its likelihood given the other one's
+predictor with that summed over (``inflated_rows.py``), at all rows, and both are moved as parts of which it is seen
+(``nothing_or_some.py``).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
 
 from bayesimpute.designs.design import Design
 from bayesimpute.families import ZeroInflated
-from bayesimpute.samplers.gibbs.nothing_or_some import STRUCTURAL, Containers, SeveralParts, have_engines
+from bayesimpute.samplers.gibbs.count_likelihoods import INFLATED_POISSON
+from bayesimpute.samplers.gibbs.inflated_rows import log_none
+from bayesimpute.samplers.gibbs.nothing_or_some import Owns, SeveralParts, Tied, have_engines
 from bayesimpute.samplers.gibbs.part_of_several import HalfOnData
-from bayesimpute.samplers.gibbs.states import Arrays, Moved
+from bayesimpute.samplers.gibbs.states import Arrays
 from bayesimpute.samplers.sampler import Data
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
-    """A model on its data.
+class Mixture(Tied):
+    """A model on its data: whether zeros are structural, then the counts."""
 
-    Parameters
-    ----------
-    engine : StructuralZeros
-    held : sequence of dict
-        Each part's own of the containers, at all rows.
-    given, offset : ndarray, shape (row,)
-        The counts, and what is added to mu's predictor.
-    zeros : ndarray of int, shape (zero,)
-        Rows without any.
-    there : tuple of HalfOnData
-        Both parts at these rows.
-    """
-
-    engine: "StructuralZeros"
-    held: Sequence[Containers]
-    given: np.ndarray
-    offset: np.ndarray
-    zeros: np.ndarray
-    there: tuple[HalfOnData, ...]
-
-    def step(self, rng: np.random.Generator, arrays: Arrays, sweeps: int, tune: bool) -> Moved:
-        """Sweeps."""
-        state = dict(arrays)
+    def _move_apart(self, rng: np.random.Generator, owns: Owns, sweeps: int, tune: bool) -> None:
+        etas = self._begun(owns, {})
         for _ in range(sweeps):
-            counts, structural = self.given.copy(), rng.random(len(self.zeros)) < expit(self.log_odds(state))
-            counts[self.zeros[structural]] = STRUCTURAL
-            state, _ = self.engine.parted(self.held, counts, self.offset).step(rng, state, 1, tune)
-        return state, 1.0
+            for k in range(len(self.parts)):
+                etas[k] = self._given_rows(k, etas, owns).move(rng, owns[k], {}, self.joints, tune)
 
-    def log_odds(self, state: Arrays) -> np.ndarray:
-        """Of being structural, given both parts, shape (zero,)."""
-        whether, how_many = (part.predictor(state, self.engine.joints) for part in self.there)
-        counts = self.there[-1]
-        return whether - counts.fitted.densities(how_many, counts.half.arrays(state))
+    def _begun(self, owns: Owns, state: Arrays) -> list[np.ndarray]:
+        """The parts' predictors."""
+        return [part.predictor(own, state, self.joints) for part, own in zip(self.parts, owns, strict=True)]
+
+    def _given_rows(self, k: int, etas: list[np.ndarray], owns: Owns) -> HalfOnData:
+        """Part k given the other's predictor."""
+        part, beside = self.parts[k], etas[1 - k]
+        if k == 0:
+            seen, beside = self.parts[1].fitted.likelihood(owns[1]), np.empty(len(beside))
+            log_none(seen.kind == INFLATED_POISSON, etas[1], seen.shape, beside)
+        return replace(part, fitted=part.fitted.beside(beside))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +52,9 @@ class StructuralZeros(SeveralParts):
         """Zero-inflated counts whose parts have engines."""
         return isinstance(design.family.fitted_as, ZeroInflated) and have_engines(design)
 
-    def on(self, data: Data, y: np.ndarray) -> Mixture:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on(self, data: Data, y: np.ndarray) -> Mixture:
         """The model on data, with the target less mu's offset."""
         given = np.asarray(data["y_data"], dtype=float)
-        held, offset, zeros = self.held(data), given - y, np.flatnonzero(given == 0)
-        there = [self.part(k, zeros, each, given[zeros], offset[zeros]) for k, each in enumerate(held)]
-        return Mixture(self, held, given, offset, zeros, tuple(there))
+        held, every = self.held(data), slice(None)
+        parts = (self.part(k, every, each, given, given - y) for k, each in enumerate(held))
+        return Mixture(tuple(parts), self.joints)
