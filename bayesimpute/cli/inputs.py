@@ -20,7 +20,8 @@ from bayesimpute.data.files import read_data
 from bayesimpute.data.incomplete import Incomplete
 from bayesimpute.data.sidecar import joined, unread
 from bayesimpute.plan.conditional import untransformed
-from bayesimpute.plan.document import read, read_document, set_path
+from bayesimpute.plan.document import read, read_document
+from bayesimpute.plan.document_paths import set_path
 from bayesimpute.plan.known_cells import read_by
 from bayesimpute.plan.options import settings
 from bayesimpute.plan.plan import Plan

@@ -16,6 +16,7 @@ from typing import Any
 
 from bayesimpute.base.errors import TOLD, BayesimputeError, InputError, Interrupted
 from bayesimpute.base.phrases import listed
+from bayesimpute.cli.argument_types import column, known, natural, positive, score, setting
 from bayesimpute.plan.assumptions import Adjustment, Sensitivity
 from bayesimpute.plan.options import AnalysisOptions, Estimand, settings, types_of
 
@@ -144,7 +145,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", default="demo", help="folder for data, plan, result and plots (%(default)s)"
     )
-    parser.add_argument("--seed", metavar="N", type=_natural, default=1, help="of data and imputations (%(default)s)")
+    parser.add_argument("--seed", metavar="N", type=natural, default=1, help="of data and imputations (%(default)s)")
     _no_progress(parser)
 
 
@@ -184,7 +185,7 @@ def _suggest(parser: argparse.ArgumentParser) -> None:
             f"--{name}", metavar="NAME", nargs="+", action="extend", help=f"mode sparse: columns that predict {about}"
         )
     parser.add_argument(
-        "--score", metavar="NAME: ITEMS", action="append", default=[], type=_score,
+        "--score", metavar="NAME: ITEMS", action="append", default=[], type=score,
         help='mode sparse: a score of items, "pain: sum of p1 p2 p3" or "mean of"; may be repeated',
     )  # fmt: skip
 
@@ -204,10 +205,10 @@ def _impute(parser: argparse.ArgumentParser) -> None:
         help="cluster keys, without a plan: every variable is imputed from those that matter (as by suggest)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", metavar="N", type=_natural, required=True, help="a whole number; the result follows from it"
+        "--seed", metavar="N", type=natural, required=True, help="a whole number; the result follows from it"
     )
     parser.add_argument("--out", metavar="FILE", required=True, help="where the result goes: .nc or .zarr")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes (1)")
     parser.add_argument("--checkpoint", metavar="FILE", help="keep the run here, also after success, as .nc or .zarr")
     _force(parser)
     _no_progress(parser)
@@ -219,7 +220,7 @@ def _resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help="the data, to make sure that they have not changed")
     _missing(parser)
     parser.add_argument("--out", metavar="FILE", help="where the result goes: .nc or .zarr (the checkpoint itself)")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes (1)")
     _force(parser)
     _no_progress(parser)
     _json(parser)
@@ -245,7 +246,7 @@ def _pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", metavar="NAME", help="of that test: D1, D2, D3 or D4 (D1)")
     parser.add_argument("--use", metavar="NAME", help="for D2: wald, likelihood or score (wald)")
     parser.add_argument("--allow-failures", action="store_true", help="leave out datasets on which the analysis fails")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for the fits (1)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes for the fits (1)")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--latex", action="store_true", help="print LaTeX tables")
     shown.add_argument("--html", action="store_true", help="print HTML tables")
@@ -274,7 +275,7 @@ def _estimate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
     )
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for --compare (1)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes for --compare (1)")
     _no_progress(parser)
     _json(parser)
 
@@ -283,8 +284,8 @@ def _identify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what impute has made, with a selection model")
     parser.add_argument("--target", metavar="NAME", action="append", help="a target (all with a selection model)")
     parser.add_argument("--no-refit", action="store_true", help="nothing is fitted anew; such rows stay empty")
-    parser.add_argument("--seed", metavar="N", type=_natural, help="of the refits (that of the run)")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes for the refits (1)")
+    parser.add_argument("--seed", metavar="N", type=natural, help="of the refits (that of the run)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes for the refits (1)")
     parser.add_argument("--plot", metavar="DIR", help="also write a PNG file a target into this folder")
     _force(parser)
     _no_progress(parser)
@@ -313,8 +314,8 @@ def _sensitivity(parser: argparse.ArgumentParser) -> None:
         "--conf-level", metavar="P", type=float, default=0.95, help="level of the intervals (%(default)s)"
     )
     parser.add_argument("--no-refit", action="store_true", help="nothing is run again; such rows stay empty")
-    parser.add_argument("--seed", metavar="N", type=_natural, help="of runs with other models (that of the run)")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes (1)")
+    parser.add_argument("--seed", metavar="N", type=natural, help="of runs with other models (that of the run)")
+    parser.add_argument("--workers", metavar="N", type=positive, help="processes (1)")
     parser.add_argument("--plot", metavar="DIR", help="also write a PNG file for each into this folder")
     parser.add_argument("--out", metavar="FILE", help="also write all tables to this .json file, for report --with")
     parser.add_argument("--latex", action="store_true", help="print LaTeX tables")
@@ -372,7 +373,7 @@ def _plan(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
         "a file with the same rows in the same order",
     )  # fmt: skip
     parser.add_argument(
-        "--set", metavar="PATH=VALUE", action="append", default=[], type=_setting, dest="settings",
+        "--set", metavar="PATH=VALUE", action="append", default=[], type=setting, dest="settings",
         help="override a value of the plan, such as run.m=50; may be repeated",
     )  # fmt: skip
     _columns(parser)
@@ -380,11 +381,11 @@ def _plan(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
 
 def _columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--column", metavar="NAME: WHAT", action="append", default=[], type=_column, dest="settings",
+        "--column", metavar="NAME: WHAT", action="append", default=[], type=column, dest="settings",
         help='what a column is: "gen: G1 < G2", "region: west | south", "den: labels"; may be repeated',
     )  # fmt: skip
     parser.add_argument(
-        "--known", metavar="NAME: COLUMNS", action="append", default=[], type=_known, dest="settings",
+        "--known", metavar="NAME: COLUMNS", action="append", default=[], type=known, dest="settings",
         help='what is known of missing cells: "bnp: low, high" (columns or numbers; one may be left out, "bnp: 0,"), '
         '"stage: set" (a column of labels, "II|III"); may be repeated',
     )  # fmt: skip
@@ -400,7 +401,7 @@ def _settings(parser: argparse.ArgumentParser, cls: type, when: str = "") -> Non
         elif types[f.name] == {tuple}:
             parser.add_argument(f"--{f.name}", metavar="NAME", action="append", help=about)
         else:
-            read = _positive if types[f.name] == {int} else float if types[f.name] == {float} else str
+            read = positive if types[f.name] == {int} else float if types[f.name] == {float} else str
             parser.add_argument(f"--{f.name}", metavar="NAME" if read is str else "N", type=read, help=about)
 
 
@@ -414,54 +415,3 @@ def _no_progress(parser: argparse.ArgumentParser) -> None:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same content as JSON")
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _column(text: str) -> tuple[str, str]:
-    name, colon, what = text.partition(": ")
-    if not colon or not name.strip() or not what.strip() or '"' in name:
-        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: WHAT", such as "gen: G1 < G2"')
-    return f'columns."{name.strip()}"', what.strip()
-
-
-def _known(text: str) -> tuple[str, str]:
-    name, colon, what = (part.strip() for part in text.partition(": "))
-    ends = [end.strip() for end in what.split(",")]
-    if not colon or not name or len(ends) > 2 or not any(ends) or '"' in text or "\\" in text:
-        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: LOW, HIGH" or "NAME: SET", such as "bnp: low, high"')
-    says = f'among = "{what}"' if len(ends) == 1 else f"between = [{', '.join(map(_end, ends))}]"
-    return "known[+]", f'{{column = "{name}", {says}}}'
-
-
-def _end(text: str) -> str:
-    """A number, or the name of a column, as TOML has it."""
-    try:
-        return repr(float(text))
-    except ValueError:
-        return f'"{text}"'
-
-
-def _score(text: str) -> tuple[str, tuple[str, ...], str]:
-    name, colon, what = text.partition(": ")
-    how, of, items = what.strip().partition(" of ")
-    if not colon or not of or not name.strip() or how not in ("sum", "mean"):
-        raise argparse.ArgumentTypeError(f'{text!r} is not "NAME: sum of ITEMS", such as "pain: sum of p1 p2 p3"')
-    return name.strip(), tuple(items.replace(",", " ").split()), how
-
-
-def _setting(text: str) -> tuple[str, str]:
-    path, equals, value = text.partition("=")
-    if not equals or not path.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not PATH=VALUE, such as run.m=50")
-    return path.strip(), value.strip()

@@ -15,7 +15,8 @@ from bayesimpute.plan import held_options
 from bayesimpute.plan.adjusted import expression_of
 from bayesimpute.plan.assumptions import Assumption
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.document import as_document, read_document, set_path
+from bayesimpute.plan.document import as_document, read_document
+from bayesimpute.plan.document_paths import set_path
 from bayesimpute.plan.fixed import asked
 from bayesimpute.plan.plan import Plan
 from bayesimpute.plan.resolving import indicated

@@ -11,8 +11,9 @@ from bayesimpute.base.errors import InputError, PlanError, Problem
 from bayesimpute.base.priors import Prior
 from bayesimpute.families import FAMILIES, Bernoulli, HeckmanProbit
 from bayesimpute.plan.conditional import Conditional
-from bayesimpute.plan.document import as_document, set_path, write
+from bayesimpute.plan.document import as_document, write
 from bayesimpute.plan.document import read as read_fields
+from bayesimpute.plan.document_paths import set_path
 from bayesimpute.plan.options import Analysis, Derived, Estimand, Run
 from bayesimpute.plan.plan import Plan
 
