@@ -74,7 +74,20 @@ def leap_together(
 
 def _side(part: HalfOnData, own: Mapping[str, np.ndarray], joint: Joint) -> Side:
     lay, key, seen = part.half.engine.lay, joint.block.key, part.fitted.likelihood(own)
-    of_rows = part.fitted.columns.x, part.columns[key], part.codes[key]
     p = lay.coefficients
-    own_seen = seen._replace(beside=seen.beside.copy())
-    return Side(*of_rows, part.half.own(joint).start, lay.mean[:p], lay.precision[:p], own_seen)
+    return Side(
+        x=_plain(part.fitted.columns.x),
+        z=_plain(part.columns[key]),
+        codes=_plain(part.codes[key]),
+        first=part.half.own(joint).start,
+        mean=lay.mean[:p],
+        precision=lay.precision[:p],
+        seen=seen._replace(y=_plain(seen.y), beside=seen.beside.copy()),
+    )
+
+
+def _plain(rows: np.ndarray) -> np.ndarray:
+    """Of one type in all parts, which the kernel asks for: those that have all rows may be views that nobody may write
+    to.
+    """
+    return np.require(rows, requirements=["C", "W"])

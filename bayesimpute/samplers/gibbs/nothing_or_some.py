@@ -4,8 +4,8 @@ Proportions may be all as well: whether they are, among those that are something
 
 The likelihood is a product of the parts', so that they have engines of their own; what ties them are group-specific
 effects that they have by the same cluster key, with one covariance matrix Sigma. A sweep takes each part given the
-other's effects (``part_of_several.py``), then Sigma, given the effects and row by row (``sigma_rows.py``). Parts that
-share no cluster key do not wait for each other.
+other's effects (``part_of_several.py``), then Sigma, given the effects and row by row (``sigma_rows.py``), and where
+data say little all of it at once (``joint_leaps.py``). Parts that share no cluster key do not wait for each other.
 """
 
 from collections.abc import Mapping, Sequence
