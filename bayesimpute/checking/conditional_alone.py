@@ -11,7 +11,7 @@ from bayesimpute.checking.uses import Use, formula_use, side_use
 from bayesimpute.families import FAMILIES, Family, options
 from bayesimpute.formulas import Formula, parse
 from bayesimpute.formulas.syntax import quote
-from bayesimpute.plan.conditional import Conditional
+from bayesimpute.plan.conditional import Conditional, right_side
 from bayesimpute.plan.fixed import fixes
 
 
@@ -101,7 +101,7 @@ def family_options(family: Family, path: str, notes: Notes) -> None:
 
 
 def _formulas(conditional: Conditional, family: Family | None, path: str, notes: Notes) -> dict[str, Formula]:
-    target, read = conditional.target, {}
+    target, read, told = conditional.target, {}, list[Any]()
     if "mu" not in conditional.formulas:
         notes.add(path, "there is no formula for mu", f'write formula = "{quote(target)} ~ 1", with its predictors')
     selects = family.selection.parameter if family is not None and family.selection is not None else None
@@ -110,7 +110,9 @@ def _formulas(conditional: Conditional, family: Family | None, path: str, notes:
             left = "optional" if name in ("mu", selects) else "forbidden"
             formula = parse(text, response=left, path=f"{path}.{name}")
         except FormulaError as error:
-            notes.problems += error.problems
+            if text not in told:
+                notes.problems += error.problems
+            told += [text, right_side(text)]
             continue
         read[name] = formula
         if name == "mu" and formula.response not in (None, target):

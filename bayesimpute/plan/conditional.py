@@ -100,9 +100,14 @@ def with_likes(formulas: Mapping[str, str], family: "str | Family") -> dict[str,
     settled = FAMILIES[family]() if isinstance(family, str) and family in FAMILIES else family
     found = dict(formulas)
     for p in settled.parameters if isinstance(settled, Family) else ():
-        if p.like is not None and p.name not in found and isinstance(text := found.get(p.like), str):
-            found[p.name] = text.rpartition("~")[2].strip()
+        if p.like is not None and p.name not in found and (text := right_side(found.get(p.like))) is not None:
+            found[p.name] = text
     return found
+
+
+def right_side(formula: Any) -> str | None:
+    """What stands right of the tilde; None of what is no text."""
+    return formula.rpartition("~")[2].strip() if isinstance(formula, str) else None
 
 
 TRANSFORMS: Mapping[str, str] = {"log": "lognormal", "sqrt": "sqrtnormal", "logit": "logitnormal"}

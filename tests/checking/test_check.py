@@ -569,6 +569,17 @@ def test_all_problems_are_reported_at_once() -> None:
     assert any('"one" does not vary' in f for f in findings)
 
 
+@pytest.mark.parametrize("right", ["one + q", "log(", "one + (1 | schol)", "y", "one.two"])
+def test_what_a_second_part_has_from_the_first_is_told_once(right: str) -> None:
+    """Of its own formula it is told as of the first's."""
+    counts = FRAME.assign(y=_gaps(np.arange(len(FRAME)) % 3.0))
+    first = check(plan(Conditional.of(f"y ~ {right}", family="hurdle_poisson")), counts)
+    assert [p.path for p in errors(first)] == [MU]
+    own = {"zero": f"{right} + a"} if right != "log(" else {"zero": "exp("}
+    both = check(plan(Conditional.of(f"y ~ {right}", family="hurdle_poisson", formulas=own)), counts)
+    assert {p.path for p in errors(both)} >= {MU, "conditional[y].formulas.zero"}
+
+
 def test_a_missing_conditional_does_not_hide_what_else_is_wrong() -> None:
     findings = [p.finding for p in check(plan("y ~ x + one", "w ~ a"), FRAME)]
     assert any('"x" has 9 missing values' in f for f in findings)
